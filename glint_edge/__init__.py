@@ -1,0 +1,53 @@
+"""glint-edge: put a sequential recommender on a phone.
+
+The names in `__all__` are the public API. They are imported when first used, so that the command
+line's `--help` does not pay for torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from glint_edge.bundle import Bundle, load_bundle
+    from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+    from glint_edge.config import ModelConfig, TrainConfig
+    from glint_edge.errors import GlintEdgeError
+    from glint_edge.model import GlintRU
+    from glint_edge.stream import StreamProgram, stream_program
+
+__all__ = [
+    "Bundle",
+    "Checkpoint",
+    "GlintEdgeError",
+    "GlintRU",
+    "ModelConfig",
+    "StreamProgram",
+    "TrainConfig",
+    "load_bundle",
+    "load_checkpoint",
+    "save_checkpoint",
+    "stream_program",
+]
+
+_MODULE_OF = {
+    "Bundle": "bundle",
+    "Checkpoint": "checkpoint",
+    "GlintEdgeError": "errors",
+    "GlintRU": "model",
+    "ModelConfig": "config",
+    "StreamProgram": "stream",
+    "TrainConfig": "config",
+    "load_bundle": "bundle",
+    "load_checkpoint": "checkpoint",
+    "save_checkpoint": "checkpoint",
+    "stream_program": "stream",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'glint_edge' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"glint_edge.{_MODULE_OF[name]}"), name)

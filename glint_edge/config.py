@@ -1,0 +1,144 @@
+"""The two configurations: what a model is, and how it was trained.
+
+Both are frozen, validated once when made, and stored as JSON beside the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from glint_edge.errors import ConfigError
+
+T = TypeVar("T", bound="_JsonConfig")
+
+
+class _JsonConfig:
+    """To and from a plain dict; unknown or missing keys are refused by name."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON-ready values."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # every subclass is a dataclass
+
+    @classmethod
+    def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
+        """Build from stored values.
+
+        Raises:
+            ConfigError: a key is unknown, missing, or has an impossible value.
+        """
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]  # a dataclass
+        if unknown := sorted(set(values) - known):
+            raise ConfigError(
+                f"unknown setting {unknown[0]!r} in a stored {cls.__name__}; "
+                "it was written by a newer glint-edge: upgrade this one"
+            )
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ConfigError(f"a stored {cls.__name__} is incomplete: {error}") from error
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise ConfigError(message)
+
+
+def _check_whole(name: str, value: object, low: int) -> None:
+    # bool is an int to Python; `"d": true` in a JSON file is a mistake, not a 1
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    _check(whole and value >= low, f"{name} must be a whole number ≥ {low}, not {value!r}")  # type: ignore[operator]  # checked in the same expression
+
+
+def _check_number(name: str, value: object, low: float, high: float) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    _check(
+        number and low <= value < high,  # type: ignore[operator]  # checked in the same expression
+        f"{name} must be a number in [{low}, {high}), not {value!r}",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(_JsonConfig):
+    """Shape of a GLINT-RU (arXiv 2406.10244, section 3).
+
+    Attributes:
+        items: catalogue size V; ids run from 1 to V, 0 is padding/unknown.
+        d: width of the embedding and of every hidden vector.
+        heads: heads of the linear attention; divides `d`.
+        kernel: taps of both temporal convolutions; odd.
+        max_length: training length N; `encode` sees the last N items.
+        gated_mlp: False is the paper's "Light GLINT-RU".
+        embedding_dropout: on the item embeddings, in training.
+        attention_dropout: on the attention expert's output, in training.
+        block_dropout: on the selective gate, the mixing block and the gated MLP, in training
+            (0.3 and not configurable in the authors' code).
+        norm_eps: epsilon of every LayerNorm (1e-12 in the authors' run.py).
+        padding: "masked": a prediction depends on the user's items alone.
+    """
+
+    items: int
+    d: int = 64
+    heads: int = 4
+    kernel: int = 3
+    max_length: int = 200
+    gated_mlp: bool = True
+    embedding_dropout: float = 0.2
+    attention_dropout: float = 0.2
+    block_dropout: float = 0.3
+    norm_eps: float = 1e-12
+    padding: str = "masked"
+
+    def __post_init__(self) -> None:
+        _check_whole("items", self.items, 1)
+        for name in ("d", "heads", "kernel", "max_length"):
+            _check_whole(name, getattr(self, name), 1)
+        _check(self.d % self.heads == 0, f"heads ({self.heads}) must divide d ({self.d})")
+        _check(self.d % 2 == 0, f"d must be even, not {self.d}: the selective gate is d/2 wide")
+        _check(self.kernel % 2 == 1, f"kernel must be odd, not {self.kernel}: it is centred")
+        _check(isinstance(self.gated_mlp, bool), "gated_mlp must be true or false")
+        for name in ("embedding_dropout", "attention_dropout", "block_dropout"):
+            _check_number(name, getattr(self, name), 0.0, 1.0)
+        _check_number("norm_eps", self.norm_eps, 0.0, 1.0)
+        _check(
+            self.padding == "masked",
+            f"padding {self.padding!r} is not supported; this version knows 'masked'",
+        )
+
+    @property
+    def lookahead(self) -> int:
+        """Positions whose convolution still waits for a right neighbour: (kernel − 1) / 2."""
+        return (self.kernel - 1) // 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(_JsonConfig):
+    """How a model is trained: Adam on the full-catalogue cross-entropy of every prefix.
+
+    Attributes:
+        epochs: most passes over the training sequences.
+        patience: stop after this many epochs without a better validation NDCG@10.
+        batch_positions: predictions a step, padding included.
+        learning_rate: Adam's step size.
+        weight_decay: decoupled weight decay (AdamW); 0 is plain Adam.
+        seed: of the initialisation, the shuffling and the dropout.
+        threads: CPU threads; 0 leaves torch's choice.
+    """
+
+    epochs: int = 200
+    patience: int = 20
+    batch_positions: int = 3200
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    seed: int = 1
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch_positions"):
+            _check_whole(name, getattr(self, name), 1)
+        _check_whole("seed", self.seed, 0)
+        _check_whole("threads", self.threads, 0)
+        _check_number("learning_rate", self.learning_rate, 0.0, 10.0)
+        _check(self.learning_rate > 0, "learning_rate must be above 0")
+        _check_number("weight_decay", self.weight_decay, 0.0, 10.0)

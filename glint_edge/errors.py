@@ -1,0 +1,66 @@
+"""Everything this project refuses, as one small tree.
+
+    GlintEdgeError              exit code 2: the request cannot be carried out
+    ├── ConfigError             an option's value is impossible
+    ├── DataError               an interaction log cannot be read
+    ├── CheckpointError         a checkpoint is missing, damaged, or of another model
+    ├── BundleError             a bundle, or a file in it, is missing or damaged
+    ├── UnknownItemError        an item key is not in the catalogue
+    ├── MissingExtraError       an optional dependency is not installed
+    ├── ConversionError         a target's toolchain failed
+    ├── RunnerError             a benchmark process died
+    └── CheckFailed             exit code 1: everything ran, and a figure is out of tolerance
+
+A message is one line that ends in what to do. The command line prints it and nothing else;
+`--verbose` adds the traceback.
+"""
+
+from __future__ import annotations
+
+
+class GlintEdgeError(Exception):
+    """Base of every error this project raises on purpose."""
+
+    exit_code = 2
+
+
+class ConfigError(GlintEdgeError):
+    """An option's value is impossible."""
+
+
+class DataError(GlintEdgeError):
+    """An interaction log cannot be read."""
+
+
+class CheckpointError(GlintEdgeError):
+    """A checkpoint is missing, damaged, or of another model."""
+
+
+class BundleError(GlintEdgeError):
+    """A bundle or one of its files is missing, damaged, or newer than this tool."""
+
+
+class UnknownItemError(GlintEdgeError):
+    """An item key is not in the catalogue."""
+
+
+class MissingExtraError(GlintEdgeError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, extra: str, why: str) -> None:
+        super().__init__(f"{why} needs an extra: pip install 'glint-edge[{extra}]'")
+        self.extra = extra
+
+
+class ConversionError(GlintEdgeError):
+    """A target's toolchain failed."""
+
+
+class RunnerError(GlintEdgeError):
+    """A benchmark process died."""
+
+
+class CheckFailed(GlintEdgeError):
+    """Everything ran, and a figure is out of tolerance."""
+
+    exit_code = 1

@@ -1,0 +1,89 @@
+"""Fixtures several modules share: tiny seeded models, and artifacts converted once a session."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from glint_edge.config import ModelConfig
+from glint_edge.data import load
+from glint_edge.errors import DataError
+from glint_edge.model import GlintRU
+from glint_edge.stream import StreamProgram, stream_program
+from quantization import quantize
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """The tensors here are tiny: threads cost more than they bring, and the cores are shared."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    """A test draws the same numbers whether it runs alone or among others."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def make_model():
+    """Build a seeded model in evaluation mode, with no term that initialisation would hide.
+
+    Fresh biases are zero, norms the identity and the mix 0.5/0.5: a forgotten bias or swapped
+    mixing weights would change nothing. Here they are all drawn at random.
+    """
+
+    def make(seed=0, **config):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = GlintRU(ModelConfig(**{"items": 40, "d": 16, "heads": 4} | config)).eval()
+            with torch.no_grad():
+                model.embedding.weight[1:].normal_(std=0.5)
+                for name, parameter in model.named_parameters():
+                    if name.endswith("norm.weight"):
+                        parameter.normal_(mean=1.0, std=0.3)
+                    elif name.endswith("bias"):
+                        parameter.normal_(std=0.3)
+                model.mix.copy_(torch.tensor([0.9, -0.4]))
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def model(make_model):
+    """A tiny one, for tests that do not care about the shape. Not to be changed."""
+    return make_model()
+
+
+@pytest.fixture(scope="session")
+def ml_100k():
+    """The real MovieLens-100K: from the cache, else fetched as a user's first command does."""
+    try:
+        return load("ml-100k")
+    except DataError as error:
+        pytest.skip(f"no MovieLens-100K: {error}")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A converted file and the torch program it was made of."""
+
+    program: StreamProgram
+    path: Path
+
+
+@pytest.fixture(scope="session")
+def artifacts(make_model, tmp_path_factory):
+    """The fp32 and the int8 `.pte` of one model of MovieLens-100K's shape (about 40 s)."""
+    pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
+    from converters.to_executorch import convert
+
+    folder = tmp_path_factory.mktemp("pte")
+    fp32 = stream_program(make_model(items=1683, d=64))
+    made = {}
+    for program in (fp32, quantize(fp32)):
+        made[program.precision] = Artifact(program, folder / f"{program.precision}.pte")
+        convert(program, made[program.precision].path)
+    return made

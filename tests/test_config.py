@@ -1,0 +1,146 @@
+"""Configurations refuse what cannot be, by name, and survive a trip through JSON."""
+
+import json
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.errors import ConfigError
+
+NAN, INFINITY = float("nan"), float("inf")
+
+IMPOSSIBLE_MODELS = [
+    *[
+        (name, value)
+        for name in ("items", "d", "heads", "kernel", "max_length")
+        for value in (0, -1, 2.0, "3", None, True, NAN)
+    ],
+    ("d", 66),  # not a multiple of heads = 4
+    ("heads", 3),
+    ("kernel", 2),
+    ("kernel", 4),
+    ("gated_mlp", 1),
+    ("gated_mlp", None),
+    *[
+        (name, value)
+        for name in ("embedding_dropout", "attention_dropout", "block_dropout")
+        for value in (-0.1, 1.0, 1, "0.5", None, False, NAN, INFINITY)
+    ],
+    *[("norm_eps", value) for value in (-1e-12, 1.0, "0", None, False, NAN)],
+    ("padding", "reference"),
+    ("padding", None),
+]
+
+IMPOSSIBLE_TRAININGS = [
+    *[
+        (name, value)
+        for name in ("epochs", "patience", "batch_positions")
+        for value in (0, -1, 1.0, "1", None, True)
+    ],
+    *[(name, value) for name in ("seed", "threads") for value in (-1, 0.0, None, False)],
+    *[("learning_rate", value) for value in (0, 0.0, -1e-3, 10.0, "0.1", None, True, NAN)],
+    *[("weight_decay", value) for value in (-1e-3, 10.0, None, False, NAN, INFINITY)],
+]
+
+
+@pytest.mark.parametrize(("field", "value"), IMPOSSIBLE_MODELS)
+def test_an_impossible_model_is_refused_by_its_field(field, value):
+    with pytest.raises(ConfigError, match=rf"\b{field}\b"):
+        ModelConfig(**{"items": 10} | {field: value})
+
+
+@pytest.mark.parametrize(("field", "value"), IMPOSSIBLE_TRAININGS)
+def test_an_impossible_training_is_refused_by_its_field(field, value):
+    with pytest.raises(ConfigError, match=rf"\b{field}\b"):
+        TrainConfig(**{field: value})
+
+
+def test_odd_widths_are_refused_because_the_gate_is_half_as_wide():
+    with pytest.raises(ConfigError, match="d must be even, not 5"):
+        ModelConfig(items=10, d=5, heads=1)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"items": 1, "d": 2, "heads": 1, "kernel": 1, "max_length": 1},
+        {"items": 10, "d": 6, "heads": 6, "kernel": 7},
+        {"items": 10, "embedding_dropout": 0, "attention_dropout": 0.0, "block_dropout": 0.999},
+        {"items": 10, "norm_eps": 0, "gated_mlp": False},
+    ],
+)
+def test_the_edges_of_what_a_model_may_be_are_accepted(values):
+    config = ModelConfig(**values)
+    assert {name: getattr(config, name) for name in values} == values
+
+
+def test_the_edges_of_what_a_training_may_be_are_accepted():
+    TrainConfig(epochs=1, patience=1, batch_positions=1, seed=0, threads=0, weight_decay=0.0)
+    TrainConfig(learning_rate=9.9, weight_decay=9.9)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ModelConfig(
+            items=7,
+            d=12,
+            heads=3,
+            kernel=5,
+            max_length=9,
+            gated_mlp=False,
+            embedding_dropout=0.1,
+            attention_dropout=0.4,
+            block_dropout=0.5,
+            norm_eps=1e-5,
+        ),
+        TrainConfig(
+            epochs=3,
+            patience=2,
+            batch_positions=5,
+            learning_rate=0.01,
+            weight_decay=0.1,
+            seed=9,
+            threads=1,
+        ),
+    ],
+    ids=lambda config: type(config).__name__,
+)
+def test_a_configuration_survives_json(config):
+    stored = json.loads(json.dumps(config.to_dict()))
+    assert list(stored) == [field.name for field in fields(config)]
+    assert type(config).from_dict(stored) == config
+
+
+@pytest.mark.parametrize(
+    ("make", "values"), [(ModelConfig, {"items": 10}), (TrainConfig, {})], ids=["model", "train"]
+)
+def test_a_setting_of_a_newer_version_is_refused_by_name(make, values):
+    with pytest.raises(ConfigError, match=r"'windings'.*upgrade"):
+        make.from_dict({**values, "windings": 3})
+
+
+def test_a_stored_model_without_its_catalogue_size_is_refused():
+    with pytest.raises(ConfigError, match="items"):
+        ModelConfig.from_dict({"d": 16})
+
+
+def test_an_impossible_stored_value_is_refused_by_its_field():
+    with pytest.raises(ConfigError, match="kernel"):
+        ModelConfig.from_dict({"items": 10, "kernel": 2})
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [(ModelConfig(items=10), "items"), (TrainConfig(), "epochs")],
+    ids=["model", "train"],
+)
+def test_a_configuration_cannot_be_changed(config, field):
+    with pytest.raises(FrozenInstanceError):
+        setattr(config, field, 11)
+
+
+@pytest.mark.parametrize(("kernel", "lookahead"), [(1, 0), (3, 1), (5, 2), (7, 3)])
+def test_the_lookahead_is_the_neighbours_on_one_side(kernel, lookahead):
+    assert ModelConfig(items=10, kernel=kernel).lookahead == lookahead
