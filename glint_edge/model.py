@@ -1,0 +1,272 @@
+"""GLINT-RU, whole, in one file: the float model and two of its three equal forms.
+
+`encode` is the plain batch form: shortest, most readable, the oracle of every test. `prefixes`
+gives the hidden of every prefix in one pass, for training. The third form, the stream, is
+`glint_edge.stream`.
+
+Sources: Zhang et al., "GLINT-RU: Gated Lightweight Intelligent Recurrent Units for Sequential
+Recommender Systems", KDD 2025, arXiv 2406.10244 (the equation numbers below), and the authors'
+code, https://github.com/szhang-cityu/GLINT-RU, file GLINT-RU.py at 4f7b0a5. Where paper and code
+differ the code decides, since its checkpoints are what people have:
+
+- attention: split into heads, scaled by 1/√(d/H), an output projection W_o and a residual with a
+  LayerNorm of its own (the paper's eq. 2 has none of these);
+- the GRU has no biases; the selective gate is a bottleneck d → d/2 → d (paper: one matrix);
+- the mixing block projects (W_z) before its residual; ONE LayerNorm serves the mixing block and
+  the gated MLP.
+
+What we do otherwise than the code: its head norm divides by zero where elu(q) = 0, ours has an
+epsilon far below float32's resolution; its unused layers (`softmax`, `attn_dropout`) are left out.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from glint_edge.config import ModelConfig
+
+# Added under the head norm's root. Keeps 0/0 and its gradient finite; elu(q) of a trained model
+# has squared norms around 1, so no digit of float32 changes.
+HEAD_NORM_EPS = 1e-20
+
+# Positions a block of the running attention sum. Inside a block the N×N product is cheaper than
+# a state per position; between blocks one state is carried, so the cost stays linear in N.
+ATTENTION_BLOCK = 64
+
+
+class GlintRU(nn.Module):
+    """GLINT-RU over a catalogue of V items; id 0 is padding and unknown items.
+
+    In shape comments B is the batch, N the length, d the width, H the heads, k the kernel and
+    p = (k − 1)/2 the look-ahead of a convolution.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        d, k, p = config.d, config.kernel, config.lookahead
+        # Row 0 is unknown: zeros, and it stays so (no gradient).
+        self.embedding = nn.Embedding(config.items + 1, d, padding_idx=0)
+
+        self.query = nn.Linear(d, d)  # Wq
+        self.key = nn.Linear(d, d)  # Wk
+        self.value = nn.Linear(d, d)  # Wv
+        self.attention_out = nn.Linear(d, d)  # W_o
+        self.attention_norm = nn.LayerNorm(d, eps=config.norm_eps)  # LN_a
+
+        self.gru_in = nn.Linear(d, d)  # W0, b0
+        self.conv_in = nn.Conv1d(d, d, k, padding=p)  # eq. 5
+        self.gru = nn.GRU(d, d, bias=False, batch_first=True)  # eq. 1, 6
+        self.gate_down = nn.Linear(d, d // 2)  # Wδ
+        self.gate_up = nn.Linear(d // 2, d)  # Wω
+        self.gru_out = nn.Linear(d, d)  # Wφ
+        self.conv_out = nn.Conv1d(d, d, k, padding=p)  # eq. 8
+
+        self.mix = nn.Parameter(torch.tensor([0.5, 0.5]))  # softmax → α₁, α₂
+        self.mix_gate = nn.Linear(d, d)  # W2
+        self.mix_out = nn.Linear(d, d)  # Wz
+        self.norm = nn.LayerNorm(d, eps=config.norm_eps)  # LN, used twice
+
+        if config.gated_mlp:
+            self.mlp_gate = nn.Linear(d, d)  # W3
+            self.mlp_in = nn.Linear(d, d)  # W4
+            self.mlp_out = nn.Linear(d, d)  # Wr
+
+        self.embedding_drop = nn.Dropout(config.embedding_dropout)
+        self.attention_drop = nn.Dropout(config.attention_dropout)
+        self.block_drop = nn.Dropout(config.block_dropout)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The authors' initialisation (GLINT-RU.py, `_init_weights`); convolutions keep torch's."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.GRU):
+                w_in, w_state = module.all_weights[0]
+                nn.init.xavier_uniform_(w_state)
+                nn.init.xavier_uniform_(w_in)
+            elif isinstance(module, nn.Embedding):
+                nn.init.xavier_normal_(module.weight)
+                with torch.no_grad():
+                    module.weight[0].zero_()
+
+    # ---- form 1: the plain batch ------------------------------------------------------------
+
+    def encode(self, items: Tensor, lengths: Tensor) -> Tensor:
+        """The hidden of each history's last position.
+
+        Args:
+            items: int64 [B, N], histories in time order, right padded with anything.
+            lengths: int64 [B], 1 ≤ length ≤ N.
+
+        Returns:
+            float32 [B, d]. What stands beyond a length has no influence.
+        """
+        inside = _inside(items, lengths)
+        x = self._embed(items)  # [B, N, d]
+        last = lengths - 1
+
+        q, k, v = self._attention_inputs(x)  # each [B, N, H, d/H]
+        memory = torch.einsum("bnhi,bnhj->bhij", k * inside[..., None], v)
+        context = torch.einsum("bhi,bhij->bhj", _at(q, last), memory)
+        a = self._attention_output(context.flatten(1), _at(x, last))
+
+        c = _conv(self.conv_in, self.gru_in(x) * inside)
+        h, _ = self.gru(c)
+        g = self._select(c, h) * inside
+        y = _at(_conv(self.conv_out, g), last)
+
+        return self._head(_at(x, last), y, a)
+
+    def score(self, items: Tensor, lengths: Tensor) -> Tensor:
+        """Scores of the whole catalogue after each history (eq. 13).
+
+        Args:
+            items: int64 [B, N], as for `encode`.
+            lengths: int64 [B].
+
+        Returns:
+            float32 [B, V + 1]; column 0 (padding) is −inf, so it is never ranked.
+        """
+        scores = self.encode(items, lengths) @ self.embedding.weight.T
+        scores[:, 0] = -math.inf
+        return scores
+
+    # ---- form 2: every prefix in one pass ---------------------------------------------------
+
+    def prefixes(self, items: Tensor, lengths: Tensor) -> Tensor:
+        """The hidden of every prefix: row n is `encode` of the first n + 1 items.
+
+        Training on `encode`'s own positions would leak: the convolutions look ahead and the
+        attention is global. Here each position is computed as if its item were the last one. A
+        position's GRU state is *final* once its p right neighbours are known; the last p
+        positions of a prefix are *provisional*, and are recomputed for each prefix from the last
+        final state: p batched GRU cells, so the whole costs O(N).
+
+        Args:
+            items: int64 [B, N], as for `encode`.
+            lengths: int64 [B].
+
+        Returns:
+            float32 [B, N, d]; rows beyond a length are finite and meaningless.
+        """
+        inside = _inside(items, lengths)
+        x = self._embed(items)
+        a = self._attention_output(_running_attention(*self._attention_inputs(x)).flatten(2), x)
+
+        u = self.gru_in(x) * inside
+        c = _conv(self.conv_in, u)
+        final, _ = self.gru(c)
+        y = self._conv_out_of_prefixes(u, final, self._select(c, final))
+        return self._head(x, y, a)
+
+    def _conv_out_of_prefixes(self, u: Tensor, final: Tensor, g: Tensor) -> Tensor:
+        """Y at each prefix's last position, from convolution inputs and final states [B, N, d]."""
+        p = self.config.lookahead
+        taps = self.conv_out.weight.unbind(-1)  # tap j multiplies position n − p + j; [d, d] each
+        y = F.linear(_delay(g, p), taps[0], self.conv_out.bias)
+        h = _delay(final, p)
+        begun = torch.arange(u.shape[1], device=u.device)  # [N]
+        for seen in reversed(range(p)):  # provisional position n − seen sees `seen` neighbours
+            c = _delay(_conv_seeing(self.conv_in, u, seen), seen)
+            # A position before the sequence's start leaves the state at 0.
+            exists = (begun >= seen)[:, None].to(u.dtype)  # [N, 1]
+            h = self._cell(c, h) * exists
+            y = y + F.linear(self._select(c, h) * exists, taps[p - seen])
+        return y
+
+    def _cell(self, c: Tensor, h: Tensor) -> Tensor:
+        """One GRU step (eq. 1) at every position: input and state [B, N, d]."""
+        w_in, w_state = self.gru.all_weights[0]
+        return torch.gru_cell(c.flatten(0, 1), h.flatten(0, 1), w_in, w_state).view_as(h)
+
+    # ---- the parts both forms share ---------------------------------------------------------
+
+    def _embed(self, items: Tensor) -> Tensor:
+        x: Tensor = self.embedding_drop(self.embedding(items))
+        return x
+
+    def _attention_inputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalised queries and keys, and values (eq. 2): [B, N, d] → 3 × [B, N, H, d/H]."""
+        split = (self.config.heads, self.config.d // self.config.heads)
+        q = _unit(F.elu(self.query(x).unflatten(-1, split)))
+        k = _unit(F.elu(self.key(x).unflatten(-1, split)))
+        return q, k, self.value(x).unflatten(-1, split)
+
+    def _attention_output(self, context: Tensor, x: Tensor) -> Tensor:
+        """A, the attention expert: context and residual [..., d] → [..., d]."""
+        scale = math.sqrt(self.config.d / self.config.heads)
+        out = self.attention_drop(self.attention_out(context / scale))
+        normed: Tensor = self.attention_norm(x + out)
+        return normed
+
+    def _select(self, c: Tensor, h: Tensor) -> Tensor:
+        """G, the selective gate on GRU states (eq. 7, 9): inputs and states [..., d] → [..., d]."""
+        gate = self.block_drop(self.gate_up(F.silu(self.gate_down(c))))
+        gated: Tensor = gate * self.gru_out(h)
+        return gated
+
+    def _head(self, x: Tensor, y: Tensor, a: Tensor) -> Tensor:
+        """Mixing block and gated MLP (eq. 10 to 12): three [..., d] → [..., d]."""
+        alpha = torch.softmax(self.mix, dim=0)
+        mixed = F.gelu(self.mix_gate(x)) * (alpha[0] * y + alpha[1] * a)
+        z: Tensor = self.norm(x + self.block_drop(self.mix_out(mixed)))
+        if not self.config.gated_mlp:
+            return z
+        inner = F.gelu(self.mlp_gate(z)) * self.mlp_in(z)
+        r: Tensor = self.norm(z + self.block_drop(self.mlp_out(inner)))
+        return r
+
+
+def _inside(items: Tensor, lengths: Tensor) -> Tensor:
+    """1.0 on positions below the length, 0.0 beyond: [B, N, 1]."""
+    positions = torch.arange(items.shape[1], device=items.device)
+    return (positions < lengths[:, None]).unsqueeze(-1).to(torch.get_default_dtype())
+
+
+def _at(sequence: Tensor, index: Tensor) -> Tensor:
+    """Row `index[b]` of each sequence: [B, N, ...] → [B, ...]."""
+    return sequence[torch.arange(len(index), device=index.device), index]
+
+
+def _unit(heads: Tensor) -> Tensor:
+    """Divide by the L2 norm over the last dimension."""
+    return heads * torch.rsqrt(heads.square().sum(-1, keepdim=True) + HEAD_NORM_EPS)
+
+
+def _conv(conv: nn.Conv1d, sequence: Tensor) -> Tensor:
+    """A temporal convolution on [B, N, d]; zeros stand beyond both ends."""
+    out: Tensor = conv(sequence.mT).mT
+    return out
+
+
+def _conv_seeing(conv: nn.Conv1d, sequence: Tensor, seen: int) -> Tensor:
+    """The convolution as it is while only `seen` right neighbours exist: [B, N, d] → same."""
+    p = (conv.kernel_size[0] - 1) // 2
+    weight = conv.weight[..., : p + 1 + seen]
+    return F.conv1d(F.pad(sequence.mT, (p, seen)), weight, conv.bias).mT
+
+
+def _delay(sequence: Tensor, steps: int) -> Tensor:
+    """Position n gets what stood at n − steps, zeros at the start: [B, N, d] → same."""
+    return F.pad(sequence, (0, 0, steps, 0))[:, : sequence.shape[1]]
+
+
+def _running_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """q̂ₙ Σ_{m ≤ n} k̂ₘ vₘᵀ at every n, in blocks: 3 × [B, N, H, d/H] → [B, N, H, d/H]."""
+    memory = q.new_zeros(q.shape[0], q.shape[2], q.shape[3], q.shape[3])  # [B, H, d/H, d/H]
+    out = []
+    for qb, kb, vb in zip(*(t.split(ATTENTION_BLOCK, dim=1) for t in (q, k, v)), strict=True):
+        within = torch.einsum("bnhi,bmhi->bhnm", qb, kb).tril()
+        out.append(
+            torch.einsum("bhnm,bmhj->bnhj", within, vb)
+            + torch.einsum("bnhi,bhij->bnhj", qb, memory)
+        )
+        memory = memory + torch.einsum("bnhi,bnhj->bhij", kb, vb)
+    return torch.cat(out, dim=1)
