@@ -1,0 +1,172 @@
+"""Ranking figures of held-out items: Recall, MRR and NDCG at k, leave-one-out.
+
+Each user has one target, so with r its rank among the ranked items
+
+    Recall@k = [r ≤ k]    MRR@k = [r ≤ k] / r    NDCG@k = [r ≤ k] / log₂(r + 1)
+
+averaged over users. A tie counts against the target: r = 1 + the other items that score as much
+or more, so a model that scores everything alike gets nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from glint_edge.data import HeldOut, last_items
+from glint_edge.errors import ConfigError
+from glint_edge.model import GlintRU
+
+Protocol = Literal["full", "sampled-pop100"]
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+
+NEGATIVES = 100  # of the sampled protocol
+CHUNK = 256  # users scored at once
+
+
+@dataclass(frozen=True)
+class RankingMetrics:
+    """Figures at k, each in [0, 1], averaged over users."""
+
+    k: int
+    users: int
+    recall: float
+    mrr: float
+    ndcg: float
+
+    def to_dict(self) -> dict[str, float | int]:
+        """With k in the names, as every JSON of this project has them."""
+        values = asdict(self)
+        return {
+            **{f"{name}_at_{self.k}": values[name] for name in ("recall", "mrr", "ndcg")},
+            "users": self.users,
+        }
+
+
+def metrics_of_ranks(ranks: npt.NDArray[np.int64], k: int = 10) -> RankingMetrics:
+    """Average the figures of targets at these ranks.
+
+    Args:
+        ranks: int64 [U], 1 is best; anything above k is a miss.
+        k: the cut.
+    """
+    if len(ranks) == 0:
+        raise ConfigError("there are no users to evaluate")
+    hit = ranks <= k
+    safe = np.where(hit, ranks, 1)
+    return RankingMetrics(
+        k=k,
+        users=len(ranks),
+        recall=float(hit.mean()),
+        mrr=float(np.where(hit, 1.0 / safe, 0.0).mean()),
+        ndcg=float(np.where(hit, 1.0 / np.log2(safe + 1.0), 0.0).mean()),
+    )
+
+
+def evaluate(
+    model: GlintRU,
+    held_out: HeldOut,
+    *,
+    k: int = 10,
+    protocol: str = "full",
+    popularity: npt.NDArray[np.int64] | None = None,
+    seed: int = 0,
+) -> RankingMetrics:
+    """Rank each user's target after the last `max_length` items before it.
+
+    Args:
+        model: the float model; put into evaluation mode for the time of the call.
+        held_out: histories and targets.
+        k: the cut of every figure.
+        protocol: "full" ranks the whole catalogue (padding is never ranked). "sampled-pop100"
+            ranks the target among 100 negatives drawn by popularity, as in the authors' tables
+            (`mode: pop100` in their overall.yaml): higher figures, not comparable with "full".
+        popularity: int64 [V + 1], interactions by item id; needed for "sampled-pop100".
+        seed: of the drawn negatives.
+
+    Raises:
+        ConfigError: the protocol is unknown, or needs a popularity.
+    """
+    if protocol not in PROTOCOLS:
+        raise ConfigError(f"protocol {protocol!r} is unknown; choose one of {', '.join(PROTOCOLS)}")
+    if protocol == "sampled-pop100" and popularity is None:
+        raise ConfigError("the sampled protocol needs the items' popularity")
+    items, lengths = last_items(held_out.ids, held_out.offsets, model.config.max_length)
+    targets = torch.from_numpy(held_out.targets)
+    negatives = (
+        None if popularity is None or protocol == "full"
+        else draw_negatives(popularity, held_out.targets, seed)
+    )  # fmt: skip
+    ranks = []
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for users in torch.arange(len(targets)).split(CHUNK):
+            longest = int(lengths[users.numpy()].max())
+            scores = model.score(
+                torch.from_numpy(items[users.numpy(), :longest]),
+                torch.from_numpy(lengths[users.numpy()]),
+            )
+            target = scores.gather(1, targets[users, None])  # [b, 1]
+            if negatives is None:
+                ranks.append(_rank(scores, target) - 1)  # the target ties with itself
+            else:
+                ranks.append(_rank(scores.gather(1, negatives[users]), target))
+    model.train(training)
+    return metrics_of_ranks(torch.cat(ranks).numpy(), k)
+
+
+def _rank(others: Tensor, target: Tensor) -> Tensor:
+    """1 + the others that score at least the target: [b, n] and [b, 1] → int64 [b]."""
+    # NaN compares false with everything; a model that diverged must not rank first.
+    beaten = ~(others < target)
+    return beaten.sum(dim=1) + 1
+
+
+def draw_negatives(
+    popularity: npt.NDArray[np.int64], targets: npt.NDArray[np.int64], seed: int
+) -> Tensor:
+    """100 ids a user, drawn with replacement by popularity, never the target.
+
+    Args:
+        popularity: int64 [V + 1]; entry 0 (padding) is ignored.
+        targets: int64 [U].
+        seed: of the draw.
+
+    Returns:
+        int64 [U, 100].
+    """
+    weights = popularity[1:].astype(np.float64)
+    if np.count_nonzero(weights) < 2:
+        raise ConfigError("the sampled protocol needs at least two items with interactions")
+    share = weights / weights.sum()
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(len(weights), size=(len(targets), NEGATIVES), p=share) + 1
+    while (hits := drawn == targets[:, None]).any():
+        drawn[hits] = rng.choice(len(weights), size=int(hits.sum()), p=share) + 1
+    return torch.from_numpy(drawn)
+
+
+def rank_in_top_k(
+    items: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], targets: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Ranks of targets in exported top-k lists, ties against the target.
+
+    Args:
+        items: int64 [U, k], best first.
+        scores: float32 [U, k].
+        targets: int64 [U].
+
+    Returns:
+        int64 [U]; k + 1 where the target is not in the list.
+    """
+    found = items == targets[:, None]
+    target_score = np.where(found, scores, -math.inf).max(axis=1)
+    ranks: npt.NDArray[np.int64] = (scores >= target_score[:, None]).sum(axis=1).astype(np.int64)
+    return np.where(found.any(axis=1), ranks, items.shape[1] + 1)

@@ -1,0 +1,362 @@
+"""Training: every prefix of every sequence in one pass, full-catalogue cross-entropy.
+
+A run lives in one folder and survives `kill -9` at any moment:
+
+    resume.safetensors   model, best model, Adam's moments, random state: replaced whole after
+                         each epoch, gone when the run is finished
+    metrics.jsonl        one line an epoch
+    curves.png           the same, drawn when the run is finished
+    config.json …        then also the checkpoint of the best epoch (glint_edge.checkpoint)
+
+A resumed run goes on from the last complete epoch, bit for bit as if it had not stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save
+from torch import Tensor
+
+from glint_edge.checkpoint import Checkpoint, save_checkpoint
+from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.curves import draw_curves
+from glint_edge.data import Split
+from glint_edge.errors import CheckpointError, ConfigError
+from glint_edge.evaluate import evaluate
+from glint_edge.files import write_atomic
+from glint_edge.model import GlintRU
+from glint_edge.sources import Catalogue, DataSource
+
+log = logging.getLogger(__name__)
+
+RESUME, METRICS, CURVES = "resume.safetensors", "metrics.jsonl", "curves.png"
+BUCKET = 32  # batches' worth of windows that are sorted by length together
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to; a line of metrics.jsonl."""
+
+    epoch: int
+    loss: float
+    validation_ndcg_at_10: float
+    seconds: float
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is, told after each batch."""
+
+    epoch: int
+    batch: int
+    batches: int
+    loss: float
+    last: Epoch | None
+
+
+@dataclass
+class _Run:
+    """All that changes during a run, and all that `resume.safetensors` holds."""
+
+    model: GlintRU
+    optimizer: torch.optim.Optimizer
+    rng: np.random.Generator
+    best: dict[str, Tensor] = field(default_factory=dict)
+    history: list[Epoch] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        return self.history[-1].best_epoch if self.history else 0
+
+    @property
+    def best_ndcg(self) -> float:
+        return max((e.validation_ndcg_at_10 for e in self.history), default=-1.0)
+
+    def finished(self, config: TrainConfig) -> bool:
+        done = len(self.history)
+        return done >= config.epochs or done - self.best_epoch >= config.patience
+
+
+def train(
+    split: Split,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    source: DataSource,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Checkpoint:
+    """Train until validation NDCG@10 stops growing; keep and return the best epoch.
+
+    Args:
+        split: training sequences and held-out items.
+        model_config: `items` must be the catalogue's size.
+        config: how to train.
+        folder: the run's folder.
+        source: recorded in the checkpoint.
+        resume: go on from `folder`'s last complete epoch.
+        on_progress: called after each batch.
+
+    Raises:
+        ConfigError: `folder` holds a run and `resume` is off, or the other way round.
+        CheckpointError: the run in `folder` is damaged or was started with other settings.
+    """
+    _claim(folder, resume)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    model = GlintRU(model_config)
+    run = _Run(model, _optimizer(model, config), np.random.default_rng(config.seed))
+    settings = {"model": model_config.to_dict(), "training": _result_settings(config)}
+    if resume:
+        _restore(run, folder / RESUME, settings)
+    while not run.finished(config):
+        started = time.perf_counter()
+        loss = train_epoch(
+            run.model, run.optimizer, split, config, run.rng, _report(run, on_progress)
+        )
+        ndcg = evaluate(run.model, split.validation()).ndcg
+        epoch = len(run.history) + 1
+        if better := ndcg > run.best_ndcg:
+            run.best = {n: t.detach().clone() for n, t in run.model.state_dict().items()}
+        run.history.append(
+            Epoch(epoch, loss, ndcg, time.perf_counter() - started,
+                  epoch if better else run.best_epoch)
+        )  # fmt: skip
+        _save_run(run, folder, settings)
+    return _finish(run, split, config, folder, source)
+
+
+def train_epoch(
+    model: GlintRU,
+    optimizer: torch.optim.Optimizer,
+    split: Split,
+    config: TrainConfig,
+    rng: np.random.Generator,
+    on_batch: Callable[[int, int, float], None] | None = None,
+) -> float:
+    """One pass over every (prefix, next item) of the training sequences.
+
+    Args:
+        model: updated in place.
+        optimizer: of its parameters.
+        split: the training sequences.
+        config: batch size.
+        rng: of the window boundaries and the order.
+        on_batch: called with (batch, batches, its loss).
+
+    Returns:
+        The mean loss of a prediction, in nats.
+    """
+    model.train()
+    batches = list(_batches(split, model.config.max_length, config.batch_positions, rng))
+    total = predictions = 0.0
+    for number, (items, lengths, targets) in enumerate(batches, 1):
+        loss = prefix_loss(model, items, lengths, targets)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        count = int(lengths.sum())
+        total, predictions = total + loss.item() * count, predictions + count
+        if on_batch:
+            on_batch(number, len(batches), total / predictions)
+    return total / predictions
+
+
+def prefix_loss(model: GlintRU, items: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy over the catalogue of each prefix's next item.
+
+    Args:
+        model: in training mode.
+        items: int64 [B, N], right padded.
+        lengths: int64 [B].
+        targets: int64 [B, N], the item after each position; anything beyond a length.
+    """
+    inside = torch.arange(items.shape[1]) < lengths[:, None]
+    hidden = model.prefixes(items, lengths)[inside]  # [P, d]
+    logits = hidden @ model.embedding.weight[1:].T  # [P, V]: padding is no candidate
+    return F.cross_entropy(logits, targets[inside] - 1)
+
+
+def _batches(
+    split: Split, max_length: int, positions: int, rng: np.random.Generator
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Windows of similar length together, in random order: items, lengths, targets."""
+    starts, lengths = _windows(split.train_offsets, max_length, rng)
+    order = rng.permutation(len(starts))
+    pool = max(1, BUCKET * positions // max_length)
+    groups: list[npt.NDArray[np.int64]] = []
+    for at in range(0, len(order), pool):
+        windows = order[at : at + pool]
+        windows = windows[np.argsort(-lengths[windows], kind="stable")]
+        while len(windows):
+            size = max(1, positions // int(lengths[windows[0]]))
+            groups.append(windows[:size])
+            windows = windows[size:]
+    for index in rng.permutation(len(groups)):
+        rows = groups[index]
+        longest = lengths[rows].max()
+        column = np.arange(longest)
+        # Beyond a window stands whatever follows in the flat array: the model ignores it.
+        at_ids = np.minimum(starts[rows, None] + column, len(split.train_ids) - 2)
+        yield (
+            torch.from_numpy(split.train_ids[at_ids]),
+            torch.from_numpy(lengths[rows]),
+            torch.from_numpy(split.train_ids[at_ids + 1]),
+        )
+
+
+def _windows(
+    offsets: npt.NDArray[np.int64], max_length: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Cut each sequence into windows so that every item but the first is a target once.
+
+    A sequence longer than `max_length` is cut at a random phase, anew each epoch, so that an item
+    is met with contexts of every length.
+
+    Returns:
+        int64 [W] and int64 [W]: where each window's inputs start in the flat array, how many.
+    """
+    targets = np.diff(offsets) - 1
+    long = targets > max_length
+    phase = np.where(long, rng.integers(1, max_length + 1, len(targets)), targets)
+    rest = np.maximum(targets - phase, 0)
+    count = np.where(targets > 0, 1 + -(-rest // max_length), 0)
+    user = np.repeat(np.arange(len(targets)), count)
+    number = np.arange(len(user)) - np.repeat(np.cumsum(count) - count, count)
+    begin = np.where(number == 0, 0, phase[user] + (number - 1) * max_length)
+    end = np.minimum(phase[user] + number * max_length, targets[user])
+    return offsets[user] + begin, end - begin
+
+
+def _optimizer(model: GlintRU, config: TrainConfig) -> torch.optim.Optimizer:
+    # AdamW with no decay is Adam.
+    return torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+
+
+def _report(
+    run: _Run, on_progress: Callable[[Progress], None] | None
+) -> Callable[[int, int, float], None] | None:
+    if on_progress is None:
+        return None
+    last = run.history[-1] if run.history else None
+    epoch = len(run.history) + 1
+    return lambda batch, batches, loss: on_progress(Progress(epoch, batch, batches, loss, last))
+
+
+def _finish(
+    run: _Run, split: Split, config: TrainConfig, folder: Path, source: DataSource
+) -> Checkpoint:
+    """Write the best epoch as a checkpoint, with its figures."""
+    model = GlintRU(run.model.config)
+    model.load_state_dict(run.best)
+    metrics = {
+        "validation": evaluate(model, split.validation()).to_dict(),
+        "test": evaluate(model, split.test()).to_dict(),
+    }
+    sequences = split.sequences
+    catalogue = Catalogue(sequences.items, sequences.titles)
+    checkpoint = Checkpoint(model.eval(), catalogue, source, config, metrics)
+    save_checkpoint(checkpoint, folder)
+    losses = [epoch.loss for epoch in run.history]
+    draw_curves(folder / CURVES, losses, [epoch.validation_ndcg_at_10 for epoch in run.history])
+    (folder / RESUME).unlink(missing_ok=True)
+    return checkpoint
+
+
+# ---- the run's folder ---------------------------------------------------------------------------
+
+
+def _claim(folder: Path, resume: bool) -> None:
+    """Refuse to overwrite a run, or to resume none, before any work is done."""
+    if resume and not (folder / RESUME).is_file():
+        raise ConfigError(f"{folder} holds no unfinished run; leave out --resume to start one")
+    if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        unfinished = (folder / RESUME).is_file()
+        way_out = "add --resume to go on with it" if unfinished else "choose another --out"
+        raise ConfigError(f"{folder} exists and is not empty; {way_out}")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _result_settings(config: TrainConfig) -> dict[str, Any]:
+    """The settings a resumed run must share: a longer run, more patience are welcome."""
+    free = ("epochs", "patience", "threads")
+    return {name: value for name, value in config.to_dict().items() if name not in free}
+
+
+def _save_run(run: _Run, folder: Path, settings: dict[str, Any]) -> None:
+    tensors = {f"model.{n}": t for n, t in run.model.state_dict().items()}
+    tensors |= {f"best.{n}": t for n, t in run.best.items()}
+    for index, state in run.optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+    tensors["rng.torch"] = torch.get_rng_state()
+    metadata = {
+        "settings": json.dumps(settings),
+        "history": json.dumps([vars(epoch) for epoch in run.history]),
+        "rng.numpy": json.dumps(run.rng.bit_generator.state),
+    }
+    whole = save({n: t.detach().contiguous() for n, t in tensors.items()}, metadata)
+    write_atomic(folder / RESUME, whole)
+    # Written anew, so that a resumed run repeats no epoch in it.
+    lines = "".join(json.dumps(vars(epoch)) + "\n" for epoch in run.history)
+    write_atomic(folder / METRICS, lines.encode())
+
+
+def _restore(run: _Run, path: Path, settings: dict[str, Any]) -> None:
+    """Put a run back to its last complete epoch."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no dict
+            metadata = file.metadata()
+        stored = json.loads(metadata["settings"])
+        history = [Epoch(**values) for values in json.loads(metadata["history"])]
+        numpy_state = json.loads(metadata["rng.numpy"])
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}); start again without --resume"
+        ) from error
+    if stored != settings:
+        raise CheckpointError(
+            f"{path} was started with other settings: {_differences(stored, settings)}"
+        )
+    run.model.load_state_dict(_group(tensors, "model."))
+    run.best = _group(tensors, "best.")
+    adam = run.optimizer.state_dict()
+    adam["state"] = {}
+    for name, value in _group(tensors, "adam.").items():
+        index, key = name.split(".", 1)
+        adam["state"].setdefault(int(index), {})[key] = value
+    run.optimizer.load_state_dict(adam)
+    run.history = history
+    run.rng.bit_generator.state = numpy_state
+    torch.set_rng_state(tensors["rng.torch"])
+    log.info("resumed %s after epoch %d", path.parent, len(history))
+
+
+def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _differences(stored: dict[str, Any], settings: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {stored[part].get(name)!r} then, {value!r} now"
+        for part in settings
+        for name, value in settings[part].items()
+        if stored[part].get(name) != value
+    )

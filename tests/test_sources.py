@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+
+from glint_edge.config import ModelConfig
+from glint_edge.data import NAMED, Columns, Sequences, load
+from glint_edge.errors import ConfigError, DataError
+from glint_edge.sources import (
+    Catalogue,
+    DataSource,
+    LoadOptions,
+    find_test_items,
+    held_out,
+    in_catalogue,
+    is_at_hand,
+    read,
+    read_again,
+    some_histories,
+)
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "taps.csv"
+    path.write_text(
+        "who,what,when\n"
+        + "".join(f"u{u},i{i},{t}\n" for u in range(4) for t, i in enumerate([u, 5, 6, 7, u + 1]))
+    )
+    return path
+
+
+OPTIONS = LoadOptions(Columns(user="who", item="what", time="when"), k_core=2)
+
+
+def test_a_log_is_read_again_as_it_was(log):
+    sequences, source = read(str(log), OPTIONS)
+    again = read_again(source)
+    assert again.items == sequences.items
+    assert np.array_equal(again.ids, sequences.ids)
+    assert LoadOptions.from_dict(source.options) == OPTIONS
+    assert source.summary["users"] == 4
+    assert source.attribution == ""
+
+
+def test_a_path_is_kept_whole_so_that_another_folder_finds_it(log, monkeypatch):
+    monkeypatch.chdir(log.parent)
+    _, source = read("taps.csv", OPTIONS)
+    monkeypatch.chdir("/")
+    assert is_at_hand(source)
+    read_again(source)
+
+
+def test_named_data_carry_their_attribution(ml_100k):
+    _, source = read("ml-100k", LoadOptions())
+    assert source.source == "ml-100k"
+    assert source.attribution == NAMED["ml-100k"].attribution
+    assert source.summary == {"users": 943, "items": 1682, "interactions": 100_000}
+
+
+def sequences_of(keys, ids):
+    return Sequences("s", ("", *keys), np.array(ids), np.array([0, len(ids)]), ("u",), {}, {})
+
+
+def test_items_are_renumbered_by_key_and_unknown_ones_become_0(caplog):
+    known = in_catalogue(
+        sequences_of(("a", "b", "new"), [1, 2, 3, 1]), Catalogue(("", "b", "a"), {})
+    )
+    assert known.ids.tolist() == [2, 1, 0, 2]
+    assert known.items == ("", "b", "a")
+    assert "1 of 4 interactions" in caplog.text
+
+
+def test_no_shared_item_is_refused():
+    with pytest.raises(DataError, match="shares no item"):
+        in_catalogue(sequences_of(("a",), [1, 1, 1]), Catalogue(("", "z"), {}))
+
+
+def test_the_same_catalogue_costs_nothing():
+    sequences = sequences_of(("a", "b"), [1, 2, 1])
+    assert in_catalogue(sequences, Catalogue(("", "a", "b"), {})) is sequences
+
+
+def test_splits(log):
+    sequences, _ = read(str(log), OPTIONS)
+    last = [sequences.history(user)[-1] for user in range(len(sequences))]
+    assert held_out(sequences, "test").targets.tolist() == last
+    with pytest.raises(ConfigError, match="validation, test"):
+        held_out(sequences, "train")
+
+
+def test_data_that_are_gone_leave_accuracy_unmeasured(log, caplog):
+    sequences, source = read(str(log), OPTIONS)
+    catalogue = Catalogue(sequences.items, {})
+    assert find_test_items(source, catalogue, None, offline=False) is not None
+    log.unlink()
+    assert find_test_items(source, catalogue, None, offline=False) is None
+    assert "accuracy is not measured; pass --data" in caplog.text
+    with pytest.raises(DataError):
+        find_test_items(source, catalogue, str(log), offline=False)
+
+
+def test_offline_never_fetches(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path))
+    monkeypatch.setattr("glint_edge.data.subprocess.run", lambda *a, **k: pytest.fail("fetched"))
+    source = DataSource("ml-100k", "ml-100k")
+    assert find_test_items(source, Catalogue(("", "1"), {}), None, offline=True) is None
+    assert "accuracy is not measured" in caplog.text
+
+
+def test_a_failed_fetch_leaves_accuracy_unmeasured(tmp_path, monkeypatch, caplog):
+    def no_network(source, **_):
+        raise DataError("pip could not download ml-100k")
+
+    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path))
+    monkeypatch.setattr("glint_edge.sources.load", no_network)
+    source = DataSource("ml-100k", "ml-100k")
+    assert find_test_items(source, Catalogue(("", "1"), {}), None, offline=False) is None
+    assert "pip could not download" in caplog.text
+
+
+def test_some_histories_are_of_different_users_and_not_too_long(log):
+    test_items = held_out(load(log, columns=OPTIONS.columns), "test")
+    config = ModelConfig(items=8, max_length=4)
+    histories = some_histories(test_items, config, count=4)
+    assert len({tuple(history) for history in histories}) == 4
+    short = some_histories(test_items, ModelConfig(items=8, max_length=3), count=4)
+    assert short == [history[-3:] for history in histories]
+    without = some_histories(None, config)
+    assert without == [[1], [1, 2, 3]]

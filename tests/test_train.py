@@ -1,0 +1,231 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glint_edge.checkpoint import load_checkpoint
+from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.data import load, split
+from glint_edge.errors import CheckpointError, ConfigError
+from glint_edge.evaluate import evaluate
+from glint_edge.sources import LoadOptions, read
+from glint_edge.train import _batches, _windows, prefix_loss, train
+
+MODEL = {"d": 8, "heads": 2, "max_length": 12}
+TRAINING = {"epochs": 4, "batch_positions": 64, "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    """60 users who walk round a ring of 20 items: the next item is certain."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("log") / "ring.txt"
+    lines = []
+    for user in range(60):
+        start, length = rng.integers(20), rng.integers(5, 40)
+        lines.append(f"{user} " + " ".join(f"i{(start + n) % 20}" for n in range(length)))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def run(log, out, *, resume=False, on_progress=None, **training):
+    sequences, source = read(str(log), LoadOptions())
+    config = TrainConfig(**TRAINING | training)
+    model = ModelConfig(items=sequences.catalogue, **MODEL)
+    return train(
+        split(sequences), model, config, out, source=source, resume=resume, on_progress=on_progress
+    )
+
+
+def lines_of(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_certain_next_item_is_learnt(log, tmp_path):
+    checkpoint = run(log, tmp_path / "run", epochs=40, learning_rate=1e-2)
+    assert checkpoint.metrics["test"]["ndcg_at_10"] > 0.8
+    losses = [line["loss"] for line in lines_of(tmp_path / "run")]
+    assert losses[0] > 2 > losses[-1]
+
+
+def test_what_a_run_leaves(log, tmp_path):
+    made = run(log, tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "config.json", "items.json", "model.safetensors", "metrics.jsonl", "curves.png",
+    }  # fmt: skip
+    assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")
+    assert [line["epoch"] for line in lines_of(tmp_path / "run")] == [1, 2, 3, 4]
+    loaded = load_checkpoint(tmp_path / "run")
+    for name, tensor in made.model.state_dict().items():
+        assert torch.equal(tensor, loaded.model.state_dict()[name])
+    assert loaded.metrics == made.metrics
+    assert loaded.data.summary == {"users": 60, "items": 20, "interactions": len(load(log).ids)}
+
+
+def test_the_best_epoch_is_kept_not_the_last(log, tmp_path):
+    checkpoint = run(log, tmp_path / "run", epochs=8, learning_rate=3e-2)
+    best = max(line["validation_ndcg_at_10"] for line in lines_of(tmp_path / "run"))
+    parts = split(load(log))
+    assert evaluate(checkpoint.model, parts.validation()).ndcg == pytest.approx(best)
+    assert checkpoint.metrics["test"] == evaluate(checkpoint.model, parts.test()).to_dict()
+
+
+def test_patience_ends_a_run(log, tmp_path):
+    # A step size too small to change any rank: the first epoch stays the best.
+    run(log, tmp_path / "run", epochs=50, patience=2, learning_rate=1e-12)
+    lines = lines_of(tmp_path / "run")
+    assert [line["best_epoch"] for line in lines] == [1, 1, 1]
+
+
+def test_a_seed_decides_everything(log, tmp_path):
+    weights = [
+        run(log, tmp_path / name, seed=seed).model.state_dict()["embedding.weight"]
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_train
+def die(progress):
+    if (progress.epoch, progress.batch) == (3, 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+test_train.run(Path(sys.argv[2]), Path(sys.argv[3]), on_progress=die)
+"""
+
+
+def test_a_killed_run_resumes_to_the_same_result(log, tmp_path):
+    whole = run(log, tmp_path / "whole")
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(log)]
+    killed = subprocess.run([*command, str(tmp_path / "killed")], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert not (tmp_path / "killed/config.json").exists()
+    assert [line["epoch"] for line in lines_of(tmp_path / "killed")] == [1, 2]
+
+    resumed = run(log, tmp_path / "killed", resume=True)
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, resumed.model.state_dict()[name]), name
+    assert resumed.metrics == whole.metrics
+    assert without_time(tmp_path / "killed") == without_time(tmp_path / "whole")
+
+
+def without_time(folder):
+    return [{k: v for k, v in line.items() if k != "seconds"} for line in lines_of(folder)]
+
+
+def interrupted(log, out):
+    """A run stopped after two epochs."""
+
+    def stop(progress):
+        if progress.epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(log, out, on_progress=stop)
+    return out
+
+
+def test_a_folder_in_use_is_refused_with_the_way_out(log, tmp_path):
+    unfinished = interrupted(log, tmp_path / "run")
+    with pytest.raises(ConfigError, match="--resume"):
+        run(log, unfinished)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/file").touch()
+    with pytest.raises(ConfigError, match="another --out"):
+        run(log, tmp_path / "other")
+    with pytest.raises(ConfigError, match="no unfinished run"):
+        run(log, tmp_path / "new", resume=True)
+
+
+def test_resuming_with_other_settings_names_them(log, tmp_path):
+    unfinished = interrupted(log, tmp_path / "run")
+    with pytest.raises(CheckpointError, match=r"learning_rate 0.001 then, 0.5 now"):
+        run(log, unfinished, resume=True, learning_rate=0.5)
+
+
+def test_resuming_with_fewer_epochs_ends_the_run(log, tmp_path):
+    unfinished = interrupted(log, tmp_path / "run")
+    run(log, unfinished, resume=True, epochs=2)
+    assert len(lines_of(unfinished)) == 2
+    assert load_checkpoint(unfinished).metrics
+
+
+def test_a_damaged_run_says_so(log, tmp_path):
+    unfinished = interrupted(log, tmp_path / "run")
+    whole = (unfinished / "resume.safetensors").read_bytes()
+    (unfinished / "resume.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match="damaged"):
+        run(log, unfinished, resume=True)
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=12),
+    st.integers(1, 15),
+    st.integers(0, 2**32 - 1),
+)
+def test_windows_make_every_item_but_the_first_a_target_once(lengths, max_length, seed):
+    offsets = np.cumsum([0, *lengths])
+    starts, sizes = _windows(offsets, max_length, np.random.default_rng(seed))
+    assert (sizes >= 1).all()
+    assert (sizes <= max_length).all()
+    targets = sorted(t for s, n in zip(starts, sizes, strict=True) for t in range(s + 1, s + n + 1))
+    expected = sorted(set(range(offsets[-1])) - set(offsets[:-1].tolist()))
+    assert targets == expected
+
+
+def test_the_phase_of_a_long_sequence_changes():
+    offsets = np.array([0, 100])
+    rng = np.random.default_rng(0)
+    assert len({tuple(_windows(offsets, 10, rng)[0]) for _ in range(20)}) > 5
+
+
+def test_batches_hold_each_prediction_once_and_little_padding(log):
+    parts = split(load(log))
+    rng = np.random.default_rng(0)
+    pairs, padded = [], 0
+    for items, lengths, targets in _batches(parts, 12, 64, rng):
+        assert items.shape == targets.shape
+        assert items.numel() <= 64
+        padded += items.numel()
+        for row, (length, target) in enumerate(zip(lengths, targets, strict=True)):
+            pairs += list(zip(items[row, :length].tolist(), target[:length].tolist(), strict=True))
+    ids, offsets = parts.train_ids, parts.train_offsets
+    expected = [
+        (ids[n], ids[n + 1]) for n in range(len(ids) - 1) if n + 1 not in set(offsets.tolist())
+    ]
+    assert sorted(pairs) == sorted(expected)
+    assert padded < 1.3 * len(pairs)
+
+
+def test_the_loss_is_that_of_each_prefix_alone(make_model):
+    model = make_model()
+    items = torch.randint(1, 41, (3, 7))
+    targets = torch.randint(1, 41, (3, 7))
+    lengths = torch.tensor([7, 1, 4])
+    losses = []
+    for row in range(3):
+        for n in range(int(lengths[row])):
+            scores = model.score(items[row : row + 1, : n + 1], torch.tensor([n + 1]))
+            losses.append(-scores.log_softmax(-1)[0, targets[row, n]])
+    loss = prefix_loss(model, items, lengths, targets)
+    assert loss.item() == pytest.approx(torch.stack(losses).mean().item(), abs=1e-5)
+
+
+def test_progress_is_told_after_each_batch(log, tmp_path):
+    told = []
+    run(log, tmp_path / "run", epochs=2, on_progress=told.append)
+    first = [p for p in told if p.epoch == 1]
+    assert [p.batch for p in first] == list(range(1, first[0].batches + 1))
+    assert told[0].last is None
+    assert told[-1].last.epoch == 1
