@@ -1,0 +1,212 @@
+"""The bundle: a folder `NAME.glint/` with everything an app needs, and the proof that it works.
+
+    manifest.json   what the files are and how to call them; validated against
+                    manifest.schema.json and, file by file, against sha256 on every load
+    model.pte …     the artifacts, one a target
+    items.json      the user's own item keys and titles by id
+    golden.json     histories with the states, items and scores they must give (glint_edge.golden)
+    README.md       how to load it in an app
+
+Nothing in a bundle is code to be run by this tool.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from glint_edge.config import ModelConfig
+from glint_edge.errors import BundleError, ConfigError
+from glint_edge.files import sha256, write_json
+from glint_edge.golden import Golden
+from glint_edge.sources import Catalogue
+from glint_edge.stream import state_layout, state_size
+
+SCHEMA_VERSION = 1
+MANIFEST, ITEMS, GOLDEN, README = "manifest.json", "items.json", "golden.json", "README.md"
+SUFFIX = ".glint"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One file that a runtime loads.
+
+    Attributes:
+        target: "executorch", …
+        precision: "fp32" or "int8".
+        file: its name in the bundle.
+        runtime: the least version of each runtime that is known to run it.
+    """
+
+    target: str
+    precision: str
+    file: str
+    runtime: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle; every file of it has been checked.
+
+    Attributes:
+        path: the folder.
+        manifest: manifest.json as it stands.
+        config: the model's.
+        top_k: items that `recommend` returns.
+        artifacts: the files a runtime loads.
+        catalogue: item keys and titles.
+        golden: the golden vectors.
+    """
+
+    path: Path
+    manifest: Mapping[str, Any]
+    config: ModelConfig
+    top_k: int
+    artifacts: tuple[Artifact, ...]
+    catalogue: Catalogue
+    golden: Golden
+
+    @property
+    def name(self) -> str:
+        """The bundle's name, without its suffix."""
+        return str(self.manifest["name"])
+
+    def file(self, artifact: Artifact) -> Path:
+        """Where an artifact lies."""
+        return self.path / artifact.file
+
+
+def load_bundle(path: str | Path) -> Bundle:
+    """Read a bundle and check every file in it.
+
+    Raises:
+        BundleError: the folder, its manifest or a file is missing, damaged or of another version.
+    """
+    path = Path(path)
+    manifest = _read_manifest(path)
+    for name, expected in manifest["files"].items():
+        _check_file(path / name, expected)
+    missing = {ITEMS, GOLDEN, *(a["file"] for a in manifest["artifacts"])} - set(manifest["files"])
+    if missing:
+        raise BundleError(f"{path / MANIFEST} does not list {min(missing)}; export it again")
+    try:
+        config = ModelConfig.from_dict(manifest["model"])
+        catalogue = Catalogue.from_dict(_read_json(path / ITEMS))
+        golden = Golden.from_dict(_read_json(path / GOLDEN))
+    except (KeyError, TypeError, ConfigError) as error:
+        raise BundleError(f"{path} is inconsistent ({error}); export it again") from error
+    if manifest["state"]["shape"] != [1, state_size(config)]:
+        raise BundleError(f"{path / MANIFEST} has a state of another model; export it again")
+    return Bundle(
+        path=path,
+        manifest=manifest,
+        config=config,
+        top_k=manifest["top_k"],
+        artifacts=tuple(Artifact(**artifact) for artifact in manifest["artifacts"]),
+        catalogue=catalogue,
+        golden=golden,
+    )
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Add the size and sha256 of every file in `folder`, validate, and write manifest.json."""
+    files = {
+        file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)}
+        for file in sorted(folder.iterdir())
+        if file.name != MANIFEST
+    }
+    whole = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
+    whole["digest"] = _digest(whole)
+    _validator().validate(whole)
+    write_json(folder / MANIFEST, whole)
+
+
+def state_of(config: ModelConfig) -> dict[str, Any]:
+    """The manifest's description of the state."""
+    fields = [vars(field) for field in state_layout(config)]
+    return {"dtype": "float32", "shape": [1, state_size(config)], "fields": fields}
+
+
+def methods_of(config: ModelConfig, top_k: int) -> dict[str, Any]:
+    """The manifest's description of the methods: names, dtypes and shapes, in call order."""
+    state = {"name": "state", "dtype": "float32", "shape": [1, state_size(config)]}
+    item = {"name": "item", "dtype": "int64", "shape": [1]}
+    return {
+        "append": {"inputs": [state, item], "outputs": [state]},
+        "recommend": {
+            "inputs": [state],
+            "outputs": [
+                {"name": "items", "dtype": "int64", "shape": [1, top_k]},
+                {"name": "scores", "dtype": "float32", "shape": [1, top_k]},
+            ],
+        },
+    }
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """The manifest's checksum of itself: a flipped bit in a figure is still good JSON."""
+    rest = {name: value for name, value in manifest.items() if name != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    text = resources.files("glint_edge").joinpath("manifest.schema.json").read_text("utf-8")
+    return jsonschema.Draft202012Validator(json.loads(text))
+
+
+def _read_json(path: Path) -> Any:  # noqa: ANN401  # JSON is any of its types
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise BundleError(f"{path} is damaged ({error}); export it again") from error
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not (path / MANIFEST).is_file():
+        raise BundleError(f"{path} is not a bundle: it has no {MANIFEST}; run glint-edge export")
+    manifest = _read_json(path / MANIFEST)
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise BundleError(
+            f"{path} has schema version {version}, this glint-edge reads {SCHEMA_VERSION}; "
+            "upgrade glint-edge"
+        )
+    error = jsonschema.exceptions.best_match(_validator().iter_errors(manifest))
+    if error is not None:
+        raise BundleError(
+            f"{path / MANIFEST} is damaged at {error.json_path}: {error.message[:120]}; "
+            "export it again"
+        )
+    if manifest["digest"] != _digest(manifest):
+        raise BundleError(
+            f"{path / MANIFEST} is damaged or was edited: its digest does not match; "
+            "copy the bundle again, or export it again"
+        )
+    whole: dict[str, Any] = manifest
+    return whole
+
+
+def _check_file(file: Path, expected: Mapping[str, Any]) -> None:
+    if not file.is_file():
+        raise BundleError(f"{file} is missing; copy the whole bundle, or export it again")
+    size = file.stat().st_size
+    if size != expected["bytes"]:
+        raise BundleError(
+            f"{file} has {size:,} bytes, its manifest says {expected['bytes']:,}; "
+            "copy the bundle again, or export it again"
+        )
+    if sha256(file) != expected["sha256"]:
+        raise BundleError(
+            f"{file} is damaged: its sha256 is not its manifest's; "
+            "copy the bundle again, or export it again"
+        )

@@ -1,0 +1,105 @@
+"""Golden vectors: histories with what they must give, so that an app can test its integration.
+
+Each case holds a history, the checksum of the state after it, and the top-k. They come from the
+stream program in plain torch, at the bundle's precision; another machine's kernels round
+differently, so each figure is compared within the tolerance that the file states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from glint_edge.stream import StreamProgram, empty_state
+
+
+@dataclass(frozen=True)
+class GoldenCase:
+    """One history and what it must give.
+
+    Attributes:
+        history: item ids, oldest first; 0 is an unknown item.
+        state_sum: sum of the state's floats after the history.
+        state_norm: their L2 norm.
+        items: ids of the top-k, best first.
+        scores: their scores.
+    """
+
+    history: list[int]
+    state_sum: float
+    state_norm: float
+    items: list[int]
+    scores: list[float]
+
+
+@dataclass(frozen=True)
+class Golden:
+    """All cases of a bundle, and how near a runtime must come.
+
+    Attributes:
+        relative_state_error: of `state_sum` and `state_norm`, relative to the norm.
+        score_error: of each score, absolute; items whose scores differ by less may swap.
+        cases: the histories.
+    """
+
+    relative_state_error: float
+    score_error: float
+    cases: tuple[GoldenCase, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As golden.json has it."""
+        return {
+            "tolerance": {
+                "relative_state_error": self.relative_state_error,
+                "score_error": self.score_error,
+            },
+            "cases": [asdict(case) for case in self.cases],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Golden:
+        """Inverse of `to_dict`."""
+        cases = tuple(GoldenCase(**case) for case in values["cases"])
+        return cls(**values["tolerance"], cases=cases)
+
+
+# By precision: float32 differs in the order of sums; in int8 a last-digit difference can move an
+# activation to the next of its 256 levels.
+STATE_TOLERANCE = {"fp32": 1e-5, "int8": 2e-3}
+SCORE_TOLERANCE = {"fp32": 1e-4, "int8": 0.1}
+
+
+def golden_of(program: StreamProgram, histories: Iterable[Sequence[int]]) -> Golden:
+    """Run histories through the stream program.
+
+    Args:
+        program: at the precision of the artifacts.
+        histories: item ids; the empty history is always added, first.
+    """
+    cases = tuple(_case(program, history) for history in ([], *histories))
+    return Golden(STATE_TOLERANCE[program.precision], SCORE_TOLERANCE[program.precision], cases)
+
+
+def _case(program: StreamProgram, history: Sequence[int]) -> GoldenCase:
+    with torch.inference_mode():
+        state = empty_state(program.config)
+        for item in history:
+            state = program.append(state, torch.tensor([item]))
+        items, scores = program.recommend(state)
+    return GoldenCase(
+        history=[int(item) for item in history],
+        **checksum(state.numpy()),
+        items=items[0].tolist(),
+        scores=scores[0].tolist(),
+    )
+
+
+def checksum(state: npt.NDArray[np.float32]) -> dict[str, float]:
+    """`state_sum` and `state_norm` of a state, in float64."""
+    wide = state.astype(np.float64)
+    return {"state_sum": float(wide.sum()), "state_norm": float(np.sqrt((wide**2).sum()))}

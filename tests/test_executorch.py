@@ -1,0 +1,220 @@
+"""The `.pte` on ExecuTorch's own runtime: it is the stream, lowered whole, with our integers.
+
+The state's size, names and shapes are what apps are built on; the structure of the lowered
+program is what its speed rests on.
+"""
+
+import statistics
+from pathlib import Path
+
+import pytest
+import torch
+
+from glint_edge.stream import empty_state, state_size, stream_program
+from quantization import quantize
+from quantization.int8 import Int8Embedding, Int8Linear
+
+pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
+
+pytestmark = [
+    pytest.mark.slow,
+    # What the toolchain says about itself, on import and while it lowers (executorch 1.5.1).
+    pytest.mark.filterwarnings(
+        r"ignore:(read|open)_\w+ is deprecated. Use files:DeprecationWarning"
+    ),
+    pytest.mark.filterwarnings(r"ignore:.torch\.jit\.script_method. is:DeprecationWarning"),
+    pytest.mark.filterwarnings(r"ignore:.isinstance\(treespec, LeafSpec\). is:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:This API is experimental and subject to change"),
+]
+
+ITEMS = 1683
+FLOAT, LONG = 6, 4  # ScalarType
+INT64 = torch.iinfo(torch.int64)
+
+
+class Running:
+    """A loaded `.pte`. Outputs are cloned: the runtime writes the next ones over them."""
+
+    def __init__(self, path: Path):
+        import executorch.kernels.quantized  # noqa: F401  # registers embedding_byte
+        from executorch.runtime import Runtime
+
+        self.program = Runtime.get().load_program(path)
+        self.methods = {name: self.program.load_method(name) for name in self.program.method_names}
+
+    def append(self, state, item):
+        (state,) = self.methods["append"].execute((state, torch.tensor([item])))
+        return state.clone()
+
+    def recommend(self, state):
+        items, scores = self.methods["recommend"].execute((state,))
+        return items.clone(), scores.clone()
+
+
+def read(path):
+    """The program's flatbuffer and the named data (the delegates' weights) of a `.pte`."""
+    from executorch.exir._serialize._program import deserialize_pte_binary
+
+    file = deserialize_pte_binary(path.read_bytes())
+    return file.program, file.named_data
+
+
+def structure(path):
+    """By method: what is called, in order. A delegate by its backend, a kernel by its name."""
+    program, _ = read(path)
+    called = {}
+    for plan in program.execution_plan:
+        (chain,) = plan.chains
+        called[plan.name] = [
+            plan.delegates[call.delegate_index].id
+            if hasattr(call, "delegate_index")
+            else plan.operators[call.op_index].name
+            for call in (instruction.instr_args for instruction in chain.instructions)
+        ]
+    return called
+
+
+def lowered_whole(precision):
+    lookup = {"fp32": "aten::embedding", "int8": "quantized_decomposed::embedding_byte"}[precision]
+    return {
+        "append": ["aten::clamp", lookup, "XnnpackBackend"],
+        "recommend": ["XnnpackBackend", "aten::gt", "aten::topk", "aten::add", "aten::where"],
+    }
+
+
+@torch.no_grad()
+def differences(program, running, *, together):
+    """How far artifact and torch are apart along random histories, relative to the largest value.
+
+    Together: each call starts from the same state. Apart: both go their own way from the empty
+    state, and differences add up.
+
+    Returns:
+        Of every call: of states, of scores, and whether the same items came in the same order.
+    """
+    config = program.config
+    of_states, of_scores, same_items = [], [], []
+    for _ in range(4):
+        state = mine = empty_state(config)
+        for item in torch.randint(1, config.items + 1, (30,)).tolist():
+            mine = running.append(state if together else mine, item)
+            state = program.append(state, torch.tensor([item]))
+            of_states.append(((mine - state).abs().max() / state.abs().max()).item())
+            my_items, my_scores = running.recommend(state if together else mine)
+            items, scores = program.recommend(state)
+            of_scores.append(((my_scores - scores).abs().max() / scores.abs().max()).item())
+            same_items.append(torch.equal(my_items, items))
+    return of_states, of_scores, same_items
+
+
+def assert_fp32_is_torch(program, running):
+    of_states, of_scores, same_items = differences(program, running, together=False)
+    assert max(of_states) <= 1e-5
+    assert max(of_scores) <= 5e-6
+    assert all(same_items)
+
+
+def assert_int8_is_the_reference(program, running):
+    """Most calls agree to float rounding. In some, an activation on the edge between two levels
+    falls to the other one, which costs what rounding costs at all.
+    """
+    of_states, of_scores, same_items = differences(program, running, together=True)
+    assert statistics.median(of_states) <= 1e-5
+    assert statistics.median(of_scores) <= 1e-5
+    assert statistics.fmean(same_items) >= 0.8
+    of_states, of_scores, _ = differences(program, running, together=False)
+    assert max(of_states) <= 0.02
+    assert max(of_scores) <= 0.03
+
+
+@pytest.fixture(scope="module")
+def running(artifacts):
+    return {precision: Running(artifact.path) for precision, artifact in artifacts.items()}
+
+
+@pytest.fixture(params=["fp32", "int8"])
+def precision(request):
+    return request.param
+
+
+def test_each_method_is_one_delegate_and_a_few_kernels(artifacts, precision):
+    assert structure(artifacts[precision].path) == lowered_whole(precision)
+
+
+def test_names_shapes_and_types_are_what_apps_are_told(artifacts, running, precision):
+    program = running[precision].program
+    state = ((1, state_size(artifacts[precision].program.config)), FLOAT)
+    assert program.method_names == {"append", "recommend"}
+
+    def tensors(method, kind):
+        meta = program.metadata(method)
+        one = getattr(meta, f"{kind}_tensor_meta")
+        return [(one(i).sizes(), one(i).dtype()) for i in range(getattr(meta, f"num_{kind}s")())]
+
+    assert tensors("append", "input") == [state, ((1,), LONG)]
+    assert tensors("append", "output") == [state]
+    assert tensors("recommend", "input") == [state]
+    assert tensors("recommend", "output") == [((1, 10), LONG), ((1, 10), FLOAT)]
+
+
+def test_the_fp32_artifact_is_the_torch_stream(artifacts, running):
+    assert_fp32_is_torch(artifacts["fp32"].program, running["fp32"])
+
+
+def test_the_int8_artifact_is_the_int8_reference(artifacts, running):
+    assert_int8_is_the_reference(artifacts["int8"].program, running["int8"])
+
+
+def test_without_history_the_artifact_recommends_the_most_popular(artifacts, running, precision):
+    items, scores = running[precision].recommend(empty_state(artifacts[precision].program.config))
+    assert items.tolist() == [list(range(1, 11))]
+    assert scores.tolist() == [[0.0] * 10]
+
+
+@pytest.mark.parametrize("unknown", [-1, INT64.min, ITEMS + 1, ITEMS + 2, 10**9, INT64.max])
+def test_an_unknown_item_reads_a_row_of_zeros(artifacts, running, precision, unknown):
+    state = running[precision].append(empty_state(artifacts[precision].program.config), 7)
+    found = running[precision].append(state, unknown)
+    assert torch.equal(found, running[precision].append(state, 0))
+    assert torch.isfinite(found).all()
+    assert found[0, 0] == 2
+
+
+def test_every_integer_and_scale_in_the_file_is_quantizations(artifacts):
+    program, named = read(artifacts["int8"].path)
+    delegated = {bytes(buffer) for buffer in named.buffers}
+    constants = [bytes(constant.storage) for constant in program.constant_buffer]
+    int8 = artifacts["int8"].program
+    for part in (int8.append, int8.recommend):
+        for name, module in part.named_modules():
+            if isinstance(module, Int8Linear):
+                assert module.q.numpy().tobytes() in delegated, name
+                assert module.scale.numpy().tobytes() in delegated, name
+                assert module.bias is None or module.bias.numpy().tobytes() in delegated, name
+            elif isinstance(module, Int8Embedding):
+                assert module.q.numpy().tobytes() in constants, name
+                scale = module.scale.numpy().tobytes()
+                assert any(constant.startswith(scale) for constant in constants), name
+
+
+def test_int8_is_about_a_quarter_of_the_file(artifacts):
+    bytes_of = {name: artifact.path.stat().st_size for name, artifact in artifacts.items()}
+    assert bytes_of["int8"] <= 0.35 * bytes_of["fp32"]
+
+
+def lowered(program, path):
+    from converters.to_executorch import convert
+
+    convert(program, path)
+    assert structure(path) == lowered_whole(program.precision)
+    return Running(path)
+
+
+def test_a_light_model_is_lowered_whole_too(make_model, tmp_path):
+    program = stream_program(make_model(gated_mlp=False), top_k=5)
+    assert_fp32_is_torch(program, lowered(program, tmp_path / "light.pte"))
+
+
+def test_a_wider_convolution_is_lowered_whole_too(make_model, tmp_path):
+    program = quantize(stream_program(make_model(kernel=5), top_k=5))
+    assert_int8_is_the_reference(program, lowered(program, tmp_path / "kernel5.pte"))
