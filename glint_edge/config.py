@@ -34,10 +34,10 @@ class _JsonConfig:
                 f"unknown setting {unknown[0]!r} in a stored {cls.__name__}; "
                 "it was written by a newer glint-edge: upgrade this one"
             )
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ConfigError(f"a stored {cls.__name__} is incomplete: {error}") from error
+        # Today's default may not be what the file was written with.
+        if missing := sorted(known - set(values)):
+            raise ConfigError(f"a stored {cls.__name__} is incomplete: it has no {missing[0]!r}")
+        return cls(**values)
 
 
 def _check(holds: bool, message: str) -> None:
@@ -68,7 +68,7 @@ class ModelConfig(_JsonConfig):
         d: width of the embedding and of every hidden vector.
         heads: heads of the linear attention; divides `d`.
         kernel: taps of both temporal convolutions; odd.
-        max_length: training length N; `encode` sees the last N items.
+        max_length: training length N; a longer history is cut to its last N items.
         gated_mlp: False is the paper's "Light GLINT-RU".
         embedding_dropout: on the item embeddings, in training.
         attention_dropout: on the attention expert's output, in training.

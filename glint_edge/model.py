@@ -64,7 +64,9 @@ class GlintRU(nn.Module):
         self.gate_down = nn.Linear(d, d // 2)  # Wδ
         self.gate_up = nn.Linear(d // 2, d)  # Wω
         self.gru_out = nn.Linear(d, d)  # Wφ
-        self.conv_out = nn.Conv1d(d, d, k, padding=p)  # eq. 8
+        # Eq. 8. Only read where nothing stands to the right, so the taps after the centre multiply
+        # zeros and are never trained; they are kept because the authors' checkpoints have them.
+        self.conv_out = nn.Conv1d(d, d, k, padding=p)
 
         self.mix = nn.Parameter(torch.tensor([0.5, 0.5]))  # softmax → α₁, α₂
         self.mix_gate = nn.Linear(d, d)  # W2

@@ -99,6 +99,12 @@ def _taps(conv: nn.Conv1d, count: int, scale: Tensor | float = 1.0) -> nn.Linear
     )
 
 
+def _join(*parts: Tensor) -> Tensor:
+    """Rows side by side. A part of no width or a single part is no operator in the graph."""
+    wide = [part for part in parts if part.shape[1]]
+    return wide[0] if len(wide) == 1 else torch.cat(wide, dim=1)
+
+
 class _UnitHeads(nn.Module):
     """elu(x) / ‖elu(x)‖₂ by head (eq. 2): [1, d] → [1, H, d/H]."""
 
@@ -203,7 +209,7 @@ class Append(nn.Module):
         count, inputs, h, _, _, memory = self.parts(state)
         x = self.table(item.clamp(0, self.items + 1))  # [1, d]
         ukv = self.item_in(x)
-        window = torch.cat([inputs, ukv[:, :d]], dim=1)  # [1, k·d]
+        window = _join(inputs, ukv[:, :d])  # [1, k·d]
         k = self.unit(ukv[:, d : 2 * d])  # [1, H, d/H]
         v = ukv[:, 2 * d :]
         outer = k.view(self.heads, -1, 1) * v.view(self.heads, 1, -1)  # [H, d/H, d/H]
@@ -212,8 +218,8 @@ class Append(nn.Module):
         h, g = self.gru(window, h)
         # 1 once position t − p exists; before, there is nothing to finalise.
         exists = torch.clamp(count - (self.p - 1.0), 0.0, 1.0)
-        final = torch.cat([h, g], dim=1) * exists
-        return torch.cat([count + 1.0, window[:, d:], final, x, memory], dim=1)
+        final = _join(h, g) * exists
+        return _join(count + 1.0, window[:, d:], final, x, memory)
 
 
 class Recommend(nn.Module):
@@ -264,7 +270,7 @@ class Recommend(nn.Module):
         """The hidden r of the history so far (eq. 12): [1, S] → [1, d]."""
         d = self.d
         count, inputs, h, g, x, memory = self.parts(state)
-        y = self.conv_out(torch.cat([g, *self._provisional(count, inputs, h)], dim=1))
+        y = self.conv_out(_join(g, *self._provisional(count, inputs, h)))
         q_gate = self.item_out(x)
         q = self.unit(q_gate[:, :d])  # [1, H, d/H]
         memory = memory.view(self.heads, d // self.heads, d // self.heads)

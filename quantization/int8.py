@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from glint_edge.errors import ConfigError
+
 WEIGHT_MAX = 127  # −128 is left out, so that a row and its negative quantize alike
 ACTIVATION_MIN, ACTIVATION_MAX = -128, 127
 
@@ -28,7 +30,12 @@ def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         q int8 [rows, columns] and scale float32 [rows] with weight ≈ scale[:, None] · q; a row of
         zeros has scale 1.
+
+    Raises:
+        ConfigError: a weight is infinite or not a number.
     """
+    if not torch.isfinite(weight).all():
+        raise ConfigError("the weights are not finite: the training diverged; train again")
     largest = weight.abs().amax(dim=1)
     scale = torch.where(largest > 0, largest / WEIGHT_MAX, 1.0)
     q = torch.round(weight / scale[:, None]).clamp(-WEIGHT_MAX, WEIGHT_MAX)

@@ -16,16 +16,7 @@ from quantization.int8 import Int8Embedding, Int8Linear
 
 pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
 
-pytestmark = [
-    pytest.mark.slow,
-    # What the toolchain says about itself, on import and while it lowers (executorch 1.5.1).
-    pytest.mark.filterwarnings(
-        r"ignore:(read|open)_\w+ is deprecated. Use files:DeprecationWarning"
-    ),
-    pytest.mark.filterwarnings(r"ignore:.torch\.jit\.script_method. is:DeprecationWarning"),
-    pytest.mark.filterwarnings(r"ignore:.isinstance\(treespec, LeafSpec\). is:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:This API is experimental and subject to change"),
-]
+pytestmark = pytest.mark.slow
 
 ITEMS = 1683
 FLOAT, LONG = 6, 4  # ScalarType
@@ -215,6 +206,7 @@ def test_a_light_model_is_lowered_whole_too(make_model, tmp_path):
     assert_fp32_is_torch(program, lowered(program, tmp_path / "light.pte"))
 
 
-def test_a_wider_convolution_is_lowered_whole_too(make_model, tmp_path):
-    program = quantize(stream_program(make_model(kernel=5), top_k=5))
-    assert_int8_is_the_reference(program, lowered(program, tmp_path / "kernel5.pte"))
+@pytest.mark.parametrize("kernel", [1, 5])
+def test_other_convolutions_are_lowered_whole_too(make_model, tmp_path, kernel):
+    program = quantize(stream_program(make_model(kernel=kernel), top_k=5))
+    assert_int8_is_the_reference(program, lowered(program, tmp_path / "model.pte"))

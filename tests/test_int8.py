@@ -85,6 +85,12 @@ def test_activations_on_their_own_grid_stay_as_they_are(zero, exponent, data):
         assert torch.equal(fake_quantize_activation(x), x)
 
 
+def test_activations_never_need_a_257th_level():
+    """Both ends round outwards here, to −2 and 254: the last level is 255 above the first."""
+    x = torch.tensor([[-1.5, 253.5]])
+    assert fake_quantize_activation(x).tolist() == [[-2.0, 253.0]]
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 1e-20, -1e-20, 1e30, -1e30])
 def test_constant_activations_lose_nothing(value):
     x = torch.full((1, 5), value)
@@ -277,3 +283,12 @@ def test_the_int8_stream_without_history_recommends_the_most_popular(programs):
 def test_an_unknown_item_is_a_row_of_zeros_in_int8_too(programs, unknown):
     found, expected = (states(programs[1], [5, item, 11])[-1] for item in (unknown, 0))
     assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_of_a_diverged_training_are_refused(make_model, value):
+    model = make_model()
+    with torch.no_grad():
+        model.mix_out.weight[0, 0] = value
+    with pytest.raises(ConfigError, match="diverged"):
+        quantize(stream_program(model))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
-from glint_edge.model import ATTENTION_BLOCK
+from glint_edge.model import ATTENTION_BLOCK, GlintRU
 from glint_edge.stream import empty_state, state_layout, state_size, stream_program
 
 INT64 = torch.iinfo(torch.int64)
@@ -143,6 +143,18 @@ def test_an_unknown_item_is_a_row_of_zeros_wherever_it_stands(model, program, hi
     with torch.no_grad():
         expected = model.encode(known, torch.tensor([len(history)]))
         torch.testing.assert_close(program.recommend.hidden(state), expected, atol=1e-4, rtol=0)
+
+
+def test_an_unknown_item_divides_nothing_by_zero():
+    """Fresh biases are zero, so its query and key are too: their norm is 0/0 without epsilon."""
+    model = GlintRU(ModelConfig(items=40, d=16)).eval()
+    program = stream_program(model)
+    with torch.no_grad():
+        hidden = program.recommend.hidden(after(program, [0, 0, 3]))
+        expected = model.encode(torch.tensor([[0, 0, 3]]), torch.tensor([3]))
+    torch.testing.assert_close(hidden, expected, atol=1e-4, rtol=0)
+    _, scores = program.recommend(after(program, [0]))
+    assert torch.isfinite(scores).all()
 
 
 def test_an_item_is_remembered_by_its_own_row(model, program):
