@@ -59,14 +59,18 @@ def metrics_of_ranks(ranks: npt.NDArray[np.int64], k: int = 10) -> RankingMetric
     if len(ranks) == 0:
         raise ConfigError("there are no users to evaluate")
     hit = ranks <= k
-    safe = np.where(hit, ranks, 1)
     return RankingMetrics(
         k=k,
         users=len(ranks),
         recall=float(hit.mean()),
-        mrr=float(np.where(hit, 1.0 / safe, 0.0).mean()),
-        ndcg=float(np.where(hit, 1.0 / np.log2(safe + 1.0), 0.0).mean()),
+        mrr=float(np.where(hit, 1.0 / ranks, 0.0).mean()),
+        ndcg=float(ndcg_by_user(ranks, k).mean()),
     )
+
+
+def ndcg_by_user(ranks: npt.NDArray[np.int64], k: int = 10) -> npt.NDArray[np.float64]:
+    """NDCG@k of each target: ranks int64 [U], 1 is best → float64 [U]."""
+    return np.where(ranks <= k, 1.0 / np.log2(ranks + 1.0), 0.0)
 
 
 def evaluate(
@@ -168,5 +172,7 @@ def rank_in_top_k(
     """
     found = items == targets[:, None]
     target_score = np.where(found, scores, -math.inf).max(axis=1)
-    ranks: npt.NDArray[np.int64] = (scores >= target_score[:, None]).sum(axis=1).astype(np.int64)
+    # NaN compares false with everything; it must not rank first
+    beaten = ~(scores < target_score[:, None])
+    ranks: npt.NDArray[np.int64] = beaten.sum(axis=1, dtype=np.int64)
     return np.where(found.any(axis=1), ranks, items.shape[1] + 1)

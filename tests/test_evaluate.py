@@ -150,3 +150,9 @@ def test_ranks_in_exported_lists():
     scores = np.array([[3, 2, 1], [3, 3, 1], [3, 2, 1]], dtype=np.float32)
     # found last; tied with the other; not in the list
     assert rank_in_top_k(items, scores, np.array([7, 5, 8])).tolist() == [3, 2, 4]
+
+
+def test_a_score_that_is_no_number_never_ranks_first():
+    scores = np.array([[math.nan, 2, 1]], dtype=np.float32)
+    for target in (5, 6, 7):
+        assert rank_in_top_k(np.array([[5, 6, 7]]), scores, np.array([target])) >= 2

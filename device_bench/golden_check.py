@@ -1,0 +1,84 @@
+"""Golden vectors: does the artifact give what golden.json says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from device_bench.job import TopK
+from glint_edge.golden import Golden, GoldenCase, checksum
+
+
+def golden_failures(
+    golden: Golden, states: npt.NDArray[np.float32], lists: TopK
+) -> tuple[str, ...]:
+    """What differs beyond the file's own tolerance, one sentence a case.
+
+    Args:
+        golden: the expected.
+        states: float32 [G, S], the artifact's after each case's history.
+        lists: the artifact's, a row a case.
+    """
+    failures = []
+    for number, case in enumerate(golden.cases):
+        wrong = [
+            *_state(golden, case, states[number]),
+            *_list(golden, case, lists.items[number], lists.scores[number]),
+        ]
+        if wrong:
+            failures.append(
+                f"golden case {number} ({len(case.history)} items): {', and '.join(wrong)}"
+            )
+    return tuple(failures)
+
+
+def _state(golden: Golden, case: GoldenCase, state: npt.NDArray[np.float32]) -> Iterator[str]:
+    allowed = golden.relative_state_error * case.state_norm
+    for name, found in checksum(state).items():
+        expected = getattr(case, name)
+        if not abs(found - expected) <= allowed:  # so that NaN is wrong
+            yield f"{name} is {found:.6g}, not {expected:.6g} (± {allowed:.2g})"
+
+
+def _list(
+    golden: Golden,
+    case: GoldenCase,
+    items: npt.NDArray[np.int64],
+    scores: npt.NDArray[np.float32],
+) -> Iterator[str]:
+    if len(items) != len(case.items):
+        yield f"it recommends {len(items)} items, not {len(case.items)}"
+        return
+    error = np.abs(scores.astype(np.float64) - case.scores)
+    if not (error <= golden.score_error).all():
+        place = int(np.argmax(~(error <= golden.score_error)))
+        yield (
+            f"the score in place {place + 1} is {scores[place]:.6g}, "
+            f"not {case.scores[place]:.6g} (± {golden.score_error:g})"
+        )
+    wrong = _misplaced(golden, case, items.tolist())
+    if wrong is not None:
+        yield f"item {items[wrong]} in place {wrong + 1} should be {case.items[wrong]}"
+
+
+def _misplaced(golden: Golden, case: GoldenCase, items: list[int]) -> int | None:
+    """The first place whose item is wrong.
+
+    Items may swap places if their scores differ by at most `score_error`; an item from beyond the
+    list may come in where the score is that near to the last. Without history nothing is
+    computed, all scores are 0, and the order is exact.
+    """
+    place_of = {item: place for place, item in enumerate(case.items)}
+    for place, item in enumerate(items):
+        if items.index(item) != place:
+            return place  # twice
+        if item == case.items[place]:
+            continue
+        # What is not in the list scores at most as much as its last.
+        other = case.scores[place_of.get(item, -1)]
+        near = abs(case.scores[place] - other) <= golden.score_error
+        if not case.history or not near:
+            return place
+    return None

@@ -1,0 +1,145 @@
+"""What the artifact answered beside what the float model answers, over the same histories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from device_bench.job import TopK
+from glint_edge.data import HeldOut, last_items
+from glint_edge.evaluate import ndcg_by_user, rank_in_top_k
+from glint_edge.model import GlintRU
+
+CUT = 10  # of NDCG and of the overlap
+CHUNK = 256  # users scored at once
+# Float scores nearer than this are a tie: two float32 orders of the same sums differ by up to
+# 1e-5 on scores of about 10, each way.
+TIE = 2e-5
+
+
+@dataclass(frozen=True)
+class Parity:
+    """An artifact's lists against the float model's.
+
+    The top 10 is the whole list where `recommend` returns fewer.
+
+    Attributes:
+        users: histories compared.
+        unusable: entries of the lists that are no item of the catalogue or have a score that is
+            no number; they count as wrong everywhere below.
+        max_score_error: largest |artifact's score − float score of the same item|, over all
+            usable entries; None if there is none.
+        top10_overlap: share of the float model's top 10 that is in the artifact's, averaged.
+        same_top10: share of users whose top 10 is the float model's, in its order, where items
+            whose float scores are within `TIE` count as one and the same.
+        ndcg_at_10: of the artifact's lists; None if they are shorter than 10.
+        ndcg_at_10_float: of the float model's lists of the same length, ties ranked alike.
+        ndcg_standard_error: of the difference of the two, users paired: how far it may be chance.
+    """
+
+    users: int
+    unusable: int
+    max_score_error: float | None
+    top10_overlap: float
+    same_top10: float
+    ndcg_at_10: float | None
+    ndcg_at_10_float: float | None
+    ndcg_standard_error: float | None
+
+
+def compare(model: GlintRU, held_out: HeldOut, lists: TopK) -> Parity:
+    """Score the histories with the float model, in batches, and compare.
+
+    Args:
+        model: in evaluation mode.
+        held_out: what the lists answer to; each history's last `max_length` items are seen.
+        lists: the artifact's, one row a user.
+    """
+    usable = (lists.items >= 1) & (lists.items <= model.config.items) & np.isfinite(lists.scores)
+    floats, scores = _float_lists(model, held_out, np.where(usable, lists.items, 0))
+    # −1 is nobody's target and in nobody's list; with score ∞ it stands before everyone's.
+    mine = TopK(np.where(usable, lists.items, -1), np.where(usable, lists.scores, np.inf))
+    return compare_lists(mine, floats, scores, held_out.targets)
+
+
+def _float_lists(
+    model: GlintRU, held_out: HeldOut, asked: npt.NDArray[np.int64]
+) -> tuple[TopK, npt.NDArray[np.float32]]:
+    """The float model's own lists, and its scores of the items asked for, int64 [U, k]."""
+    items, lengths = last_items(held_out.ids, held_out.offsets, model.config.max_length)
+    best, best_scores, asked_scores = [], [], []
+    with torch.inference_mode():
+        for start in range(0, len(lengths), CHUNK):
+            users = slice(start, start + CHUNK)
+            longest = int(lengths[users].max())
+            scores = model.score(
+                torch.from_numpy(items[users, :longest]), torch.from_numpy(lengths[users])
+            )
+            top = torch.topk(scores, asked.shape[1])
+            best.append(top.indices.numpy())
+            best_scores.append(top.values.numpy())
+            asked_scores.append(scores.gather(1, torch.from_numpy(asked[users])).numpy())
+    return TopK(np.concatenate(best), np.concatenate(best_scores)), np.concatenate(asked_scores)
+
+
+def compare_lists(
+    lists: TopK,
+    floats: TopK,
+    float_scores: npt.NDArray[np.float32],
+    targets: npt.NDArray[np.int64],
+) -> Parity:
+    """The arithmetic of `compare`.
+
+    Args:
+        lists: the artifact's; item −1 with score ∞ marks an entry that is unusable.
+        floats: the float model's, as long.
+        float_scores: float32 [U, k], the float model's scores of the artifact's items.
+        targets: int64 [U].
+    """
+    usable = lists.items != -1
+    error = np.abs(lists.scores[usable].astype(np.float64) - float_scores[usable])
+    cut = min(CUT, lists.items.shape[1])
+    mine, theirs = lists.items[:, :cut], floats.items[:, :cut]
+    found = (theirs[:, :, None] == mine[:, None, :]).any(axis=2)
+    mine_ndcg, float_ndcg = _ndcg(lists, targets), _ndcg(floats, targets)
+    whole = cut == CUT
+    return Parity(
+        users=len(targets),
+        unusable=int((~usable).sum()),
+        max_score_error=float(error.max()) if error.size else None,
+        top10_overlap=float(found.mean()),
+        same_top10=float(_same(mine, float_scores[:, :cut], floats.scores[:, :cut]).mean()),
+        ndcg_at_10=float(mine_ndcg.mean()) if whole else None,
+        ndcg_at_10_float=float(float_ndcg.mean()) if whole else None,
+        ndcg_standard_error=_standard_error(mine_ndcg - float_ndcg) if whole else None,
+    )
+
+
+def _same(
+    mine: npt.NDArray[np.int64],
+    my_float_scores: npt.NDArray[np.float32],
+    best_float_scores: npt.NDArray[np.float32],
+) -> npt.NDArray[np.bool_]:
+    """Whether a list is the float model's up to ties: all [U, c] → bool [U].
+
+    It is if its items are different ones and, place by place, the float score of the item there
+    is within `TIE` of the float score that belongs there.
+    """
+    ordered = np.sort(mine, axis=1)
+    distinct = (ordered[:, 1:] != ordered[:, :-1]).all(axis=1) & (ordered[:, 0] != -1)
+    near = np.abs(my_float_scores.astype(np.float64) - best_float_scores) <= TIE
+    same: npt.NDArray[np.bool_] = distinct & near.all(axis=1)
+    return same
+
+
+def _ndcg(lists: TopK, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """By user: float64 [U]."""
+    return ndcg_by_user(rank_in_top_k(lists.items, lists.scores, targets), CUT)
+
+
+def _standard_error(values: npt.NDArray[np.float64]) -> float:
+    """Of the mean."""
+    return float(values.std() / len(values) ** 0.5)

@@ -1,0 +1,102 @@
+"""A `.pte` on ExecuTorch's own runtime, by its Python bindings.
+
+Importing this module takes seconds: the bindings bring torch and, with it, much of ExecuTorch's
+ahead-of-time toolchain, which stays in the process' memory.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from device_bench.native_output import held_back
+from glint_edge.config import ModelConfig
+from glint_edge.errors import BundleError
+from glint_edge.stream import empty_state, state_size
+
+# At import the toolchain warns of its own deprecations and of optional GPU libraries.
+with held_back(streams=False), warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import executorch.kernels.quantized  # noqa: F401  # registers embedding_byte
+    from executorch.extension.pybindings import portable_lib
+    from executorch.runtime import Method, Program
+    from executorch.runtime import Runtime as Bindings
+
+
+class ExecutorchRuntime:
+    """The two methods of a loaded program."""
+
+    def __init__(self, program: Program, config: ModelConfig, top_k: int) -> None:
+        self.config, self.top_k = config, top_k
+        self.threads: int = portable_lib._threadpool_get_thread_count()
+        self._append: Method = program.load_method("append")
+        self._recommend: Method = program.load_method("recommend")
+
+    def empty_state(self) -> torch.Tensor:
+        """Zeros float32 [1, S]."""
+        return empty_state(self.config)
+
+    def append(self, state: torch.Tensor, item: int) -> torch.Tensor:
+        """One item further; the bindings copy outputs out on every call, so none is shared."""
+        after: torch.Tensor = self._append.execute((state, torch.tensor([item])))[0]
+        return after
+
+    def recommend(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Items int64 [1, k] and scores float32 [1, k]."""
+        items, scores = self._recommend.execute((state,))
+        return items, scores
+
+    def to_numpy(self, tensor: torch.Tensor) -> npt.NDArray[Any]:
+        """The same memory as an array."""
+        return tensor.numpy()
+
+
+def load(path: Path, config: ModelConfig, top_k: int | None, threads: int) -> ExecutorchRuntime:
+    """Load a `.pte`.
+
+    Raises:
+        BundleError: the runtime refuses it, or it is of another model.
+    """
+    _check_identifier(path)
+    with held_back(streams=True) as printed:
+        # A private name, but the bindings have no other way to say how many threads XNNPACK
+        # takes. "Unsafe" while a method runs, so it comes before any is loaded.
+        portable_lib._unsafe_reset_threadpool(threads)
+        try:
+            program = Bindings.get().load_program(path)
+            found = _signature(program)
+            runtime = ExecutorchRuntime(program, config, found[-1])
+        except (RuntimeError, KeyError) as error:
+            reason = printed.last_line() or " ".join(str(error).split())
+            raise BundleError(f"ExecuTorch refuses {path} ({reason}); export it again") from error
+    size = state_size(config)
+    expected = (size, size, size, top_k or found[-1])
+    if found != expected:
+        raise BundleError(
+            f"{path} is of another model (its state, in and out, and its top-k are {found}, "
+            f"not {expected}); export it again"
+        )
+    return runtime
+
+
+def _check_identifier(path: Path) -> None:
+    """Refuse what is no `.pte` at all: the bindings abort while they report some of it."""
+    with path.open("rb") as file:
+        identifier = file.read(8)[4:]  # after the flatbuffer's root offset
+    if identifier and not identifier.startswith(b"ET"):
+        raise BundleError(f"{path} is no ExecuTorch program; export it again")
+
+
+def _signature(program: Program) -> tuple[int, int, int, int]:
+    """The state's size as `append` takes and gives it and `recommend` takes it, and k."""
+    append, recommend = program.metadata("append"), program.metadata("recommend")
+    return (
+        append.input_tensor_meta(0).sizes()[-1],
+        append.output_tensor_meta(0).sizes()[-1],
+        recommend.input_tensor_meta(0).sizes()[-1],
+        recommend.output_tensor_meta(0).sizes()[-1],
+    )

@@ -1,0 +1,180 @@
+"""Artifacts called through their runtimes, in this process."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from device_bench import runtimes
+from device_bench.runtimes import RUNTIMES, load_runtime, recommend_history, replay
+from glint_edge.checkpoint import Checkpoint, save_checkpoint
+from glint_edge.config import ModelConfig
+from glint_edge.errors import BundleError, MissingExtraError
+from glint_edge.sources import Catalogue, DataSource
+from glint_edge.stream import empty_state, stream_program
+
+HISTORY = [5, 0, 7, 39, 7]
+
+
+@torch.no_grad()
+def stream(program, history):
+    state = empty_state(program.config)
+    for item in history:
+        state = program.append(state, torch.tensor([item]))
+    items, scores = program.recommend(state)
+    return state.numpy(), items.numpy(), scores.numpy()
+
+
+@pytest.fixture
+def torch_runtime(model, tmp_path):
+    keys = ("", *(f"k{n}" for n in range(1, 41)))
+    save_checkpoint(Checkpoint(model, Catalogue(keys, {}), DataSource("x", "x")), tmp_path)
+    return load_runtime("torch", tmp_path, model.config, top_k=5)
+
+
+@pytest.fixture(
+    params=["torch", *(pytest.param(p, marks=pytest.mark.slow) for p in ("fp32", "int8"))],
+)
+def running(request):
+    """A runtime and the torch program that it must be."""
+    if request.param == "torch":
+        model = request.getfixturevalue("model")
+        return request.getfixturevalue("torch_runtime"), stream_program(model, 5)
+    artifact = request.getfixturevalue("artifacts")[request.param]
+    return load_runtime("executorch", artifact.path, artifact.program.config), artifact.program
+
+
+def test_it_is_the_stream(running):
+    runtime, program = running
+    state, items, scores = stream(program, HISTORY)
+    near = 1e-5 if program.precision == "fp32" else 0.05
+    found = runtime.to_numpy(replay(runtime, HISTORY))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, state, atol=near * np.abs(state).max())
+    my_items, my_scores = recommend_history(runtime, HISTORY)
+    assert (my_items.dtype, my_scores.dtype) == (np.int64, np.float32)
+    assert my_items.shape == my_scores.shape == (1, runtime.top_k) == items.shape
+    np.testing.assert_allclose(my_scores, scores, atol=near * np.abs(scores).max())
+    if program.precision == "fp32":
+        assert (my_items == items).all()
+
+
+def test_no_result_is_written_over_by_the_next_call(running):
+    runtime, _ = running
+    first = runtime.append(runtime.empty_state(), 3)
+    kept = runtime.to_numpy(first).copy()
+    lists = runtime.recommend(first)
+    kept_lists = [runtime.to_numpy(part).copy() for part in lists]
+    runtime.recommend(replay(runtime, [1, 2]))
+    assert (runtime.to_numpy(first) == kept).all()
+    for part, before in zip(lists, kept_lists, strict=True):
+        assert (runtime.to_numpy(part) == before).all()
+
+
+def test_a_history_is_its_last_items(running):
+    runtime, _ = running
+    short = [(n * 7) % 40 + 1 for n in range(runtime.config.max_length)]
+    for mine, other in zip(
+        recommend_history(runtime, [9, 9, 9, *short]),
+        recommend_history(runtime, short),
+        strict=True,
+    ):
+        assert (mine == other).all()
+
+
+def test_without_history_it_recommends_the_most_popular(running):
+    runtime, _ = running
+    items, scores = recommend_history(runtime, [])
+    assert items.tolist() == [list(range(1, runtime.top_k + 1))]
+    assert not scores.any()
+
+
+def test_a_target_of_a_newer_version_is_refused_by_name(tmp_path):
+    with pytest.raises(BundleError, match=r"cannot run 'onyx' artifacts.*upgrade"):
+        load_runtime("onyx", tmp_path, ModelConfig(items=3))
+
+
+def test_a_missing_package_names_its_extra(monkeypatch, tmp_path):
+    entry = runtimes.RuntimeEntry("device_bench.run_executorch", ("no_such_thing",), "executorch")
+    monkeypatch.setattr(runtimes, "RUNTIMES", {"executorch": entry})
+    with pytest.raises(MissingExtraError, match=r"glint-edge\[executorch\]"):
+        load_runtime("executorch", tmp_path / "model.pte", ModelConfig(items=3))
+
+
+def test_every_runtime_of_the_table_has_a_module():
+    for entry in RUNTIMES.values():
+        assert runtimes.importlib.util.find_spec(entry.module)
+        assert bool(entry.packages) == bool(entry.extra)
+
+
+DAMAGE = {
+    "cut": lambda whole: whole[: len(whole) // 2],
+    "a byte short": lambda whole: whole[:-1],
+    "empty": lambda whole: b"",
+    "no program": lambda whole: b"\xff" * 5000,
+    "zeros inside": lambda whole: whole[:64] + bytes(len(whole) - 64),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_is_one_line(artifacts, tmp_path, damage):
+    path = tmp_path / "model.pte"
+    path.write_bytes(DAMAGE[damage](artifacts["int8"].path.read_bytes()))
+    with pytest.raises(BundleError) as error:
+        load_runtime("executorch", path, artifacts["int8"].program.config)
+    message = str(error.value)
+    assert "\n" not in message
+    assert str(path) in message
+    assert message.endswith("export it again")
+    assert "0x" not in message, "the reason in words, not the bindings' error number"
+
+
+@pytest.mark.slow
+def test_a_file_of_another_shape_is_refused(artifacts):
+    path = artifacts["fp32"].path
+    with pytest.raises(BundleError, match="of another model"):
+        load_runtime("executorch", path, ModelConfig(items=1683, d=32))
+    with pytest.raises(BundleError, match="of another model"):
+        load_runtime("executorch", path, artifacts["fp32"].program.config, top_k=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_are_the_runtimes(artifacts, threads):
+    artifact = artifacts["fp32"]
+    runtime = load_runtime("executorch", artifact.path, artifact.program.config, threads=threads)
+    assert runtime.threads == threads
+    recommend_history(runtime, HISTORY)
+
+
+@pytest.mark.slow
+def test_loading_prints_nothing(artifacts):
+    """`glint-edge recommend --json` must print one JSON object and nothing else."""
+    artifact = artifacts["int8"]
+    script = (
+        "from pathlib import Path; from glint_edge.config import ModelConfig;"
+        "from device_bench.runtimes import load_runtime, recommend_history;"
+        f"config = ModelConfig(**{artifact.program.config.to_dict()!r});"
+        f"runtime = load_runtime('executorch', Path({str(artifact.path)!r}), config);"
+        "recommend_history(runtime, [1, 2])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
+def test_a_worker_keeps_to_as_many_cpus_as_threads():
+    script = (
+        "import os; from device_bench.worker import _pin; _pin(10**6);"
+        "print(len(os.sched_getaffinity(0))); _pin(1); print(len(os.sched_getaffinity(0)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(len(os.sched_getaffinity(0))), "1"]
