@@ -1,0 +1,5 @@
+"""`python -m glint_edge`: the same command line."""
+
+from glint_edge.cli import main
+
+main()

@@ -1,0 +1,416 @@
+"""The command line: parse, call one function, print one result.
+
+The composition root: the only module that knows the core, `quantization`, `converters` and
+`device_bench`. Each command imports what it needs when it runs, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glint_edge import console, render
+from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.errors import CheckFailed, GlintEdgeError, UnknownItemError
+
+if TYPE_CHECKING:
+    from glint_edge.bundle import Bundle
+    from glint_edge.checkpoint import Checkpoint
+    from glint_edge.data import HeldOut
+    from glint_edge.sources import LoadOptions
+
+log = logging.getLogger("glint_edge")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Put a sequential recommender on a phone: train GLINT-RU, quantize it to int8, export it "
+    "as a stream, prove it on the device's runtime.",
+)
+
+
+def main() -> None:
+    """Run the command line; a known error is one line and its exit code."""
+    handler = console.ConsoleHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.handlers = [handler]
+    log.setLevel(logging.INFO)
+    try:
+        app()
+    except GlintEdgeError as error:
+        _fail(error, str(error), error.exit_code)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        _fail(error, f"{error.strerror or error}{where}; free space or choose another place", 2)
+    except KeyboardInterrupt as error:
+        _fail(error, "stopped", 130)
+
+
+def _fail(error: BaseException, message: str, code: int) -> None:
+    log.debug("the whole story:", exc_info=error)
+    console.fail(message)
+    sys.exit(code)
+
+
+# ---- options that several commands share --------------------------------------------------------
+
+
+def _verbose(on: bool) -> None:
+    if on:
+        log.setLevel(logging.DEBUG)
+
+
+def _version(on: bool) -> None:
+    if on:
+        console.show(f"glint-edge {metadata.version('glint-edge')}")
+        raise typer.Exit
+
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show details, and the traceback of an error.",
+                       callback=_verbose)
+]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never fetch data.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each runtime.")]
+CheckpointArgument = Annotated[
+    Path | None, typer.Argument(help="A folder that `train` wrote.  [default: the shipped one]")
+]
+BundleArgument = Annotated[
+    Path | None, typer.Argument(help="A NAME.glint folder.  [default: the one written last]")
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(help="ml-100k or a log file.  [default: what the model was trained on]"),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(help="inter, u.data, ratings.dat, csv, tsv, parquet or lines.  [default: told "
+                 "from the file]")
+]  # fmt: skip
+KCore = Annotated[int, typer.Option(min=0, help="Drop rarer users and items, repeatedly.")]
+UserColumn = Annotated[str | None, typer.Option(help="Column of the user.")]
+ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.")]
+TimeColumn = Annotated[str | None, typer.Option(help="Column of the time.")]
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+# ---- commands -----------------------------------------------------------------------------------
+
+
+@app.command()
+def train(
+    data: Annotated[str, typer.Option(help="ml-100k, or a log of who tapped what when.")],
+    out: Annotated[Path, typer.Option(help="The run's folder.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    format: Format = None,
+    user_column: UserColumn = None,
+    item_column: ItemColumn = None,
+    time_column: TimeColumn = None,
+    k_core: KCore = 0,
+    d: Annotated[int, typer.Option(help="Width.")] = ModelConfig.d,
+    heads: Annotated[int, typer.Option(help="Heads of the attention.")] = ModelConfig.heads,
+    kernel: Annotated[int, typer.Option(help="Taps of a convolution.")] = ModelConfig.kernel,
+    max_length: Annotated[
+        int, typer.Option(help="Items of a history that are seen.")
+    ] = ModelConfig.max_length,
+    gated_mlp: Annotated[
+        bool, typer.Option(help="Without it: Light GLINT-RU.")
+    ] = ModelConfig.gated_mlp,
+    embedding_dropout: float = ModelConfig.embedding_dropout,
+    attention_dropout: float = ModelConfig.attention_dropout,
+    block_dropout: float = ModelConfig.block_dropout,
+    epochs: Annotated[int, typer.Option(help="At most.")] = TrainConfig.epochs,
+    patience: Annotated[
+        int, typer.Option(help="Epochs without a better validation NDCG@10.")
+    ] = TrainConfig.patience,
+    batch_positions: Annotated[
+        int, typer.Option(help="Predictions a step.")
+    ] = TrainConfig.batch_positions,
+    learning_rate: float = TrainConfig.learning_rate,
+    weight_decay: float = TrainConfig.weight_decay,
+    seed: int = TrainConfig.seed,
+    threads: Annotated[
+        int, typer.Option(help="One: the same weights on any machine; 0: torch's choice.")
+    ] = TrainConfig.threads,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train GLINT-RU on a log, with early stopping; writes a checkpoint folder."""
+    from glint_edge.data import split
+    from glint_edge.sources import read
+    from glint_edge.train import train as run
+
+    training = TrainConfig(
+        epochs=epochs, patience=patience, batch_positions=batch_positions, seed=seed,
+        learning_rate=learning_rate, weight_decay=weight_decay, threads=threads,
+    )  # fmt: skip
+    options = _load_options(user_column, item_column, time_column, format, k_core)
+    sequences, source = read(data, options)
+    model = ModelConfig(
+        items=sequences.catalogue, d=d, heads=heads, kernel=kernel, max_length=max_length,
+        gated_mlp=gated_mlp, embedding_dropout=embedding_dropout,
+        attention_dropout=attention_dropout, block_dropout=block_dropout,
+    )  # fmt: skip
+    console.say(render.data(source, sequences.dropped))
+    with console.training_bar(epochs) as on_progress:
+        checkpoint = run(
+            split(sequences), model, training, out,
+            source=source, resume=resume, on_progress=on_progress,
+        )  # fmt: skip
+    if json:
+        console.show_json(checkpoint.metrics)
+    else:
+        console.show(render.metrics(f"{out}: the best epoch", checkpoint.metrics))
+
+
+@app.command()
+def evaluate(
+    checkpoint: CheckpointArgument = None,
+    data: DataOption = None,
+    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    protocol: Annotated[
+        str, typer.Option(help="full ranks the whole catalogue; sampled-pop100 ranks among 100 "
+                          "popular negatives, as the paper's tables do: not comparable.")
+    ] = "full",
+    k: Annotated[int, typer.Option(min=1, help="The cut of every figure.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of the sampled negatives.")] = 0,
+    format: Format = None,
+    user_column: UserColumn = None,
+    item_column: ItemColumn = None,
+    time_column: TimeColumn = None,
+    k_core: KCore = 0,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:  # fmt: skip
+    """Recall, MRR and NDCG of a float checkpoint on held-out items."""
+    import numpy as np
+
+    from glint_edge.evaluate import evaluate as run
+    from glint_edge.sources import held_out, in_catalogue, read, read_again
+
+    loaded = _checkpoint(checkpoint)
+    options = _load_options(user_column, item_column, time_column, format, k_core)
+    sequences = read(data, options)[0] if data else read_again(loaded.data)
+    known = in_catalogue(sequences, loaded.catalogue)
+    popularity = np.bincount(known.ids, minlength=loaded.model.config.items + 1)
+    metrics = run(
+        loaded.model, held_out(known, split),
+        k=k, protocol=protocol, popularity=popularity, seed=seed,
+    )  # fmt: skip
+    if json:
+        console.show_json(metrics.to_dict())
+    else:
+        title = f"{checkpoint or 'the shipped checkpoint'} on {known.name}, protocol {protocol}"
+        console.show(render.metrics(title, {split: metrics.to_dict()}))
+
+
+@app.command()
+def export(
+    checkpoint: CheckpointArgument = None,
+    target: Annotated[str, typer.Option(help="The runtime: executorch.")] = "executorch",
+    quantize: Annotated[str, typer.Option(help="none or int8.")] = "int8",
+    out: Annotated[
+        Path | None, typer.Option(help="NAME.glint.  [default: the data's name, in this folder]")
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="Items that `recommend` returns.")] = 10,
+    data: DataOption = None,
+    offline: Offline = False,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Quantize, convert, check and write a bundle; exit code 1 if a check fails."""
+    from converters import find_target
+    from converters.export import ExportOptions, refuse_to_overwrite
+    from converters.export import export as run
+    from glint_edge.bundle import SUFFIX
+    from glint_edge.checkpoint import DEFAULT_CHECKPOINT
+    from glint_edge.recent import remember_bundle
+    from glint_edge.sources import find_test_items, some_histories
+
+    loaded = _checkpoint(checkpoint)
+    options = ExportOptions(target, quantize, top_k, out or Path(f"{loaded.data.name}{SUFFIX}"))
+    find_target(options.target, options.precision)
+    refuse_to_overwrite(options.out)
+    test_items = find_test_items(loaded.data, loaded.catalogue, data, offline=offline)
+    with console.steps() as on_step:
+        bundle = run(
+            loaded, options,
+            folder=checkpoint or DEFAULT_CHECKPOINT,
+            histories=some_histories(test_items, loaded.model.config),
+            check=_checker(loaded, test_items, top_k),
+            on_step=on_step,
+        )  # fmt: skip
+    remember_bundle(options.out)
+    if json:
+        console.show_json({"bundle": str(bundle.path), **bundle.manifest})
+    else:
+        console.show(render.bundle(bundle))
+    _require_good(bundle)
+
+
+@app.command()
+def bench(
+    bundle: BundleArgument = None,
+    data: DataOption = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="The float model.  [default: the one the manifest names]")
+    ] = None,
+    threads: Threads = 1,
+    offline: Offline = False,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Latency, size, parity and accuracy of each artifact; exit code 1 out of tolerance."""
+    from device_bench.bench import bench as run
+    from device_bench.report import render
+    from device_bench.resolve import find_checkpoint
+    from glint_edge.sources import find_test_items
+
+    loaded = _bundle(bundle)
+    floats = find_checkpoint(loaded, checkpoint)
+    test_items = None
+    if floats is None:
+        console.say("the float model is not at hand: no parity, no accuracy; pass --checkpoint")
+    else:
+        test_items = find_test_items(floats.data, floats.catalogue, data, offline=offline)
+    with console.steps() as on_step:
+        result = run(
+            loaded, checkpoint=floats, held_out=test_items, threads=threads, on_step=on_step
+        )
+    if json:
+        console.show_json(result.to_dict())
+    else:
+        console.show(render(result))
+    if not result.ok:
+        raise CheckFailed(f"{loaded.path}: {'; '.join(result.failures)}")
+
+
+@app.command()
+def recommend(
+    bundle: BundleArgument = None,
+    history: Annotated[str, typer.Option(help="Item keys, oldest first: KEY,KEY,…")] = "",
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """What the bundle's artifact recommends after a history."""
+    from device_bench.runtimes import load_runtime, recommend_history
+
+    loaded = _bundle(bundle)
+    ids = _ids_of(loaded, [key.strip() for key in history.split(",") if key.strip()])
+    artifact = loaded.artifacts[0]
+    runtime = load_runtime(
+        artifact.target, loaded.file(artifact), loaded.config, top_k=loaded.top_k
+    )
+    items, scores = recommend_history(runtime, ids)
+    keys, titles = loaded.catalogue.keys, loaded.catalogue.titles
+    found = [
+        {"key": keys[item], "title": titles.get(keys[item], ""), "score": float(score)}
+        for item, score in zip(items[0].tolist(), scores[0].tolist(), strict=True)
+    ]
+    if json:
+        console.show_json({"items": found})
+        return
+    seen = ", ".join(titles.get(keys[item], keys[item]) for item in ids)
+    console.show(render.recommendations(seen, found))
+
+
+@app.command()
+def inspect(bundle: BundleArgument = None, json: Json = False, verbose: Verbose = False) -> None:
+    """What a bundle holds: files, methods, the state, each layer's type, bytes and error."""
+    loaded = _bundle(bundle)
+    if json:
+        console.show_json(loaded.manifest)
+        return
+    console.show(render.bundle(loaded))
+    console.show(render.layers(loaded))
+
+
+@app.command()
+def doctor(json: Json = False, verbose: Verbose = False) -> None:
+    """Which targets work here, and what to install for the others; exit code 1 on a conflict."""
+    from converters import TARGETS
+    from glint_edge.doctor import diagnose
+
+    report = diagnose({name: (target.packages, target.extra) for name, target in TARGETS.items()})
+    if json:
+        console.show_json(report.to_dict())
+    else:
+        console.show(render.doctor(report))
+    if report.conflicts:
+        raise CheckFailed("; ".join(report.conflicts))
+
+
+# ---- between the layers -------------------------------------------------------------------------
+
+
+def _load_options(
+    user: str | None, item: str | None, time: str | None, format: str | None, k_core: int
+) -> LoadOptions:
+    from glint_edge.log import Columns
+    from glint_edge.sources import LoadOptions
+
+    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
+
+
+def _checker(checkpoint: Checkpoint, test_items: HeldOut | None, top_k: int) -> Any:  # noqa: ANN401  # converters.export.Check
+    from device_bench.bench import check_artifact
+
+    def check(artifact: Any, file: Path, golden: Any) -> dict[str, Any]:  # noqa: ANN401  # as above
+        return check_artifact(
+            artifact.target, artifact.precision, file,
+            model=checkpoint.model, top_k=top_k, held_out=test_items, golden=golden,
+        )  # fmt: skip
+
+    return check
+
+
+def _checkpoint(path: Path | None) -> Checkpoint:
+    from glint_edge.checkpoint import load_checkpoint
+
+    if path is None:
+        console.say("the shipped checkpoint: GLINT-RU on MovieLens-100K")
+    return load_checkpoint(path)
+
+
+def _bundle(path: Path | None) -> Bundle:
+    from glint_edge.bundle import load_bundle
+    from glint_edge.recent import last_bundle
+
+    if path is None:
+        path = last_bundle()
+        console.say(f"the last bundle written: {path}")
+    return load_bundle(path)
+
+
+def _ids_of(bundle: Bundle, keys: list[str]) -> list[int]:
+    known = {key: number for number, key in enumerate(bundle.catalogue.keys) if number}
+    if unknown := [key for key in keys if key not in known]:
+        raise UnknownItemError(
+            f"item {unknown[0]!r} is not in the catalogue of {bundle.name} "
+            f"({bundle.config.items} items, see items.json); leave it out"
+        )
+    return [known[key] for key in keys]
+
+
+def _require_good(bundle: Bundle) -> None:
+    for check in bundle.manifest["checks"]:
+        if not check["ok"]:
+            raise CheckFailed(
+                f"{bundle.path} is written and marked as not good: {'; '.join(check['failures'])}"
+            )

@@ -1,0 +1,155 @@
+"""What people see: tables on stdout, progress and messages on stderr. The only module that prints.
+
+Programs ask for `--json` and get exactly one JSON object on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+out = Console()
+err = Console(stderr=True)
+
+
+class ConsoleHandler(logging.Handler):
+    """Log records as lines on stderr, above a running progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        style = "yellow" if record.levelno >= logging.WARNING else "dim"
+        err.print(Text(self.format(record), style=style))
+
+
+def say(message: str) -> None:
+    """One line for people, on stderr."""
+    err.print(escape(message), highlight=False)
+
+
+def fail(message: str) -> None:
+    """The one line of an error."""
+    err.print(Text.assemble(("error: ", "bold red"), " ".join(message.split())), soft_wrap=True)
+
+
+def show(value: RenderableType) -> None:
+    """A table or a line of the result, on stdout."""
+    out.print(value)
+
+
+def show_json(value: Mapping[str, Any]) -> None:
+    """The result for programs, on stdout."""
+    out.file.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def pairs(title: str, rows: Sequence[tuple[str, str]]) -> Table:
+    """A two-column table of names and values."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    return table
+
+
+def columns(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table; columns but the first are right aligned where they hold figures."""
+    table = Table(title=title, title_justify="left")
+    for index, name in enumerate(header):
+        figures = index > 0 and all(row[index][:1] in "0123456789−-" for row in rows)
+        table.add_column(name, justify="right" if figures else "left")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
+
+
+class _TrainingTimeLeft(ProgressColumn):
+    """Time until the last epoch, should no early stop come before."""
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        if left is None:
+            return Text("at most -:-- left")
+        minutes, seconds = divmod(int(left), 60)
+        return Text(f"at most {minutes}:{seconds:02d} left")
+
+
+@contextmanager
+def training_bar(epochs: int) -> Iterator[Any]:
+    """A bar over a whole training run; yields the `on_progress` that `train` takes.
+
+    Without a terminal a line an epoch is printed instead.
+    """
+    last_printed = 0
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[figures]}"),
+        _TrainingTimeLeft(),
+        console=err,
+        disable=not err.is_terminal,
+    ) as progress:
+        task = progress.add_task("training", total=None, figures="")
+
+        def on_progress(state: Any) -> None:  # noqa: ANN401  # train.Progress; torch stays unimported
+            nonlocal last_printed
+            last = state.last
+            best = f" · validation NDCG@10 {last.validation_ndcg_at_10:.4f}" if last else ""
+            progress.update(
+                task,
+                total=epochs * state.batches,
+                completed=(state.epoch - 1) * state.batches + state.batch,
+                description=f"epoch {state.epoch}/{epochs}",
+                figures=f"loss {state.loss:.3f}{best}",
+            )
+            if last and not err.is_terminal and last.epoch > last_printed:
+                last_printed = last.epoch
+                say(
+                    f"epoch {last.epoch}/{epochs}: loss {last.loss:.3f}, validation NDCG@10 "
+                    f"{last.validation_ndcg_at_10:.4f} (best in epoch {last.best_epoch}), "
+                    f"{last.seconds:.1f} s"
+                )
+
+        yield on_progress
+
+
+@contextmanager
+def steps() -> Iterator[Any]:
+    """A spinner with the current step; yields the function that names it.
+
+    Without a terminal each step is a line.
+    """
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=err,
+        disable=not err.is_terminal,
+        transient=True,
+    ) as progress:
+        task = progress.add_task("", total=None)
+
+        def on_step(step: str) -> None:
+            progress.update(task, description=step)
+            if not err.is_terminal:
+                say(f"{step} …")
+
+        yield on_step

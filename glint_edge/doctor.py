@@ -1,0 +1,107 @@
+"""Is this installation whole: targets, versions, and names that two packages claim."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+
+from glint_edge.data import NAMED, cache_folder, is_cached
+
+# The wheel's four top-level packages. Another distribution with one of these names would
+# overwrite ours in site-packages, and pip would not say so.
+OURS = ("glint_edge", "quantization", "converters", "device_bench")
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """One target: whether it can be used, versions of its packages, what to install otherwise."""
+
+    name: str
+    usable: bool
+    versions: Mapping[str, str]
+    advice: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `glint-edge doctor` prints."""
+
+    python: str
+    machine: str
+    versions: Mapping[str, str]
+    cache: str
+    cached: Mapping[str, bool]
+    targets: tuple[TargetReport, ...]
+    conflicts: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """For `--json`."""
+        return {**vars(self), "targets": [vars(target) for target in self.targets]}
+
+    def target_rows(self) -> list[tuple[str, str, str]]:
+        """Name, yes or no, versions or advice."""
+        return [
+            (target.name, "yes" if target.usable else "no", target.advice or _join(target.versions))
+            for target in self.targets
+        ]
+
+    def installation_rows(self) -> list[tuple[str, str]]:
+        """Names and values, for people."""
+        cached = ", ".join(f"{n}: {'yes' if c else 'no'}" for n, c in self.cached.items())
+        return [
+            ("python", f"{self.python} on {self.machine}"),
+            ("packages", _join(self.versions)),
+            ("cache", self.cache),
+            ("data in it", cached),
+            ("conflicts", "; ".join(self.conflicts) or "none"),
+        ]
+
+
+def diagnose(targets: Mapping[str, tuple[tuple[str, ...], str]]) -> Report:
+    """Look, without importing anything heavy and without the network.
+
+    Args:
+        targets: by name, the packages a target needs and the pip extra that brings them.
+    """
+    return Report(
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.machine()}",
+        versions=_versions(("glint-edge", "torch", "numpy", "polars")),
+        cache=str(cache_folder()),
+        cached={name: is_cached(name) for name in NAMED},
+        targets=tuple(_target(name, *needs) for name, needs in targets.items()),
+        conflicts=tuple(_conflicts()),
+    )
+
+
+def _target(name: str, packages: tuple[str, ...], extra: str) -> TargetReport:
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    advice = f"{', '.join(missing)} missing: pip install 'glint-edge[{extra}]'" if missing else ""
+    return TargetReport(name, not missing, _versions(packages), advice)
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue  # not installed: `advice` says so
+    return found
+
+
+def _conflicts() -> list[str]:
+    owners = metadata.packages_distributions()
+    return [
+        f"the package {name!r} is claimed by {', '.join(sorted(set(owners[name])))}: "
+        "install glint-edge in an environment of its own"
+        for name in OURS
+        if len(set(owners.get(name, ()))) > 1
+    ]
+
+
+def _join(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

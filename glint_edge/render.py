@@ -1,0 +1,104 @@
+"""Values of this project as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+
+from glint_edge.console import columns, pairs
+
+if TYPE_CHECKING:
+    from glint_edge.bundle import Bundle
+    from glint_edge.doctor import Report
+    from glint_edge.sources import DataSource
+
+
+def data(source: DataSource, dropped: Mapping[str, int]) -> str:
+    """One line: what was read and what was left out."""
+    parts = ", ".join(f"{count:,} {what}" for what, count in source.summary.items())
+    left_out = "".join(f"; dropped {count:,} {what}" for what, count in dropped.items())
+    return f"{source.name}: {parts}{left_out}"
+
+
+def metrics(title: str, by_split: Mapping[str, Mapping[str, float]]) -> RenderableType:
+    """Ranking figures, a row a split."""
+    names = next(iter(by_split.values()))
+    rows = [(split, *map(_figure, figures.values())) for split, figures in by_split.items()]
+    return columns(title, ("", *names), rows)
+
+
+def _figure(value: float | int) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def recommendations(seen: str, found: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """The top-k after a history, given as the titles seen."""
+    rows = [
+        (f"{rank}", item["title"], item["key"], f"{item['score']:.3f}")
+        for rank, item in enumerate(found, 1)
+    ]
+    title = f"after {seen}" if seen else "no history: the most popular"
+    return columns(title, ("", "title", "key", "score"), rows)
+
+
+def bundle(bundle: Bundle) -> RenderableType:
+    """What a bundle is, its files, and what was checked."""
+    manifest, config = bundle.manifest, bundle.config
+    return pairs(
+        str(bundle.path),
+        [
+            ("model", f"GLINT-RU, {config.items:,} items, d {config.d}, {config.heads} heads"),
+            ("data", manifest["data"]["name"]),
+            ("state", f"{manifest['state']['shape'][1]:,} floats"),
+            ("top-k", f"{bundle.top_k}"),
+            *((name, f"{file['bytes']:,} bytes") for name, file in manifest["files"].items()),
+            *((f"{c['target']} {c['precision']}", _verdict(c)) for c in manifest["checks"]),
+        ],
+    )
+
+
+def _verdict(check: Mapping[str, Any]) -> str:
+    verdict = "good" if check["ok"] else "NOT GOOD: " + "; ".join(check["failures"])
+    if check["ndcg_at_10"] is None:
+        return f"{verdict}; accuracy was not measured"
+    return (
+        f"{verdict}; NDCG@10 {check['ndcg_at_10']:.4f} (float {check['ndcg_at_10_float']:.4f}), "
+        f"top-10 overlap {check['top10_overlap']:.4f}, {check['users']:,} users"
+    )
+
+
+def layers(bundle: Bundle) -> RenderableType:
+    """Each layer's type, bytes and error, and the sums by type."""
+    quantization = bundle.manifest["quantization"]
+    rows = [
+        (
+            f"{layer['method']}.{layer['name']}",
+            layer["dtype"],
+            "×".join(map(str, layer["shape"])),
+            f"{layer['bytes']:,}",
+            "" if layer["error"] is None else f"{layer['error']:.2%}",
+        )
+        for layer in quantization["layers"]
+    ]
+    sums: dict[str, int] = {}
+    for layer in quantization["layers"]:
+        sums[layer["dtype"]] = sums.get(layer["dtype"], 0) + layer["bytes"]
+    total = sum(sums.values())
+    return Group(
+        columns(
+            f"{quantization['precision']}, layer by layer",
+            ("layer", "type", "shape", "bytes", "error it adds"),
+            rows,
+        ),
+        pairs("", [(dtype, f"{n:,} bytes, {n / total:.1%}") for dtype, n in sums.items()]),
+    )
+
+
+def doctor(report: Report) -> RenderableType:
+    """Targets and installation."""
+    return Group(
+        columns("targets", ("target", "usable", "what"), report.target_rows()),
+        pairs("installation", report.installation_rows()),
+    )

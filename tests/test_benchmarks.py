@@ -1,0 +1,37 @@
+"""The benchmark scripts run and print what others rely on; what they measure is docs/results.md."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+pytestmark = pytest.mark.slow
+
+
+def run(script, *arguments):
+    command = [sys.executable, ROOT / "benchmarks" / script, "--json", *arguments]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # nothing else may be on stdout
+
+
+def test_stock_export():
+    pytest.importorskip("onnxruntime", reason="needs glint-edge[bench]")
+    pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
+    sizes = ("--history", 50, "--width", 16, "--items", 200, "--seconds", 1)
+    result = run("stock_export.py", *sizes)
+    assert result["ratio"] == pytest.approx(result["stock_us"] / result["stream_us"])
+    assert result["stock_overlap"] == 1
+
+
+def test_training_speed_without_the_peer(ml_100k):
+    result = run("training_speed.py", "--width", 8, "--length", 20)
+    assert result["seconds_per_epoch"] > 0
+    assert result["peer_seconds_per_epoch"] is None
+    assert result["ratio"] is None
