@@ -128,11 +128,11 @@ class TrainConfig(_JsonConfig):
     """
 
     epochs: int = 200
-    patience: int = 12
+    patience: int = 20
     batch_positions: int = 3200
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
-    seed: int = 3
+    seed: int = 4
     threads: int = 1
 
     def __post_init__(self) -> None:

@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glint_edge.config import ModelConfig
+from glint_edge.dropout import Dropout
 
 # Added under the head norm's root. Keeps 0/0 and its gradient finite; elu(q) of a trained model
 # has squared norms around 1, so no digit of float32 changes.
@@ -78,9 +79,9 @@ class GlintRU(nn.Module):
             self.mlp_in = nn.Linear(d, d)  # W4
             self.mlp_out = nn.Linear(d, d)  # Wr
 
-        self.embedding_drop = nn.Dropout(config.embedding_dropout)
-        self.attention_drop = nn.Dropout(config.attention_dropout)
-        self.block_drop = nn.Dropout(config.block_dropout)
+        self.embedding_drop = Dropout(config.embedding_dropout)
+        self.attention_drop = Dropout(config.attention_dropout)
+        self.block_drop = Dropout(config.block_dropout)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

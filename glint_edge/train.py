@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 import safetensors
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor
 
@@ -36,6 +35,7 @@ from glint_edge.data import Split
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluate import evaluate
 from glint_edge.files import write_atomic
+from glint_edge.loss import catalogue_cross_entropy
 from glint_edge.model import GlintRU
 from glint_edge.sources import Catalogue, DataSource
 
@@ -188,8 +188,8 @@ def prefix_loss(model: GlintRU, items: Tensor, lengths: Tensor, targets: Tensor)
     """
     inside = torch.arange(items.shape[1]) < lengths[:, None]
     hidden = model.prefixes(items, lengths)[inside]  # [P, d]
-    logits = hidden @ model.embedding.weight[1:].T  # [P, V]: padding is no candidate
-    return F.cross_entropy(logits, targets[inside] - 1)
+    # Row 0, padding, is no candidate.
+    return catalogue_cross_entropy(hidden, model.embedding.weight[1:], targets[inside] - 1)
 
 
 def _batches(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from glint_edge.config import ModelConfig
+from glint_edge.dropout import Dropout
 from glint_edge.model import ATTENTION_BLOCK, GlintRU
 
 # --- the equations once more, a position at a time, in float64 and plain Python: a mistake that
@@ -327,7 +328,7 @@ def test_where_the_dropouts_stand(model):
 
     def watch(name):
         def hook(module, inputs, output):
-            if isinstance(module, nn.Dropout):
+            if isinstance(module, Dropout):
                 found.append((name, layer_of[inputs[0]]))
             else:
                 layer_of[output] = name
