@@ -244,7 +244,8 @@ def export(
     from glint_edge.sources import find_test_items, some_histories
 
     loaded = _checkpoint(checkpoint)
-    options = ExportOptions(target, quantize, top_k, out or Path(f"{loaded.data.name}{SUFFIX}"))
+    out = out or Path(Path(loaded.data.name).stem + SUFFIX)
+    options = ExportOptions(target, quantize, top_k, out)
     find_target(options.target, options.precision)
     refuse_to_overwrite(options.out)
     test_items = find_test_items(loaded.data, loaded.catalogue, data, offline=offline)

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from glint_edge import cli
 from glint_edge.bundle import load_bundle
 from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from glint_edge.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
 
@@ -161,6 +163,27 @@ def test_a_full_disk_is_one_line(trained, taps, run, tmp_path, monkeypatch):
     code, _, err = run("train", "--data", taps, "--out", tmp_path / "run", "--d", 8, "--epochs", 1)
     assert code == 2
     assert "No space left on device" in only_line(err)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"), [("ml-100k", "ml-100k.glint"), ("a/taps.csv", "taps.glint")]
+)
+def test_a_bundle_is_named_after_the_data(trained, run, tmp_path, monkeypatch, data, name):
+    seen = []
+
+    def stop(checkpoint, options, **_):
+        seen.append(options.out)
+        raise ConfigError("enough")
+
+    loaded = load_checkpoint(trained)
+    source = replace(loaded.data, name=Path(data).name, source="gone")
+    monkeypatch.setattr("converters.export.export", stop)
+    monkeypatch.setattr(
+        "glint_edge.checkpoint.load_checkpoint", lambda path: replace(loaded, data=source)
+    )
+    monkeypatch.chdir(tmp_path)
+    assert run("export", "--offline")[0] == 2
+    assert seen == [Path(name)]
 
 
 def test_a_missing_extra_is_one_line(trained, run, tmp_path, monkeypatch):
