@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,12 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from converters import convert, find_target
+from converters import convert
 from device_bench.runtimes import load_runtime
 from glint_edge.config import ModelConfig
 from glint_edge.model import GlintRU
 from glint_edge.stream import stream_program
+from glint_edge.target import find_target
 from quantization import quantize
 
 TOP_K = 10
@@ -71,7 +72,8 @@ def stock(model: GlintRU, history: Tensor, folder: Path, threads: int) -> Callab
 def stream(model: GlintRU, history: Tensor, folder: Path, threads: int) -> Callable[[], Any]:
     """Convert the int8 stream and return a call: the last item of `history`, then the top-k."""
     path = folder / "stream.pte"
-    convert(quantize(stream_program(model, TOP_K)), find_target("executorch", "int8"), path)
+    program = quantize(stream_program(model, TOP_K))
+    convert(program, find_target("executorch", "convert"), path)
     runtime = load_runtime("executorch", path, model.config, threads=threads)
     state = runtime.empty_state()
     for item in history[0, :-1].tolist():
@@ -80,17 +82,15 @@ def stream(model: GlintRU, history: Tensor, folder: Path, threads: int) -> Calla
     return lambda: runtime.recommend(runtime.append(state, last))
 
 
-def times_us(
-    first: Callable[[], Any], second: Callable[[], Any], seconds: float
-) -> list[list[float]]:
-    """Alternate blocks of calls for about `seconds`, after a warm-up: microseconds by side."""
-    times: list[list[float]] = [[], []]
-    for call in (first, second):
+def times_us(calls: Sequence[Callable[[], Any]], seconds: float) -> list[list[float]]:
+    """Alternate blocks of calls for about `seconds`, after a warm-up: microseconds by call."""
+    times: list[list[float]] = [[] for _ in calls]
+    for call in calls:
         for _ in range(BLOCK):
             call()
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
-        for call, side in zip((first, second), times, strict=True):
+        for call, side in zip(calls, times, strict=True):
             for _ in range(BLOCK):
                 start = time.perf_counter_ns()
                 call()
@@ -116,7 +116,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         }
         if agree["stock_overlap"] < 1 or agree["stream_overlap"] < 0.8:
             sys.exit(f"the two do not compute the same: {agree}")
-        stock_us, stream_us = map(statistics.median, times_us(batch, one, arguments.seconds))
+        stock_us, stream_us = map(statistics.median, times_us((batch, one), arguments.seconds))
     return {
         "stock_us": stock_us,
         "stream_us": stream_us,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os.path
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
-from converters import convert, find_target
+from converters import convert
 from converters.readme import bundle_readme
 from glint_edge.bundle import (
     GOLDEN,
@@ -29,17 +30,30 @@ from glint_edge.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
 from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.golden import Golden, golden_of
+from glint_edge.model import GlintRU
 from glint_edge.stream import StreamProgram, stream_program
+from glint_edge.target import ConvertOptions, Target, find_target, targets
 from quantization import LayerReport, layer_report, quantize
 
-PRECISION_OF = {"none": "fp32", "int8": "int8"}  # what `--quantize` takes
+ALL = "all"
+# What `--quantize` takes, and the precision of the artifact.
+PRECISION_OF = {
+    "none": "fp32",
+    "fp16": "fp16",
+    "int8-table": "int8-table",
+    "int8": "int8",
+    "int8-qat": "int8",
+}
+WINDOWS = ("sliding", "unbounded")
 
 
 class Check(Protocol):
-    """Runs an artifact and judges it: the manifest's `checks` entry."""
+    """Runs artifacts and judges them: the manifest's `checks`."""
 
-    def __call__(self, artifact: Artifact, file: Path, golden: Golden) -> dict[str, Any]:
-        """Judge `file`, against the golden vectors and the float model."""
+    def __call__(
+        self, artifacts: Sequence[tuple[Artifact, Path]], golden: Golden
+    ) -> list[dict[str, Any]]:
+        """Judge each file against the golden vectors, the float model and the other files."""
 
 
 @dataclass(frozen=True)
@@ -47,29 +61,74 @@ class ExportOptions:
     """What to export.
 
     Attributes:
-        target: a name in `converters.TARGETS`.
-        quantize: "none" or "int8".
+        target: an installed target's name, or "all".
+        quantize: "none", "fp16", "int8-table", "int8" or "int8-qat".
         top_k: items that `recommend` returns.
         out: the bundle's folder, ending in .glint.
+        window: "sliding": a session is encoded again from its last items when it is longer than
+            the model was trained for; "unbounded": its state keeps all.
+        opset: of the ONNX file; None takes the converter's own.
+        name: the bundle's; None takes the folder's.
     """
 
     target: str
     quantize: str
     top_k: int
     out: Path
+    window: str = "sliding"
+    opset: int | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
-        if self.quantize not in PRECISION_OF:
-            raise ConfigError(
-                f"--quantize {self.quantize!r} is unknown; choose one of {', '.join(PRECISION_OF)}"
-            )
+        for option, value, known in (
+            ("quantize", self.quantize, PRECISION_OF),
+            ("window", self.window, WINDOWS),
+        ):
+            if value not in known:
+                raise ConfigError(f"--{option} {value!r} is unknown; choose one of {_list(known)}")
         if self.out.suffix != SUFFIX:
             raise ConfigError(f"a bundle's name ends in {SUFFIX}: --out {self.out}{SUFFIX}")
 
     @property
     def precision(self) -> str:
-        """Of the artifact."""
+        """Of the artifacts."""
         return PRECISION_OF[self.quantize]
+
+    def targets(self) -> list[Target]:
+        """The chosen targets; with "all", those that can hold the precision.
+
+        Raises:
+            ConfigError: a target is unknown, or cannot hold this precision.
+            MissingExtraError: its toolchain is not installed.
+        """
+        names = [
+            target.name for target in targets().values() if self.precision in target.precisions
+        ]
+        if self.target != ALL:
+            target = find_target(self.target, "convert")
+            if self.precision not in target.precisions:
+                raise ConfigError(
+                    f"{target.name} has no {self.precision}, it has {_list(target.precisions)}; "
+                    f"{self.precision} is to be had with --target {_list(names)}"
+                )
+            names = [self.target]
+        found = [find_target(name, "convert") for name in names]
+        if self.opset is not None and not any(target.name == "onnx" for target in found):
+            raise ConfigError("--opset is about ONNX files; add --target onnx, or leave it out")
+        return found
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """What quantization-aware training made of the checkpoint's model.
+
+    Attributes:
+        model: to be exported in its place.
+        report: what it won, for the manifest.
+    """
+
+    model: GlintRU
+    report: Mapping[str, Any]
 
 
 def export(
@@ -79,6 +138,7 @@ def export(
     folder: Path,
     histories: Sequence[Sequence[int]],
     check: Check,
+    fine_tuned: FineTuned | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Bundle:
     """Write a bundle.
@@ -88,32 +148,41 @@ def export(
         options: what to export.
         folder: where the checkpoint lies; the manifest names it.
         histories: item ids of a few users, for the golden vectors and the quantization report.
-        check: judges the converted file; a failed check is recorded in the manifest.
+        check: judges the converted files; a failed check is recorded in the manifest.
+        fine_tuned: for "int8-qat", the model to quantize; the checks still compare with the
+            checkpoint's.
         on_step: told what is being done.
 
     Raises:
         ConfigError: an option is impossible for this checkpoint, or `out` is in the way.
-        MissingExtraError: the target's toolchain is not installed.
+        MissingExtraError: a target's toolchain is not installed.
         ConversionError: the toolchain failed.
         OSError: the disk is full or not writable; nothing is left behind.
     """
-    target = find_target(options.target, options.precision)
+    chosen = options.targets()
     refuse_to_overwrite(options.out)
-    floats = stream_program(checkpoint.model, options.top_k)
-    on_step("quantizing" if options.precision == "int8" else "folding")
-    program = floats if options.precision == "fp32" else quantize(floats)
+    floats = stream_program(fine_tuned.model if fine_tuned else checkpoint.model, options.top_k)
+    on_step("folding" if options.precision == "fp32" else f"quantizing to {options.precision}")
+    program = floats if options.precision == "fp32" else quantize(floats, options.precision)
     layers = layer_report(program, floats, histories)
-    artifact = Artifact(target.name, options.precision, f"model{target.suffix}", target.runtime)
+    artifacts = [
+        Artifact(target.name, options.precision, f"model{target.suffix}", target.runtime)
+        for target in chosen
+    ]
 
     with new_folder(options.out) as work:
-        on_step(f"converting to {target.name} (20 to 70 s)")
-        convert(program, target, work / artifact.file)
+        files = [(artifact, work / artifact.file) for artifact in artifacts]
+        told = ConvertOptions(options.opset, _file_metadata(checkpoint, options, program))
+        for target, (_, file) in zip(chosen, files, strict=True):
+            on_step(f"converting to {target.name}")
+            convert(program, target, file, told)
         golden = golden_of(program, histories)
         write_json(work / ITEMS, checkpoint.catalogue.to_dict())
         write_json(work / GOLDEN, golden.to_dict())
-        on_step("checking the file against the float model")
-        checks = [check(artifact, work / artifact.file, golden)]
-        manifest = _manifest(checkpoint, options, program, [artifact], layers, checks, folder)
+        manifest = _manifest(checkpoint, options, program, artifacts, layers, folder)
+        manifest["checks"] = check(files, golden)
+        if fine_tuned:
+            manifest["quantization"]["fine_tuning"] = dict(fine_tuned.report)
         write_atomic(work / README, bundle_readme(manifest).encode())
         write_manifest(work, manifest)
     return load_bundle(options.out)
@@ -135,20 +204,19 @@ def _manifest(
     program: StreamProgram,
     artifacts: Sequence[Artifact],
     layers: Sequence[LayerReport],
-    checks: Sequence[Mapping[str, Any]],
     folder: Path,
 ) -> dict[str, Any]:
     config = program.config
     shipped = folder.resolve() == DEFAULT_CHECKPOINT.resolve()
     return {
-        "name": options.out.stem,
+        "name": _name(options),
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "tool": {"name": "glint-edge", "version": metadata.version("glint-edge")},
         "model": config.to_dict(),
-        "window": "sliding",
+        "window": options.window,
         "top_k": program.top_k,
         "state": state_of(config),
-        "methods": methods_of(config, program.top_k),
+        "methods": methods_of(config, program.top_k, program.append_many.chunk),
         "quantization": {
             "precision": program.precision,
             "layers": [layer.to_dict() for layer in layers],
@@ -163,8 +231,38 @@ def _manifest(
             "attribution": checkpoint.data.attribution,
             "metrics": checkpoint.metrics,
         },
-        "checks": list(checks),
     }
+
+
+def _name(options: ExportOptions) -> str:
+    return options.name or options.out.stem
+
+
+def _file_metadata(
+    checkpoint: Checkpoint, options: ExportOptions, program: StreamProgram
+) -> dict[str, str]:
+    """What a file says of itself, for those who find it without its bundle."""
+    return {
+        "name": _name(options),
+        "description": (
+            f"GLINT-RU as a stream: next-item recommendations over {program.config.items} items, "
+            f"{program.precision}; made by glint-edge"
+        ),
+        "version": metadata.version("glint-edge"),
+        "author": "glint-edge",
+        "precision": program.precision,
+        "top_k": str(program.top_k),
+        "window": options.window,
+        "model": json.dumps(program.config.to_dict()),
+        "state": json.dumps(state_of(program.config)),
+        "data": checkpoint.data.name,
+        "attribution": checkpoint.data.attribution,
+        "checkpoint_sha256": checkpoint.sha256,
+    }
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _relative(folder: Path, out: Path) -> str | None:

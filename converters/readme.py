@@ -7,28 +7,58 @@ from importlib import resources
 from string import Template
 from typing import Any
 
+TEMPLATES = resources.files("converters").joinpath("bundle_readme")
+WINDOWS = {
+    "sliding": (
+        "The model was trained on histories of up to {0} items: when a session\nhas taken in more, "
+        "start a new state and append the last {0}."
+    ),
+    "unbounded": (
+        "The model was trained on histories of up to {0} items; this bundle was\nmade to keep all "
+        "of a longer session."
+    ),
+}
+
 
 def bundle_readme(manifest: Mapping[str, Any]) -> str:
-    """Fill the template from a manifest; a name left open is an error here, not in the app."""
-    template = resources.files("converters").joinpath("bundle_readme.md").read_text("utf-8")
+    """Fill the templates from a manifest; a name left open is an error here, not in the app."""
     floats = manifest["state"]["shape"][1]
     attribution = manifest["data"]["attribution"]
-    return Template(template).substitute(
-        name=manifest["name"],
-        items=f"{manifest['model']['items']:,}",
-        precision=manifest["quantization"]["precision"],
-        version=manifest["tool"]["version"],
-        created=manifest["created"],
-        data=manifest["data"]["name"],
-        attribution=f"\n{attribution}" if attribution else "",
-        files="\n".join(_file_row(artifact) for artifact in manifest["artifacts"]),
-        state=floats,
-        bytes=4 * floats,
-        k=manifest["top_k"],
-        window=manifest["model"]["max_length"],
-        runtime=manifest["artifacts"][0]["runtime"]["executorch"],
+    values = {
+        "name": manifest["name"],
+        "items": f"{manifest['model']['items']:,}",
+        "precision": manifest["quantization"]["precision"],
+        "version": manifest["tool"]["version"],
+        "created": manifest["created"],
+        "data": manifest["data"]["name"],
+        "attribution": f"\n{attribution}" if attribution else "",
+        "state": floats,
+        "bytes": 4 * floats,
+        "k": manifest["top_k"],
+        "chunk": manifest["methods"]["append_many"]["inputs"][1]["shape"][1],
+        "window": WINDOWS[manifest["window"]].format(manifest["model"]["max_length"]),
+    }
+    artifacts = manifest["artifacts"]
+    return _fill(
+        "README",
+        **values,
+        files="\n".join(_file_row(artifact) for artifact in artifacts),
+        targets="\n\n".join(filter(None, (_section(artifact, values) for artifact in artifacts))),
         checks="\n".join(_check_line(check) for check in manifest["checks"]),
     )
+
+
+def _section(artifact: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """How to load one artifact; empty for a target of another package, which we know nothing of."""
+    if not TEMPLATES.joinpath(f"{artifact['target']}.md").is_file():
+        return ""
+    runtime = {name.replace("-", "_"): version for name, version in artifact["runtime"].items()}
+    return _fill(artifact["target"], **values, **runtime, file=artifact["file"]).strip()
+
+
+def _fill(template: str, **values: object) -> str:
+    text = TEMPLATES.joinpath(f"{template}.md").read_text("utf-8")
+    return Template(text).substitute(values)
 
 
 def _file_row(artifact: Mapping[str, Any]) -> str:

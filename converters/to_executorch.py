@@ -1,7 +1,7 @@
 """Stream program → ExecuTorch `.pte`, lowered to XNNPACK.
 
-`append` becomes clamp + embedding + ONE delegate, `recommend` ONE delegate + top-k and the few
-operators that turn its indices into ids. Method names in the file: `append`, `recommend`.
+`append` and `append_many` become clamp + embedding + ONE delegate, `recommend` ONE delegate + top-k
+and the few operators that turn its indices into ids.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from torchao.quantization.quantize_.workflows.intx.intx_unpacked_to_int8_tensor 
     IntxUnpackedToInt8TensorActivationQuantization as ActivationQuantization,
 )
 
-from glint_edge.stream import StreamProgram, empty_state
+from glint_edge.stream import StreamProgram
+from glint_edge.target import ConvertOptions
 from quantization.int8 import Int8Embedding, Int8Linear
 
 M = TypeVar("M", bound=nn.Module)
 
 
-def convert(program: StreamProgram, path: Path) -> None:
+def convert(program: StreamProgram, path: Path, _: ConvertOptions) -> None:
     """Lower a stream program and write it to `path` (20 to 70 s)."""
-    state, item = empty_state(program.config), torch.tensor([1])
     methods = {
-        "append": torch.export.export(_lowerable(program.append), (state, item), strict=True),
-        "recommend": torch.export.export(_lowerable(program.recommend), (state,), strict=True),
+        name: torch.export.export(_lowerable(module), tuple(inputs.values()), strict=True)
+        for name, (module, inputs) in program.methods().items()
     }
     edge = to_edge_transform_and_lower(
         methods,

@@ -39,10 +39,11 @@ class Job:
     """What a worker is asked to run.
 
     Attributes:
-        target: a name in `device_bench.runtimes.RUNTIMES`.
+        target: an installed target's name, or "torch".
         path: the artifact.
         config: the model's, as a dict.
         top_k: items that `recommend` must return.
+        window: items of a history that are replayed, its last; None: all.
         threads: CPU threads of the runtime, and CPUs of the process.
         timed: False runs the histories only.
         warmup: untimed calls of each method.
@@ -53,6 +54,7 @@ class Job:
     path: str
     config: Mapping[str, Any]
     top_k: int
+    window: int | None
     threads: int = 1
     timed: bool = True
     warmup: int = WARMUP
@@ -99,10 +101,12 @@ class Outcome:
 
     Attributes:
         lists: of the histories.
-        golden_states: float32 [G, S], after the golden histories.
+        golden_states: float32 [G, S], after the golden histories, item by item.
+        golden_cold_states: the same by `append_many`.
         golden: their lists.
         append: None if it was not timed.
         recommend: as `append`.
+        cold_start: by the history's length; empty if it was not timed.
         load_ms: from the file to callable methods, imports not included; the median of a few.
         peak_memory_bytes: of the whole process until it had loaded the artifact and run it;
             None where the system does not tell.
@@ -112,9 +116,11 @@ class Outcome:
 
     lists: TopK
     golden_states: npt.NDArray[np.float32]
+    golden_cold_states: npt.NDArray[np.float32]
     golden: TopK
     append: Latency | None
     recommend: Latency | None
+    cold_start: Mapping[str, Latency]
     load_ms: float
     peak_memory_bytes: int | None
     memory_added_bytes: int | None
@@ -192,10 +198,12 @@ def _outcome(folder: Path, result: dict[str, Any]) -> Outcome:
         name: None if result[name] is None else Latency(**result[name])
         for name in ("append", "recommend")
     }
+    cold_start = {n: Latency(**times) for n, times in result["cold_start"].items()}
     with np.load(folder / OUTPUTS) as arrays:
         return Outcome(
             lists=TopK(arrays["items"], arrays["scores"]),
             golden_states=arrays["golden_states"],
+            golden_cold_states=arrays["golden_cold_states"],
             golden=TopK(arrays["golden_items"], arrays["golden_scores"]),
-            **{**result, **latencies},
+            **{**result, **latencies, "cold_start": cold_start},
         )

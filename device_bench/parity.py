@@ -15,6 +15,7 @@ from glint_edge.model import GlintRU
 
 CUT = 10  # of NDCG and of the overlap
 CHUNK = 256  # users scored at once
+PERSISTENCE = 0.9  # p of the rank-biased overlap: the chance that a person looks one place further
 # Float scores nearer than this are a tie: two float32 orders of the same sums differ by up to
 # 1e-5 on scores of about 10, each way.
 TIE = 2e-5
@@ -33,6 +34,7 @@ class Parity:
         max_score_error: largest |artifact's score − float score of the same item|, over all
             usable entries; None if there is none.
         top10_overlap: share of the float model's top 10 that is in the artifact's, averaged.
+        rank_weighted_overlap: of the two top 10, see `rank_weighted_overlap`, averaged.
         same_top10: share of users whose top 10 is the float model's, in its order, where items
             whose float scores are within `TIE` count as one and the same.
         ndcg_at_10: of the artifact's lists; None if they are shorter than 10.
@@ -44,32 +46,36 @@ class Parity:
     unusable: int
     max_score_error: float | None
     top10_overlap: float
+    rank_weighted_overlap: float
     same_top10: float
     ndcg_at_10: float | None
     ndcg_at_10_float: float | None
     ndcg_standard_error: float | None
 
 
-def compare(model: GlintRU, held_out: HeldOut, lists: TopK) -> Parity:
+def compare(model: GlintRU, held_out: HeldOut, lists: TopK, window: int | None) -> Parity:
     """Score the histories with the float model, in batches, and compare.
 
     Args:
         model: in evaluation mode.
-        held_out: what the lists answer to; each history's last `max_length` items are seen.
+        held_out: what the lists answer to.
         lists: the artifact's, one row a user.
+        window: how many of a history's last items were seen; None: all.
     """
     usable = (lists.items >= 1) & (lists.items <= model.config.items) & np.isfinite(lists.scores)
-    floats, scores = _float_lists(model, held_out, np.where(usable, lists.items, 0))
+    longest = int(np.diff(held_out.offsets).max(initial=1))
+    asked = np.where(usable, lists.items, 0)
+    floats, scores = _float_lists(model, held_out, asked, min(window or longest, longest))
     # −1 is nobody's target and in nobody's list; with score ∞ it stands before everyone's.
     mine = TopK(np.where(usable, lists.items, -1), np.where(usable, lists.scores, np.inf))
     return compare_lists(mine, floats, scores, held_out.targets)
 
 
 def _float_lists(
-    model: GlintRU, held_out: HeldOut, asked: npt.NDArray[np.int64]
+    model: GlintRU, held_out: HeldOut, asked: npt.NDArray[np.int64], window: int
 ) -> tuple[TopK, npt.NDArray[np.float32]]:
     """The float model's own lists, and its scores of the items asked for, int64 [U, k]."""
-    items, lengths = last_items(held_out.ids, held_out.offsets, model.config.max_length)
+    items, lengths = last_items(held_out.ids, held_out.offsets, window)
     best, best_scores, asked_scores = [], [], []
     with torch.inference_mode():
         for start in range(0, len(lengths), CHUNK):
@@ -103,19 +109,38 @@ def compare_lists(
     error = np.abs(lists.scores[usable].astype(np.float64) - float_scores[usable])
     cut = min(CUT, lists.items.shape[1])
     mine, theirs = lists.items[:, :cut], floats.items[:, :cut]
-    found = (theirs[:, :, None] == mine[:, None, :]).any(axis=2)
     mine_ndcg, float_ndcg = _ndcg(lists, targets), _ndcg(floats, targets)
     whole = cut == CUT
     return Parity(
         users=len(targets),
         unusable=int((~usable).sum()),
         max_score_error=float(error.max()) if error.size else None,
-        top10_overlap=float(found.mean()),
+        top10_overlap=overlap(mine, theirs),
+        rank_weighted_overlap=rank_weighted_overlap(mine, theirs),
         same_top10=float(_same(mine, float_scores[:, :cut], floats.scores[:, :cut]).mean()),
         ndcg_at_10=float(mine_ndcg.mean()) if whole else None,
         ndcg_at_10_float=float(float_ndcg.mean()) if whole else None,
         ndcg_standard_error=_standard_error(mine_ndcg - float_ndcg) if whole else None,
     )
+
+
+def overlap(mine: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> float:
+    """Share of their items that is in mine, averaged over users: both [U, c]."""
+    return float((theirs[:, :, None] == mine[:, None, :]).any(axis=2).mean())
+
+
+def rank_weighted_overlap(mine: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> float:
+    """Overlap in which the first places count most: both [U, c], different items in a row → 0 … 1.
+
+    Rank-biased overlap (Webber, Moffat and Zobel, A Similarity Measure for Indefinite Rankings,
+    ACM TOIS 2010, eq. 4) cut at c and divided by its largest value there: the overlap of the first
+    n places of both, averaged over n = 1 … c with weights pⁿ⁻¹.
+    """
+    places = np.arange(1, mine.shape[1] + 1)
+    same = mine[:, :, None] == theirs[:, None, :]  # [U, c, c]
+    shared = same.cumsum(axis=1).cumsum(axis=2).diagonal(axis1=1, axis2=2)  # [U, c]
+    weights = PERSISTENCE ** (places - 1.0)
+    return float((shared / places @ (weights / weights.sum())).mean())
 
 
 def _same(

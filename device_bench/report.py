@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -9,40 +11,63 @@ from device_bench.latency import RUNS, WARMUP, Latency
 from device_bench.rows import BenchResult, Row
 from glint_edge.console import columns
 
-
-def render(result: BenchResult) -> RenderableType:
-    """Two tables (what it costs, how right it is), a line a failure, and what was not measured."""
-    costs = columns(
-        f"{result.name}: what a call costs",
-        ("artifact", "append µs", "recommend µs", "load ms", "peak MB", "file KB"),
-        [_costs(row) for row in result.rows],
-    )
-    figures = columns(
-        f"{result.name}: beside the float model",
-        ("artifact", "NDCG@10 (float)", "overlap@10", "score error", "golden", "ok"),
-        [_figures(row) for row in result.rows],
-    )
-    failures = [Text(f"✗ {failure}", style="red") for failure in result.failures]
-    return Group(costs, figures, *failures, *(Text(line, style="dim") for line in _notes(result)))
+COLD = ("50", "200")  # lengths of the cold starts that the table shows
 
 
-def _costs(row: Row) -> tuple[str, ...]:
+def render(results: Sequence[BenchResult]) -> RenderableType:
+    """Three tables (time, size, how right it is), a line a failure, and what was not measured.
+
+    Args:
+        results: of one bundle, or of several to be seen side by side.
+    """
+    title = ", ".join(dict.fromkeys(result.name for result in results))
+    rows = [row for result in results for row in result.rows]
+    cold = (f"cold {length}" for length in COLD)
+    tables = [
+        columns(f"{title}: {what}", ("artifact", *header), [(_name(r), *cells(r)) for r in rows])
+        for what, header, cells in (
+            ("µs a call", ("append", "recommend", *cold, "load ms"), _times),
+            ("what it takes and gives", ("file KB", "peak MB", "NDCG@10 (float)"), _sizes),
+            (
+                "beside the float model",
+                ("overlap", "weighted", "agreement", "error", "golden", "ok"),
+                _figures,
+            ),
+        )
+    ]
+    failures = [Text(f"✗ {failure}", style="red") for r in results for failure in r.failures]
+    notes = dict.fromkeys(line for result in results for line in _notes(result))
+    return Group(*tables, *failures, *(Text(line, style="dim") for line in notes))
+
+
+def _name(row: Row) -> str:
+    return f"{row.target} {row.precision}"
+
+
+def _times(row: Row) -> tuple[str, ...]:
+    starts = (row.cold_start_us.get(length) for length in COLD)
     return (
-        f"{row.target} {row.precision}",
         _latency(row.append_us),
         _latency(row.recommend_us),
+        *("–" if start is None else f"{start.p50:,.0f}" for start in starts),
         _figure(row.load_ms, ".1f"),
-        _megabytes(row),
+    )
+
+
+def _sizes(row: Row) -> tuple[str, ...]:
+    ndcg = f"{_figure(row.ndcg_at_10, '.4f')} ({_figure(row.ndcg_at_10_float, '.4f')})"
+    return (
         f"{row.file_bytes / 1e3:,.0f}",
+        _megabytes(row),
+        "–" if row.ndcg_at_10 is None else ndcg,
     )
 
 
 def _figures(row: Row) -> tuple[str, ...]:
-    ndcg = f"{_figure(row.ndcg_at_10, '.4f')} ({_figure(row.ndcg_at_10_float, '.4f')})"
     return (
-        f"{row.target} {row.precision}",
-        "–" if row.ndcg_at_10 is None else ndcg,
         _figure(row.top10_overlap, ".4f"),
+        _figure(row.rank_weighted_overlap, ".4f"),
+        _figure(min(row.agreement.values(), default=None), ".4f"),
         _figure(row.max_score_error, ".2g"),
         "–" if row.golden_ok is None else _mark(row.golden_ok),
         _mark(row.ok),
@@ -73,9 +98,12 @@ def _mark(good: bool) -> str:
 def _notes(result: BenchResult) -> list[str]:
     users = max((row.users for row in result.rows), default=0)
     notes = [
-        f"threads: {result.threads}; runner: python, each artifact in a process of its own; µs: "
-        f"p50 / p99 of {RUNS} calls after {WARMUP} to warm up; peak MB: of the whole process "
-        "(and of that, what came after the runtime's import)."
+        f"threads: {result.threads}; runner: python, each artifact in a process of its own; a "
+        f"call: p50 / p99 of {RUNS} after {WARMUP} to warm up; cold n: p50 from no history to the "
+        "first top-k of n items; peak MB: of the whole process (and of that, what came after the "
+        "runtime's import); overlap: of the top 10 with the float model's, weighted: its first "
+        "places counting most; agreement: the least overlap with another artifact of the bundle; "
+        "error: the largest of a score."
     ]
     if users:
         notes.append(f"compared with the float model over {users:,} held-out histories.")

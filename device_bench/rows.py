@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from device_bench.latency import Latency
@@ -18,12 +19,16 @@ class Row:
         runner: "python": the runtime's Python bindings, in a process of its own.
         append_us: microseconds a call.
         recommend_us: as `append_us`.
+        cold_start_us: from no history to the first top-k (`append_many` and `recommend`), by the
+            history's length.
         load_ms: from the file to callable methods, imports not included; the median of a few.
         peak_memory_bytes: of the whole process, Python and the runtime's libraries included.
         file_bytes: of the artifact.
         ndcg_at_10: of the artifact itself.
         ndcg_at_10_float: of the float model on the same histories.
         top10_overlap: share of the float model's top 10, averaged over users.
+        rank_weighted_overlap: as `top10_overlap`, the first places counting most.
+        agreement: top-10 overlap with the bundle's other artifacts, by target.
         max_score_error: largest |score − float score of the same item|.
         ok: nothing failed.
         users: histories compared.
@@ -39,12 +44,15 @@ class Row:
     runner: str = "python"
     append_us: Latency | None = None
     recommend_us: Latency | None = None
+    cold_start_us: Mapping[str, Latency] = field(default_factory=dict)
     load_ms: float | None = None
     peak_memory_bytes: int | None = None
     file_bytes: int
     ndcg_at_10: float | None = None
     ndcg_at_10_float: float | None = None
     top10_overlap: float | None = None
+    rank_weighted_overlap: float | None = None
+    agreement: Mapping[str, float] = field(default_factory=dict)
     max_score_error: float | None = None
     ok: bool
     users: int = 0
@@ -91,4 +99,4 @@ class BenchResult:
 
     def to_dict(self) -> dict[str, Any]:
         """As `glint-edge bench --json` prints it."""
-        return {"rows": [row.to_dict() for row in self.rows]}
+        return {"rows": [{"bundle": self.name, **row.to_dict()} for row in self.rows]}

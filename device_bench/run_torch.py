@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from glint_edge.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.stream import StreamProgram, empty_state, stream_program
+from glint_edge.target import in_chunks
 
 
 class TorchRuntime:
@@ -31,6 +33,14 @@ class TorchRuntime:
         """One item further."""
         after: torch.Tensor = self._program.append(state, torch.tensor([item]))
         return after
+
+    @torch.inference_mode()
+    def append_many(self, state: torch.Tensor, items: Sequence[int]) -> torch.Tensor:
+        """Whole chunks; the last one padded."""
+        for chunk, count in in_chunks(items, self._program.append_many.chunk):
+            ids, added = torch.from_numpy(chunk), torch.tensor([count])
+            state = self._program.append_many(state, ids, added)
+        return state
 
     @torch.inference_mode()
     def recommend(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,106 +1,55 @@
-"""Artifacts that run: one small interface over every runtime, and the table of them.
+"""Artifacts that run: any installed target, or the float model in torch itself.
 
-A runtime works on its own kind of tensor from call to call, so that what is timed is the runtime
-and not a conversion; `to_numpy` converts where a value leaves.
+What a loaded artifact offers is `glint_edge.target.Runtime`.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from glint_edge.config import ModelConfig
-from glint_edge.errors import BundleError, MissingExtraError
+from glint_edge.errors import BundleError, ConfigError
+from glint_edge.target import Runtime, Tensor, find_target, targets
 
-Tensor: TypeAlias = Any  # the runtime's own kind
-
-
-class Runtime(Protocol):
-    """A loaded artifact: the stream's two methods.
-
-    Attributes:
-        config: the model's.
-        top_k: items that `recommend` returns.
-        threads: what the runtime itself says it uses.
-    """
-
-    config: ModelConfig
-    top_k: int
-    threads: int
-
-    def empty_state(self) -> Tensor:
-        """The state of no history: float32 [1, S] zeros."""
-
-    def append(self, state: Tensor, item: int) -> Tensor:
-        """One item further; the given state stays as it is."""
-
-    def recommend(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Items int64 [1, k], best first, and their scores float32 [1, k]."""
-
-    def to_numpy(self, tensor: Tensor) -> npt.NDArray[Any]:
-        """A tensor of this runtime as an array."""
+# The float stream in torch: what the others are compared with. Its "file" is a checkpoint folder.
+REFERENCE = "torch"
 
 
-Load: TypeAlias = Callable[[Path, ModelConfig, int | None, int], Runtime]
-
-
-@dataclass(frozen=True)
-class RuntimeEntry:
-    """What is known of a runtime without importing it.
-
-    Attributes:
-        module: has `load(path, config, top_k, threads) -> Runtime`.
-        packages: import names that must be there.
-        extra: the pip extra that brings them; empty where they always are.
-    """
-
-    module: str
-    packages: tuple[str, ...] = ()
-    extra: str = ""
-
-
-RUNTIMES: Mapping[str, RuntimeEntry] = {
-    "executorch": RuntimeEntry("device_bench.run_executorch", ("executorch",), "executorch"),
-    # The float stream in torch itself: what the others are compared with. Its "file" is a
-    # checkpoint folder.
-    "torch": RuntimeEntry("device_bench.run_torch"),
-}
-
-
-def require_runtime(target: str) -> RuntimeEntry:
-    """Look a runtime up, without importing it.
+def require_runtime(target: str) -> None:
+    """Make sure that an artifact can be run here, without importing its runtime.
 
     Raises:
-        BundleError: this version knows no such target.
-        MissingExtraError: it is not installed.
+        BundleError: no installed package knows this target.
+        MissingExtraError: its runtime is not installed.
     """
-    entry = RUNTIMES.get(target)
-    if entry is None:
+    if target == REFERENCE:
+        return
+    try:
+        find_target(target, "load")
+    except ConfigError as error:
         raise BundleError(
-            f"this glint-edge cannot run {target!r} artifacts (it runs {', '.join(RUNTIMES)}); "
-            "upgrade glint-edge"
-        )
-    if any(importlib.util.find_spec(package) is None for package in entry.packages):
-        raise MissingExtraError(entry.extra, f"running a {target} artifact")
-    return entry
+            f"this glint-edge cannot run {target!r} artifacts (it runs {', '.join(targets())}); "
+            "upgrade glint-edge, or install the package that brings this target"
+        ) from error
 
 
-def import_runtime(target: str) -> Load:
-    """Import a runtime (seconds) and return its loader.
+def prepare_runtime(target: str) -> None:
+    """Import what loading an artifact needs (seconds).
 
     Raises:
-        BundleError: this version knows no such target.
-        MissingExtraError: it is not installed.
+        BundleError: no installed package knows this target.
+        MissingExtraError: its runtime is not installed.
     """
-    load: Load = importlib.import_module(require_runtime(target).module).load
-    return load
+    require_runtime(target)
+    if target == REFERENCE:
+        importlib.import_module("device_bench.run_torch")
+    else:
+        find_target(target, "load").prepare()
 
 
 def load_runtime(
@@ -109,7 +58,7 @@ def load_runtime(
     """Load an artifact in this process.
 
     Args:
-        target: a name in `RUNTIMES`.
+        target: an installed target's name, or "torch".
         path: the file; for "torch" a checkpoint folder.
         config: the model's.
         top_k: items that `recommend` must return; None takes what the file says.
@@ -119,11 +68,16 @@ def load_runtime(
         BundleError: the runtime refuses the file, or the file is of another model.
         MissingExtraError: the runtime is not installed.
     """
-    return import_runtime(target)(path, config, top_k, threads)
+    require_runtime(target)
+    if target == REFERENCE:
+        from device_bench import run_torch
+
+        return run_torch.load(path, config, top_k, threads)
+    return find_target(target, "load").load(path, config, top_k, threads)
 
 
 def replay(runtime: Runtime, ids: Iterable[int]) -> Tensor:
-    """The state after these items, oldest first."""
+    """The state after these items, oldest first, one `append` each."""
     state = runtime.empty_state()
     for item in ids:
         state = runtime.append(state, item)
@@ -131,16 +85,18 @@ def replay(runtime: Runtime, ids: Iterable[int]) -> Tensor:
 
 
 def recommend_history(
-    runtime: Runtime, ids: Sequence[int]
+    runtime: Runtime, ids: Sequence[int], window: int | None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """The top-k after a history: its last `max_length` items, as the bundle's window says.
+    """The top-k after a history, its last items taken in by `append_many`.
 
     Args:
         runtime: a loaded artifact.
         ids: item ids, oldest first; may be empty.
+        window: how many of its last items count; None: all. A bundle says which.
 
     Returns:
         Items int64 [1, k], best first, and scores float32 [1, k].
     """
-    items, scores = runtime.recommend(replay(runtime, ids[-runtime.config.max_length :]))
+    kept = ids if window is None else ids[-window:]
+    items, scores = runtime.recommend(runtime.append_many(runtime.empty_state(), kept))
     return runtime.to_numpy(items), runtime.to_numpy(scores)

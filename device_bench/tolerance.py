@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from device_bench.parity import TIE, Parity
 from glint_edge.errors import BundleError
@@ -17,6 +17,8 @@ class Tolerance:
         score_error: most absolute error of any score; None: not bounded.
         same_top10: least share of users with the float model's top 10, up to ties.
         top10_overlap: least share of the float model's top 10, averaged over users.
+        rank_weighted_overlap: least overlap in which the first places count most.
+        agreement: least top-10 overlap with each other artifact of the bundle.
         ndcg_loss: most that NDCG@10 may be below the float model's, relative to it. Above is no
             failure: rounding moves targets up as often as down, and few users show it.
         reason: why these.
@@ -25,47 +27,98 @@ class Tolerance:
     score_error: float | None
     same_top10: float
     top10_overlap: float
+    rank_weighted_overlap: float
+    agreement: float
     ndcg_loss: float
     reason: str
 
 
-TOLERANCES: Mapping[str, Tolerance] = {
-    "fp32": Tolerance(
-        score_error=1e-4,
-        same_top10=1.0,
-        top10_overlap=0.0,
-        ndcg_loss=1e-3,
-        reason=(
-            "the same arithmetic in another order: scores around 10 differ by some 1e-5. The top "
-            f"10 is the same but for ties, float scores within {TIE:g}, which is what the overlap "
-            "does not know. A swapped tie moves NDCG by less than 0.1 %."
-        ),
+FP32 = Tolerance(
+    score_error=1e-4,
+    same_top10=1.0,
+    top10_overlap=0.0,
+    rank_weighted_overlap=0.0,
+    agreement=0.99,
+    ndcg_loss=1e-3,
+    reason=(
+        "The same arithmetic in another order: scores around 10 differ by some 1e-5. The top 10 is "
+        f"the same but for ties, float scores within {TIE:g}, which is what the overlaps do not "
+        "know: they are left to `same_top10`. A swapped tie moves NDCG by less than 0.1 %."
     ),
-    "int8": Tolerance(
-        score_error=None,
-        same_top10=0.0,
-        top10_overlap=0.95,
-        ndcg_loss=0.01,
-        reason=(
-            "256 levels move scores by a few percent of their spread: near the end of the top 10 "
-            "items change places, and what counts is that recommendations stay as good."
-        ),
+)
+FP16 = Tolerance(
+    score_error=0.05,
+    same_top10=0.0,
+    top10_overlap=0.99,
+    rank_weighted_overlap=0.985,
+    agreement=0.99,
+    ndcg_loss=5e-3,
+    reason=(
+        "Weights keep 11 bits, 8 times finer than int8's rows, and nothing else is rounded: only "
+        "items whose scores are nearly equal change places."
+    ),
+)
+INT8_TABLE = Tolerance(
+    score_error=None,
+    same_top10=0.0,
+    top10_overlap=0.96,
+    rank_weighted_overlap=0.95,
+    agreement=0.98,
+    ndcg_loss=0.01,
+    reason=(
+        "The rows of the table and the input of the scoring are rounded, which is the larger part "
+        "of what int8 adds; the state's own arithmetic is float32."
+    ),
+)
+INT8 = Tolerance(
+    score_error=None,
+    same_top10=0.0,
+    top10_overlap=0.95,
+    rank_weighted_overlap=0.94,
+    agreement=0.98,
+    ndcg_loss=0.01,
+    reason=(
+        "256 levels move scores by half a percent of their spread: near the end of the top 10 "
+        "items change places, and what counts is that recommendations stay as good. All artifacts "
+        "carry the same integers, so they are nearer to one another than to the float model."
+    ),
+)
+
+# By target and precision. "*" is any other target: one of another package.
+TOLERANCES: Mapping[tuple[str, str], Tolerance] = {
+    ("*", "fp32"): FP32,
+    ("*", "fp16"): FP16,
+    ("*", "int8-table"): INT8_TABLE,
+    ("*", "int8"): INT8,
+    ("onnx", "int8"): replace(
+        INT8,
+        reason=INT8.reason
+        + " ONNX Runtime has no int8 GRU: this file's GRU computes in float32 from the same "
+        "integers, and so do the items' projections from the table's rows. It is a little nearer "
+        "to the float model, and a little further from the other two.",
+    ),
+    ("tflite", "int8"): replace(
+        INT8,
+        reason=INT8.reason
+        + " The interpreter's own kernels, on runtimes without XNNPACK, round activations alike "
+        "but sum in another order.",
     ),
 }
 
 
-def tolerance_of(precision: str) -> Tolerance:
+def tolerance_of(target: str, precision: str) -> Tolerance:
     """Look a tolerance up.
 
     Raises:
         BundleError: this version knows no such precision.
     """
-    if precision not in TOLERANCES:
+    found = TOLERANCES.get((target, precision), TOLERANCES.get(("*", precision)))
+    if found is None:
+        known = ", ".join(dict.fromkeys(name for _, name in TOLERANCES))
         raise BundleError(
-            f"this glint-edge cannot judge {precision!r} (it judges {', '.join(TOLERANCES)}); "
-            "upgrade glint-edge"
+            f"this glint-edge cannot judge {precision!r} (it judges {known}); upgrade glint-edge"
         )
-    return TOLERANCES[precision]
+    return found
 
 
 def judge(parity: Parity, tolerance: Tolerance) -> tuple[str, ...]:
@@ -90,8 +143,23 @@ def judge(parity: Parity, tolerance: Tolerance) -> tuple[str, ...]:
             f"the top-10 overlap with the float model is {parity.top10_overlap:.4f} "
             f"(at least {tolerance.top10_overlap:g})"
         )
+    if not parity.rank_weighted_overlap >= tolerance.rank_weighted_overlap:
+        failures.append(
+            "the rank-weighted overlap with the float model's top 10 is "
+            f"{parity.rank_weighted_overlap:.4f} (at least {tolerance.rank_weighted_overlap:g})"
+        )
     failures.extend(_judge_ndcg(parity, tolerance.ndcg_loss))
     return tuple(failures)
+
+
+def judge_agreement(agreement: Mapping[str, float], tolerance: Tolerance) -> tuple[str, ...]:
+    """Which other artifacts of the bundle this one is too far from, a sentence each."""
+    return tuple(
+        f"its top-10 overlap with the {other} artifact is {share:.4f} "
+        f"(at least {tolerance.agreement:g})"
+        for other, share in agreement.items()
+        if not share >= tolerance.agreement
+    )
 
 
 def _judge_ndcg(parity: Parity, most: float) -> list[str]:

@@ -41,7 +41,7 @@ class Artifact:
 
     Attributes:
         target: "executorch", …
-        precision: "fp32" or "int8".
+        precision: "fp32", "fp16", "int8-table" or "int8".
         file: its name in the bundle.
         runtime: the least version of each runtime that is known to run it.
     """
@@ -73,6 +73,11 @@ class Bundle:
     artifacts: tuple[Artifact, ...]
     catalogue: Catalogue
     golden: Golden
+
+    @property
+    def window(self) -> int | None:
+        """How many of a session's last items count; None: all."""
+        return self.config.max_length if self.manifest["window"] == "sliding" else None
 
     @property
     def name(self) -> str:
@@ -135,12 +140,15 @@ def state_of(config: ModelConfig) -> dict[str, Any]:
     return {"dtype": "float32", "shape": [1, state_size(config)], "fields": fields}
 
 
-def methods_of(config: ModelConfig, top_k: int) -> dict[str, Any]:
+def methods_of(config: ModelConfig, top_k: int, chunk: int) -> dict[str, Any]:
     """The manifest's description of the methods: names, dtypes and shapes, in call order."""
     state = {"name": "state", "dtype": "float32", "shape": [1, state_size(config)]}
     item = {"name": "item", "dtype": "int64", "shape": [1]}
+    items = {"name": "items", "dtype": "int64", "shape": [1, chunk]}
+    count = {"name": "count", "dtype": "int64", "shape": [1]}
     return {
         "append": {"inputs": [state, item], "outputs": [state]},
+        "append_many": {"inputs": [state, items, count], "outputs": [state]},
         "recommend": {
             "inputs": [state],
             "outputs": [

@@ -19,9 +19,13 @@ from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.errors import CheckFailed, GlintEdgeError, UnknownItemError
 
 if TYPE_CHECKING:
-    from glint_edge.bundle import Bundle
+    from collections.abc import Callable, Sequence
+
+    from converters.export import Check, ExportOptions, FineTuned
+    from glint_edge.bundle import Artifact, Bundle
     from glint_edge.checkpoint import Checkpoint
     from glint_edge.data import HeldOut
+    from glint_edge.golden import Golden
     from glint_edge.sources import LoadOptions
 
 log = logging.getLogger("glint_edge")
@@ -223,19 +227,37 @@ def evaluate(
 @app.command()
 def export(
     checkpoint: CheckpointArgument = None,
-    target: Annotated[str, typer.Option(help="The runtime: executorch.")] = "executorch",
-    quantize: Annotated[str, typer.Option(help="none or int8.")] = "int8",
+    target: Annotated[
+        str, typer.Option(help="executorch, onnx, tflite, or all (`doctor` lists them).")
+    ] = "executorch",
+    quantize: Annotated[
+        str,
+        typer.Option(
+            help="none; fp16: weights; int8-table: the item table and scoring alone; int8; "
+            "int8-qat: int8 after a few epochs of quantization-aware training."
+        ),
+    ] = "int8",
     out: Annotated[
         Path | None, typer.Option(help="NAME.glint.  [default: the data's name, in this folder]")
     ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The bundle's name.  [default: that of --out]")
+    ] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Items that `recommend` returns.")] = 10,
+    window: Annotated[
+        str,
+        typer.Option(
+            help="What the app does when a session is longer than the model was trained for: "
+            "sliding (encode its last items again) or unbounded (keep all)."
+        ),
+    ] = "sliding",
+    opset: Annotated[int | None, typer.Option(help="The ONNX operator set.")] = None,
     data: DataOption = None,
     offline: Offline = False,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Quantize, convert, check and write a bundle; exit code 1 if a check fails."""
-    from converters import find_target
     from converters.export import ExportOptions, refuse_to_overwrite
     from converters.export import export as run
     from glint_edge.bundle import SUFFIX
@@ -244,9 +266,9 @@ def export(
     from glint_edge.sources import find_test_items, some_histories
 
     loaded = _checkpoint(checkpoint)
-    out = out or Path(Path(loaded.data.name).stem + SUFFIX)
-    options = ExportOptions(target, quantize, top_k, out)
-    find_target(options.target, options.precision)
+    out = out or Path((name or Path(loaded.data.name).stem) + SUFFIX)
+    options = ExportOptions(target, quantize, top_k, out, window, opset, name)
+    options.targets()
     refuse_to_overwrite(options.out)
     test_items = find_test_items(loaded.data, loaded.catalogue, data, offline=offline)
     with console.steps() as on_step:
@@ -254,7 +276,8 @@ def export(
             loaded, options,
             folder=checkpoint or DEFAULT_CHECKPOINT,
             histories=some_histories(test_items, loaded.model.config),
-            check=_checker(loaded, test_items, top_k),
+            check=_checker(loaded, test_items, options, on_step),
+            fine_tuned=_fine_tuned(loaded, options, data, on_step, offline=offline),
             on_step=on_step,
         )  # fmt: skip
     remember_bundle(options.out)
@@ -267,7 +290,12 @@ def export(
 
 @app.command()
 def bench(
-    bundle: BundleArgument = None,
+    bundles: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="One or several, to be seen side by side.  [default: the last one written]"
+        ),
+    ] = None,
     data: DataOption = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="The float model.  [default: the one the manifest names]")
@@ -281,25 +309,23 @@ def bench(
     from device_bench.bench import bench as run
     from device_bench.report import render
     from device_bench.resolve import find_checkpoint
-    from glint_edge.sources import find_test_items
 
-    loaded = _bundle(bundle)
-    floats = find_checkpoint(loaded, checkpoint)
-    test_items = None
-    if floats is None:
-        console.say("the float model is not at hand: no parity, no accuracy; pass --checkpoint")
-    else:
-        test_items = find_test_items(floats.data, floats.catalogue, data, offline=offline)
-    with console.steps() as on_step:
-        result = run(
-            loaded, checkpoint=floats, held_out=test_items, threads=threads, on_step=on_step
-        )
+    results = []
+    for loaded in [_bundle(path) for path in bundles] if bundles else [_bundle(None)]:
+        floats = find_checkpoint(loaded, checkpoint)
+        test_items = _test_items_of(floats, data, offline=offline)
+        with console.steps() as on_step:
+            results.append(
+                run(loaded, checkpoint=floats, held_out=test_items, threads=threads,
+                    on_step=on_step)
+            )  # fmt: skip
     if json:
-        console.show_json(result.to_dict())
+        rows = [row for result in results for row in result.to_dict()["rows"]]
+        console.show_json({"rows": rows})
     else:
-        console.show(render(result))
-    if not result.ok:
-        raise CheckFailed(f"{loaded.path}: {'; '.join(result.failures)}")
+        console.show(render(results))
+    if failures := [f"{r.name}: {failure}" for r in results for failure in r.failures]:
+        raise CheckFailed("; ".join(failures))
 
 
 @app.command()
@@ -318,7 +344,7 @@ def recommend(
     runtime = load_runtime(
         artifact.target, loaded.file(artifact), loaded.config, top_k=loaded.top_k
     )
-    items, scores = recommend_history(runtime, ids)
+    items, scores = recommend_history(runtime, ids, loaded.window)
     keys, titles = loaded.catalogue.keys, loaded.catalogue.titles
     found = [
         {"key": keys[item], "title": titles.get(keys[item], ""), "score": float(score)}
@@ -345,10 +371,10 @@ def inspect(bundle: BundleArgument = None, json: Json = False, verbose: Verbose 
 @app.command()
 def doctor(json: Json = False, verbose: Verbose = False) -> None:
     """Which targets work here, and what to install for the others; exit code 1 on a conflict."""
-    from converters import TARGETS
     from glint_edge.doctor import diagnose
+    from glint_edge.target import targets
 
-    report = diagnose({name: (target.packages, target.extra) for name, target in TARGETS.items()})
+    report = diagnose(targets())
     if json:
         console.show_json(report.to_dict())
     else:
@@ -369,16 +395,59 @@ def _load_options(
     return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
 
 
-def _checker(checkpoint: Checkpoint, test_items: HeldOut | None, top_k: int) -> Any:  # noqa: ANN401  # converters.export.Check
-    from device_bench.bench import check_artifact
+def _checker(
+    checkpoint: Checkpoint,
+    test_items: HeldOut | None,
+    options: ExportOptions,
+    on_step: Callable[[str], None],
+) -> Check:
+    from device_bench.bench import check_artifacts
 
-    def check(artifact: Any, file: Path, golden: Any) -> dict[str, Any]:  # noqa: ANN401  # as above
-        return check_artifact(
-            artifact.target, artifact.precision, file,
-            model=checkpoint.model, top_k=top_k, held_out=test_items, golden=golden,
+    def check(artifacts: Sequence[tuple[Artifact, Path]], golden: Golden) -> list[dict[str, Any]]:
+        config = checkpoint.model.config
+        window = config.max_length if options.window == "sliding" else None
+        return check_artifacts(
+            artifacts,
+            model=checkpoint.model, top_k=options.top_k, window=window, held_out=test_items,
+            golden=golden, on_step=on_step,
         )  # fmt: skip
 
     return check
+
+
+def _fine_tuned(
+    checkpoint: Checkpoint,
+    options: ExportOptions,
+    data: str | None,
+    on_step: Callable[[str], None],
+    *,
+    offline: bool,
+) -> FineTuned | None:
+    """The model after quantization-aware training, where it was asked for."""
+    if options.quantize != "int8-qat":
+        return None
+    from converters.export import FineTuned
+    from glint_edge.sources import find_training_data
+    from quantization.qat import fine_tune
+
+    sequences = find_training_data(checkpoint.data, checkpoint.catalogue, data, offline=offline)
+    on_step("training with int8's rounding inside")
+    model, report = fine_tune(checkpoint.model, sequences, checkpoint.training or TrainConfig())
+    console.say(
+        f"validation NDCG@10: float {report.ndcg_float:.4f}, int8 {report.ndcg_before:.4f}, int8 "
+        f"after {report.best_epoch} of {report.epochs} epochs {report.ndcg_after:.4f} "
+        f"({report.seconds:.0f} s)"
+    )
+    return FineTuned(model, report.to_dict())
+
+
+def _test_items_of(floats: Checkpoint | None, data: str | None, *, offline: bool) -> HeldOut | None:
+    from glint_edge.sources import find_test_items
+
+    if floats is None:
+        console.say("the float model is not at hand: no parity, no accuracy; pass --checkpoint")
+        return None
+    return find_test_items(floats.data, floats.catalogue, data, offline=offline)
 
 
 def _checkpoint(path: Path | None) -> Checkpoint:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -135,8 +136,14 @@ def training_bar(epochs: int) -> Iterator[Any]:
 def steps() -> Iterator[Any]:
     """A spinner with the current step; yields the function that names it.
 
-    Without a terminal each step is a line.
+    A line stays of each step that is done; without a terminal, of each that begins.
     """
+    current, since = "", time.monotonic()
+
+    def done() -> None:
+        if current and err.is_terminal:
+            say(f"{current}: {time.monotonic() - since:.0f} s")
+
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -148,8 +155,12 @@ def steps() -> Iterator[Any]:
         task = progress.add_task("", total=None)
 
         def on_step(step: str) -> None:
+            nonlocal current, since
+            done()
+            current, since = step, time.monotonic()
             progress.update(task, description=step)
             if not err.is_terminal:
                 say(f"{step} …")
 
         yield on_step
+        done()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
 from glint_edge.data import NAMED, cache_folder, is_cached
+from glint_edge.target import Target, missing
 
 # The wheel's four top-level packages. Another distribution with one of these names would
 # overwrite ours in site-packages, and pip would not say so.
@@ -60,27 +60,24 @@ class Report:
         ]
 
 
-def diagnose(targets: Mapping[str, tuple[tuple[str, ...], str]]) -> Report:
-    """Look, without importing anything heavy and without the network.
-
-    Args:
-        targets: by name, the packages a target needs and the pip extra that brings them.
-    """
+def diagnose(targets: Mapping[str, Target]) -> Report:
+    """Look, without importing anything heavy and without the network."""
     return Report(
         python=platform.python_version(),
         machine=f"{platform.system()} {platform.machine()}",
         versions=_versions(("glint-edge", "torch", "numpy", "polars")),
         cache=str(cache_folder()),
         cached={name: is_cached(name) for name in NAMED},
-        targets=tuple(_target(name, *needs) for name, needs in targets.items()),
+        targets=tuple(_target(target) for target in targets.values()),
         conflicts=tuple(_conflicts()),
     )
 
 
-def _target(name: str, packages: tuple[str, ...], extra: str) -> TargetReport:
-    missing = [package for package in packages if importlib.util.find_spec(package) is None]
-    advice = f"{', '.join(missing)} missing: pip install 'glint-edge[{extra}]'" if missing else ""
-    return TargetReport(name, not missing, _versions(packages), advice)
+def _target(target: Target) -> TargetReport:
+    packages = tuple(dict.fromkeys((*target.convert_packages, *target.load_packages)))
+    absent = missing(packages)
+    advice = f"{', '.join(absent)} missing: pip install '{target.extra}'" if absent else ""
+    return TargetReport(target.name, not absent, _versions(packages), advice)
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

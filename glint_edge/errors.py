@@ -48,7 +48,7 @@ class MissingExtraError(GlintEdgeError):
     """An optional dependency is not installed."""
 
     def __init__(self, extra: str, why: str) -> None:
-        super().__init__(f"{why} needs an extra: pip install 'glint-edge[{extra}]'")
+        super().__init__(f"{why} needs an extra: pip install '{extra}'")
         self.extra = extra
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from glint_edge.config import ModelConfig
-from glint_edge.data import NAMED, HeldOut, Sequences, is_cached, load, split
+from glint_edge.data import NAMED, HeldOut, Sequences, Split, is_cached, load, split
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.log import USUAL_NAMES, Columns
 
@@ -164,21 +164,43 @@ def find_test_items(
     Raises:
         DataError: `data` cannot be read.
     """
+    found = _find(source, catalogue, data, offline=offline)
+    if isinstance(found, str):
+        log.warning("accuracy is not measured: %s", found)
+        return None
+    return held_out(found, "test")
+
+
+def find_training_data(
+    source: DataSource, catalogue: Catalogue, data: str | None, *, offline: bool
+) -> Split:
+    """What a model was trained on, split, in its ids; arguments as for `find_test_items`.
+
+    Raises:
+        DataError: it cannot be read or is not at hand.
+    """
+    found = _find(source, catalogue, data, offline=offline)
+    if isinstance(found, str):
+        raise DataError(found)
+    return split(found)
+
+
+def _find(
+    source: DataSource, catalogue: Catalogue, data: str | None, *, offline: bool
+) -> Sequences | str:
+    """The data, or why it is not to be had."""
     options = LoadOptions.from_dict(source.options)
     if data is not None:
-        sequences = read(data, options)[0]
-        return held_out(in_catalogue(sequences, catalogue), "test")
+        return in_catalogue(read(data, options)[0], catalogue)
     if not is_at_hand(source):
         if offline or source.source not in NAMED:
-            log.warning("%s is not at hand: accuracy is not measured; pass --data", source.name)
-            return None
+            return f"{source.name} is not at hand; pass --data"
         log.info("fetching %s by pip, once (--offline goes without)", source.name)
     try:
         sequences = read(source.source, options)[0]
     except DataError as error:
-        log.warning("accuracy is not measured: %s", error)
-        return None
-    return held_out(in_catalogue(sequences, catalogue), "test")
+        return str(error)
+    return in_catalogue(sequences, catalogue)
 
 
 def some_histories(

@@ -1,8 +1,9 @@
 """GLINT-RU's third form: a state that each new item updates at constant cost.
 
-`Append` takes the state one item further; `Recommend` turns a state into the top-k. Together they
-compute exactly what `GlintRU.encode` computes of the whole history (tests hold them equal), in
-O(1) a tap. Every converter exports these two modules, so they are written for exporters:
+`Append` takes the state one item further, `AppendMany` up to a chunk of items at once (the cold
+start); `Recommend` turns a state into the top-k. Together they compute exactly what
+`GlintRU.encode` computes of the whole history (tests hold them equal), in O(1) a tap. Every
+converter exports these modules, so they are written for exporters:
 
 - constants are folded: the softmax of α, the attention's scale, α into the convolution and LN_a;
 - the taps of a convolution are one linear over concatenated neighbours, and linears of the same
@@ -27,6 +28,9 @@ from torch import Tensor, nn
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.model import HEAD_NORM_EPS, GlintRU
+
+CHUNK = 25  # items of one `append_many`; two make 50, eight 200 (docs/design.md has the trade-off)
+CLOSED = 1e4  # a gate's input at which the sigmoid is 1 in float32
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,12 @@ def _taps(conv: nn.Conv1d, count: int, scale: Tensor | float = 1.0) -> nn.Linear
     )
 
 
+def _table(model: GlintRU) -> Tensor:
+    """The item embeddings and one more row of zeros, for ids above V: [V + 2, d]."""
+    weight = model.embedding.weight
+    return torch.cat([weight, torch.zeros(1, weight.shape[1])]).detach().clone()
+
+
 def _join(*parts: Tensor) -> Tensor:
     """Rows side by side. A part of no width or a single part is no operator in the graph."""
     wide = [part for part in parts if part.shape[1]]
@@ -106,7 +116,7 @@ def _join(*parts: Tensor) -> Tensor:
 
 
 class _UnitHeads(nn.Module):
-    """elu(x) / ‖elu(x)‖₂ by head (eq. 2): [1, d] → [1, H, d/H]."""
+    """elu(x) / ‖elu(x)‖₂ by head (eq. 2): [n, d] → [n, H, d/H]."""
 
     ones: Tensor
     eps: Tensor
@@ -120,8 +130,8 @@ class _UnitHeads(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         e = F.relu(x) + torch.exp(torch.clamp(x, max=0.0)) - 1.0
-        inverse = torch.rsqrt(F.linear(e * e, self.ones, self.eps))  # [1, H]
-        return e.view(1, self.heads, self.width) * inverse.view(1, self.heads, 1)
+        inverse = torch.rsqrt(F.linear(e * e, self.ones, self.eps))  # [n, H]
+        return e.view(-1, self.heads, self.width) * inverse.view(-1, self.heads, 1)
 
 
 class _Norm(nn.Module):
@@ -147,30 +157,81 @@ class _Norm(nn.Module):
 
 
 class _SelectiveGru(nn.Module):
-    """One step of the dense selective GRU (eq. 1, 5 to 7, 9)."""
+    """The dense selective GRU (eq. 1, 5 to 7, 9), over one position or several in a row."""
+
+    closed: Tensor
 
     def __init__(self, model: GlintRU) -> None:
         super().__init__()
-        self.d = model.config.d
+        self.d = d = model.config.d
         w_in, w_state = model.gru.all_weights[0]
         self.conv_in = _taps(model.conv_in, model.config.kernel)
-        no_bias = torch.zeros(3 * self.d)
-        self.step_in = _stack(_linear(w_in, no_bias), model.gate_down)
+        self.step_in = _stack(_linear(w_in, torch.zeros(3 * d)), model.gate_down)
         self.step_state = _linear(w_state, None)
         self.gate_up = _linear(model.gate_up.weight, model.gate_up.bias)
         self.gru_out = _linear(model.gru_out.weight, model.gru_out.bias)
+        # Added to the gates r, z of a position that must leave the state as it is: z becomes 1.
+        closed = torch.cat([torch.zeros(1, d), torch.full((1, d), CLOSED)], dim=1)
+        self.register_buffer("closed", closed)
 
-    def forward(self, window: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """The k inputs around a position [1, k·d] and the state before it → its state, its G."""
+    def forward(
+        self, window: Tensor, h: Tensor, stepped: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Take the state through n positions.
+
+        Args:
+            window: [n, k·d], the k convolution inputs around each position.
+            h: [1, d], the state before the first.
+            stepped: [n, 1], 1 for positions that take a step, 0 for those that leave the state as
+                it is; None if all take one.
+
+        Returns:
+            The state after the last position [1, d], and each position's gate input [n, d/2].
+        """
         d = self.d
-        step = self.step_in(self.conv_in(window))  # [1, 3d + d/2]: r, z, n, gate
+        step = self.step_in(self.conv_in(window))  # [n, 3d + d/2]: r, z, n, gate
+        rz, new, gate = step[:, : 2 * d], step[:, 2 * d : 3 * d], step[:, 3 * d :]
+        if stepped is not None:
+            rz = rz + (1.0 - stepped) * self.closed
+        for at in range(window.shape[0]):
+            h = self._step(rz[at : at + 1], new[at : at + 1], h)
+        return h, gate
+
+    def _step(self, rz: Tensor, new: Tensor, h: Tensor) -> Tensor:
+        """Eq. 1, the input's part computed before: [1, 2d], [1, d] and the state → the state."""
+        d = self.d
         past = self.step_state(h)  # [1, 3d]: r, z, n
-        rz = torch.sigmoid(step[:, : 2 * d] + past[:, : 2 * d])
-        r, z = rz[:, :d], rz[:, d:]
-        n = torch.tanh(step[:, 2 * d : 3 * d] + r * past[:, 2 * d :])
-        h = n + z * (h - n)
-        gate = step[:, 3 * d :]
-        return h, self.gate_up(gate * torch.sigmoid(gate)) * self.gru_out(h)
+        rz = torch.sigmoid(rz + past[:, : 2 * d])
+        n = torch.tanh(new + rz[:, :d] * past[:, 2 * d :])
+        return n + rz[:, d:] * (h - n)
+
+    def select(self, gate: Tensor, h: Tensor) -> Tensor:
+        """G of a position (eq. 7, 9): gate input [1, d/2], state [1, d] → [1, d]."""
+        out: Tensor = self.gate_up(gate * torch.sigmoid(gate)) * self.gru_out(h)
+        return out
+
+
+class _Items(nn.Module):
+    """What items bring to the state: rows of the table, and their keys, values and GRU inputs."""
+
+    def __init__(self, model: GlintRU) -> None:
+        super().__init__()
+        config = model.config
+        self.d, self.items = config.d, config.items
+        self.table = nn.Embedding(config.items + 2, config.d)
+        self.table.weight = nn.Parameter(_table(model), requires_grad=False)
+        scale = 1.0 / math.sqrt(config.d / config.heads)
+        value = _linear(model.value.weight * scale, model.value.bias * scale)
+        self.item_in = _stack(model.gru_in, model.key, value)
+        self.unit = _UnitHeads(config)
+
+    def forward(self, items: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Ids int64 [n] → x [n, d], u [n, d], k̂ [n, H, d/H], v / √(d/H) [n, d]."""
+        d = self.d
+        # An id below 0 becomes the padding, one above V the unknown item: both are rows of zeros.
+        x = self.table(items.clamp(0, self.items + 1))
+        ukv = self.item_in(x)
+        return x, ukv[:, :d], self.unit(ukv[:, d : 2 * d]), ukv[:, 2 * d :]
 
 
 class Append(nn.Module):
@@ -183,21 +244,9 @@ class Append(nn.Module):
     def __init__(self, model: GlintRU) -> None:
         super().__init__()
         config = model.config
-        self.d, self.p, self.heads, self.items = (
-            config.d,
-            config.lookahead,
-            config.heads,
-            config.items,
-        )
+        self.d, self.p, self.heads = config.d, config.lookahead, config.heads
         self.parts = _StateParts(config)
-        self.table = nn.Embedding(config.items + 2, config.d)
-        # One more row of zeros: an id above V is clamped onto it, one below 0 onto row 0.
-        rows = torch.cat([model.embedding.weight, torch.zeros(1, config.d)]).detach().clone()
-        self.table.weight = nn.Parameter(rows, requires_grad=False)
-        scale = 1.0 / math.sqrt(config.d / config.heads)
-        value = _linear(model.value.weight * scale, model.value.bias * scale)
-        self.item_in = _stack(model.gru_in, model.key, value)
-        self.unit = _UnitHeads(config)
+        self.item = _Items(model)
         self.gru = _SelectiveGru(model)
 
     def forward(self, state: Tensor, item: Tensor) -> Tensor:
@@ -205,21 +254,89 @@ class Append(nn.Module):
 
         An id outside 1 … V is the unknown item: a row of zeros, never a read outside the table.
         """
-        d = self.d
         count, inputs, h, _, _, memory = self.parts(state)
-        x = self.table(item.clamp(0, self.items + 1))  # [1, d]
-        ukv = self.item_in(x)
-        window = _join(inputs, ukv[:, :d])  # [1, k·d]
-        k = self.unit(ukv[:, d : 2 * d])  # [1, H, d/H]
-        v = ukv[:, 2 * d :]
+        x, u, k, v = self.item(item)
         outer = k.view(self.heads, -1, 1) * v.view(self.heads, 1, -1)  # [H, d/H, d/H]
         memory = memory + outer.view(1, -1)
 
-        h, g = self.gru(window, h)
+        window = _join(inputs, u)  # [1, k·d]
+        h, gate = self.gru(window, h)
         # 1 once position t − p exists; before, there is nothing to finalise.
         exists = torch.clamp(count - (self.p - 1.0), 0.0, 1.0)
-        final = _join(h, g) * exists
-        return _join(count + 1.0, window[:, d:], final, x, memory)
+        final = _join(h, self.gru.select(gate, h)) * exists
+        return _join(count + 1.0, window[:, self.d :], final, x, memory)
+
+
+class AppendMany(nn.Module):
+    """`append_many(state, items, count) -> state`: up to a chunk of C items further at once.
+
+    Equal to `count` calls of `append`, and much faster: all but the recurrent steps is batched.
+    Positions beyond `count` are computed and masked, since a graph's shape is fixed; a row is
+    picked by a product with a one-hot matrix, which every delegate can take.
+    """
+
+    offsets: Tensor
+
+    def __init__(self, model: GlintRU, chunk: int) -> None:
+        super().__init__()
+        config = model.config
+        if chunk < 1:
+            raise ConfigError(f"a chunk is at least 1 item, not {chunk}")
+        self.d, self.p, self.heads, self.chunk = config.d, config.lookahead, config.heads, chunk
+        self.parts = _StateParts(config)
+        self.item = _Items(model)
+        self.gru = _SelectiveGru(model)
+        self.places = _Places(chunk + 2 * self.p + 1)
+        self.register_buffer("offsets", torch.arange(2.0 * self.p)[:, None])
+
+    def forward(self, state: Tensor, items: Tensor, count: Tensor) -> Tensor:
+        """State float32 [1, S], item ids int64 [1, C], count int64 [1] → state float32 [1, S].
+
+        Only the first `count` of the items are appended (0 ≤ count ≤ C).
+        """
+        n = items.shape[1]
+        before, inputs, h, g, last, memory = self.parts(state)
+        added = count.view(1, 1).to(torch.float32)
+        place = self.places(n).view(-1, 1)  # [C, 1]
+        inside = torch.clamp(added - place, 0.0, 1.0)
+
+        x, u, k, v = self.item(items.view(-1))
+        v = (v * inside).view(-1, self.heads, self.d // self.heads)
+        outer = torch.bmm(k.permute(1, 2, 0), v.permute(1, 0, 2))  # [H, d/H, d/H]
+        memory = memory + outer.reshape(1, -1)
+
+        u = torch.cat([inputs.view(-1, self.d), u]) if self.p else u  # [2p + C, d]
+        window = _join(*(u[at : at + n] for at in range(2 * self.p + 1)))  # [C, k·d]
+        exists = torch.clamp(before + place - (self.p - 1.0), 0.0, 1.0)
+        h, gates = self.gru(window, h, inside * exists)
+
+        exists = torch.clamp(before + added - self.p, 0.0, 1.0)
+        g_last = self.gru.select(self._rows(gates, added - 1.0), h) * exists
+        g = g + torch.clamp(added, 0.0, 1.0) * (g_last - g)
+        if self.p:
+            inputs = self._rows(u, added + self.offsets).view(1, -1)
+        last = self._rows(torch.cat([last, x]), added)
+        return _join(before + added, inputs, h, g, last, memory)
+
+    def _rows(self, rows: Tensor, index: Tensor) -> Tensor:
+        """Rows by their number: [n, w] and [r, 1] → [r, w]."""
+        n, w = rows.shape
+        distance = torch.abs(self.places(n).view(1, -1) - index)  # [r, n]
+        one_hot = F.relu(1.0 - distance)
+        return torch.bmm(one_hot.view(1, -1, n), rows.view(1, n, w)).view(-1, w)
+
+
+class _Places(nn.Module):
+    """0, 1, … n − 1 as float32 [n]. A constant, since not every exporter has `arange`."""
+
+    numbers: Tensor
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.register_buffer("numbers", torch.arange(float(most)))
+
+    def forward(self, n: int) -> Tensor:
+        return self.numbers[:n]
 
 
 class Recommend(nn.Module):
@@ -253,7 +370,7 @@ class Recommend(nn.Module):
         if config.gated_mlp:
             self.mlp_in = _stack(model.mlp_gate, model.mlp_in)
             self.mlp_out = _linear(model.mlp_out.weight, model.mlp_out.bias)
-        self.scores = _linear(model.embedding.weight[1:], None)  # no padding row: never ranked
+        self.scores = _linear(_table(model), None)  # the rows of the lookup: files hold them once
         self.register_buffer("popular", torch.arange(1, top_k + 1).unsqueeze(0))
 
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -263,7 +380,8 @@ class Recommend(nn.Module):
         """
         count = state[:, :1]
         hidden = self.hidden(state) * torch.clamp(count, 0.0, 1.0)  # no history scores 0
-        scores, index = torch.topk(self.scores(hidden), self.top_k)
+        scores = self.scores(hidden)[:, 1:-1]  # padding and the unknown item are never ranked
+        scores, index = torch.topk(scores, self.top_k)
         return torch.where(count > 0.0, index + 1, self.popular), scores
 
     def hidden(self, state: Tensor) -> Tensor:
@@ -288,7 +406,8 @@ class Recommend(nn.Module):
         gated = []
         window = F.pad(inputs, (0, self.d))  # [1, k·d], around position t − p
         for step in range(self.p):
-            h, g = self.gru(window, h)
+            h, gate = self.gru(window, h)
+            g = self.gru.select(gate, h)
             exists = torch.clamp(count - (self.p - 1.0 - step), 0.0, 1.0)
             h = h * exists
             gated.append(g * exists)
@@ -310,10 +429,21 @@ class StreamProgram:
     top_k: int
     precision: str
     append: Append
+    append_many: AppendMany
     recommend: Recommend
 
+    def methods(self) -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
+        """Each method's module and an example of its inputs, by name and in order."""
+        state, item = empty_state(self.config), torch.tensor([1])
+        chunk = {"items": item.repeat(1, self.append_many.chunk), "count": item}
+        return {
+            "append": (self.append, {"state": state, "item": item}),
+            "append_many": (self.append_many, {"state": state, **chunk}),
+            "recommend": (self.recommend, {"state": state}),
+        }
 
-def stream_program(model: GlintRU, top_k: int = 10) -> StreamProgram:
+
+def stream_program(model: GlintRU, top_k: int = 10, chunk: int = CHUNK) -> StreamProgram:
     """The float stream of a model, its weights copied and folded.
 
     Raises:
@@ -322,7 +452,12 @@ def stream_program(model: GlintRU, top_k: int = 10) -> StreamProgram:
     if model.training:
         raise ConfigError("the model is in training mode; call model.eval() first")
     return StreamProgram(
-        model.config, top_k, "fp32", Append(model).eval(), Recommend(model, top_k).eval()
+        config=model.config,
+        top_k=top_k,
+        precision="fp32",
+        append=Append(model).eval(),
+        append_many=AppendMany(model, chunk).eval(),
+        recommend=Recommend(model, top_k).eval(),
     )
 
 

@@ -41,6 +41,9 @@ from glint_edge.sources import Catalogue, DataSource
 
 log = logging.getLogger(__name__)
 
+# A loss to lower: model, items [B, N], lengths [B], targets [B, N], as `prefix_loss` takes them.
+Objective = Callable[[GlintRU, Tensor, Tensor, Tensor], Tensor]
+
 RESUME, METRICS, CURVES = "resume.safetensors", "metrics.jsonl", "curves.png"
 BUCKET = 32  # batches' worth of windows that are sorted by length together
 
@@ -148,6 +151,7 @@ def train_epoch(
     config: TrainConfig,
     rng: np.random.Generator,
     on_batch: Callable[[int, int, float], None] | None = None,
+    objective: Objective | None = None,
 ) -> float:
     """One pass over every (prefix, next item) of the training sequences.
 
@@ -157,16 +161,18 @@ def train_epoch(
         split: the training sequences.
         config: batch size.
         rng: of the window boundaries and the order.
-        on_batch: called with (batch, batches, its loss).
+        on_batch: called with (batch, batches, the mean loss so far).
+        objective: what to lower; None is `prefix_loss`.
 
     Returns:
-        The mean loss of a prediction, in nats.
+        The mean loss of a prediction.
     """
     model.train()
+    loss_of = objective or prefix_loss
     batches = list(_batches(split, model.config.max_length, config.batch_positions, rng))
     total = predictions = 0.0
     for number, (items, lengths, targets) in enumerate(batches, 1):
-        loss = prefix_loss(model, items, lengths, targets)
+        loss = loss_of(model, items, lengths, targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

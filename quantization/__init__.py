@@ -1,6 +1,17 @@
-"""Quantization: float stream program → int8 stream program, and what it costs."""
+"""Quantization: float stream program → one of another precision, and what it costs."""
 
-from quantization.quantize import quantize
+from quantization.fp16 import Fp16Embedding, Fp16Linear
+from quantization.int8 import Int8Embedding, Int8Linear
+from quantization.quantize import PRECISIONS, quantize
 from quantization.report import LayerReport, layer_report
 
-__all__ = ["LayerReport", "layer_report", "quantize"]
+__all__ = [
+    "PRECISIONS",
+    "Fp16Embedding",
+    "Fp16Linear",
+    "Int8Embedding",
+    "Int8Linear",
+    "LayerReport",
+    "layer_report",
+    "quantize",
+]

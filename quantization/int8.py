@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glint_edge.errors import ConfigError
+from quantization.finite import require_finite
 
 WEIGHT_MAX = 127  # −128 is left out, so that a row and its negative quantize alike
 ACTIVATION_MIN, ACTIVATION_MAX = -128, 127
@@ -34,12 +34,20 @@ def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         ConfigError: a weight is infinite or not a number.
     """
-    if not torch.isfinite(weight).all():
-        raise ConfigError("the weights are not finite: the training diverged; train again")
-    largest = weight.abs().amax(dim=1)
-    scale = torch.where(largest > 0, largest / WEIGHT_MAX, 1.0)
+    scale = row_scales(weight)
     q = torch.round(weight / scale[:, None]).clamp(-WEIGHT_MAX, WEIGHT_MAX)
     return q.to(torch.int8), scale
+
+
+def row_scales(weight: Tensor) -> Tensor:
+    """The step between two levels of each row: float32 [rows, columns] → [rows].
+
+    Raises:
+        ConfigError: a weight is infinite or not a number.
+    """
+    require_finite(weight)
+    largest = weight.abs().amax(dim=1)
+    return torch.where(largest > 0, largest / WEIGHT_MAX, 1.0)
 
 
 def fake_quantize_activation(x: Tensor) -> Tensor:

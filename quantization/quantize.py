@@ -1,46 +1,113 @@
-"""Float stream program → int8 stream program, once; every converter lowers the same integers."""
+"""Float stream program → one of another precision, once; every converter lowers its numbers."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from torch import nn
 
 from glint_edge.errors import ConfigError
 from glint_edge.stream import StreamProgram
+from quantization.fp16 import Fp16Embedding, Fp16Linear
 from quantization.int8 import Int8Embedding, Int8Linear
 
 M = TypeVar("M", bound=nn.Module)
 
+# What a linear or an embedding, by its name in its parent, becomes; None leaves it as it is.
+Form = Callable[[str, nn.Module], nn.Module | None]
 
-def quantize(program: StreamProgram) -> StreamProgram:
-    """Replace every linear and the table by its int8 form; the given program is left as it is.
+# The modules that took a float module's place.
+REPLACED = (Int8Linear, Int8Embedding, Fp16Linear, Fp16Embedding)
+ITEM_TABLE = ("table", "scores")  # the item rows, as looked up and as scored with
 
-    State, norms (the constant matrices of means and head norms among them) and nonlinearities
-    stay float32.
+
+def _keep(_: str, __: nn.Module) -> None:
+    return None
+
+
+def _fp16(_: str, module: nn.Module) -> nn.Module | None:
+    if isinstance(module, nn.Linear):
+        return Fp16Linear(module)
+    return Fp16Embedding(module) if isinstance(module, nn.Embedding) else None
+
+
+def _int8(_: str, module: nn.Module) -> nn.Module | None:
+    if isinstance(module, nn.Linear):
+        return Int8Linear(module)
+    return Int8Embedding(module) if isinstance(module, nn.Embedding) else None
+
+
+def _int8_table(name: str, module: nn.Module) -> nn.Module | None:
+    return _int8(name, module) if name in ITEM_TABLE else None
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How the numbers of a program are stored and computed with.
+
+    Attributes:
+        meaning: one sentence for people.
+        form: what its linears and embeddings are.
+    """
+
+    meaning: str
+    form: Form
+
+
+PRECISIONS: Mapping[str, Precision] = {
+    "fp32": Precision("Everything is float32.", _keep),
+    "fp16": Precision(
+        "Weights and the item table are stored as float16; everything is computed in float32.",
+        _fp16,
+    ),
+    "int8-table": Precision(
+        "The item table and the scoring are int8; all other weights are float32.", _int8_table
+    ),
+    "int8": Precision(
+        "All weights and the item table are int8, and so are the inputs of every matrix product; "
+        "the state, norms and nonlinearities are float32.",
+        _int8,
+    ),
+}
+
+
+def quantize(program: StreamProgram, precision: str = "int8") -> StreamProgram:
+    """Replace linears and the table by their form at a precision; the given program stays.
+
+    The constant matrices of means and head norms are no linears, and stay float32.
+
+    Args:
+        program: of precision fp32.
+        precision: a key of `PRECISIONS`; "fp32" gives a copy.
 
     Raises:
-        ConfigError: the program is quantized already.
+        ConfigError: the precision is unknown, the program is quantized already, or a weight is
+            beyond what the precision can hold.
     """
+    if precision not in PRECISIONS:
+        raise ConfigError(
+            f"precision {precision!r} is unknown; choose one of {', '.join(PRECISIONS)}"
+        )
     if program.precision != "fp32":
         raise ConfigError(f"only an fp32 program can be quantized, this one is {program.precision}")
+    form = PRECISIONS[precision].form
     return replace(
         program,
-        precision="int8",
-        append=_replaced(program.append),
-        recommend=_replaced(program.recommend),
+        precision=precision,
+        append=_replaced(program.append, form),
+        append_many=_replaced(program.append_many, form),
+        recommend=_replaced(program.recommend, form),
     )
 
 
-def _replaced(module: M) -> M:
-    """A copy with its linears and embeddings in int8."""
+def _replaced(module: M, form: Form) -> M:
+    """A copy with each child of a form in its place."""
     module = copy.deepcopy(module)
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            if isinstance(child, nn.Linear):
-                setattr(parent, name, Int8Linear(child))
-            elif isinstance(child, nn.Embedding):
-                setattr(parent, name, Int8Embedding(child))
+            if (replacement := form(name, child)) is not None:
+                setattr(parent, name, replacement)
     return module

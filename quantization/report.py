@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from glint_edge.stream import StreamProgram, empty_state
-from quantization.int8 import Int8Embedding, Int8Linear
+from quantization.quantize import REPLACED
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class LayerReport:
             counted in its bytes.
         shape: of the weight.
         bytes: with scales and bias.
-        error: ‖int8 output − float output‖₂ / ‖float output‖₂ on the float program's own inputs,
+        error: ‖its output − float output‖₂ / ‖float output‖₂ on the float program's own inputs,
             so what this layer alone adds; None where nothing was quantized or nothing was run.
     """
 
@@ -46,7 +46,7 @@ def layer_report(
     """Describe a program, layer by layer.
 
     Args:
-        program: fp32 or int8.
+        program: of any precision.
         reference: the float program it was made from.
         histories: item ids, run through `reference` to see real activations.
     """
@@ -66,7 +66,7 @@ def layer_report(
 
 
 class _Probe:
-    """Runs each int8 layer beside its float twin, on the twin's inputs, by forward hooks."""
+    """Runs each replaced layer beside its float twin, on the twin's inputs, by forward hooks."""
 
     def __init__(self, program: StreamProgram, reference: StreamProgram) -> None:
         self._sums: dict[tuple[str, str], list[float]] = {}  # squared error, squared output
@@ -74,7 +74,7 @@ class _Probe:
         for (method, root), (_, twins) in zip(_methods(program), _methods(reference), strict=True):
             twin_of = dict(twins.named_modules())
             for name, layer in root.named_modules():
-                if isinstance(layer, (Int8Linear, Int8Embedding)):
+                if isinstance(layer, REPLACED):
                     hook = self._hook(method, name, layer)
                     self._handles.append(twin_of[name].register_forward_hook(hook))
 
@@ -98,6 +98,7 @@ class _Probe:
 
 
 def _methods(program: StreamProgram) -> list[tuple[str, nn.Module]]:
+    # `append_many` holds what `append` holds.
     return [("append", program.append), ("recommend", program.recommend)]
 
 

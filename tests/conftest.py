@@ -11,6 +11,7 @@ from glint_edge.data import load
 from glint_edge.errors import DataError
 from glint_edge.model import GlintRU
 from glint_edge.stream import StreamProgram, stream_program
+from glint_edge.target import find_target
 from quantization import quantize
 
 
@@ -78,12 +79,13 @@ class Artifact:
 def artifacts(make_model, tmp_path_factory):
     """The fp32 and the int8 `.pte` of one model of MovieLens-100K's shape (about 40 s)."""
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
-    from converters.to_executorch import convert
+    from converters import convert
 
-    folder = tmp_path_factory.mktemp("pte")
-    fp32 = stream_program(make_model(items=1683, d=64))
+    folder, target = tmp_path_factory.mktemp("pte"), find_target("executorch", "convert")
+    # Small chunks: each step of a chunk adds a second to a conversion.
+    fp32 = stream_program(make_model(items=1683, d=64), chunk=4)
     made = {}
     for program in (fp32, quantize(fp32)):
         made[program.precision] = Artifact(program, folder / f"{program.precision}.pte")
-        convert(program, made[program.precision].path)
+        convert(program, target, made[program.precision].path)
     return made

@@ -16,17 +16,16 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from device_bench import job as job_module
-from device_bench.bench import bench, check_artifact
+from device_bench.bench import bench, check_artifacts
 from device_bench.golden_check import golden_failures
 from device_bench.job import Histories, Job, TopK, run_job
 from device_bench.latency import LEAST_RUNS, Latency, measure
 from device_bench.memory import peak_memory, resident_memory
-from device_bench.native_output import held_back
-from device_bench.parity import TIE, Parity, compare, compare_lists
+from device_bench.parity import TIE, Parity, compare, compare_lists, rank_weighted_overlap
 from device_bench.report import render
 from device_bench.resolve import find_checkpoint
 from device_bench.rows import BenchResult, Row
-from device_bench.tolerance import TOLERANCES, judge, tolerance_of
+from device_bench.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of
 from glint_edge.bundle import Artifact, Bundle
 from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data import HeldOut
@@ -39,8 +38,10 @@ from glint_edge.errors import (
 )
 from glint_edge.evaluate import evaluate
 from glint_edge.golden import Golden, GoldenCase, checksum, golden_of
+from glint_edge.native_output import held_back
 from glint_edge.sources import Catalogue, DataSource
 from glint_edge.stream import empty_state, stream_program
+from glint_edge.target import targets
 
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 31))]
 
@@ -49,7 +50,10 @@ KEYS = [
     "target", "precision", "runner", "append_us", "recommend_us", "load_ms", "peak_memory_bytes",
     "file_bytes", "ndcg_at_10", "ndcg_at_10_float", "top10_overlap", "max_score_error", "ok",
 ]  # fmt: skip
-MORE_KEYS = {"users", "failures", "golden_ok", "threads", "same_top10", "memory_added_bytes"}
+MORE_KEYS = {
+    "bundle", "users", "failures", "golden_ok", "threads", "same_top10", "memory_added_bytes",
+    "cold_start_us", "rank_weighted_overlap", "agreement",
+}  # fmt: skip
 
 
 def held_out_of(model, users=24, seed=0):
@@ -85,7 +89,11 @@ def checkpoint_of(model):
 def bundle_of(model, path, artifacts, golden, *, top_k=10, named=None):
     return Bundle(
         path=path,
-        manifest={"name": "app", "checkpoint": named or {"sha256": "", "path": None}},
+        manifest={
+            "name": "app",
+            "window": "sliding",
+            "checkpoint": named or {"sha256": "", "path": None},
+        },
         config=model.config,
         top_k=top_k,
         artifacts=tuple(Artifact(*artifact, runtime={}) for artifact in artifacts),
@@ -104,7 +112,7 @@ def worker_that(monkeypatch, script):
 def test_the_float_models_own_lists_are_in_perfect_parity(make_model):
     model = make_model(max_length=20)
     held_out = held_out_of(model, users=300)  # more than one batch, histories beyond max_length
-    parity = compare(model, held_out, float_lists(model, held_out))
+    parity = compare(model, held_out, float_lists(model, held_out), model.config.max_length)
     assert (parity.users, parity.unusable) == (300, 0)
     assert parity.top10_overlap == parity.same_top10 == 1.0
     assert parity.max_score_error < 1e-5
@@ -118,7 +126,7 @@ def test_one_wrong_score_is_the_largest_error(make_model):
     held_out = held_out_of(model)
     lists = float_lists(model, held_out)
     lists.scores[3, 7] += 0.25
-    parity = compare(model, held_out, lists)
+    parity = compare(model, held_out, lists, model.config.max_length)
     assert parity.max_score_error == pytest.approx(0.25, abs=1e-4)
     assert parity.top10_overlap == 1.0
 
@@ -127,36 +135,38 @@ def test_unusable_entries_count_as_wrong(make_model):
     model = make_model()
     held_out = held_out_of(model)
     lists = float_lists(model, held_out)
-    whole = compare(model, held_out, lists)
+    whole = compare(model, held_out, lists, model.config.max_length)
     lists.items[0, 0], lists.items[1, 0], lists.items[2, 0] = 0, 41, -7
     lists.scores[3, 0], lists.scores[4, 0] = math.nan, math.inf
-    parity = compare(model, held_out, lists)
+    parity = compare(model, held_out, lists, model.config.max_length)
     assert parity.unusable == 5
     assert parity.max_score_error < 1e-5  # of what can be compared
     assert parity.top10_overlap == pytest.approx(1 - 5 / 240)
     assert parity.same_top10 == pytest.approx(1 - 5 / 24)
     assert parity.ndcg_at_10 <= whole.ndcg_at_10
-    assert any("no number" in failure for failure in judge(parity, TOLERANCES["int8"]))
+    assert any(
+        "no number" in failure for failure in judge(parity, tolerance_of("executorch", "int8"))
+    )
 
 
 def test_an_artifact_without_one_usable_answer_fails(make_model):
     model = make_model()
     held_out = held_out_of(model)
     lists = TopK(np.zeros((24, 10), np.int64), np.full((24, 10), math.nan, np.float32))
-    parity = compare(model, held_out, lists)
+    parity = compare(model, held_out, lists, model.config.max_length)
     assert parity.max_score_error is None
     assert parity.ndcg_at_10 == parity.top10_overlap == 0.0
-    assert len(judge(parity, TOLERANCES["fp32"])) == 3
-    assert len(judge(parity, TOLERANCES["int8"])) == 3
+    assert len(judge(parity, tolerance_of("executorch", "fp32"))) == 3
+    assert len(judge(parity, tolerance_of("executorch", "int8"))) == 4
 
 
 def test_shorter_lists_have_no_ndcg_at_10(make_model):
     model = make_model()
     held_out = held_out_of(model)
-    parity = compare(model, held_out, float_lists(model, held_out, k=5))
+    parity = compare(model, held_out, float_lists(model, held_out, k=5), model.config.max_length)
     assert parity.ndcg_at_10 is parity.ndcg_at_10_float is None
     assert parity.top10_overlap == parity.same_top10 == 1.0
-    assert judge(parity, TOLERANCES["fp32"]) == ()
+    assert judge(parity, tolerance_of("executorch", "fp32")) == ()
 
 
 def test_longer_lists_are_compared_on_their_first_ten(make_model):
@@ -164,7 +174,7 @@ def test_longer_lists_are_compared_on_their_first_ten(make_model):
     held_out = held_out_of(model)
     lists = float_lists(model, held_out, k=15)
     lists.items[:, 10:] = lists.items[:, 14:9:-1]
-    parity = compare(model, held_out, lists)
+    parity = compare(model, held_out, lists, model.config.max_length)
     assert parity.top10_overlap == parity.same_top10 == 1.0
 
 
@@ -196,7 +206,7 @@ TIED = [9.0, 8.0, 8.0 - TIE / 2]
 def test_only_ties_may_change_places_in_fp32(mine, my_scores, scores, same):
     parity = one_user(mine, my_scores, [1, 2, 3], scores)
     assert parity.same_top10 == float(same)
-    assert bool(judge(parity, TOLERANCES["fp32"])) is not same
+    assert bool(judge(parity, tolerance_of("executorch", "fp32"))) is not same
 
 
 @settings(deadline=None)  # the cores are shared
@@ -218,11 +228,29 @@ def test_the_overlap_is_the_share_that_is_shared(shared):
     assert parity.top10_overlap == pytest.approx(shared / 10)
 
 
+def test_the_rank_weighted_overlap_counts_the_first_places_most():
+    ten = np.arange(1, 11)
+    top, bottom, other = ten.copy(), ten.copy(), ten + 10
+    top[0], bottom[9] = 99, 99
+
+    def weighted(*lists):
+        return rank_weighted_overlap(np.array(lists), np.tile(ten, (len(lists), 1)))
+
+    assert weighted(ten) == pytest.approx(1.0)
+    assert weighted(other) == 0.0
+    assert weighted(top) < weighted(bottom) < 1.0
+    assert weighted(ten, other) == pytest.approx(0.5)
+    # By hand, p = 0.9: of places 1, 2, 3 of [1, 3, 2] against [1, 2, 3] 1, 1/2 and 3/3 is shared.
+    three = rank_weighted_overlap(np.array([[1, 3, 2]]), np.array([[1, 2, 3]]))
+    assert three == pytest.approx((1 + 0.9 / 2 + 0.81) / (1 + 0.9 + 0.81))
+
+
 # ---- tolerance ------------------------------------------------------------------------------
 
 GOOD = Parity(
     ndcg_standard_error=0.001,
     users=100, unusable=0, max_score_error=1e-6, top10_overlap=1.0, same_top10=1.0,
+    rank_weighted_overlap=1.0,
     ndcg_at_10=0.06, ndcg_at_10_float=0.06,
 )  # fmt: skip
 
@@ -247,11 +275,14 @@ GOOD = Parity(
         ("int8", {"ndcg_at_10": 0.08}, None),  # better is no failure
         ("int8", {"ndcg_at_10": math.nan}, "below"),
         ("int8", {"ndcg_at_10": 0.0, "ndcg_at_10_float": 0.0}, None),
+        ("int8", {"rank_weighted_overlap": 0.94}, None),
+        ("int8", {"rank_weighted_overlap": 0.9399}, "rank-weighted overlap"),
+        ("fp16", {"top10_overlap": 0.9899}, "overlap"),
         ("int8", {"unusable": 1}, "no item of the catalogue"),
     ],
 )
 def test_judgements_at_the_borders(precision, change, words):
-    failures = judge(replace(GOOD, **change), tolerance_of(precision))
+    failures = judge(replace(GOOD, **change), tolerance_of("executorch", precision))
     if words is None:
         assert failures == ()
     else:
@@ -259,9 +290,23 @@ def test_judgements_at_the_borders(precision, change, words):
         assert words in failures[0]
 
 
+def test_every_target_and_precision_has_a_tolerance_and_its_reason():
+    for target in targets().values():
+        for precision in target.precisions:
+            assert len(tolerance_of(target.name, precision).reason) > 50
+    assert tolerance_of("of another package", "int8") is TOLERANCES["*", "int8"]
+
+
+def test_artifacts_far_from_one_another_are_named():
+    tolerance = tolerance_of("onnx", "int8")
+    assert judge_agreement({"tflite": 0.98, "executorch": 1.0}, tolerance) == ()
+    (failure,) = judge_agreement({"tflite": 0.9799, "executorch": 0.99}, tolerance)
+    assert failure == "its top-10 overlap with the tflite artifact is 0.9799 (at least 0.98)"
+
+
 def test_an_unknown_precision_is_refused():
     with pytest.raises(BundleError, match=r"cannot judge 'int2'.*upgrade"):
-        tolerance_of("int2")
+        tolerance_of("onnx", "int2")
 
 
 # ---- golden vectors -------------------------------------------------------------------------
@@ -427,15 +472,24 @@ def test_histories_are_one_array():
 @pytest.fixture
 def job(model, tmp_path):
     save_checkpoint(checkpoint_of(model), tmp_path / "run")
-    return Job("torch", str(tmp_path / "run"), model.config.to_dict(), 10, threads=2)
+    return Job("torch", str(tmp_path / "run"), model.config.to_dict(), 10, 200, threads=2)
 
 
 def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
     held_out = held_out_of(model)
     cases = Histories.of([case.history for case in golden.cases])
     outcome = run_job(job, Histories(held_out.ids, held_out.offsets), cases)
-    assert judge(compare(model, held_out, outcome.lists), TOLERANCES["fp32"]) == ()
+    assert (
+        judge(
+            compare(model, held_out, outcome.lists, model.config.max_length),
+            tolerance_of("executorch", "fp32"),
+        )
+        == ()
+    )
     assert golden_failures(golden, outcome.golden_states, outcome.golden) == ()
+    assert golden_failures(golden, outcome.golden_cold_states, outcome.golden) == ()
+    assert set(outcome.cold_start) == {"20", "50", "200"}
+    assert 0 < outcome.cold_start["20"].p50 < outcome.cold_start["200"].p50
     assert outcome.threads == 2
     assert 0 < outcome.append.p50 <= outcome.append.p99
     assert 0 < outcome.recommend.p50 <= outcome.recommend.p99
@@ -484,14 +538,13 @@ def test_a_dead_process_is_one_sentence(job, monkeypatch, script, sentence):
 def reference(make_model, golden, tmp_path_factory):
     """A bundle without artifacts: the torch row alone, which needs no toolchain."""
     model = make_model()
-    steps, rows = [], []
+    steps = []
     result = bench(
         bundle_of(model, tmp_path_factory.mktemp("bundle"), [], golden),
         checkpoint=checkpoint_of(model), held_out=held_out_of(model),
-        on_step=steps.append, on_row=rows.append,
+        on_step=steps.append,
     )  # fmt: skip
     assert steps == ["running torch fp32"]
-    assert rows == list(result.rows)
     return result
 
 
@@ -545,11 +598,11 @@ def test_what_cannot_be_run_or_judged_is_refused_before_anything_runs(
     ]:
         with pytest.raises(BundleError, match=words):
             bench(bundle_of(model, tmp_path, [artifact], golden), checkpoint=None, held_out=None)
-    monkeypatch.setattr("device_bench.runtimes.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("glint_edge.target.importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"glint-edge\[executorch\]"):
-        check_artifact(
-            "executorch", "fp32", tmp_path / "x",
-            model=model, top_k=10, held_out=None, golden=golden,
+        check_artifacts(
+            [(Artifact("executorch", "fp32", "x", {}), tmp_path / "x")],
+            model=model, top_k=10, window=None, held_out=None, golden=golden,
         )  # fmt: skip
 
 
@@ -609,7 +662,7 @@ def test_a_given_float_model_must_be_the_one(make_model, golden, tmp_path):
 
 def printed(result, width=80):
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(render(result))
+    console.print(render([result]))
     return " ".join(console.export_text().split())
 
 
@@ -697,14 +750,14 @@ def test_broken_files_are_one_line_each_and_the_others_go_on(real):
 @pytest.mark.slow
 def test_the_real_int8_artifact_passes_the_exports_gate(make_model, artifacts):
     model = make_model(items=1683, d=64)
-    entry = check_artifact(
-        "executorch", "int8", artifacts["int8"].path,
-        model=model, top_k=10, held_out=held_out_of(model, users=200),
+    (entry,) = check_artifacts(
+        [(Artifact("executorch", "int8", "x", {}), artifacts["int8"].path)],
+        model=model, top_k=10, window=200, held_out=held_out_of(model, users=200),
         golden=golden_of(artifacts["int8"].program, HISTORIES),
     )  # fmt: skip
     assert list(entry) == [
-        "target", "precision", "ok", "users", "max_score_error", "top10_overlap", "ndcg_at_10",
-        "ndcg_at_10_float", "failures",
+        "target", "precision", "ok", "users", "file_bytes", "max_score_error", "top10_overlap",
+        "rank_weighted_overlap", "agreement", "ndcg_at_10", "ndcg_at_10_float", "failures",
     ]  # fmt: skip
     assert entry["ok"], entry
     assert entry["users"] == 200
@@ -715,9 +768,9 @@ def test_the_real_int8_artifact_passes_the_exports_gate(make_model, artifacts):
 @pytest.mark.parametrize("with_data", [True, False])
 def test_an_artifact_of_another_model_fails(make_model, artifacts, with_data):
     other = make_model(items=1683, d=64, seed=1)
-    entry = check_artifact(
-        "executorch", "int8", artifacts["int8"].path,
-        model=other, top_k=10, held_out=held_out_of(other) if with_data else None,
+    (entry,) = check_artifacts(
+        [(Artifact("executorch", "int8", "x", {}), artifacts["int8"].path)],
+        model=other, top_k=10, window=200, held_out=held_out_of(other) if with_data else None,
         golden=golden_of(stream_program(other), HISTORIES),
     )  # fmt: skip
     assert entry["ok"] is False

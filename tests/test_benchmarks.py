@@ -22,12 +22,23 @@ def run(script, *arguments):
 
 
 def test_stock_export():
-    pytest.importorskip("onnxruntime", reason="needs glint-edge[bench]")
+    pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
     sizes = ("--history", 50, "--width", 16, "--items", 200, "--seconds", 1)
     result = run("stock_export.py", *sizes)
     assert result["ratio"] == pytest.approx(result["stock_us"] / result["stream_us"])
     assert result["stock_overlap"] == 1
+
+
+def test_cold_start():
+    pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
+    sizes = ("--histories", 5, 9, "--width", 16, "--items", 200, "--seconds", 0.2, "--sizes")
+    result = run("cold_start.py", *sizes, "--target", "onnx")
+    assert set(result["stock_us"]) == {"5", "9"}
+    for length in ("5", "9"):
+        mine = result["targets"]["onnx"][length]
+        assert mine["ratio"] == pytest.approx(mine["us"] / result["stock_us"][length])
+    assert result["targets"]["onnx"]["bytes"]["int8"] < result["targets"]["onnx"]["bytes"]["fp32"]
 
 
 def test_training_speed_without_the_peer(ml_100k):

@@ -25,19 +25,23 @@ def checkpoint(make_model, tmp_path_factory):
     return folder
 
 
-def passed(artifact, file, golden):
-    return {
-        "target": artifact.target, "precision": artifact.precision, "ok": True, "users": 0,
-        "max_score_error": None, "top10_overlap": None, "ndcg_at_10": None,
-        "ndcg_at_10_float": None, "failures": [],
-    }  # fmt: skip
+def passed(artifacts, golden):
+    return [
+        {
+            "target": artifact.target, "precision": artifact.precision, "ok": True, "users": 0,
+            "file_bytes": file.stat().st_size, "max_score_error": None, "top10_overlap": None,
+            "rank_weighted_overlap": None, "agreement": {}, "ndcg_at_10": None,
+            "ndcg_at_10_float": None, "failures": [],
+        }
+        for artifact, file in artifacts
+    ]  # fmt: skip
 
 
 @pytest.fixture
 def fake_toolchain(monkeypatch):
     """A converter that writes its precision: what is tested here is the bundle around it."""
 
-    def convert(program, target, path):
+    def convert(program, target, path, options):
         path.write_bytes(f"converted {program.precision}".encode())
 
     monkeypatch.setattr("converters.export.convert", convert)
@@ -117,11 +121,11 @@ def test_golden_vectors_of_fp32_are_tighter(make_model):
 
 def test_the_layers_are_reported_with_their_bytes_and_errors(bundle):
     layers = {(x["method"], x["name"]): x for x in bundle.manifest["quantization"]["layers"]}
-    for name in ("table", "item_in", "gru.conv_in", "gru.step_in", "gru.step_state"):
+    for name in ("item.table", "item.item_in", "gru.conv_in", "gru.step_in", "gru.step_state"):
         layer = layers["append", name]
         assert layer["dtype"] == "int8"
         assert 0 < layer["error"] < 0.05
-    table = layers["append", "table"]
+    table = layers["append", "item.table"]
     assert table["shape"] == [42, 16]
     assert table["bytes"] == 42 * 16 + 42 * 4
     assert layers["recommend", "norm"]["dtype"] == "float32"
@@ -212,7 +216,7 @@ def test_exporting_again_replaces_a_bundle_but_nothing_else(bundle, checkpoint, 
 
 
 def test_a_failure_leaves_no_half_written_bundle(bundle, checkpoint, tmp_path, monkeypatch):
-    def full(program, target, path):
+    def full(program, target, path, options):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
@@ -226,8 +230,9 @@ def test_a_failure_leaves_no_half_written_bundle(bundle, checkpoint, tmp_path, m
 
 
 def test_a_failed_check_is_in_the_manifest(checkpoint, tmp_path, fake_toolchain):
-    def failed(artifact, file, golden):
-        return passed(artifact, file, golden) | {"ok": False, "failures": ["NDCG@10 fell"]}
+    def failed(artifacts, golden):
+        wrong = {"ok": False, "failures": ["NDCG@10 fell"]}
+        return [check | wrong for check in passed(artifacts, golden)]
 
     bundle = make(checkpoint, tmp_path / "bad.glint", check=failed)
     assert bundle.manifest["checks"][0]["ok"] is False
@@ -237,9 +242,9 @@ def test_a_failed_check_is_in_the_manifest(checkpoint, tmp_path, fake_toolchain)
 def test_the_check_sees_the_converted_file(checkpoint, tmp_path, fake_toolchain):
     seen = []
 
-    def look(artifact, file, golden):
-        seen.append((artifact.target, file.read_text(), len(golden.cases)))
-        return passed(artifact, file, golden)
+    def look(artifacts, golden):
+        seen.extend((a.target, file.read_text(), len(golden.cases)) for a, file in artifacts)
+        return passed(artifacts, golden)
 
     make(checkpoint, tmp_path / "app.glint", check=look)
     assert seen == [("executorch", "converted int8", 1 + len(HISTORIES))]
@@ -254,7 +259,7 @@ def test_a_bundle_can_move_with_its_checkpoint(bundle, checkpoint, tmp_path):
     ("arguments", "says"),
     [
         ({"target": "coreml"}, "choose one of executorch"),
-        ({"quantize": "int4"}, "choose one of none, int8"),
+        ({"quantize": "int4"}, "choose one of none, fp16"),
         ({"out": "app"}, "ends in .glint"),
         ({"top_k": 41}, "between 1 and 40"),
     ],
@@ -272,6 +277,6 @@ def test_impossible_options_are_refused(checkpoint, tmp_path, arguments, says):
 
 
 def test_a_missing_toolchain_names_its_extra(checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr("converters.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("glint_edge.target.importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'glint-edge\[executorch\]'"):
         make(checkpoint, tmp_path / "app.glint")

@@ -128,7 +128,7 @@ def test_the_protocols_and_splits_differ(trained, taps, run):
         ("evaluate nothing", "is not a checkpoint"),
         ("evaluate --data taps.csv", "shares no item"),
         ("export --target coreml", "choose one of executorch"),
-        ("export --quantize int4", "choose one of none, int8"),
+        ("export --quantize int4", "choose one of none, fp16"),
         ("export --out app", "ends in .glint"),
         ("export --top-k 2000", "between 1 and 1682"),
         ("bench nothing", "is not a bundle"),
@@ -187,7 +187,7 @@ def test_a_bundle_is_named_after_the_data(trained, run, tmp_path, monkeypatch, d
 
 
 def test_a_missing_extra_is_one_line(trained, run, tmp_path, monkeypatch):
-    monkeypatch.setattr("converters.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("glint_edge.target.importlib.util.find_spec", lambda name: None)
     code, _, err = run("export", trained, "--out", tmp_path / "x.glint")
     assert code == 2
     assert "pip install 'glint-edge[executorch]'" in only_line(err)

@@ -2,32 +2,37 @@
 
 import pytest
 
-from converters.export import ExportOptions, export
-from device_bench.bench import check_artifact
+from converters.export import ALL, ExportOptions, export
+from device_bench.bench import check_artifacts
 from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.sources import held_out, in_catalogue, some_histories
+from glint_edge.target import targets
 
 pytestmark = pytest.mark.slow
+
+TARGETS = sorted(targets())
 
 
 @pytest.fixture(scope="module")
 def bundles(ml_100k, tmp_path_factory):
-    """The default checkpoint as an fp32 and an int8 bundle."""
+    """The default checkpoint as an fp32 and an int8 bundle, every target in each."""
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
+    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
     checkpoint = load_checkpoint()
     test_items = held_out(in_catalogue(ml_100k, checkpoint.catalogue), "test")
 
-    def check(artifact, file, golden):
-        return check_artifact(
-            artifact.target, artifact.precision, file,
-            model=checkpoint.model, top_k=10, held_out=test_items, golden=golden,
+    def check(artifacts, golden):
+        return check_artifacts(
+            artifacts, model=checkpoint.model, top_k=10, window=200, held_out=test_items,
+            golden=golden,
         )  # fmt: skip
 
     folder = tmp_path_factory.mktemp("default")
     return {
         precision: export(
             checkpoint,
-            ExportOptions("executorch", quantize, 10, folder / f"{precision}.glint"),
+            ExportOptions(ALL, quantize, 10, folder / f"{precision}.glint"),
             folder=DEFAULT_CHECKPOINT,
             histories=some_histories(test_items, checkpoint.model.config),
             check=check,
@@ -36,31 +41,51 @@ def bundles(ml_100k, tmp_path_factory):
     }
 
 
-def figures(bundle):
-    return bundle.manifest["checks"][0]
+def figures(bundle, target):
+    (check,) = (check for check in bundle.manifest["checks"] if check["target"] == target)
+    return check
 
 
-def test_fp32_is_the_float_model(bundles):
-    check = figures(bundles["fp32"])
+def test_every_target_is_in_it(bundles):
+    for bundle in bundles.values():
+        assert [artifact.target for artifact in bundle.artifacts] == TARGETS
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_fp32_is_the_float_model(bundles, target):
+    check = figures(bundles["fp32"], target)
     assert check["ok"], check["failures"]
     assert check["users"] == 943
     assert check["max_score_error"] < 1e-4
     assert check["top10_overlap"] == 1.0
 
 
-def test_int8_keeps_the_accuracy(bundles):
-    check = figures(bundles["int8"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_int8_keeps_the_accuracy(bundles, target):
+    check = figures(bundles["int8"], target)
     assert check["ok"], check["failures"]
     assert check["ndcg_at_10"] == pytest.approx(check["ndcg_at_10_float"], rel=0.01)
     assert check["top10_overlap"] >= 0.95
 
 
-def test_int8_is_a_third_of_the_size(bundles):
-    sizes = {
-        name: bundle.file(bundle.artifacts[0]).stat().st_size for name, bundle in bundles.items()
-    }
+@pytest.mark.parametrize("target", TARGETS)
+def test_int8_artifacts_agree_with_one_another(bundles, target):
+    agreement = figures(bundles["int8"], target)["agreement"]
+    assert set(agreement) == {*TARGETS} - {target}
+    assert min(agreement.values()) >= 0.98
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_int8_is_a_third_of_the_size(bundles, target):
+    sizes = {name: figures(bundle, target)["file_bytes"] for name, bundle in bundles.items()}
     assert sizes["int8"] <= 0.35 * sizes["fp32"]
 
 
 def test_a_bundle_of_the_shipped_checkpoint_names_no_path(bundles):
     assert bundles["int8"].manifest["checkpoint"]["path"] is None
+
+
+def test_its_readme_tells_how_to_load_each(bundles):
+    readme = (bundles["int8"].path / "README.md").read_text()
+    for words in ("## ExecuTorch", "## ONNX Runtime", "## LiteRT", "model.tflite"):
+        assert words in readme

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from converters import convert
 from glint_edge.stream import empty_state, state_size, stream_program
+from glint_edge.target import find_target
 from quantization import quantize
 from quantization.int8 import Int8Embedding, Int8Linear
 
@@ -35,6 +37,11 @@ class Running:
 
     def append(self, state, item):
         (state,) = self.methods["append"].execute((state, torch.tensor([item])))
+        return state.clone()
+
+    def append_many(self, state, items, count):
+        inputs = (state, torch.tensor([items]), torch.tensor([count]))
+        (state,) = self.methods["append_many"].execute(inputs)
         return state.clone()
 
     def recommend(self, state):
@@ -65,12 +72,19 @@ def structure(path):
     return called
 
 
-def lowered_whole(precision):
-    lookup = {"fp32": "aten::embedding", "int8": "quantized_decomposed::embedding_byte"}[precision]
-    return {
+def assert_lowered_whole(path, precision):
+    byte = "quantized_decomposed::embedding_byte"
+    lookup = {"fp32": "aten::embedding", "int8-table": byte, "int8": byte}[precision]
+    called = structure(path)
+    many = called.pop("append_many")
+    assert called == {
         "append": ["aten::clamp", lookup, "XnnpackBackend"],
         "recommend": ["XnnpackBackend", "aten::gt", "aten::topk", "aten::add", "aten::where"],
     }
+    assert many.count("XnnpackBackend") == 1
+    # The count is an integer, which the delegate does not take.
+    cast = "dim_order_ops::_to_dim_order_copy"
+    assert set(many) == {"aten::clamp", lookup, cast, "XnnpackBackend"}
 
 
 @torch.no_grad()
@@ -118,6 +132,36 @@ def assert_int8_is_the_reference(program, running):
     assert max(of_scores) <= 0.03
 
 
+def assert_chunks_are_appends(program, running):
+    """From no history, from one item and from several; in full, in part and not at all.
+
+    The runtime's chunk, its single items and torch's chunk: int8 may put an activation on the edge
+    of two levels on either, as in `assert_int8_is_the_reference`.
+    """
+    of_appends, of_torch = [], []
+    for before in (0, 1, 7) * 3:
+        start = empty_state(program.config)
+        for item in torch.randint(1, program.config.items + 1, (before,)).tolist():
+            start = running.append(start, item)
+        items = torch.randint(0, program.config.items + 3, (program.append_many.chunk,)).tolist()
+        one_by_one = start
+        for count in range(len(items) + 1):
+            found = running.append_many(start, items, count)
+            with torch.no_grad():
+                torch_chunk = program.append_many(
+                    start, torch.tensor([items]), torch.tensor([count])
+                )
+            assert found[0, 0] == before + count
+            size = found.abs().max()
+            of_appends.append(((found - one_by_one).abs().max() / size.clamp(min=1)).item())
+            of_torch.append(((found - torch_chunk).abs().max() / size.clamp(min=1)).item())
+            if count < len(items):
+                one_by_one = running.append(one_by_one, items[count])
+    for apart in (of_appends, of_torch):
+        assert statistics.median(apart) <= 1e-5
+        assert max(apart) <= (0.02 if program.precision == "int8" else 1e-5)
+
+
 @pytest.fixture(scope="module")
 def running(artifacts):
     return {precision: Running(artifact.path) for precision, artifact in artifacts.items()}
@@ -129,13 +173,13 @@ def precision(request):
 
 
 def test_each_method_is_one_delegate_and_a_few_kernels(artifacts, precision):
-    assert structure(artifacts[precision].path) == lowered_whole(precision)
+    assert_lowered_whole(artifacts[precision].path, precision)
 
 
 def test_names_shapes_and_types_are_what_apps_are_told(artifacts, running, precision):
     program = running[precision].program
     state = ((1, state_size(artifacts[precision].program.config)), FLOAT)
-    assert program.method_names == {"append", "recommend"}
+    assert program.method_names == {"append", "append_many", "recommend"}
 
     def tensors(method, kind):
         meta = program.metadata(method)
@@ -144,6 +188,8 @@ def test_names_shapes_and_types_are_what_apps_are_told(artifacts, running, preci
 
     assert tensors("append", "input") == [state, ((1,), LONG)]
     assert tensors("append", "output") == [state]
+    assert tensors("append_many", "input") == [state, ((1, 4), LONG), ((1,), LONG)]
+    assert tensors("append_many", "output") == [state]
     assert tensors("recommend", "input") == [state]
     assert tensors("recommend", "output") == [((1, 10), LONG), ((1, 10), FLOAT)]
 
@@ -154,6 +200,24 @@ def test_the_fp32_artifact_is_the_torch_stream(artifacts, running):
 
 def test_the_int8_artifact_is_the_int8_reference(artifacts, running):
     assert_int8_is_the_reference(artifacts["int8"].program, running["int8"])
+
+
+def test_a_chunk_is_as_many_appends(artifacts, running, precision):
+    assert_chunks_are_appends(artifacts[precision].program, running[precision])
+
+
+@pytest.mark.parametrize("unknown", [INT64.min, ITEMS + 2, INT64.max])
+def test_an_unknown_item_in_a_chunk_is_one(artifacts, running, precision, unknown):
+    start = empty_state(artifacts[precision].program.config)
+    found, expected = (
+        running[precision].append_many(start, [7, item, 9, 8], 4) for item in (unknown, 0)
+    )
+    assert torch.equal(found, expected)
+    # What stands beyond the count is never looked at, whatever it is.
+    found, expected = (
+        running[precision].append_many(start, [7, 9, item, item], 2) for item in (unknown, 0)
+    )
+    assert torch.equal(found, expected)
 
 
 def test_without_history_the_artifact_recommends_the_most_popular(artifacts, running, precision):
@@ -176,7 +240,7 @@ def test_every_integer_and_scale_in_the_file_is_quantizations(artifacts):
     delegated = {bytes(buffer) for buffer in named.buffers}
     constants = [bytes(constant.storage) for constant in program.constant_buffer]
     int8 = artifacts["int8"].program
-    for part in (int8.append, int8.recommend):
+    for part, _ in int8.methods().values():
         for name, module in part.named_modules():
             if isinstance(module, Int8Linear):
                 assert module.q.numpy().tobytes() in delegated, name
@@ -194,19 +258,30 @@ def test_int8_is_about_a_quarter_of_the_file(artifacts):
 
 
 def lowered(program, path):
-    from converters.to_executorch import convert
-
-    convert(program, path)
-    assert structure(path) == lowered_whole(program.precision)
+    convert(program, find_target("executorch", "convert"), path)
+    assert_lowered_whole(path, program.precision)
     return Running(path)
 
 
 def test_a_light_model_is_lowered_whole_too(make_model, tmp_path):
-    program = stream_program(make_model(gated_mlp=False), top_k=5)
+    program = stream_program(make_model(gated_mlp=False), top_k=5, chunk=3)
     assert_fp32_is_torch(program, lowered(program, tmp_path / "light.pte"))
 
 
 @pytest.mark.parametrize("kernel", [1, 5])
 def test_other_convolutions_are_lowered_whole_too(make_model, tmp_path, kernel):
-    program = quantize(stream_program(make_model(kernel=kernel), top_k=5))
-    assert_int8_is_the_reference(program, lowered(program, tmp_path / "model.pte"))
+    program = quantize(stream_program(make_model(kernel=kernel), top_k=5, chunk=3))
+    running = lowered(program, tmp_path / "model.pte")
+    assert_int8_is_the_reference(program, running)
+    assert_chunks_are_appends(program, running)
+
+
+def test_an_int8_table_alone_is_lowered_whole_too(make_model, tmp_path):
+    """Float layers and an int8 one in the same delegate."""
+    program = quantize(stream_program(make_model(), top_k=5, chunk=3), "int8-table")
+    running = lowered(program, tmp_path / "table.pte")
+    of_states, of_scores, _ = differences(program, running, together=False)
+    assert max(of_states) <= 1e-5
+    assert statistics.median(of_scores) <= 1e-5
+    assert max(of_scores) <= 0.01
+    assert_chunks_are_appends(program, running)

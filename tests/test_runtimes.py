@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from device_bench import runtimes
-from device_bench.runtimes import RUNTIMES, load_runtime, recommend_history, replay
+from device_bench.runtimes import load_runtime, recommend_history, replay
 from glint_edge.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, MissingExtraError
@@ -54,7 +53,7 @@ def test_it_is_the_stream(running):
     found = runtime.to_numpy(replay(runtime, HISTORY))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, state, atol=near * np.abs(state).max())
-    my_items, my_scores = recommend_history(runtime, HISTORY)
+    my_items, my_scores = recommend_history(runtime, HISTORY, None)
     assert (my_items.dtype, my_scores.dtype) == (np.int64, np.float32)
     assert my_items.shape == my_scores.shape == (1, runtime.top_k) == items.shape
     np.testing.assert_allclose(my_scores, scores, atol=near * np.abs(scores).max())
@@ -74,20 +73,36 @@ def test_no_result_is_written_over_by_the_next_call(running):
         assert (runtime.to_numpy(part) == before).all()
 
 
-def test_a_history_is_its_last_items(running):
+def test_a_history_is_its_last_items_where_there_is_a_window(running):
     runtime, _ = running
-    short = [(n * 7) % 40 + 1 for n in range(runtime.config.max_length)]
-    for mine, other in zip(
-        recommend_history(runtime, [9, 9, 9, *short]),
-        recommend_history(runtime, short),
-        strict=True,
-    ):
-        assert (mine == other).all()
+    short = [(n * 7) % 40 + 1 for n in range(50)]
+    whole, windowed, last = (
+        recommend_history(runtime, ids, window)[1]
+        for ids, window in (([9, 9, 9, *short], None), ([9, 9, 9, *short], 50), (short, None))
+    )
+    assert (windowed == last).all()
+    assert (whole != last).any()
+
+
+@pytest.mark.parametrize("length", [0, 1, 24, 25, 26, 60])
+def test_append_many_is_as_many_appends(running, length):
+    """Of any length, from any state, not only of whole chunks."""
+    runtime, program = running
+    items = [(n * 7) % 40 + 1 for n in range(length)]
+    begun = replay(runtime, [3, 9])
+    one_by_one = begun
+    for item in items:
+        one_by_one = runtime.append(one_by_one, item)
+    found, expected = (
+        runtime.to_numpy(state) for state in (runtime.append_many(begun, items), one_by_one)
+    )
+    near = 1e-5 if program.precision == "fp32" else 0.02
+    np.testing.assert_allclose(found, expected, atol=near * np.abs(expected).max())
 
 
 def test_without_history_it_recommends_the_most_popular(running):
     runtime, _ = running
-    items, scores = recommend_history(runtime, [])
+    items, scores = recommend_history(runtime, [], None)
     assert items.tolist() == [list(range(1, runtime.top_k + 1))]
     assert not scores.any()
 
@@ -98,16 +113,9 @@ def test_a_target_of_a_newer_version_is_refused_by_name(tmp_path):
 
 
 def test_a_missing_package_names_its_extra(monkeypatch, tmp_path):
-    entry = runtimes.RuntimeEntry("device_bench.run_executorch", ("no_such_thing",), "executorch")
-    monkeypatch.setattr(runtimes, "RUNTIMES", {"executorch": entry})
-    with pytest.raises(MissingExtraError, match=r"glint-edge\[executorch\]"):
+    monkeypatch.setattr("glint_edge.target.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"running executorch.*glint-edge\[executorch\]"):
         load_runtime("executorch", tmp_path / "model.pte", ModelConfig(items=3))
-
-
-def test_every_runtime_of_the_table_has_a_module():
-    for entry in RUNTIMES.values():
-        assert runtimes.importlib.util.find_spec(entry.module)
-        assert bool(entry.packages) == bool(entry.extra)
 
 
 DAMAGE = {
@@ -148,7 +156,7 @@ def test_threads_are_the_runtimes(artifacts, threads):
     artifact = artifacts["fp32"]
     runtime = load_runtime("executorch", artifact.path, artifact.program.config, threads=threads)
     assert runtime.threads == threads
-    recommend_history(runtime, HISTORY)
+    recommend_history(runtime, HISTORY, None)
 
 
 @pytest.mark.slow
@@ -160,7 +168,7 @@ def test_loading_prints_nothing(artifacts):
         "from device_bench.runtimes import load_runtime, recommend_history;"
         f"config = ModelConfig(**{artifact.program.config.to_dict()!r});"
         f"runtime = load_runtime('executorch', Path({str(artifact.path)!r}), config);"
-        "recommend_history(runtime, [1, 2])"
+        "recommend_history(runtime, [1, 2], None)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -93,7 +93,7 @@ def test_data_that_are_gone_leave_accuracy_unmeasured(log, caplog):
     assert find_test_items(source, catalogue, None, offline=False) is not None
     log.unlink()
     assert find_test_items(source, catalogue, None, offline=False) is None
-    assert "accuracy is not measured; pass --data" in caplog.text
+    assert "accuracy is not measured: taps.csv is not at hand; pass --data" in caplog.text
     with pytest.raises(DataError):
         find_test_items(source, catalogue, str(log), offline=False)
 

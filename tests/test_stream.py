@@ -11,6 +11,7 @@ from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.model import ATTENTION_BLOCK, GlintRU
 from glint_edge.stream import empty_state, state_layout, state_size, stream_program
+from glint_edge.target import in_chunks
 
 INT64 = torch.iinfo(torch.int64)
 NOT_ITEMS = [0, -1, -(2**31), INT64.min, 41, 42, 43, 2**31, INT64.max]  # of a catalogue of 40
@@ -64,6 +65,50 @@ def test_the_three_forms_agree_on_every_prefix(make_model, seed, shape, kernel, 
             torch.testing.assert_close(
                 scores[at, best][swapped], top_scores[swapped], atol=1e-6, rtol=0
             )
+
+
+def assert_many_is_as_many_appends(program, before, items, count):
+    """`items` fills the chunk; the first `count` of them are appended to the history `before`."""
+    start = after(program, before)
+    with torch.no_grad():
+        many = program.append_many(start, torch.tensor([items]), torch.tensor([count]))
+    torch.testing.assert_close(many, after(program, [*before, *items[:count]]), atol=2e-5, rtol=0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([1, 3, 5, 7]),
+    st.lists(st.integers(0, 42), max_size=5),
+    st.lists(st.integers(0, 42), min_size=1, max_size=9),
+    st.data(),
+)
+def test_append_many_is_as_many_appends(make_model, seed, kernel, before, items, data):
+    """From any state, for any count: items beyond it, and closed positions, leave no trace."""
+    count = data.draw(st.integers(0, len(items)))
+    model = make_model(seed, kernel=kernel)
+    program = stream_program(model, chunk=len(items))
+    assert_many_is_as_many_appends(program, before, items, count)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_chunks_in_a_row_reach_the_model_itself(make_model, kernel):
+    """Equal to `encode` of the whole history, through two full chunks and a part of one."""
+    model = make_model(kernel=kernel)
+    program = stream_program(model, chunk=4)
+    history = [7, 3, 3, 21, 40, 9, 1, 2, 30, 11]
+    state = empty_state(model.config)
+    with torch.no_grad():
+        for chunk, count in in_chunks(history, 4):
+            state = program.append_many(state, torch.from_numpy(chunk), torch.tensor([count]))
+        hidden = program.recommend.hidden(state)
+        encoded = model.encode(torch.tensor([history]), torch.tensor([len(history)]))
+    torch.testing.assert_close(hidden, encoded, atol=1e-4, rtol=0)
+
+
+def test_a_chunk_of_no_items_is_refused(model):
+    with pytest.raises(ConfigError, match="at least 1 item"):
+        stream_program(model, chunk=0)
 
 
 # --- the state

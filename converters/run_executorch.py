@@ -7,16 +7,18 @@ ahead-of-time toolchain, which stays in the process' memory.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 import torch
 
-from device_bench.native_output import held_back
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
+from glint_edge.native_output import held_back
 from glint_edge.stream import empty_state, state_size
+from glint_edge.target import in_chunks
 
 # At import the toolchain warns of its own deprecations and of optional GPU libraries.
 with held_back(streams=False), warnings.catch_warnings():
@@ -28,12 +30,14 @@ with held_back(streams=False), warnings.catch_warnings():
 
 
 class ExecutorchRuntime:
-    """The two methods of a loaded program."""
+    """The methods of a loaded program."""
 
     def __init__(self, program: Program, config: ModelConfig, top_k: int) -> None:
         self.config, self.top_k = config, top_k
         self.threads: int = portable_lib._threadpool_get_thread_count()
         self._append: Method = program.load_method("append")
+        self._append_many: Method = program.load_method("append_many")
+        self.chunk: int = self._append_many.metadata.input_tensor_meta(1).sizes()[-1]
         self._recommend: Method = program.load_method("recommend")
 
     def empty_state(self) -> torch.Tensor:
@@ -44,6 +48,13 @@ class ExecutorchRuntime:
         """One item further; the bindings copy outputs out on every call, so none is shared."""
         after: torch.Tensor = self._append.execute((state, torch.tensor([item])))[0]
         return after
+
+    def append_many(self, state: torch.Tensor, items: Sequence[int]) -> torch.Tensor:
+        """Whole chunks; the last one padded."""
+        for chunk, count in in_chunks(items, self.chunk):
+            inputs = (state, torch.from_numpy(chunk), torch.tensor([count]))
+            state = self._append_many.execute(inputs)[0]
+        return state
 
     def recommend(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Items int64 [1, k] and scores float32 [1, k]."""

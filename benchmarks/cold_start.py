@@ -1,0 +1,123 @@
+"""From no history to the first top-k: every installed target beside the stock ONNX export.
+
+    python benchmarks/cold_start.py --json
+    python benchmarks/cold_start.py --sizes
+
+Stock is the batch form, exported by `torch.onnx.export`, fp32, in ONNX Runtime (`stock_export.py`):
+it reads the whole history in one pass, which is what a first start is. The stream takes it in by
+`append_many` and answers by `recommend`, int8. All from Python, one thread each, interleaved in one
+run; medians. Weights are random and seeded: times do not depend on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from stock_export import TOP_K, stock, times_us
+
+from converters import convert
+from device_bench.runtimes import load_runtime
+from glint_edge.config import ModelConfig
+from glint_edge.model import GlintRU
+from glint_edge.stream import stream_program
+from glint_edge.target import Runtime, find_target, missing, targets
+from quantization import quantize
+
+
+def installed() -> list[str]:
+    """Targets whose packages are all there."""
+    return [
+        name
+        for name, target in targets().items()
+        if not missing([*target.convert_packages, *target.load_packages])
+    ]
+
+
+def write(model: GlintRU, precision: str, name: str, folder: Path) -> Path:
+    """Convert the stream to a target; returns the file."""
+    target = find_target(name, "convert")
+    path = folder / f"{precision}{target.suffix}"
+    convert(quantize(stream_program(model, TOP_K), precision), target, path)
+    return path
+
+
+def start(runtime: Runtime, items: Sequence[int]) -> object:
+    """The call that is timed."""
+    return runtime.recommend(runtime.append_many(runtime.empty_state(), items))
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Convert once, then time each length."""
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    longest = max(arguments.histories)
+    config = ModelConfig(items=arguments.items - 1, d=arguments.width, max_length=longest)
+    model = GlintRU(config).eval()
+    names = arguments.target or installed()
+    found: dict[str, Any] = {"stock_us": {}, "targets": {name: {} for name in names}}
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: write(model, "int8", name, Path(folder)) for name in names}
+        if arguments.sizes:
+            for name, file in files.items():
+                whole = write(model, "fp32", name, Path(folder)).stat().st_size
+                found["targets"][name]["bytes"] = {"int8": file.stat().st_size, "fp32": whole}
+        runtimes = {
+            name: load_runtime(name, file, config, threads=arguments.threads)
+            for name, file in files.items()
+        }
+        for length in arguments.histories:
+            history = torch.randint(1, arguments.items, (1, length))
+            calls: list[Callable[[], Any]] = [
+                stock(model, history, Path(folder), arguments.threads),
+                *(partial(start, runtime, history[0].tolist()) for runtime in runtimes.values()),
+            ]
+            stock_us, *ours = map(statistics.median, times_us(calls, arguments.seconds))
+            found["stock_us"][str(length)] = stock_us
+            for name, us in zip(names, ours, strict=True):
+                found["targets"][name][str(length)] = {"us": us, "ratio": us / stock_us}
+    return found
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--target", action="append", help="one of those installed; default: all")
+    parser.add_argument("--histories", type=int, nargs="+", default=[50, 200], help="lengths N")
+    parser.add_argument("--width", type=int, default=128, help="d")
+    parser.add_argument("--items", type=int, default=3417, help="rows of the table, padding too")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of timing, each length")
+    parser.add_argument("--sizes", action="store_true", help="bytes of each file, fp32 too")
+    arguments = parser.parse_args()
+    # Toolchains write to the process's stdout, below Python: keep it for the result.
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    result = measure(arguments)
+    os.dup2(stdout, 1)
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    print(f"cold start, d {arguments.width}, {arguments.items:,} items; of the stock export's time")
+    for length, us in result["stock_us"].items():
+        print(f"  N {length}: stock ONNX export, fp32 {us:8.0f} µs")
+        for name, figures in result["targets"].items():
+            mine = figures[length]
+            print(f"    {name:12} int8 {mine['us']:8.0f} µs  {mine['ratio']:.2f}")
+    for name, figures in result["targets"].items():
+        if "bytes" in figures:
+            int8, fp32 = figures["bytes"]["int8"], figures["bytes"]["fp32"]
+            print(f"  {name:12} int8 {int8:,} bytes, fp32 {fp32:,} bytes, {int8 / fp32:.1%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""The stream's methods as ONNX operators: what `glint_edge.stream` says, in other words.
+
+Shapes may depend on values here, so `append_many` takes any number of items and cuts off what does
+not count, where the torch module masks it. Fused operators stand in for what the torch modules
+spell out for other exporters: GRU, LayerNormalization.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from onnx import TensorProto
+
+from converters.onnx_graph import END, Graph
+from converters.onnx_layers import Gru, Rows, Weights, linear, linear_rows
+from glint_edge.config import ModelConfig
+from glint_edge.stream import Append, AppendMany, Recommend, _Norm, _UnitHeads, state_layout
+
+Module: TypeAlias = "Append | AppendMany | Recommend"
+
+
+class Method:
+    """What the methods have in common: one of them, written into a graph of its own.
+
+    In shape comments d, H, k and p are as in `glint_edge.stream`, and w = d/H.
+    """
+
+    def __init__(self, g: Graph, config: ModelConfig, module: Module, state: str) -> None:
+        self.g, self.config, self.module, self.state = g, config, module, state
+        self.d, self.p, self.heads = config.d, config.lookahead, config.heads
+        self.width = self.d // self.heads
+
+    def weights(self, path: str) -> Weights:
+        """Those of the module's child at `path`, by its own name."""
+        name = path.rpartition(".")[2]
+        return Weights.of(name, self.module.get_submodule(path))
+
+    @cached_property
+    def gru(self) -> Gru:
+        """The module's recurrence."""
+        return Gru(self.g, self.weights("gru.step_in"), self.weights("gru.step_state"), self.d)
+
+    def parts(self) -> list[str]:
+        """The state's parts in order, each [1, size]; "" for one of no size."""
+        fields = [field for field in state_layout(self.config) if field.size]
+        sizes = [field.size for field in fields]
+        values = self.g.ops("Split", self.state, sizes, outputs=len(sizes), axis=1)
+        named = dict(zip((field.name for field in fields), values, strict=True))
+        return [named.get(field.name, "") for field in state_layout(self.config)]
+
+    def join(self, *parts: str, axis: int = 1) -> str:
+        """Values side by side; "" is none."""
+        given = [part for part in parts if part]
+        return given[0] if len(given) == 1 else self.g.op("Concat", *given, axis=axis)
+
+    def cut(self, x: str, start: int, end: int = END, axis: int = 1) -> str:
+        """A part of a value."""
+        return self.g.op("Slice", x, [start], [end], [axis])
+
+    def within_one(self, x: str) -> str:
+        """Cut to 0 … 1."""
+        return self.g.op("Clip", x, 0.0, 1.0)
+
+    def items(self, rows: Rows, unit: _UnitHeads) -> tuple[str, str, str]:
+        """What items bring: u [n, d], k̂ [n, H, w], v / √w [n, d]."""
+        ukv = rows.linear(self.weights("item.item_in"))
+        u, k, v = self.g.ops("Split", ukv, [self.d] * 3, outputs=3, axis=1)
+        return u, self.unit(k, unit, single=rows.single), v
+
+    def rows(self, ids: str, *, single: bool) -> Rows:
+        """Rows of the table for ids int64 [n]; those outside 1 … V are rows of zeros."""
+        known = self.g.op("Clip", ids, 0, self.config.items + 1)
+        return Rows(self.g, self.weights("item.table"), known, single=single)
+
+    def unit(self, x: str, module: _UnitHeads, *, single: bool) -> str:
+        """elu(x) / ‖elu(x)‖₂ by head: [n, d] → [n, H, w]."""
+        g = self.g
+        if single:
+            e = g.op("Elu", x)
+        else:  # Five operators, but half the time for many rows.
+            below = g.op("Sub", g.op("Exp", g.op("Min", x, 0.0)), 1.0)
+            e = g.op("Add", g.op("Relu", x), below)
+        e = g.op("Reshape", e, [-1, self.heads, self.width])
+        squares = g.op("ReduceSumSquare", e, [2])
+        return g.op("Div", e, g.op("Sqrt", g.op("Add", squares, module.eps[0].item())))
+
+    def select(self, c: str, h: str) -> str:
+        """G of a position: its convolution [1, d], its state [1, d] → [1, d]."""
+        g, gate = self.g, self.gru.gate(c)
+        gate = linear(g, self.weights("gru.gate_up"), g.op("Mul", gate, g.op("Sigmoid", gate)))
+        return g.op("Mul", gate, linear(g, self.weights("gru.gru_out"), h))
+
+    def exists(self, count: str, position: int) -> str:
+        """1 if a history of `count` items, [1, 1], has a position of this number, else 0."""
+        return self.within_one(self.g.op("Sub", count, float(position)) if position else count)
+
+
+def append(g: Graph, config: ModelConfig, module: Append, state: str, item: str) -> str:
+    """`Append`: float32 [1, S] and int64 [1] → [1, S]."""
+    m = Method(g, config, module, state)
+    count, inputs, h, _, _, memory = m.parts()
+    rows = m.rows(item, single=True)
+    u, k, v = m.items(rows, module.item.unit)
+    k = g.op("Reshape", k, [m.heads, m.width, 1])
+    outer = g.op("Mul", k, g.op("Reshape", v, [m.heads, 1, m.width]))
+    memory = g.op("Add", memory, g.op("Reshape", outer, [1, -1]))
+
+    window = m.join(inputs, u)  # [1, k·d]
+    c = linear(g, m.weights("gru.conv_in"), window)
+    h = m.gru.run(c, h)
+    after = g.op("Add", count, 1.0)
+    final = g.op("Mul", m.join(h, m.select(c, h)), m.exists(after, m.p))
+    inputs = m.cut(window, m.d) if m.p else ""
+    return m.join(after, inputs, final, rows.last(), memory)
+
+
+def append_many(
+    g: Graph, config: ModelConfig, module: AppendMany, state: str, items: str, count: str
+) -> str:
+    """`AppendMany`: float32 [1, S], int64 [1, C], int64 [1] → [1, S].
+
+    `count` is taken as between 0 and C, which may be 0.
+    """
+    m = Method(g, config, module, state)
+    before, inputs, h, _, _, memory = m.parts()
+    # At least one item is computed, since ONNX Runtime's GRU crashes on an empty sequence. Where
+    # none counts, the state given is the answer in the end.
+    count = g.op("Min", count, g.op("Shape", items, start=1))
+    some = g.op("Concat", items, g.constant(np.zeros((1, 1), np.int64)), axis=1)
+    some = g.op("Slice", some, [0], g.op("Max", count, [1]), [1])
+    rows = m.rows(g.op("Reshape", some, [-1]), single=False)  # n of them
+    n = g.op("Cast", g.op("Shape", rows.stored, end=1), to=TensorProto.FLOAT)
+    after = g.op("Add", before, n)  # [1, 1]
+
+    u, k, v = m.items(rows, module.item.unit)
+    k = g.op("Transpose", k, perm=[1, 2, 0])  # [H, w, n]
+    v = g.op("Transpose", g.op("Reshape", v, [-1, m.heads, m.width]), perm=[1, 0, 2])
+    memory = g.op("Add", memory, g.op("Reshape", g.op("MatMul", k, v), [1, -1]))
+
+    if m.p:
+        u = m.join(g.op("Reshape", inputs, [2 * m.p, m.d]), u, axis=0)  # [2p + n, d]
+        inputs = g.op("Reshape", m.cut(u, -2 * m.p, axis=0), [1, -1])
+    taps = [m.cut(u, at, at - 2 * m.p, axis=0) for at in range(2 * m.p)]
+    window = m.join(*taps, m.cut(u, 2 * m.p, axis=0) if m.p else u)  # [n, k·d]
+    c = linear_rows(g, m.weights("gru.conv_in"), window)
+
+    h = m.gru.run(_of_positions(m, c, before), h)
+    last_c = m.cut(c, -1, axis=0)
+    final = g.op("Mul", m.join(h, m.select(last_c, h)), m.exists(after, m.p))
+    new = m.join(after, inputs, final, rows.last(), memory)
+    return g.op("Where", g.op("Greater", count, 0), new, state)
+
+
+def _of_positions(m: Method, c: str, before: str) -> str:
+    """Without the rows that stand before the first position, for a history shorter than p.
+
+    If none is left, the last one stays, whose result does not exist.
+    """
+    if not m.p:
+        return c
+    g = m.g
+    missing = g.op("Max", g.op("Sub", float(m.p), g.op("Reshape", before, [1])), 0.0)
+    start = g.op("Cast", missing, to=TensorProto.INT64)
+    start = g.op("Min", start, g.op("Sub", g.op("Shape", c, end=1), 1))
+    return g.op("Slice", c, start, [END], [0])
+
+
+def recommend(g: Graph, config: ModelConfig, module: Recommend, state: str) -> tuple[str, str]:
+    """`Recommend`: float32 [1, S] → items int64 [1, k], scores float32 [1, k]."""
+    m = Method(g, config, module, state)
+    count = m.parts()[0]
+    hidden = g.op("Mul", _hidden(m, module), m.within_one(count))
+    scores = m.cut(linear(g, m.weights("scores"), hidden), 1, -1)
+    scores, index = g.ops("TopK", scores, [module.top_k], outputs=2, axis=1)
+    found = g.op("Add", index, 1)
+    items = g.op("Where", g.op("Greater", count, 0.0), found, module.popular.numpy())
+    return items, scores
+
+
+def _hidden(m: Method, module: Recommend) -> str:
+    """The hidden of the history so far: [1, d]."""
+    g, d = m.g, m.d
+    count, inputs, h, gated, x, memory = m.parts()
+    y = linear(g, m.weights("conv_out"), m.join(gated, *_provisional(m, count, inputs, h)))
+    q, mix = g.ops("Split", linear(g, m.weights("item_out"), x), [d, d], outputs=2, axis=1)
+    q = g.op("Reshape", m.unit(q, module.unit, single=True), [m.heads, 1, m.width])
+    context = g.op("MatMul", q, g.op("Reshape", memory, [m.heads, m.width, m.width]))
+    context = g.op("Reshape", context, [1, d])
+    a = g.op("Add", x, linear(g, m.weights("attention_out"), context))
+    a = _norm(g, "attention_norm", module.attention_norm, a)
+    mixed = g.op("Mul", _gelu(g, mix), g.op("Add", y, a))
+    z = _norm(g, "norm", module.norm, g.op("Add", x, linear(g, m.weights("mix_out"), mixed)))
+    if module.mlp_in is None:
+        return z
+    gate, inner = g.ops("Split", linear(g, m.weights("mlp_in"), z), [d, d], outputs=2, axis=1)
+    inner = linear(g, m.weights("mlp_out"), g.op("Mul", _gelu(g, gate), inner))
+    return _norm(g, "norm", module.norm, g.op("Add", z, inner))
+
+
+def _provisional(m: Method, count: str, inputs: str, h: str) -> list[str]:
+    """G of the last p positions, oldest first, nothing standing to the right of the last."""
+    g, gated = m.g, []
+    window = g.op("Pad", inputs, [0, 0, 0, m.d]) if m.p else ""
+    for step in range(m.p):
+        if step:
+            window = g.op("Pad", m.cut(window, m.d), [0, 0, 0, m.d])
+        c = linear(g, m.weights("gru.conv_in"), window)
+        h = m.gru.run(c, h)
+        exists = m.exists(count, m.p - 1 - step)
+        h, selected = g.op("Mul", h, exists), m.select(c, h)
+        gated.append(g.op("Mul", selected, exists))
+    return gated
+
+
+def _norm(g: Graph, name: str, norm: _Norm, x: str) -> str:
+    weight = g.constant(norm.weight.numpy(), f"{name}.weight")
+    bias = g.constant(norm.bias.numpy(), f"{name}.bias")
+    return g.op("LayerNormalization", x, weight, bias, epsilon=norm.eps.item())
+
+
+def _gelu(g: Graph, x: str) -> str:
+    """GELU by the error function: operator sets before 20 have no operator for it."""
+    half = g.op("Mul", x, g.op("Add", g.op("Erf", g.op("Div", x, 2.0**0.5)), 1.0))
+    return g.op("Mul", half, 0.5)

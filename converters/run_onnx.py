@@ -1,0 +1,108 @@
+"""A `.onnx` or `.ort` on ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from glint_edge.config import ModelConfig
+from glint_edge.errors import BundleError
+from glint_edge.stream import state_size
+
+State: TypeAlias = npt.NDArray[np.float32]
+
+# What the graph calls its methods; `converters.to_onnx` writes them.
+APPEND, APPEND_MANY, RECOMMEND = (np.array([number]) for number in range(3))
+NAMES = ("method", "state", "items", "count", "new_state", "top_items", "top_scores")
+NO_ITEM, ONE = np.zeros((1, 1), dtype=np.int64), np.array([1])
+FATAL_ONLY = 4  # of ONNX Runtime's own log
+
+
+class OnnxRuntime:
+    """The methods of a loaded model."""
+
+    def __init__(
+        self, session: onnxruntime.InferenceSession, config: ModelConfig, top_k: int
+    ) -> None:
+        self.config, self.top_k = config, top_k
+        self.threads: int = session.get_session_options().intra_op_num_threads
+        self._run = session.run
+
+    def empty_state(self) -> State:
+        """Zeros float32 [1, S]."""
+        return np.zeros((1, state_size(self.config)), dtype=np.float32)
+
+    def append(self, state: State, item: int) -> State:
+        """One item further."""
+        return self._step(APPEND, state, np.array([[item]]), ONE)
+
+    def append_many(self, state: State, items: Sequence[int]) -> State:
+        """The whole history in one call: the graph takes any length."""
+        ids = np.asarray(items, dtype=np.int64)[None]
+        return self._step(APPEND_MANY, state, ids, np.array([len(items)]))
+
+    def recommend(self, state: State) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Items int64 [1, k] and scores float32 [1, k]."""
+        feed = {"method": RECOMMEND, "state": state, "items": NO_ITEM, "count": ONE}
+        items, scores = self._run(("top_items", "top_scores"), feed)
+        return items, scores
+
+    def to_numpy(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The array itself."""
+        return tensor
+
+    def _step(
+        self,
+        method: npt.NDArray[np.int64],
+        state: State,
+        items: npt.NDArray[np.int64],
+        count: npt.NDArray[np.int64],
+    ) -> State:
+        feed = {"method": method, "state": state, "items": items, "count": count}
+        after: State = self._run(("new_state",), feed)[0]
+        return after
+
+
+def load(path: Path, config: ModelConfig, top_k: int | None, threads: int) -> OnnxRuntime:
+    """Load a `.onnx` or `.ort`.
+
+    Raises:
+        BundleError: the runtime refuses it, or it is of another model.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = FATAL_ONLY
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's own have no other base
+        reason = " ".join(str(error).replace(str(path), "it").split())
+        raise BundleError(
+            f"ONNX Runtime refuses {path} ({reason.rpartition(' : ')[2]}); export it again"
+        ) from error
+    return OnnxRuntime(session, config, _checked_top_k(session, path, config, top_k))
+
+
+def _checked_top_k(
+    session: onnxruntime.InferenceSession, path: Path, config: ModelConfig, top_k: int | None
+) -> int:
+    """What the file says k is, once its names and shapes are those of this model's stream."""
+    found = {tensor.name: tensor.shape for tensor in session.get_inputs() + session.get_outputs()}
+    if tuple(found) != NAMES:
+        raise BundleError(
+            f"{path} is no stream program (it has {', '.join(found)}); export it again"
+        )
+    sizes = [found[name][-1] for name in ("state", "new_state", "top_items", "top_scores")]
+    k = top_k or sizes[-1]
+    expected = [state_size(config)] * 2 + [k] * 2
+    if sizes != expected:
+        raise BundleError(
+            f"{path} is of another model (its state, in and out, and its top-k, items and scores, "
+            f"are {sizes}, not {expected}); export it again"
+        )
+    return k

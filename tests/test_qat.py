@@ -1,0 +1,313 @@
+"""Quantization-aware training: it rounds what the int8 stream rounds, and wins where int8 loses."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.data import load, split
+from glint_edge.errors import ConfigError, MissingExtraError
+from glint_edge.evaluate import evaluate
+from glint_edge.model import GlintRU
+from glint_edge.stream import empty_state, stream_program
+from quantization import qat, quantize
+from quantization.distil import catalogue_divergence
+from quantization.int8 import fake_quantize_activation, quantize_rows
+from quantization.qat import fine_tune
+
+pytest.importorskip("torchao", reason="needs glint-edge[qat]")
+
+LARGER = 1000
+CONFIG = TrainConfig(batch_positions=64, learning_rate=0.05)
+
+
+@pytest.fixture(scope="module")
+def rounded():
+    """Makes a model's rounded form, for evaluation."""
+    return lambda model: qat._rounded(model).eval()
+
+
+# --- the rounding
+
+
+@torch.no_grad()
+def of_stream(program, history):
+    """The int8 stream's hidden, rounded as the scoring rounds it, and all scores."""
+    state = empty_state(program.config)
+    for item in history:
+        state = program.append(state, torch.tensor([item]))
+    hidden = program.recommend.hidden(state)
+    return fake_quantize_activation(hidden), program.recommend.scores(hidden)[:, :-1]
+
+
+@pytest.mark.parametrize(
+    "shape", [{}, {"kernel": 1}, {"kernel": 5}, {"gated_mlp": False}, {"d": 32}], ids=str
+)
+@torch.no_grad()
+def test_it_is_the_int8_stream(make_model, rounded, shape):
+    """In both forms. Now and then a sum in another order falls to the other side of a level's edge,
+    and from there on the two round differently: so most short histories, and none far.
+    """
+    model = make_model(**shape)
+    batch, program = rounded(model), quantize(stream_program(model))
+    apart = []
+    for length in (1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 7, 8):
+        items, lengths = torch.randint(1, 41, (1, length)), torch.tensor([length])
+        hidden, scores = of_stream(program, items[0].tolist())
+        for found in (batch.encode(items, lengths), batch.prefixes(items, lengths)[:, -1]):
+            apart.append(((found - hidden).norm() / hidden.norm()).item())
+        found = batch.score(items, lengths)[:, 1:]
+        apart.append(((found - scores[:, 1:]).norm() / scores.norm()).item())
+    assert np.median(apart) <= 1e-6
+    assert max(apart) <= 0.05
+
+
+@torch.no_grad()
+def test_its_rows_are_the_integers(model, rounded):
+    q, scale = quantize_rows(model.embedding.weight)
+    assert torch.equal(rounded(model).embedding.weight, q * scale[:, None])
+
+
+@torch.no_grad()
+def test_lengths_in_a_batch_do_not_disturb_each_other(make_model, rounded):
+    batch = rounded(make_model(kernel=5))
+    items, lengths = torch.randint(0, 41, (4, 6)), torch.tensor([6, 1, 3, 5])
+    together = batch.encode(items, lengths)
+    for row, (ids, n) in enumerate(zip(items, lengths, strict=True)):
+        alone = batch.encode(ids[None, :n], n[None])
+        torch.testing.assert_close(together[row], alone[0], atol=2e-2, rtol=2e-2)
+
+
+def test_every_weight_gets_a_gradient(make_model, rounded):
+    """Through all that is rounded. What is never read, and padding, gets none."""
+    batch = rounded(make_model()).train()
+    items, lengths = torch.randint(1, 41, (3, 6)), torch.tensor([6, 6, 4])
+    hidden = batch.prefixes(items, lengths)
+    (hidden @ batch.embedding.weight[1:].T).square().mean().backward()
+    for name, parameter in batch.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().sum() > 0, name
+    assert not batch.conv_out.weight.grad[..., 2:].any(), "taps to the right are never read"
+
+
+def test_the_gradient_is_nearly_that_of_the_float_model(make_model, rounded):
+    model = make_model(d=64, embedding_dropout=0.0, attention_dropout=0.0, block_dropout=0.0)
+    batch = rounded(model)
+    items, lengths = torch.randint(1, 41, (8, 12)), torch.full((8,), 12)
+    towards = torch.randn(8, 12, 64)
+    gradients = []
+    for form in (model, batch):
+        (form.prefixes(items, lengths) * towards).sum().backward()
+        gradients.append({n: p.grad.clone() for n, p in form.named_parameters()})
+        form.zero_grad()
+    wanted, found = gradients
+    found["embedding.weight"] = found.pop("embedding.parametrizations.weight.original")
+    for name, gradient in wanted.items():
+        near = F.cosine_similarity(gradient.flatten(), found[name].flatten(), dim=0)
+        assert near > 0.95, (name, near)
+
+
+def test_a_model_comes_back_as_it_went_in(model, rounded):
+    back = rounded(model).to_float()
+    assert type(back) is GlintRU
+    assert back.config == model.config
+    assert not back.training
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, back.state_dict()[name]), name
+
+
+def test_it_shares_nothing_with_the_model(make_model, rounded):
+    model = make_model()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with torch.no_grad():
+        for parameter in rounded(model).parameters():
+            parameter.add_(1.0)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+# --- the distance
+
+
+@pytest.mark.parametrize("block", [1, 100, 1 << 18])  # logits: a row, some rows, all
+def test_the_distance_and_its_gradient_are_the_plain_ones(monkeypatch, block):
+    monkeypatch.setattr("quantization.distil.LOGITS", block)
+    hidden, table = torch.randn(7, 6, requires_grad=True), torch.randn(30, 6, requires_grad=True)
+    wanted = torch.randn(7, 6), torch.randn(30, 6)
+
+    def plain():
+        found, right = (F.log_softmax(h @ t.T, dim=1) for h, t in ((hidden, table), wanted))
+        return F.kl_div(found, right, log_target=True, reduction="batchmean")
+
+    results = []
+    for loss in (plain(), catalogue_divergence(hidden, table, wanted)):
+        gradients = torch.autograd.grad(2 * loss, (hidden, table))
+        results.append((loss, *gradients))
+    for found, expected in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_a_model_is_at_no_distance_from_itself():
+    hidden, table = torch.randn(3, 4), torch.randn(9, 4)
+    assert catalogue_divergence(hidden, table, (hidden, table)).item() == pytest.approx(0, abs=1e-6)
+
+
+# --- the training
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """60 users who walk round a ring of 20 items: the next item is certain."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for user in range(60):
+        start, length = rng.integers(20), rng.integers(5, 40)
+        lines.append(f"{user} " + " ".join(f"i{(start + n) % 20}" for n in range(length)))
+    path = tmp_path_factory.mktemp("log") / "ring.txt"
+    path.write_text("\n".join(lines) + "\n")
+    return split(load(path))
+
+
+@pytest.fixture(scope="module")
+def trained(parts):
+    """A float model that knows the ring, in a form that int8 cannot hold.
+
+    Three channels before the convolution and in the gated MLP are made much larger, and the weights
+    that read them as much smaller: the same function in float, but the other channels now fall on
+    a few of int8's levels.
+    """
+    from glint_edge.train import train_epoch
+
+    torch.manual_seed(0)
+    model = GlintRU(ModelConfig(items=20, d=16, heads=2, max_length=12))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    rng = np.random.default_rng(0)
+    for _ in range(25):
+        train_epoch(model, optimizer, parts, TrainConfig(batch_positions=64), rng)
+    with torch.no_grad():
+        for writes, reads in ((model.gru_in, model.conv_in), (model.mlp_in, model.mlp_out)):
+            writes.weight[:3] *= LARGER
+            writes.bias[:3] *= LARGER
+            reads.weight[:, :3] /= LARGER
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def tuned(trained, parts):
+    told = []
+    before = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
+    found, report = fine_tune(trained, parts, CONFIG, epochs=3, on_progress=told.append)
+    return found, report, told, before
+
+
+def test_what_int8_lost_is_won_back(trained, parts, tuned, rounded):
+    model, report, _, _ = tuned
+    assert report.ndcg_before < 0.97 * report.ndcg_float, "else there is nothing to win"
+    lost, left = report.ndcg_float - report.ndcg_before, report.ndcg_float - report.ndcg_after
+    assert left < lost / 2
+    assert report.best_epoch > 0
+    assert evaluate(rounded(model), parts.validation()).ndcg == report.ndcg_after
+    assert evaluate(trained, parts.validation()).ndcg == report.ndcg_float
+
+
+def test_the_stream_has_what_the_report_says(parts, tuned):
+    """Rank by rank on the exported form: what was measured in batch is what will run."""
+    model, report, _, _ = tuned
+    program = quantize(stream_program(model, top_k=10))
+    held_out, gains = parts.validation(), []
+    with torch.inference_mode():
+        for user, target in enumerate(held_out.targets):
+            history = held_out.ids[held_out.offsets[user] : held_out.offsets[user + 1]]
+            state = empty_state(program.config)
+            for item in history[-12:].tolist():
+                state = program.append(state, torch.tensor([item]))
+            ranked = program.recommend(state)[0][0].tolist()
+            gains.append(1 / np.log2(ranked.index(target) + 2) if target in ranked else 0.0)
+    assert np.mean(gains) == pytest.approx(report.ndcg_after, abs=0.02)
+
+
+def test_the_given_model_stays_as_it_was(trained, tuned):
+    assert not trained.training
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(tensor, tuned[3][name]), name
+        assert tensor.grad is None
+
+
+def test_progress_is_told_after_every_batch(tuned):
+    told = tuned[2]
+    assert [p.epoch for p in told] == sorted(p.epoch for p in told)
+    assert {(p.epoch, p.epochs) for p in told} == {(1, 3), (2, 3), (3, 3)}
+    for epoch in (1, 2, 3):
+        batches = [(p.batch, p.batches) for p in told if p.epoch == epoch]
+        assert batches == [(n, len(batches)) for n in range(1, len(batches) + 1)]
+
+
+def test_the_report_is_json(tuned):
+    report = tuned[1]
+    assert json.loads(json.dumps(report.to_dict())) == vars(report)
+    assert report.epochs == 3
+    assert report.seconds > 0
+
+
+def test_a_seed_decides_everything(trained, parts):
+    one, other = (fine_tune(trained, parts, CONFIG, epochs=1)[0].state_dict() for _ in range(2))
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+def test_it_never_ends_worse_than_plain_int8(trained, parts, monkeypatch):
+    """Here every epoch is a disaster: the model comes back untouched."""
+    monkeypatch.setattr(qat, "SLOWER", 4.0)
+    model, report = fine_tune(trained, parts, CONFIG, epochs=2)
+    assert (report.best_epoch, report.ndcg_after) == (0, report.ndcg_before)
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("epochs", [0, -1])
+def test_no_epochs_are_refused(trained, parts, epochs):
+    with pytest.raises(ConfigError, match="at least 1 epoch"):
+        fine_tune(trained, parts, CONFIG, epochs=epochs)
+
+
+def test_other_data_is_refused(model, parts):
+    with pytest.raises(ConfigError, match="knows 40 items, the data has 20"):
+        fine_tune(model, parts, CONFIG)
+
+
+def test_a_model_in_training_is_refused(make_model, parts):
+    with pytest.raises(ConfigError, match="training mode"):
+        fine_tune(make_model(items=20).train(), parts, CONFIG)
+
+
+def test_without_torchao_the_extra_is_named(make_model, parts, monkeypatch):
+    monkeypatch.setattr(qat, "missing", lambda packages: packages)
+    with pytest.raises(MissingExtraError, match=r"glint-edge\[qat\]"):
+        fine_tune(make_model(items=20), parts, CONFIG)
+
+
+def printed_by(script):
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return done.stdout + done.stderr
+
+
+def test_looking_at_it_imports_no_torchao():
+    script = "import sys, quantization, quantization.qat; print('torchao' in sys.modules)"
+    assert printed_by(script).strip() == "False"
+
+
+def test_it_prints_nothing():
+    """torchao does, on import; `glint-edge export --json` must print one JSON object."""
+    script = (
+        "from glint_edge.config import ModelConfig; from glint_edge.model import GlintRU;"
+        "from quantization import qat; qat._rounded(GlintRU(ModelConfig(items=3)))"
+    )
+    assert printed_by(script) == ""

@@ -1,0 +1,210 @@
+"""The targets' interface: found by entry point, and open to other packages."""
+
+import sys
+
+import pytest
+import torch
+
+from converters.export import ALL, ExportOptions, export
+from device_bench.bench import bench, check_artifacts
+from device_bench.runtimes import load_runtime, recommend_history
+from glint_edge import target as targets_module
+from glint_edge.bundle import load_bundle
+from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.errors import ConfigError, MissingExtraError
+from glint_edge.sources import Catalogue, DataSource
+from glint_edge.stream import stream_program
+from glint_edge.target import Target, find_target, in_chunks, targets
+
+# A whole target as its author would write it, in one file of a package of their own: the stream in
+# torch, its weights in a file.
+TOY = """
+from dataclasses import dataclass
+
+import torch
+
+from glint_edge.stream import empty_state, stream_program
+from glint_edge.model import GlintRU
+from glint_edge.target import in_chunks
+
+
+@dataclass(frozen=True)
+class Toy:
+    name: str = "toy"
+    extra: str = "toy-runtime"
+    suffix: str = ".toy"
+    precisions: tuple = ("fp32",)
+    convert_packages: tuple = ()
+    load_packages: tuple = ()
+    runtime = {"toy": "1.0"}
+
+    def convert(self, program, path, options):
+        weights = {f"{n}.{k}": v for n, (m, _) in program.methods().items()
+                   for k, v in m.state_dict().items()}
+        torch.save(weights | {"top_k": torch.tensor(program.top_k)}, path)
+
+    def prepare(self):
+        pass
+
+    def load(self, path, config, top_k, threads):
+        weights = torch.load(path, weights_only=True)
+        program = stream_program(GlintRU(config).eval(), int(weights.pop("top_k")))
+        for name, (module, _) in program.methods().items():
+            part = {k.removeprefix(f"{name}."): v for k, v in weights.items()
+                    if k.startswith(f"{name}.")}
+            module.load_state_dict(part)
+        return Running(program, config)
+
+
+class Running:
+    threads = 1
+
+    def __init__(self, program, config):
+        self.program, self.config, self.top_k = program, config, program.top_k
+
+    def empty_state(self):
+        return empty_state(self.config)
+
+    def append(self, state, item):
+        return self.program.append(state, torch.tensor([item]))
+
+    def append_many(self, state, items):
+        for chunk, count in in_chunks(items, self.program.append_many.chunk):
+            state = self.program.append_many(state, torch.tensor(chunk), torch.tensor([count]))
+        return state
+
+    def recommend(self, state):
+        return self.program.recommend(state)
+
+    def to_numpy(self, tensor):
+        return tensor.detach().numpy()
+
+
+TARGET = Toy()
+"""
+METADATA = "Metadata-Version: 2.1\nName: toy-runtime\nVersion: 1.0\n"
+ENTRY_POINTS = '[glint_edge.targets]\ntoy = "toy_target:TARGET"\n'
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """Another distribution on the path, as pip would have installed it."""
+    site = tmp_path / "site-packages"
+    info = site / "toy_runtime-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "toy_target.py").write_text(TOY)
+    (info / "METADATA").write_text(METADATA)
+    (info / "entry_points.txt").write_text(ENTRY_POINTS.replace('"', ""))
+    monkeypatch.syspath_prepend(str(site))
+    targets.cache_clear()
+    yield
+    targets.cache_clear()
+    sys.modules.pop("toy_target", None)
+
+
+@pytest.fixture
+def checkpoint(make_model, tmp_path):
+    catalogue = Catalogue(("", *(f"k{n}" for n in range(1, 41))), {})
+    save_checkpoint(
+        Checkpoint(make_model(), catalogue, DataSource("log.csv", "log.csv")), tmp_path / "run"
+    )
+    return load_checkpoint(tmp_path / "run")
+
+
+def test_a_fourth_target_is_one_file_of_another_package(toy, checkpoint, tmp_path):
+    """It exports, is checked in a process of its own, benched and asked, with no line of ours."""
+
+    def check(artifacts, golden):
+        return check_artifacts(
+            artifacts, model=checkpoint.model, top_k=5, window=None, held_out=None, golden=golden
+        )
+
+    bundle = export(
+        checkpoint,
+        ExportOptions("toy", "none", 5, tmp_path / "app.glint"),
+        folder=tmp_path / "run", histories=[[1, 2, 3], [9] * 30], check=check,
+    )  # fmt: skip
+    assert bundle.artifacts[0].file == "model.toy"
+    assert bundle.manifest["checks"][0]["ok"], bundle.manifest["checks"][0]["failures"]
+
+    runtime = load_runtime("toy", tmp_path / "app.glint/model.toy", bundle.config)
+    with torch.no_grad():
+        items, _ = recommend_history(runtime, [1, 2, 3], None)
+        lengths = torch.tensor([3])
+        best = checkpoint.model.score(torch.tensor([[1, 2, 3]]), lengths).topk(5).indices
+        assert items.tolist() == best.tolist()
+    result = bench(load_bundle(bundle.path), checkpoint=None, held_out=None)
+    assert [row.target for row in result.rows] == ["toy"]
+    assert result.ok, result.failures
+
+
+def test_this_package_brings_three_targets():
+    assert {"executorch", "onnx", "tflite"} <= set(targets())
+    for name, target in targets().items():
+        assert target.name == name
+        assert target.suffix.startswith(".")
+        assert {"fp32", "int8"} <= set(target.precisions)
+        _is_a_target: Target = target
+
+
+def test_looking_at_targets_imports_no_toolchain():
+    import subprocess
+
+    code = (
+        "import sys; from glint_edge.target import targets; targets();"
+        "print(sorted({'executorch', 'onnx', 'onnxruntime', 'litert_torch', 'ai_edge_litert',"
+        "'torchao'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_target_is_refused_with_the_known_ones(toy):
+    with pytest.raises(ConfigError, match=r"'coreml' is unknown; choose one of .*toy"):
+        find_target("coreml", "convert")
+
+
+def test_a_missing_package_names_what_to_install(toy, monkeypatch):
+    absent = lambda name: None  # noqa: E731  # nothing is installed
+    monkeypatch.setattr(targets_module.importlib.util, "find_spec", absent)
+    with pytest.raises(MissingExtraError, match=r"exporting to onnx needs.*'glint-edge\[onnx\]'"):
+        find_target("onnx", "convert")
+    assert find_target("toy", "load").name == "toy"  # it needs nothing
+
+
+def test_all_takes_the_targets_that_have_the_precision(toy, tmp_path):
+    def names(quantize):
+        options = ExportOptions(ALL, quantize, 5, tmp_path / "x.glint")
+        return {target.name for target in options.targets()}
+
+    assert names("none") == set(targets())
+    assert names("int8") == set(targets()) - {"toy"}
+    assert "executorch" not in names("fp16")
+
+
+def test_a_precision_that_a_target_lacks_is_refused_with_a_way_out(toy, tmp_path):
+    options = ExportOptions("executorch", "fp16", 5, tmp_path / "x.glint")
+    with pytest.raises(ConfigError, match=r"executorch has no fp16.*--target onnx, tflite"):
+        options.targets()
+
+
+def test_opset_is_for_onnx(tmp_path):
+    with pytest.raises(ConfigError, match="--opset is about ONNX"):
+        ExportOptions("executorch", "int8", 5, tmp_path / "x.glint", opset=21).targets()
+
+
+def test_chunks_hold_every_item_once_and_pad_with_zeros():
+    chunks = list(in_chunks(range(1, 8), 3))
+    assert [chunk.tolist() for chunk, _ in chunks] == [[[1, 2, 3]], [[4, 5, 6]], [[7, 0, 0]]]
+    assert [count for _, count in chunks] == [3, 3, 1]
+    assert list(in_chunks([], 3)) == []
+
+
+def test_the_program_names_its_methods_in_order(model):
+    program = stream_program(model, chunk=7)
+    assert {name: tuple(inputs) for name, (_, inputs) in program.methods().items()} == {
+        "append": ("state", "item"),
+        "append_many": ("state", "items", "count"),
+        "recommend": ("state",),
+    }
+    assert program.methods()["append_many"][1]["items"].shape == (1, 7)
