@@ -16,7 +16,6 @@ import copy
 import tempfile
 from pathlib import Path
 
-import litert_torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,6 +24,10 @@ from glint_edge.native_output import held_back
 from glint_edge.stream import StreamProgram
 from glint_edge.target import ConvertOptions
 from quantization import Fp16Embedding, Fp16Linear, Int8Embedding, Int8Linear
+
+# At import the toolchain's native libraries speak of themselves.
+with held_back(streams=False):
+    import litert_torch
 
 
 def convert(program: StreamProgram, path: Path, options: ConvertOptions) -> None:

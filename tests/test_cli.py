@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from glint_edge import cli
 from glint_edge.bundle import load_bundle
 from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.errors import ConfigError
+from glint_edge.stream import stream_program
 
 ROOT = Path(__file__).parent.parent
 
@@ -67,6 +69,8 @@ def bundle(trained, tmp_path_factory):
     """The trained checkpoint as an int8 bundle, made by the command line."""
     out = tmp_path_factory.mktemp("bundles") / "taps.glint"
     with pytest.MonkeyPatch.context() as patch:
+        # Small chunks: each step of a chunk adds a second to a conversion.
+        patch.setattr("converters.export.stream_program", partial(stream_program, chunk=4))
         patch.setenv("GLINT_EDGE_CACHE", str(out.parent / "cache"))
         patch.setattr("sys.argv", ["glint-edge", "export", str(trained), "--out", str(out)])
         with pytest.raises(SystemExit) as end:
@@ -322,3 +326,68 @@ def test_the_options_in_the_docs_exist(page, run):
 
 def test_the_default_checkpoint_is_the_default(run):
     assert load_checkpoint(None).sha256 == load_checkpoint(DEFAULT_CHECKPOINT).sha256
+
+
+# ---- precisions and windows, by the target that converts fastest ---------------------------------
+
+
+@pytest.fixture
+def export_onnx(trained, run, tmp_path, monkeypatch):
+    """Export to ONNX with more options; returns the bundle and what was said."""
+    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))
+
+    def call(*options, name="app"):
+        out = tmp_path / f"{name}.glint"
+        code, _, err = run("export", trained, "--target", "onnx", "--out", out, *options)
+        assert code in (0, 1), err  # so small a model may miss the accuracy bar
+        return load_bundle(out), err
+
+    return call
+
+
+def test_quantization_aware_training_says_what_it_won(export_onnx):
+    pytest.importorskip("torchao", reason="needs glint-edge[qat]")
+    bundle, err = export_onnx("--quantize", "int8-qat")
+    assert "validation NDCG@10: float" in err
+    won = bundle.manifest["quantization"]["fine_tuning"]
+    assert won["ndcg_after"] >= won["ndcg_before"]
+    assert bundle.artifacts[0].precision == "int8"
+
+
+def test_bundles_of_other_precisions_are_seen_side_by_side(export_onnx, run):
+    for precision in ("int8", "fp16", "int8-table"):
+        export_onnx("--quantize", precision, name=precision)
+    folder = export_onnx("--quantize", "none", name="fp32")[0].path.parent
+    names = ("int8", "fp16", "int8-table", "fp32")
+    code, out, err = run("bench", *(folder / f"{name}.glint" for name in names), "--json")
+    assert code in (0, 1), err
+    rows = [row for row in json.loads(out)["rows"] if row["target"] == "onnx"]
+    assert [(row["bundle"], row["precision"]) for row in rows] == [(name, name) for name in names]
+    for row in rows:
+        assert row["file_bytes"] > 0
+        assert row["append_us"]["p50"] > 0
+        assert set(row["cold_start_us"]) == {"20", "50", "200"}
+        assert row["ndcg_at_10"] is not None
+
+
+def test_a_bundle_has_the_name_and_window_that_were_asked_for(export_onnx):
+    bundle, _ = export_onnx("--quantize", "none", "--name", "shop", "--window", "unbounded",
+                            "--opset", "20")  # fmt: skip
+    assert bundle.name == "shop"
+    assert bundle.window is None
+    assert "keep all" in (bundle.path / "README.md").read_text()
+    import onnx
+
+    model = onnx.load(bundle.file(bundle.artifacts[0]))
+    assert model.opset_import[0].version == 20
+    assert {p.key: p.value for p in model.metadata_props}["name"] == "shop"
+
+
+def test_an_opset_out_of_range_is_one_line_and_leaves_nothing(trained, run, tmp_path):
+    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    code, _, err = run("export", trained, "--target", "onnx", "--opset", "7", "--quantize", "none",
+                       "--out", tmp_path / "x.glint")  # fmt: skip
+    assert code == 2
+    assert "choose one from 18" in only_line(err)
+    assert not list(tmp_path.iterdir())

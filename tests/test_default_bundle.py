@@ -28,17 +28,17 @@ def bundles(ml_100k, tmp_path_factory):
             golden=golden,
         )  # fmt: skip
 
-    folder = tmp_path_factory.mktemp("default")
-    return {
-        precision: export(
+    def make(precision, quantize):
+        return export(
             checkpoint,
             ExportOptions(ALL, quantize, 10, folder / f"{precision}.glint"),
             folder=DEFAULT_CHECKPOINT,
             histories=some_histories(test_items, checkpoint.model.config),
             check=check,
         )
-        for precision, quantize in (("fp32", "none"), ("int8", "int8"))
-    }
+
+    folder = tmp_path_factory.mktemp("default")
+    return {"fp32": make("fp32", "none"), "int8": make("int8", "int8")}
 
 
 def figures(bundle, target):
