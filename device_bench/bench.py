@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from device_bench.golden_check import golden_failures
 from device_bench.job import Histories, Job, Outcome, TopK, run_job
-from device_bench.parity import CUT, Parity, agreement, compare
+from device_bench.parity import CUT, Parity, compare, overlap
 from device_bench.rows import BenchResult, Row
 from device_bench.runtimes import require_runtime
 from device_bench.tolerance import judge, judge_agreement, tolerance_of
@@ -146,14 +146,14 @@ def _rows(
 def _with_agreement(row: Row, lists: TopK | None, judged: Sequence[_Judged]) -> Row:
     if lists is None:
         return row
-    shares = {
-        other.target: agreement(lists, theirs)
+    agreement = {
+        other.target: overlap(lists.items[:, :CUT], theirs.items[:, :CUT])
         for other, theirs in judged
         if other is not row and theirs is not None and other.precision == row.precision
     }
-    wrong = judge_agreement(row.target, shares, tolerance_of(row.target, row.precision))
+    wrong = judge_agreement(agreement, tolerance_of(row.target, row.precision))
     failures = (*row.failures, *wrong)
-    return replace(row, agreement=shares, failures=failures, ok=not failures)
+    return replace(row, agreement=agreement, failures=failures, ok=not failures)
 
 
 def _reference(common: _Subject, folder: Path) -> _Subject:
@@ -205,8 +205,7 @@ def _golden_failures(golden: Golden, outcome: Outcome) -> tuple[str, ...]:
     """Of the states that `append` gives, and of those that `append_many` gives."""
     one_by_one = golden_failures(golden, outcome.golden_states, outcome.golden)
     at_once = golden_failures(golden, outcome.golden_cold_states, outcome.golden)
-    more = (f"by append_many, {failure}" for failure in at_once if failure not in one_by_one)
-    return (*one_by_one, *more)
+    return tuple(dict.fromkeys((*one_by_one, *at_once)))
 
 
 def _size(file: Path) -> int:

@@ -15,12 +15,12 @@ class Row:
 
     Attributes:
         target: "executorch", …; "torch" is the float stream, for reference.
-        precision: of its weights: "fp32", "int8", …
+        precision: "fp32" or "int8".
         runner: "python": the runtime's Python bindings, in a process of its own.
         append_us: microseconds a call.
         recommend_us: as `append_us`.
         cold_start_us: from no history to the first top-k (`append_many` and `recommend`), by the
-            history's length; none is longer than the bundle's window.
+            history's length.
         load_ms: from the file to callable methods, imports not included; the median of a few.
         peak_memory_bytes: of the whole process, Python and the runtime's libraries included.
         file_bytes: of the artifact.
@@ -28,8 +28,7 @@ class Row:
         ndcg_at_10_float: of the float model on the same histories.
         top10_overlap: share of the float model's top 10, averaged over users.
         rank_weighted_overlap: as `top10_overlap`, the first places counting most.
-        agreement: top-10 overlap up to ties with the bundle's other artifacts of the same
-            precision, by target.
+        agreement: top-10 overlap with the bundle's other artifacts, by target.
         max_score_error: largest |score − float score of the same item|.
         ok: nothing failed.
         users: histories compared.

@@ -26,7 +26,7 @@ from glint_edge.errors import GlintEdgeError
 from glint_edge.target import Runtime
 
 LOADS = 5
-COLD_STARTS = (20, 50, 200)  # items; cut to the window
+COLD_STARTS = (20, 50, 200)  # items
 COLD_WARMUP = 10
 
 
@@ -98,7 +98,7 @@ def _histories(inputs: Any, prefix: str) -> Histories:  # noqa: ANN401  # numpy 
 
 
 def _time(job: Job, runtime: Runtime, sample: Histories) -> dict[str, Any]:
-    """Both methods on the sample's states in turn, and cold starts."""
+    """Both methods on the sample's states in turn."""
     histories = [sample[n][-runtime.config.max_length :] for n in range(len(sample))]
     befores = [replay(runtime, history[:-1]) for history in histories]
     afters = [
@@ -132,8 +132,7 @@ def _time_cold_starts(
         return runtime.recommend(_at_once(runtime, inputs[number % len(inputs)]))
 
     times = {}
-    # No app takes in more than the window, so the longest is what it may have to wait.
-    for length in sorted({min(length, job.window or length) for length in COLD_STARTS}):
+    for length in COLD_STARTS:
         inputs = [(items * length)[:length] for items in histories]
         latency = measure(
             partial(cold_start, inputs),
