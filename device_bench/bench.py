@@ -1,49 +1,68 @@
-"""Bundle → one row an artifact: latency, load time, memory, size, parity, accuracy, judgement."""
+"""Bundle → one row an artifact and runner: time, memory, size, parity, accuracy, judgement."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from device_bench.golden_check import golden_failures
-from device_bench.job import Histories, Job, Outcome, TopK, run_job
-from device_bench.parity import CUT, Parity, compare, overlap
+from device_bench.job import Job, Outcome
+from device_bench.judging import Subject, judged, with_agreement, with_measures
+from device_bench.machine import Conditions, condition_warnings, conditions, conditions_of
+from device_bench.parity import CUT
+from device_bench.python_runner import PythonRunner
 from device_bench.rows import BenchResult, Row
-from device_bench.runtimes import require_runtime
-from device_bench.tolerance import judge, judge_agreement, tolerance_of
+from device_bench.runner import Runner
+from device_bench.runtimes import REFERENCE, require_runtime
+from device_bench.sampling import Plan
+from device_bench.tolerance import tolerance_of
 from glint_edge.bundle import Artifact, Bundle
-from glint_edge.checkpoint import WEIGHTS, Checkpoint, save_checkpoint
+from glint_edge.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data import HeldOut
-from glint_edge.errors import RunnerError
+from glint_edge.errors import GlintEdgeError, RunnerError
 from glint_edge.golden import Golden
 from glint_edge.model import GlintRU
 
 # Users of the torch row. Eager torch is some ten times slower than a runtime, and the row is a
 # reference, not under test.
 REFERENCE_USERS = 1000
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class _Subject:
-    """What one row is about: a file, and what to hold it against."""
+class Settings:
+    """How to measure.
 
-    target: str
-    precision: str
-    file: Path
-    top_k: int
-    window: int | None
-    config: Mapping[str, Any]
-    golden: Golden
-    model: GlintRU | None
-    held_out: HeldOut | None
-    golden_counts: bool = True
+    Attributes:
+        threads: CPU threads of each runtime.
+        rounds: processes each row is timed in, in turn with the other rows (A B A B).
+        plan: calls of each method in a round.
+        runners: where to run each artifact.
+    """
+
+    threads: int = 1
+    rounds: int = ROUNDS
+    plan: Plan = field(default_factory=Plan)
+    runners: Sequence[Runner] = (PythonRunner(),)
 
 
-# A finished row, and the lists it was judged by; None if there are none.
-_Judged: TypeAlias = tuple[Row, TopK | None]
+@dataclass
+class _Entry:
+    """A row in the making."""
+
+    subject: Subject
+    runner: Runner
+    row: Row
+    all_users: bool
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """It brought nothing back."""
+        return not self.row.ok and not self.outcomes
 
 
 def bench(
@@ -51,37 +70,44 @@ def bench(
     *,
     checkpoint: Checkpoint | None,
     held_out: HeldOut | None,
-    threads: int = 1,
+    settings: Settings | None = None,
     on_step: Callable[[str], None] = lambda step: None,
+    on_rows: Callable[[Sequence[Row]], None] = lambda rows: None,
 ) -> BenchResult:
-    """Run every artifact of a bundle, and the float stream beside them.
+    """Run every artifact of a bundle on every runner, and the float stream beside them.
 
     Args:
         bundle: as loaded, so its files are whole.
         checkpoint: the float model it came from; None: the golden vectors alone are checked.
         held_out: test items in the model's ids; None: as without a checkpoint.
-        threads: CPU threads of each runtime.
+        settings: how to measure.
         on_step: told what is being done.
+        on_rows: told all rows so far, whenever one has more to say.
 
     Raises:
         BundleError: this version cannot run or judge an artifact.
         MissingExtraError: a runtime is not installed.
     """
+    settings = settings or Settings()
     model = checkpoint.model if checkpoint else None
-    common = _Subject(
+    common = Subject(
         "", "", Path(), bundle.top_k, bundle.window, bundle.config.to_dict(), bundle.golden,
         model, held_out,
     )  # fmt: skip
     files = [(artifact, bundle.file(artifact)) for artifact in bundle.artifacts]
-    rows = _rows(_subjects(common, files), threads, timed=True, on_step=on_step)
-    if checkpoint is not None:
-        with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
-            folder = Path(name)
+    subjects = _subjects(common, files)
+    with ExitStack() as stack:
+        entries = [_entry(s, runner) for s in subjects for runner in settings.runners]
+        if checkpoint is not None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glint-edge-")))
             save_checkpoint(checkpoint, folder)
-            reference = _reference(common, folder)
-            rows += _rows([reference], threads, timed=True, on_step=on_step)
-    why = _not_measured(model, held_out, bundle.top_k)
-    return BenchResult(bundle.name, tuple(rows), threads, why)
+            entries.append(_reference(common, folder))
+        before = conditions()
+        _run(entries, settings, on_step, on_rows)
+        rows = _finished(entries, before, conditions())
+    return BenchResult(
+        bundle.name, tuple(rows), settings.threads, _not_measured(model, held_out, bundle.top_k)
+    )
 
 
 def check_artifacts(
@@ -113,16 +139,17 @@ def check_artifacts(
         MissingExtraError: a runtime is not installed.
     """
     config = model.config.to_dict()
-    common = _Subject("", "", Path(), top_k, window, config, golden, model, held_out)
-    rows = _rows(_subjects(common, artifacts), threads=1, timed=False, on_step=on_step)
+    common = Subject("", "", Path(), top_k, window, config, golden, model, held_out)
+    entries = [_entry(s, PythonRunner()) for s in _subjects(common, artifacts)]
+    _run(entries, Settings(rounds=0), on_step, lambda rows: None)
     names = (
         "target", "precision", "ok", "users", "file_bytes", "max_score_error", "top10_overlap",
         "rank_weighted_overlap", "agreement", "ndcg_at_10", "ndcg_at_10_float", "failures",
     )  # fmt: skip
-    return [{name: row.to_dict()[name] for name in names} for row in rows]
+    return [{name: row.to_dict()[name] for name in names} for row in _agreed(entries)]
 
 
-def _subjects(common: _Subject, files: Sequence[tuple[Artifact, Path]]) -> list[_Subject]:
+def _subjects(common: Subject, files: Sequence[tuple[Artifact, Path]]) -> list[Subject]:
     for artifact, _ in files:
         require_runtime(artifact.target)
         tolerance_of(artifact.target, artifact.precision)
@@ -132,112 +159,89 @@ def _subjects(common: _Subject, files: Sequence[tuple[Artifact, Path]]) -> list[
     ]
 
 
-def _rows(
-    subjects: Sequence[_Subject], threads: int, *, timed: bool, on_step: Callable[[str], None]
-) -> list[Row]:
-    """Run each, then hold those of one precision against one another."""
-    judged = []
-    for subject in subjects:
-        on_step(f"running {subject.target} {subject.precision}")
-        judged.append(_row(subject, threads, timed=timed))
-    return [_with_agreement(row, lists, judged) for row, lists in judged]
-
-
-def _with_agreement(row: Row, lists: TopK | None, judged: Sequence[_Judged]) -> Row:
-    if lists is None:
-        return row
-    agreement = {
-        other.target: overlap(lists.items[:, :CUT], theirs.items[:, :CUT])
-        for other, theirs in judged
-        if other is not row and theirs is not None and other.precision == row.precision
-    }
-    wrong = judge_agreement(agreement, tolerance_of(row.target, row.precision))
-    failures = (*row.failures, *wrong)
-    return replace(row, agreement=agreement, failures=failures, ok=not failures)
-
-
-def _reference(common: _Subject, folder: Path) -> _Subject:
+def _reference(common: Subject, folder: Path) -> _Entry:
     """The float stream: golden vectors are at the artifacts' precision, so not for it."""
-    return replace(
-        common,
-        target="torch", precision="fp32", file=folder, golden_counts=False,
-        held_out=_some_users(common.held_out, REFERENCE_USERS),
-    )  # fmt: skip
+    subject = replace(common, target=REFERENCE, precision="fp32", file=folder, golden_counts=False)
+    return _entry(subject.with_users(REFERENCE_USERS), PythonRunner())
 
 
-def _some_users(held_out: HeldOut | None, count: int) -> HeldOut | None:
-    """At most so many users, evenly spread."""
-    if held_out is None or len(held_out.targets) <= count:
-        return held_out
-    histories = Histories(held_out.ids, held_out.offsets)
-    users = histories.spread(count)
-    kept = Histories.of([histories[user] for user in users])
-    return HeldOut(kept.ids, kept.offsets, held_out.targets[users])
-
-
-def _row(subject: _Subject, threads: int, *, timed: bool) -> _Judged:
+def _entry(subject: Subject, runner: Runner) -> _Entry:
+    fewer = subject.with_users(runner.most_histories)
     row = Row(
-        target=subject.target, precision=subject.precision,
-        file_bytes=_size(subject.file), ok=True, threads=threads,
+        target=subject.target, precision=subject.precision, runner=runner.name,
+        device=runner.device, file_bytes=subject.file_bytes(), ok=True, threads=0,
     )  # fmt: skip
-    held_out = subject.held_out if subject.model is not None else None
-    histories = Histories(held_out.ids, held_out.offsets) if held_out else Histories.of([])
-    golden = Histories.of([case.history for case in subject.golden.cases])
-    path = str(subject.file.resolve())
-    job = Job(subject.target, path, subject.config, subject.top_k, subject.window, threads, timed)
+    return _Entry(fewer, runner, row, all_users=fewer is subject)
+
+
+def _run(
+    entries: Sequence[_Entry],
+    settings: Settings,
+    on_step: Callable[[str], None],
+    on_rows: Callable[[Sequence[Row]], None],
+) -> None:
+    """Each in turn, round after round; a row that failed is left out of later rounds.
+
+    The first round judges. No rounds: one that is not timed.
+    """
+    for entry in entries:
+        try:
+            entry.runner.prepare(entry.subject.target, on_step)
+        except GlintEdgeError as error:
+            entry.row = replace(entry.row, ok=False, failures=(str(error),))
+    for round in range(max(settings.rounds, 1)):
+        for entry in entries:
+            if entry.failed or (round > 0 and not entry.runner.timed):
+                continue
+            again = f", round {round + 1} of {settings.rounds}" if settings.rounds > 1 else ""
+            on_step(f"running {entry.row.name}{again}")
+            _run_once(entry, settings, round)
+            on_rows([other.row for other in entries])
+
+
+def _run_once(entry: _Entry, settings: Settings, round: int) -> None:
+    subject = entry.subject
+    job = Job(
+        subject.target, str(subject.file.resolve()), subject.config, subject.top_k,
+        subject.window, settings.threads, settings.rounds > 0, settings.plan,
+    )  # fmt: skip
+    inputs = subject.inputs()
     try:
-        outcome = run_job(job, histories, golden)
+        outcome = entry.runner.run(job, inputs if round == 0 else inputs.timing_only())
     except RunnerError as error:
-        return replace(row, ok=False, failures=(str(error),)), None
-    row, lists = _with_measures(row, outcome), None
-    if subject.model is not None and held_out is not None:
-        lists = outcome.lists
-        parity = compare(subject.model, held_out, lists, subject.window)
-        tolerance = tolerance_of(subject.target, subject.precision)
-        row = _with_parity(row, parity, judge(parity, tolerance))
-    if subject.golden_counts:
-        wrong = _golden_failures(subject.golden, outcome)
-        row = replace(row, golden_ok=not wrong, failures=(*row.failures, *wrong))
-    return replace(row, ok=not row.failures), lists
+        entry.outcomes.clear()
+        entry.row = replace(entry.row, ok=False, failures=(*entry.row.failures, str(error)))
+        return
+    entry.outcomes.append(outcome)
+    entry.row = with_measures(entry.row, entry.outcomes, settings.plan.runs)
+    if round == 0:
+        entry.row = judged(entry.row, subject, outcome, all_users=entry.all_users)
 
 
-def _golden_failures(golden: Golden, outcome: Outcome) -> tuple[str, ...]:
-    """Of the states that `append` gives, and of those that `append_many` gives."""
-    one_by_one = golden_failures(golden, outcome.golden_states, outcome.golden)
-    at_once = golden_failures(golden, outcome.golden_cold_states, outcome.golden)
-    return tuple(dict.fromkeys((*one_by_one, *at_once)))
+def _finished(entries: Sequence[_Entry], before: Conditions, after: Conditions) -> list[Row]:
+    """Rows with agreement, and with what happened to this machine where it was timed here."""
+    warnings, state = condition_warnings(before, after), conditions_of(before, after)
+    return [
+        replace(row, warnings=(*row.warnings, *warnings), conditions=row.conditions or state)
+        if row.rounds and not row.conditions
+        else row
+        for row in _agreed(entries)
+    ]
 
 
-def _size(file: Path) -> int:
-    """Of an artifact, or of the weights in a checkpoint's folder."""
-    return (file / WEIGHTS if file.is_dir() else file).stat().st_size
-
-
-def _with_measures(row: Row, outcome: Outcome) -> Row:
-    return replace(
-        row,
-        append_us=outcome.append,
-        recommend_us=outcome.recommend,
-        cold_start_us=outcome.cold_start,
-        load_ms=outcome.load_ms,
-        peak_memory_bytes=outcome.peak_memory_bytes,
-        memory_added_bytes=outcome.memory_added_bytes,
-        threads=outcome.threads,
-    )
-
-
-def _with_parity(row: Row, parity: Parity, failures: tuple[str, ...]) -> Row:
-    return replace(
-        row,
-        users=parity.users,
-        max_score_error=parity.max_score_error,
-        top10_overlap=parity.top10_overlap,
-        rank_weighted_overlap=parity.rank_weighted_overlap,
-        same_top10=parity.same_top10,
-        ndcg_at_10=parity.ndcg_at_10,
-        ndcg_at_10_float=parity.ndcg_at_10_float,
-        failures=failures,
-    )
+def _agreed(entries: Sequence[_Entry]) -> list[Row]:
+    """Artifacts of one precision held against one another."""
+    lists = [
+        (entry.row, entry.outcomes[0].lists)
+        for entry in entries
+        if entry.outcomes and entry.row.users
+    ]
+    return [
+        with_agreement(entry.row, entry.outcomes[0].lists, lists)
+        if entry.outcomes and entry.row.users
+        else entry.row
+        for entry in entries
+    ]
 
 
 def _not_measured(model: GlintRU | None, held_out: HeldOut | None, top_k: int) -> str:

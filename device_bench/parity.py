@@ -126,21 +126,43 @@ def compare_lists(
 
 def overlap(mine: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> float:
     """Share of their items that is in mine, averaged over users: both [U, c]."""
-    return float((theirs[:, :, None] == mine[:, None, :]).any(axis=2).mean())
+    return float(_in(theirs, mine).mean())
+
+
+def agreement(mine: TopK, theirs: TopK) -> float:
+    """Share of their top 10 that is in mine, averaged over users, for lists of two artifacts.
+
+    An item of theirs whose score is within `TIE` of my last is missing by a tie alone, and counts
+    as shared.
+    """
+    cut = min(CUT, mine.items.shape[1], theirs.items.shape[1])
+    last = mine.scores[:, cut - 1 : cut]
+    tied = np.isclose(theirs.scores[:, :cut], last, rtol=0.0, atol=TIE)
+    return float((_in(theirs.items[:, :cut], mine.items[:, :cut]) | tied).mean())
 
 
 def rank_weighted_overlap(mine: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> float:
-    """Overlap in which the first places count most: both [U, c], different items in a row → 0 … 1.
+    """Overlap in which the first places count most: both [U, c], theirs all different → 0 … 1.
 
     Rank-biased overlap (Webber, Moffat and Zobel, A Similarity Measure for Indefinite Rankings,
     ACM TOIS 2010, eq. 4) cut at c and divided by its largest value there: the overlap of the first
-    n places of both, averaged over n = 1 … c with weights pⁿ⁻¹.
+    n places of both, averaged over n = 1 … c with weights pⁿ⁻¹. An item that stands in mine twice
+    counts once, at its first place.
     """
     places = np.arange(1, mine.shape[1] + 1)
     same = mine[:, :, None] == theirs[:, None, :]  # [U, c, c]
-    shared = same.cumsum(axis=1).cumsum(axis=2).diagonal(axis1=1, axis2=2)  # [U, c]
+    # Theirs in place n is shared by the first places of both from the later of its two on.
+    later = np.maximum(same.argmax(axis=1) + 1, places)
+    since = np.where(same.any(axis=1), later, len(places) + 1)  # [U, c]
+    shared = (since[:, :, None] <= places).sum(axis=1)  # [U, c]
     weights = PERSISTENCE ** (places - 1.0)
     return float((shared / places @ (weights / weights.sum())).mean())
+
+
+def _in(items: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which of the items are among the others, user by user: both [U, c] → bool [U, c]."""
+    found: npt.NDArray[np.bool_] = (items[:, :, None] == others[:, None, :]).any(axis=2)
+    return found
 
 
 def _same(

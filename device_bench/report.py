@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
-from device_bench.latency import RUNS, WARMUP, Latency
 from device_bench.rows import BenchResult, Row
+from device_bench.statistics import Latency
 from glint_edge.console import columns
 
 COLD = ("50", "200")  # lengths of the cold starts that the table shows
@@ -22,9 +23,23 @@ def render(results: Sequence[BenchResult]) -> RenderableType:
     """
     title = ", ".join(dict.fromkeys(result.name for result in results))
     rows = [row for result in results for row in result.rows]
+    failures = [Text(f"✗ {failure}", style="red") for r in results for failure in r.failures]
+    warnings = [Text(f"! {w}", style="yellow") for w in _warnings(rows)]
+    notes = dict.fromkeys(line for result in results for line in _notes(result))
+    return Group(
+        *_tables(title, rows), *failures, *warnings, *(Text(line, style="dim") for line in notes)
+    )
+
+
+def render_rows(title: str, rows: Sequence[Row]) -> RenderableType:
+    """The first table alone, of rows that may not be finished."""
+    return _tables(title, rows)[0]
+
+
+def _tables(title: str, rows: Sequence[Row]) -> list[Table]:
     cold = (f"cold {length}" for length in COLD)
-    tables = [
-        columns(f"{title}: {what}", ("artifact", *header), [(_name(r), *cells(r)) for r in rows])
+    return [
+        columns(f"{title}: {what}", ("artifact", *header), [(r.name, *cells(r)) for r in rows])
         for what, header, cells in (
             ("µs a call", ("append", "recommend", *cold, "load ms"), _times),
             ("what it takes and gives", ("file KB", "peak MB", "NDCG@10 (float)"), _sizes),
@@ -35,20 +50,26 @@ def render(results: Sequence[BenchResult]) -> RenderableType:
             ),
         )
     ]
-    failures = [Text(f"✗ {failure}", style="red") for r in results for failure in r.failures]
-    notes = dict.fromkeys(line for result in results for line in _notes(result))
-    return Group(*tables, *failures, *(Text(line, style="dim") for line in notes))
 
 
-def _name(row: Row) -> str:
-    return f"{row.target} {row.precision}"
+def _warnings(rows: Sequence[Row]) -> list[str]:
+    """Those of all rows, each once, with the rows it is about unless it is about all."""
+    about: dict[str, list[str]] = {}
+    for row in rows:
+        for warning in row.warnings:
+            about.setdefault(warning, []).append(row.name)
+    timed = sum(bool(row.rounds) for row in rows)
+    return [
+        warning if len(names) == timed else f"{', '.join(dict.fromkeys(names))}: {warning}"
+        for warning, names in about.items()
+    ]
 
 
 def _times(row: Row) -> tuple[str, ...]:
     starts = (row.cold_start_us.get(length) for length in COLD)
     return (
-        _latency(row.append_us),
-        _latency(row.recommend_us),
+        _latency(row, "append", row.append_us),
+        _latency(row, "recommend", row.recommend_us),
         *("–" if start is None else f"{start.p50:,.0f}" for start in starts),
         _figure(row.load_ms, ".1f"),
     )
@@ -74,10 +95,14 @@ def _figures(row: Row) -> tuple[str, ...]:
     )
 
 
-def _latency(latency: Latency | None) -> str:
-    if latency is None:
+def _latency(row: Row, method: str, times: Latency | None) -> str:
+    """The median and how far it may be off, with three figures."""
+    if times is None:
         return "–"
-    return " / ".join(f"{value:,.0f}" for value in (latency.p50, latency.p99))
+    low, high = row.interval_us[method]
+    off = max(times.p50 - low, high - times.p50)
+    form = ",.1f" if times.p50 < 100 else ",.0f"
+    return f"{times.p50:{form}} ± {off:{form}}"
 
 
 def _megabytes(row: Row) -> str:
@@ -98,11 +123,12 @@ def _mark(good: bool) -> str:
 def _notes(result: BenchResult) -> list[str]:
     users = max((row.users for row in result.rows), default=0)
     notes = [
-        f"threads: {result.threads}; runner: python, each artifact in a process of its own; a "
-        f"call: p50 / p99 of {RUNS} after {WARMUP} to warm up; cold n: p50 from no history to the "
-        "first top-k of n items; peak MB: of the whole process (and of that, what came after the "
-        "runtime's import); overlap: of the top 10 with the float model's, weighted: its first "
-        "places counting most; agreement: the least overlap with another artifact of the bundle; "
+        f"threads: {result.threads}; runner: python, unless named; each artifact in processes of "
+        "its own, in turn; a call: its median ± how far that may be off (95 %); cold n: from no "
+        "history to the first top-k of n items; peak MB: of the whole process (and of that, what "
+        "came after the runtime's import); overlap: of the top 10 with the float model's, "
+        "weighted: its first places counting most; agreement: the least overlap with another "
+        "artifact of the bundle; "
         "error: the largest of a score."
     ]
     if users:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from device_bench.latency import Latency
+from device_bench.statistics import Latency
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,20 +15,33 @@ class Row:
 
     Attributes:
         target: "executorch", …; "torch" is the float stream, for reference.
-        precision: "fp32" or "int8".
-        runner: "python": the runtime's Python bindings, in a process of its own.
-        append_us: microseconds a call.
+        precision: of its weights: "fp32", "int8", …
+        runner: "python": the runtime's Python bindings; "native", "arm64", "ssh", "adb"; "stock":
+            what one would do without this tool.
+        device: which one, where the runner has several.
+        append_us: microseconds a call, over all rounds.
         recommend_us: as `append_us`.
         cold_start_us: from no history to the first top-k (`append_many` and `recommend`), by the
             history's length.
+        interval_us: where the median of each method lies, (low, high), with 95 % confidence;
+            methods are named as in `quantiles_us`.
+        quantiles_us: the distribution's shape by method ("append", "recommend", "cold_start_20",
+            …): evenly spaced quantiles from the least to the 99th percentile.
+        first_call_us: in a fresh process, by method.
+        instructions: executed a call, by method; where an emulator counts them.
+        energy_uj: microjoules a call, by method; where the host or the phone counts them.
+        calibration_us: a fixed piece of work done between the timed calls: the machine's speed
+            just then. Only figures of one runner on one machine compare by it.
         load_ms: from the file to callable methods, imports not included; the median of a few.
         peak_memory_bytes: of the whole process, Python and the runtime's libraries included.
+        steady_memory_bytes: as the peak, after the timed calls.
         file_bytes: of the artifact.
         ndcg_at_10: of the artifact itself.
         ndcg_at_10_float: of the float model on the same histories.
         top10_overlap: share of the float model's top 10, averaged over users.
         rank_weighted_overlap: as `top10_overlap`, the first places counting most.
-        agreement: top-10 overlap with the bundle's other artifacts, by target.
+        agreement: top-10 overlap up to ties with the bundle's other artifacts of the same
+            precision, by target.
         max_score_error: largest |score − float score of the same item|.
         ok: nothing failed.
         users: histories compared.
@@ -37,16 +50,28 @@ class Row:
         threads: as the runtime itself counts them.
         same_top10: share of users with the float model's top 10, up to ties.
         memory_added_bytes: of the peak, what came after the runtime was imported.
+        rounds: processes it was timed in.
+        warnings: what makes its figures less trustworthy, a sentence each.
+        conditions: what the machine or the device told of itself, before and after.
+        profile: time by operator, by method; None if it was not asked for.
     """
 
     target: str
     precision: str
     runner: str = "python"
+    device: str = ""
     append_us: Latency | None = None
     recommend_us: Latency | None = None
     cold_start_us: Mapping[str, Latency] = field(default_factory=dict)
+    interval_us: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    quantiles_us: Mapping[str, list[float]] = field(default_factory=dict)
+    first_call_us: Mapping[str, float] = field(default_factory=dict)
+    instructions: Mapping[str, int] = field(default_factory=dict)
+    energy_uj: Mapping[str, float] = field(default_factory=dict)
+    calibration_us: float | None = None
     load_ms: float | None = None
     peak_memory_bytes: int | None = None
+    steady_memory_bytes: int | None = None
     file_bytes: int
     ndcg_at_10: float | None = None
     ndcg_at_10_float: float | None = None
@@ -61,10 +86,25 @@ class Row:
     threads: int
     same_top10: float | None = None
     memory_added_bytes: int | None = None
+    rounds: int = 0
+    warnings: tuple[str, ...] = ()
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    profile: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """For people: "onnx int8", and the runner where it is not Python's."""
+        where = "" if self.runner == "python" else f" ({self.runner})"
+        return f"{self.target} {self.precision}{where}"
 
     def to_dict(self) -> dict[str, Any]:
         """As `glint-edge bench --json` prints it."""
-        return {**asdict(self), "failures": list(self.failures)}
+        return {
+            **asdict(self),
+            "interval_us": {name: list(ends) for name, ends in self.interval_us.items()},
+            "failures": list(self.failures),
+            "warnings": list(self.warnings),
+        }
 
 
 @dataclass(frozen=True)
@@ -91,11 +131,7 @@ class BenchResult:
     @property
     def failures(self) -> tuple[str, ...]:
         """Every row's, with its name before."""
-        return tuple(
-            f"{row.target} {row.precision}: {failure}"
-            for row in self.rows
-            for failure in row.failures
-        )
+        return tuple(f"{row.name}: {failure}" for row in self.rows for failure in row.failures)
 
     def to_dict(self) -> dict[str, Any]:
         """As `glint-edge bench --json` prints it."""

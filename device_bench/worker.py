@@ -1,38 +1,43 @@
 """The process in which one artifact runs: `python -m device_bench.worker`, a job on stdin.
 
-Works in the current folder, see `device_bench.job`. Exit code 0 with a result, 2 with an error
-of one line in result.json; anything else is a crash.
+Works in the current folder, see `device_bench.python_runner`. Exit code 0 with a result, 2 with an
+error of one line in result.json; anything else is a crash.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import statistics
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from device_bench.job import INPUTS, OUTPUTS, RESULT, Histories, Job
-from device_bench.latency import LEAST_RUNS, measure
+from device_bench.energy import energy_of
+from device_bench.job import Histories, Job
 from device_bench.memory import peak_memory, resident_memory
+from device_bench.python_runner import INPUTS, OUTPUTS, RESULT
 from device_bench.runtimes import load_runtime, prepare_runtime, recommend_history, replay
+from device_bench.sampling import Plan, sample
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
 from glint_edge.target import Runtime
 
 LOADS = 5
 COLD_STARTS = (20, 50, 200)  # items
-COLD_WARMUP = 10
+
+Call: TypeAlias = Callable[[int], object]
 
 
 def main() -> int:
     """Run the job; returns the exit code."""
-    job = Job(**json.load(sys.stdin))
+    asked = json.load(sys.stdin)
+    job = Job(**{**asked, "plan": Plan(**asked["plan"])})
     try:
         result = _run(job)
     except GlintEdgeError as error:
@@ -47,28 +52,27 @@ def _run(job: Job) -> dict[str, Any]:
     before = resident_memory()
     runtime, load_ms = _load(job)
     with np.load(INPUTS) as inputs:
-        latencies = _time(job, runtime, _histories(inputs, "sample_"))
-        # Read here: the lists below are this harness' memory, not the artifact's.
-        peak = peak_memory()
-        outputs = _lists(runtime, _histories(inputs, ""), job.window, "")
-        golden = _histories(inputs, "golden_")
-        outputs |= _lists(runtime, golden, job.window, "golden_")
-        ways = {"golden_states": replay, "golden_cold_states": _at_once}
-        for name, way in ways.items():
-            states = [runtime.to_numpy(way(runtime, golden[n])) for n in range(len(golden))]
-            outputs[name] = np.concatenate(states)
-    np.savez(OUTPUTS, **outputs)
-    return {
-        **latencies,
-        "load_ms": load_ms,
-        "peak_memory_bytes": peak,
-        "memory_added_bytes": None if peak is None or before is None else peak - before,
-        "threads": runtime.threads,
+        groups = {
+            name: Histories(inputs[f"{name}_ids"], inputs[f"{name}_offsets"])
+            for name in ("sample", "golden", "histories")
+        }
+    measured = _measure(job, runtime, groups["sample"])
+    # Read here: the lists below are this harness' memory, not the artifact's.
+    memory = {
+        "memory_before_load_bytes": before,
+        "steady_memory_bytes": resident_memory(),
+        "peak_memory_bytes": peak_memory(),
     }
+    outputs = _lists(runtime, groups["histories"], job.window, "")
+    outputs |= _lists(runtime, groups["golden"], job.window, "golden_")
+    outputs["golden_states"] = _states(runtime, groups["golden"], replay)
+    outputs["golden_cold_states"] = _states(runtime, groups["golden"], _at_once)
+    np.savez(OUTPUTS, **outputs)
+    return {**measured, **memory, "load_ms": load_ms, "threads": runtime.threads}
 
 
-def _load(job: Job) -> tuple[Runtime, float]:
-    """The loaded artifact, and the median time of a few loads; the file is in the system's cache.
+def _load(job: Job) -> tuple[Runtime, list[float]]:
+    """The loaded artifact, and what a few loads took; the file is in the system's cache.
 
     One load alone may meet whatever else the machine is doing.
     """
@@ -84,7 +88,7 @@ def _load(job: Job) -> tuple[Runtime, float]:
     # Each is freed before the next, or the peak would hold two.
     earlier = [once()[1] for _ in range(LOADS - 1 if job.timed else 0)]
     runtime, last = once()
-    return runtime, statistics.median([*earlier, last])
+    return runtime, [*earlier, last]
 
 
 def _pin(threads: int) -> None:
@@ -93,57 +97,71 @@ def _pin(threads: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
-def _histories(inputs: Any, prefix: str) -> Histories:  # noqa: ANN401  # numpy has no name for an open .npz
-    return Histories(inputs[f"{prefix}ids"], inputs[f"{prefix}offsets"])
-
-
-def _time(job: Job, runtime: Runtime, sample: Histories) -> dict[str, Any]:
-    """Both methods on the sample's states in turn."""
-    histories = [sample[n][-runtime.config.max_length :] for n in range(len(sample))]
-    befores = [replay(runtime, history[:-1]) for history in histories]
-    afters = [
-        runtime.append(state, history[-1])
-        for state, history in zip(befores, histories, strict=True)
-    ]
-    runtime.recommend(afters[0])
+def _measure(job: Job, runtime: Runtime, histories: Histories) -> dict[str, Any]:
+    """First calls, then each method on the sample's states in turn."""
+    kept = [histories[n][-runtime.config.max_length :] for n in range(len(histories))]
+    append = _append_call(runtime, kept)
+    first = {"append": _took_us(append)}
+    recommend = _recommend_call(runtime, [append(number) for number in range(len(kept))])
+    first["recommend"] = _took_us(recommend)
+    calls = {"append": append, "recommend": recommend}
+    found: dict[str, Any] = {
+        "first_call_us": first, "samples_ns": {}, "calibration_ns": [], "energy_uj": {},
+        "warnings": [],
+    }  # fmt: skip
     if not job.timed:
-        return {"append": None, "recommend": None, "cold_start": {}}
-    count, items = len(histories), [history[-1] for history in histories]
-    append = measure(
-        lambda n: runtime.append(befores[n % count], items[n % count]),
-        warmup=job.warmup, runs=job.runs,
-    )  # fmt: skip
-    recommend = measure(
-        lambda n: runtime.recommend(afters[n % count]), warmup=job.warmup, runs=job.runs
-    )
-    return {
-        "append": append.to_dict(),
-        "recommend": recommend.to_dict(),
-        "cold_start": _time_cold_starts(job, runtime, histories),
-    }
+        return found
+    for name, call in {**calls, **_cold_starts(runtime, kept)}.items():
+        samples = sample(call, job.plan)
+        found["samples_ns"][name] = samples.calls_ns.tolist()
+        found["calibration_ns"] += samples.calibration_ns.tolist()
+        if not samples.steady:
+            found["warnings"].append(f"{name}: the times were not steady after the warm-up")
+    found["energy_uj"] = energy_of(calls)
+    return found
 
 
-def _time_cold_starts(
-    job: Job, runtime: Runtime, histories: list[list[int]]
-) -> dict[str, dict[str, float]]:
+def _took_us(call: Call) -> float:
+    start = time.perf_counter()
+    call(0)
+    return (time.perf_counter() - start) * 1e6
+
+
+def _append_call(runtime: Runtime, histories: list[list[int]]) -> Call:
+    befores = [_at_once(runtime, history[:-1]) for history in histories]
+    lasts, count = [history[-1] for history in histories], len(histories)
+    return lambda number: runtime.append(befores[number % count], lasts[number % count])
+
+
+def _recommend_call(runtime: Runtime, states: list[Any]) -> Call:
+    return lambda number: runtime.recommend(states[number % len(states)])
+
+
+def _cold_starts(runtime: Runtime, histories: list[list[int]]) -> dict[str, Call]:
     """From no history to the first top-k, on the sample's items repeated to each length."""
 
     def cold_start(inputs: list[list[int]], number: int) -> object:
         return runtime.recommend(_at_once(runtime, inputs[number % len(inputs)]))
 
-    times = {}
-    for length in COLD_STARTS:
-        inputs = [(items * length)[:length] for items in histories]
-        latency = measure(
-            partial(cold_start, inputs),
-            warmup=min(job.warmup, COLD_WARMUP), runs=min(job.runs, LEAST_RUNS),
-        )  # fmt: skip
-        times[str(length)] = latency.to_dict()
-    return times
+    return {
+        f"cold_start_{length}": partial(
+            cold_start, [(items * length)[:length] for items in histories]
+        )
+        for length in COLD_STARTS
+    }
 
 
 def _at_once(runtime: Runtime, items: list[int]) -> Any:  # noqa: ANN401  # the runtime's own kind
     return runtime.append_many(runtime.empty_state(), items)
+
+
+def _states(
+    runtime: Runtime, histories: Histories, way: Callable[[Runtime, list[int]], Any]
+) -> npt.NDArray[np.float32]:
+    """float32 [G, S]."""
+    states = [runtime.to_numpy(way(runtime, histories[n])) for n in range(len(histories))]
+    empty = runtime.to_numpy(runtime.empty_state())[:0]
+    return np.concatenate([empty, *states])
 
 
 def _lists(

@@ -15,6 +15,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glint_edge import console, render
+from glint_edge.bench_cli import app as bench_app
+from glint_edge.cli_options import (
+    BundleArgument,
+    CheckpointArgument,
+    DataOption,
+    Format,
+    ItemColumn,
+    Json,
+    KCore,
+    Offline,
+    TimeColumn,
+    UserColumn,
+    Verbose,
+    open_bundle,
+)
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.errors import CheckFailed, GlintEdgeError, UnknownItemError
 
@@ -63,46 +78,13 @@ def _fail(error: BaseException, message: str, code: int) -> None:
     sys.exit(code)
 
 
-# ---- options that several commands share --------------------------------------------------------
-
-
-def _verbose(on: bool) -> None:
-    if on:
-        log.setLevel(logging.DEBUG)
-
-
 def _version(on: bool) -> None:
     if on:
         console.show(f"glint-edge {metadata.version('glint-edge')}")
         raise typer.Exit
 
 
-Verbose = Annotated[
-    bool, typer.Option("--verbose", help="Show details, and the traceback of an error.",
-                       callback=_verbose)
-]  # fmt: skip
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Never fetch data.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each runtime.")]
-CheckpointArgument = Annotated[
-    Path | None, typer.Argument(help="A folder that `train` wrote.  [default: the shipped one]")
-]
-BundleArgument = Annotated[
-    Path | None, typer.Argument(help="A NAME.glint folder.  [default: the one written last]")
-]
-DataOption = Annotated[
-    str | None,
-    typer.Option(help="ml-100k or a log file.  [default: what the model was trained on]"),
-]
-Format = Annotated[
-    str | None,
-    typer.Option(help="inter, u.data, ratings.dat, csv, tsv, parquet or lines.  [default: told "
-                 "from the file]")
-]  # fmt: skip
-KCore = Annotated[int, typer.Option(min=0, help="Drop rarer users and items, repeatedly.")]
-UserColumn = Annotated[str | None, typer.Option(help="Column of the user.")]
-ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.")]
-TimeColumn = Annotated[str | None, typer.Option(help="Column of the time.")]
+app.add_typer(bench_app, name="bench")
 
 
 @app.callback()
@@ -289,46 +271,6 @@ def export(
 
 
 @app.command()
-def bench(
-    bundles: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="One or several, to be seen side by side.  [default: the last one written]"
-        ),
-    ] = None,
-    data: DataOption = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="The float model.  [default: the one the manifest names]")
-    ] = None,
-    threads: Threads = 1,
-    offline: Offline = False,
-    json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Latency, size, parity and accuracy of each artifact; exit code 1 out of tolerance."""
-    from device_bench.bench import bench as run
-    from device_bench.report import render
-    from device_bench.resolve import find_checkpoint
-
-    results = []
-    for loaded in [_bundle(path) for path in bundles] if bundles else [_bundle(None)]:
-        floats = find_checkpoint(loaded, checkpoint)
-        test_items = _test_items_of(floats, data, offline=offline)
-        with console.steps() as on_step:
-            results.append(
-                run(loaded, checkpoint=floats, held_out=test_items, threads=threads,
-                    on_step=on_step)
-            )  # fmt: skip
-    if json:
-        rows = [row for result in results for row in result.to_dict()["rows"]]
-        console.show_json({"rows": rows})
-    else:
-        console.show(render(results))
-    if failures := [f"{r.name}: {failure}" for r in results for failure in r.failures]:
-        raise CheckFailed("; ".join(failures))
-
-
-@app.command()
 def recommend(
     bundle: BundleArgument = None,
     history: Annotated[str, typer.Option(help="Item keys, oldest first: KEY,KEY,…")] = "",
@@ -338,7 +280,7 @@ def recommend(
     """What the bundle's artifact recommends after a history."""
     from device_bench.runtimes import load_runtime, recommend_history
 
-    loaded = _bundle(bundle)
+    loaded = open_bundle(bundle)
     ids = _ids_of(loaded, [key.strip() for key in history.split(",") if key.strip()])
     artifact = loaded.artifacts[0]
     runtime = load_runtime(
@@ -360,7 +302,7 @@ def recommend(
 @app.command()
 def inspect(bundle: BundleArgument = None, json: Json = False, verbose: Verbose = False) -> None:
     """What a bundle holds: files, methods, the state, each layer's type, bytes and error."""
-    loaded = _bundle(bundle)
+    loaded = open_bundle(bundle)
     if json:
         console.show_json(loaded.manifest)
         return
@@ -441,31 +383,12 @@ def _fine_tuned(
     return FineTuned(model, report.to_dict())
 
 
-def _test_items_of(floats: Checkpoint | None, data: str | None, *, offline: bool) -> HeldOut | None:
-    from glint_edge.sources import find_test_items
-
-    if floats is None:
-        console.say("the float model is not at hand: no parity, no accuracy; pass --checkpoint")
-        return None
-    return find_test_items(floats.data, floats.catalogue, data, offline=offline)
-
-
 def _checkpoint(path: Path | None) -> Checkpoint:
     from glint_edge.checkpoint import load_checkpoint
 
     if path is None:
         console.say("the shipped checkpoint: GLINT-RU on MovieLens-100K")
     return load_checkpoint(path)
-
-
-def _bundle(path: Path | None) -> Bundle:
-    from glint_edge.bundle import load_bundle
-    from glint_edge.recent import last_bundle
-
-    if path is None:
-        path = last_bundle()
-        console.say(f"the last bundle written: {path}")
-    return load_bundle(path)
 
 
 def _ids_of(bundle: Bundle, keys: list[str]) -> list[int]:
@@ -479,8 +402,10 @@ def _ids_of(bundle: Bundle, keys: list[str]) -> list[int]:
 
 
 def _require_good(bundle: Bundle) -> None:
-    for check in bundle.manifest["checks"]:
-        if not check["ok"]:
-            raise CheckFailed(
-                f"{bundle.path} is written and marked as not good: {'; '.join(check['failures'])}"
-            )
+    failures = [
+        f"{check['target']} {check['precision']}: {failure}"
+        for check in bundle.manifest["checks"]
+        for failure in check["failures"]
+    ]
+    if failures:
+        raise CheckFailed(f"{bundle.path} is written and marked as not good: {'; '.join(failures)}")

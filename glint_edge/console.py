@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -24,6 +25,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -164,3 +166,28 @@ def steps() -> Iterator[Any]:
 
         yield on_step
         done()
+
+
+class LiveResult:
+    """A result that grows under the eyes of whoever waits, and the step being done below it."""
+
+    def __init__(self, display: Live) -> None:
+        self._display = display
+        self._result: RenderableType = ""
+
+    def on_step(self, step: str) -> None:
+        """Name what is being done; without a terminal, as a line."""
+        if not err.is_terminal:
+            say(f"{step} …")
+        self._display.update(Group(self._result, Spinner("dots", Text(step))), refresh=True)
+
+    def show(self, result: RenderableType) -> None:
+        """Put a newer result in place of the last."""
+        self._result = result
+
+
+@contextmanager
+def live() -> Iterator[LiveResult]:
+    """What is done and what is known so far, on stderr, gone in the end."""
+    with Live(console=err, transient=True, auto_refresh=err.is_terminal) as display:
+        yield LiveResult(display)

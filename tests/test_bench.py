@@ -15,16 +15,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from device_bench import job as job_module
-from device_bench.bench import bench, check_artifacts
+from device_bench import python_runner
+from device_bench.bench import Settings, bench, check_artifacts
 from device_bench.golden_check import golden_failures
-from device_bench.job import Histories, Job, TopK, run_job
-from device_bench.latency import LEAST_RUNS, Latency, measure
+from device_bench.job import Histories, Inputs, Job, Outcome, TopK
 from device_bench.memory import peak_memory, resident_memory
-from device_bench.parity import TIE, Parity, compare, compare_lists, rank_weighted_overlap
+from device_bench.parity import (
+    TIE,
+    Parity,
+    agreement,
+    compare,
+    compare_lists,
+    overlap,
+    rank_weighted_overlap,
+)
+from device_bench.python_runner import PythonRunner
 from device_bench.report import render
 from device_bench.resolve import find_checkpoint
 from device_bench.rows import BenchResult, Row
+from device_bench.sampling import Plan
+from device_bench.statistics import Latency
 from device_bench.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of
 from glint_edge.bundle import Artifact, Bundle
 from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -32,7 +42,6 @@ from glint_edge.data import HeldOut
 from glint_edge.errors import (
     BundleError,
     CheckpointError,
-    ConfigError,
     MissingExtraError,
     RunnerError,
 )
@@ -43,6 +52,7 @@ from glint_edge.sources import Catalogue, DataSource
 from glint_edge.stream import empty_state, stream_program
 from glint_edge.target import targets
 
+QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50))
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 31))]
 
 # What scripts rely on, in this order.
@@ -52,7 +62,9 @@ KEYS = [
 ]  # fmt: skip
 MORE_KEYS = {
     "bundle", "users", "failures", "golden_ok", "threads", "same_top10", "memory_added_bytes",
-    "cold_start_us", "rank_weighted_overlap", "agreement",
+    "cold_start_us", "rank_weighted_overlap", "agreement", "device", "interval_us", "quantiles_us",
+    "first_call_us", "instructions", "energy_uj", "calibration_us", "steady_memory_bytes",
+    "rounds", "warnings", "conditions", "profile",
 }  # fmt: skip
 
 
@@ -103,7 +115,7 @@ def bundle_of(model, path, artifacts, golden, *, top_k=10, named=None):
 
 
 def worker_that(monkeypatch, script):
-    monkeypatch.setattr(job_module, "WORKER", (sys.executable, "-c", script))
+    monkeypatch.setattr(python_runner, "WORKER", (sys.executable, "-c", script))
 
 
 # ---- parity ---------------------------------------------------------------------------------
@@ -243,6 +255,59 @@ def test_the_rank_weighted_overlap_counts_the_first_places_most():
     # By hand, p = 0.9: of places 1, 2, 3 of [1, 3, 2] against [1, 2, 3] 1, 1/2 and 3/3 is shared.
     three = rank_weighted_overlap(np.array([[1, 3, 2]]), np.array([[1, 2, 3]]))
     assert three == pytest.approx((1 + 0.9 / 2 + 0.81) / (1 + 0.9 + 0.81))
+    first_swapped, last_swapped = ten.copy(), ten.copy()
+    first_swapped[[0, 1]], last_swapped[[8, 9]] = ten[[1, 0]], ten[[9, 8]]
+    assert weighted(first_swapped) < weighted(last_swapped) < 1.0
+
+
+@settings(deadline=None)  # the cores are shared
+@given(st.lists(st.integers(-1, 12), min_size=1, max_size=10), st.randoms(use_true_random=False))
+def test_the_rank_weighted_overlap_is_its_definition(mine, random):
+    """With sets, place by place; lists of an artifact gone wrong may hold an item twice."""
+    theirs = random.sample(range(1, 13), len(mine))
+    places = range(1, len(mine) + 1)
+    shares = [len({*mine[:n]} & {*theirs[:n]}) / n for n in places]
+    weights = [0.9 ** (n - 1) for n in places]
+    found = rank_weighted_overlap(np.array([mine]), np.array([theirs]))
+    assert found == pytest.approx(np.average(shares, weights=weights))
+    assert 0.0 <= found <= 1.0
+
+
+def ten_of(items, scores):
+    return TopK(np.array([items]), np.array([scores], np.float32))
+
+
+SCORES = [float(n) for n in range(20, 10, -1)]
+
+
+@pytest.mark.parametrize(
+    ("last", "score", "share"),
+    [
+        (10, SCORES[-1], 1.0),
+        (11, SCORES[-1] - TIE / 4, 1.0),  # a tie across the cut
+        (11, SCORES[-1] + TIE / 4, 1.0),
+        (11, SCORES[-1] - 3 * TIE, 0.9),
+        (11, math.nan, 0.9),
+        (11, math.inf, 0.9),
+    ],
+)
+def test_artifacts_agree_up_to_a_tie_across_the_cut(last, score, share):
+    mine = ten_of(range(1, 11), SCORES)
+    assert agreement(mine, ten_of([*range(1, 10), last], [*SCORES[:-1], score])) == share
+
+
+def test_artifacts_that_differ_by_float_rounding_alone_agree():
+    """However many scores are nearly equal: what fp32 is held to."""
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 40, (200, 100)) / 10  # most have ties
+    lists = []
+    for _ in range(2):
+        noisy = scores + rng.uniform(-TIE / 2.1, TIE / 2.1, scores.shape)
+        order = np.argsort(-noisy, axis=1)[:, :15]
+        taken = np.take_along_axis(noisy, order, axis=1).astype(np.float32)
+        lists.append(TopK(order + 1, taken))
+    assert overlap(*(part.items[:, :10] for part in lists)) < 0.99
+    assert agreement(*lists) == agreement(*reversed(lists)) == 1.0
 
 
 # ---- tolerance ------------------------------------------------------------------------------
@@ -299,9 +364,13 @@ def test_every_target_and_precision_has_a_tolerance_and_its_reason():
 
 def test_artifacts_far_from_one_another_are_named():
     tolerance = tolerance_of("onnx", "int8")
-    assert judge_agreement({"tflite": 0.98, "executorch": 1.0}, tolerance) == ()
-    (failure,) = judge_agreement({"tflite": 0.9799, "executorch": 0.99}, tolerance)
-    assert failure == "its top-10 overlap with the tflite artifact is 0.9799 (at least 0.98)"
+    assert judge_agreement("onnx", {"tflite": 0.98, "executorch": 1.0}, tolerance) == ()
+    (failure,) = judge_agreement("onnx", {"tflite": 0.9799, "executorch": 0.99}, tolerance)
+    assert failure == "the onnx and tflite artifacts share 0.9799 of their top 10 (at least 0.98)"
+    exact = tolerance_of("onnx", "fp32")
+    assert judge_agreement("onnx", {"tflite": 1.0}, exact) == ()
+    assert judge_agreement("onnx", {"tflite": 0.9999}, exact)
+    assert judge_agreement("onnx", {"tflite": math.nan}, exact)
 
 
 def test_an_unknown_precision_is_refused():
@@ -406,27 +475,7 @@ def test_the_checksums_are_goldens_own(golden, model):
     assert checksum(states[1])["state_norm"] == pytest.approx(golden.cases[1].state_norm)
 
 
-# ---- latency, memory, native output ---------------------------------------------------------
-
-
-def test_percentiles_are_of_the_timed_calls(monkeypatch):
-    # call n takes n + 1 microseconds
-    clock = iter([t for n in range(500) for t in (10**9 * n, 10**9 * n + 1000 * (n + 1))])
-    monkeypatch.setattr("device_bench.latency.time.perf_counter_ns", lambda: next(clock))
-    calls = []
-    found = measure(calls.append, warmup=7, runs=500)
-    assert calls == [*range(7), *range(500)]
-    assert found == Latency(p50=250.5, p90=450.1, p99=495.01)
-
-
-def test_percentiles_are_ordered():
-    found = measure(lambda n: sum(range(n)), warmup=0, runs=LEAST_RUNS)
-    assert 0 < found.p50 <= found.p90 <= found.p99
-
-
-def test_too_few_calls_are_refused():
-    with pytest.raises(ConfigError, match="too few"):
-        measure(lambda n: n, runs=LEAST_RUNS - 1)
+# ---- memory, native output ------------------------------------------------------------------
 
 
 def test_the_peak_holds_what_is_resident():
@@ -472,7 +521,12 @@ def test_histories_are_one_array():
 @pytest.fixture
 def job(model, tmp_path):
     save_checkpoint(checkpoint_of(model), tmp_path / "run")
-    return Job("torch", str(tmp_path / "run"), model.config.to_dict(), 10, 200, threads=2)
+    config = model.config.to_dict()
+    return Job("torch", str(tmp_path / "run"), config, 10, 200, threads=2, plan=QUICK.plan)
+
+
+def run_job(job, histories, golden):
+    return PythonRunner().run(job, Inputs.of(golden, histories))
 
 
 def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
@@ -488,13 +542,29 @@ def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
     )
     assert golden_failures(golden, outcome.golden_states, outcome.golden) == ()
     assert golden_failures(golden, outcome.golden_cold_states, outcome.golden) == ()
-    assert set(outcome.cold_start) == {"20", "50", "200"}
-    assert 0 < outcome.cold_start["20"].p50 < outcome.cold_start["200"].p50
+    methods = ["append", "recommend", "cold_start_20", "cold_start_50", "cold_start_200"]
+    assert list(outcome.samples_ns) == methods
+    medians = {name: np.median(calls) for name, calls in outcome.samples_ns.items()}
+    assert 0 < medians["cold_start_20"] < medians["cold_start_200"]
+    assert all(20 <= len(calls) <= 21 for calls in outcome.samples_ns.values())
+    assert (outcome.calibration_ns > 0).all()
+    assert len(outcome.calibration_ns) >= 10
     assert outcome.threads == 2
-    assert 0 < outcome.append.p50 <= outcome.append.p99
-    assert 0 < outcome.recommend.p50 <= outcome.recommend.p99
-    assert outcome.load_ms > 0
-    assert outcome.peak_memory_bytes > outcome.memory_added_bytes >= 0
+    assert outcome.first_call_us["append"] > 0
+    assert len(outcome.load_ms) == 5
+    assert min(outcome.load_ms) > 0
+    assert outcome.peak_memory_bytes >= outcome.steady_memory_bytes
+    assert outcome.peak_memory_bytes >= outcome.memory_before_load_bytes > 10**7
+
+
+def test_an_untimed_job_runs_the_histories_alone(job, model, golden):
+    held_out = held_out_of(model)
+    histories = Histories(held_out.ids, held_out.offsets)
+    outcome = run_job(replace(job, timed=False), histories, Histories.of([]))
+    assert outcome.samples_ns == {}
+    assert len(outcome.load_ms) == 1
+    assert outcome.lists.items.shape == (24, 10)
+    assert outcome.golden_states.shape[0] == 0
 
 
 def test_a_refused_artifact_is_its_one_line(job, golden):
@@ -538,13 +608,14 @@ def test_a_dead_process_is_one_sentence(job, monkeypatch, script, sentence):
 def reference(make_model, golden, tmp_path_factory):
     """A bundle without artifacts: the torch row alone, which needs no toolchain."""
     model = make_model()
-    steps = []
+    steps, seen = [], []
     result = bench(
         bundle_of(model, tmp_path_factory.mktemp("bundle"), [], golden),
         checkpoint=checkpoint_of(model), held_out=held_out_of(model),
-        on_step=steps.append,
+        settings=replace(QUICK, rounds=2), on_step=steps.append, on_rows=seen.append,
     )  # fmt: skip
-    assert steps == ["running torch fp32"]
+    assert steps == [f"running torch fp32, round {n} of 2" for n in (1, 2)]
+    assert [rows[0].rounds for rows in seen] == [1, 2]
     return result
 
 
@@ -563,6 +634,14 @@ def test_the_keys_are_what_scripts_rely_on(reference):
     assert row["golden_ok"] is None
     assert row["ndcg_at_10"] == row["ndcg_at_10_float"] > 0
     assert row["file_bytes"] > 4 * 40 * 16
+    assert row["rounds"] == 2
+    for method, times in (
+        ("append", row["append_us"]),
+        ("cold_start_50", row["cold_start_us"]["50"]),
+    ):
+        low, high = row["interval_us"][method]
+        assert 0 < low <= times["p50"] <= high
+    assert row["conditions"]["before"]["load"] >= 0
 
 
 def test_a_dead_process_is_a_row_that_failed_and_the_others_go_on(
@@ -575,7 +654,7 @@ def test_a_dead_process_is_a_row_that_failed_and_the_others_go_on(
     artifacts = [("torch", "fp32", "a.pte"), ("torch", "int8", "b.pte")]
     result = bench(
         bundle_of(model, tmp_path, artifacts, golden),
-        checkpoint=checkpoint_of(model), held_out=held_out_of(model),
+        checkpoint=checkpoint_of(model), held_out=held_out_of(model), settings=QUICK,
     )  # fmt: skip
     assert len(result.rows) == 3
     assert not result.ok
@@ -590,7 +669,7 @@ def test_a_dead_process_is_a_row_that_failed_and_the_others_go_on(
 def test_what_cannot_be_run_or_judged_is_refused_before_anything_runs(
     make_model, golden, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("device_bench.bench.run_job", None)
+    monkeypatch.setattr(PythonRunner, "run", None)
     model = make_model()
     for artifact, words in [
         (("onyx", "fp32", "x"), "cannot run 'onyx'"),
@@ -606,15 +685,94 @@ def test_what_cannot_be_run_or_judged_is_refused_before_anything_runs(
         )  # fmt: skip
 
 
+@pytest.fixture
+def outcomes(make_model, golden, monkeypatch):
+    """Runs of artifacts by file name, each the float model's own, to be changed; none: it dies."""
+    model = make_model()
+    held_out, (states, lists) = held_out_of(model), answers(golden, model)
+    made = {}
+
+    def right():
+        floats = float_lists(model, held_out)
+        return Outcome(
+            lists=TopK(floats.items.copy(), floats.scores.copy()), golden_states=states.copy(),
+            golden_cold_states=states.copy(), golden=lists, threads=1,
+        )  # fmt: skip
+
+    def run(self, job, inputs):
+        outcome = made[Path(job.path).name]
+        if outcome is None:
+            raise RunnerError("it died")
+        return outcome
+
+    monkeypatch.setattr(PythonRunner, "run", run)
+    monkeypatch.setattr(PythonRunner, "prepare", lambda self, target, on_step: None)
+    monkeypatch.setattr("device_bench.bench.require_runtime", lambda target: None)
+    return made, right, model, held_out
+
+
+def check_all(outcomes, golden, folder, *artifacts):
+    _, _, model, held_out = outcomes
+    files = [(Artifact(*artifact, runtime={}), folder / artifact[2]) for artifact in artifacts]
+    for _, file in files:
+        file.write_bytes(b"1")
+    return check_artifacts(
+        files, model=model, top_k=10, window=200, held_out=held_out, golden=golden
+    )
+
+
+def test_artifacts_of_one_precision_are_held_against_one_another(outcomes, golden, tmp_path):
+    made, right, *_ = outcomes
+    made |= {"a": right(), "b": right(), "c": right(), "d": None}
+    made["b"].lists.items[:, 9] = made["b"].lists.items[:, 9] % 40 + 1  # one of ten, most users
+    made["b"].lists.scores[:, 9] -= 0.01
+    a, b, c, d = check_all(
+        outcomes, golden, tmp_path,
+        ("executorch", "int8", "a"), ("onnx", "int8", "b"),
+        ("tflite", "fp32", "c"), ("tflite", "int8", "d"),
+    )  # fmt: skip
+    assert set(a["agreement"]) == {"onnx"}, "neither another precision nor one that died"
+    assert set(b["agreement"]) == {"executorch"}
+    assert a["agreement"]["onnx"] < 0.98
+    assert c["agreement"] == d["agreement"] == {}
+    assert [entry["ok"] for entry in (a, b, c, d)] == [False, False, True, False]
+    assert a["failures"][-1].startswith("the executorch and onnx artifacts share 0.9")
+    assert b["failures"][-1].startswith("the onnx and executorch artifacts share 0.9")
+
+
+def test_a_bundle_of_one_artifact_agrees_with_nobody(outcomes, golden, tmp_path):
+    made, right, *_ = outcomes
+    made["a"] = right()
+    (entry,) = check_all(outcomes, golden, tmp_path, ("onnx", "int8", "a"))
+    assert entry["ok"]
+    assert entry["agreement"] == {}
+
+
+def test_a_wrong_append_many_is_seen_and_named(outcomes, golden, tmp_path):
+    made, right, *_ = outcomes
+    made |= {"a": right(), "b": right()}
+    made["a"].golden_cold_states[1, 5] += 0.01
+    made["b"].golden_states[1, 5] += 0.01
+    cold, warm = (
+        check_all(outcomes, golden, tmp_path, ("onnx", "fp32", name))[0]["failures"]
+        for name in ("a", "b")
+    )
+    assert [failure[:52] for failure in cold] == [
+        "by append_many, golden case 1 (3 items): state_sum is"[:52]
+    ]
+    assert warm[0].startswith("golden case 1 (3 items): state_sum is")
+    assert len(warm) == 1
+
+
 def test_many_users_are_too_many_for_the_reference(make_model, golden, tmp_path, monkeypatch):
     monkeypatch.setattr("device_bench.bench.REFERENCE_USERS", 5)
     asked = []
 
-    def run(job, histories, cases):
-        asked.append(histories)
+    def run(self, job, inputs):
+        asked.append(inputs.histories)
         raise RunnerError("seen enough")
 
-    monkeypatch.setattr("device_bench.bench.run_job", run)
+    monkeypatch.setattr(PythonRunner, "run", run)
     model = make_model()
     held_out = held_out_of(model)
     bundle = bundle_of(model, tmp_path, [], golden)
@@ -660,9 +818,9 @@ def test_a_given_float_model_must_be_the_one(make_model, golden, tmp_path):
 # ---- the report -----------------------------------------------------------------------------
 
 
-def printed(result, width=80):
+def printed(*results, width=80):
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(render([result]))
+    console.print(render(results))
     return " ".join(console.export_text().split())
 
 
@@ -692,7 +850,26 @@ def test_the_report_tells_everything_at_80_columns(reference):
 
 @pytest.mark.parametrize("width", [20, 40, 200])
 def test_the_report_fits_any_width(reference, width):
-    assert printed(reference, width)
+    assert printed(reference, width=width)
+
+
+def test_bundles_stand_side_by_side(reference):
+    times = {"20": Latency(1, 2, 3), "50": Latency(456, 500, 600)}
+    common = {"target": "onnx", "ok": True, "threads": 1, "cold_start_us": times}
+    small = Row(
+        precision="int8", file_bytes=254_000, agreement={"tflite": 0.9884, "x": 0.99}, **common
+    )
+    large = Row(precision="fp16", file_bytes=470_000, **common)
+    one, other = (replace(reference, name=row.precision, rows=(row,)) for row in (small, large))
+    text = printed(one, other)
+    for words in ("int8, fp16: µs a call", "onnx int8", "onnx fp16", "254", "470", "456", "0.9884"):
+        assert words in text
+    assert text.count("threads: 1") == 1, "notes are said once"
+    rows = [row for result in (one, other) for row in result.to_dict()["rows"]]
+    assert [row["bundle"] for row in rows] == ["int8", "fp16"]
+    assert json.loads(json.dumps(rows))[0]["cold_start_us"]["50"] == {
+        "p50": 456, "p90": 500, "p99": 600,
+    }  # fmt: skip
 
 
 def test_the_report_says_why_accuracy_was_not_measured():
@@ -717,7 +894,8 @@ def real(make_model, artifacts, tmp_path_factory):
             model, path, [("executorch", "fp32", file) for file in files],
             golden_of(artifacts["fp32"].program, HISTORIES),
         ),
-        checkpoint=checkpoint_of(model), held_out=held_out_of(model), threads=2,
+        checkpoint=checkpoint_of(model), held_out=held_out_of(model),
+        settings=replace(QUICK, threads=2),
     )  # fmt: skip
 
 

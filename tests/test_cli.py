@@ -230,7 +230,7 @@ def test_export_writes_a_bundle_that_loads(bundle):
 
 @pytest.mark.slow
 def test_bench_prints_exactly_what_scripts_rely_on(bundle, run):
-    code, out, err = run("bench", bundle, "--json")
+    code, out, err = run("bench", bundle, "--rounds", "1", "--json")
     assert code in (0, 1), err
     rows = json.loads(out)["rows"]
     artifact = next(row for row in rows if row["target"] == "executorch")
@@ -249,7 +249,7 @@ def test_bench_prints_exactly_what_scripts_rely_on(bundle, run):
 @pytest.mark.slow
 def test_bench_without_data_checks_the_golden_vectors_alone(bundle, run, monkeypatch):
     monkeypatch.setattr("glint_edge.sources.is_at_hand", lambda source: False)
-    code, out, err = run("bench", bundle, "--offline")
+    code, out, err = run("bench", bundle, "--rounds", "1", "--offline")
     assert code == 0, err
     assert "accuracy" in out + err
     assert "not measured" in " ".join((out + err).split())
@@ -360,7 +360,9 @@ def test_bundles_of_other_precisions_are_seen_side_by_side(export_onnx, run):
     for precision in names:
         bundle, _ = export_onnx("--quantize", precision, name=precision)
     folder = bundle.path.parent
-    code, out, err = run("bench", *(folder / f"{name}.glint" for name in names), "--json")
+    code, out, err = run(
+        "bench", "--rounds", "1", *(folder / f"{name}.glint" for name in names), "--json"
+    )
     assert code in (0, 1), err
     rows = [row for row in json.loads(out)["rows"] if row["target"] == "onnx"]
     assert [(row["bundle"], row["precision"]) for row in rows] == [(name, name) for name in names]

@@ -1,0 +1,102 @@
+"""One run's results as one JSON document, with what others need to compare: versions, CPU, command.
+
+`bench.schema.json` describes it; what is read is held against that first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from device_bench.bench import Settings
+from device_bench.machine import machine
+from device_bench.rows import BenchResult
+from glint_edge.errors import ConfigError
+from glint_edge.files import write_json
+
+VERSION = 1
+SCHEMA = Path(__file__).parent / "bench.schema.json"
+
+
+def document(
+    results: Sequence[BenchResult], settings: Settings, command: Sequence[str]
+) -> dict[str, Any]:
+    """All rows of a run.
+
+    Args:
+        results: one a bundle.
+        settings: how it was measured.
+        command: what was typed, program and arguments.
+    """
+    return {
+        **_head("bench", command),
+        "settings": {
+            "threads": settings.threads,
+            "rounds": settings.rounds,
+            "runs": settings.plan.runs,
+            "budget_ms": settings.plan.budget_ms,
+        },
+        "not_measured": {r.name: r.not_measured for r in results if r.not_measured},
+        "rows": [row for result in results for row in result.to_dict()["rows"]],
+    }
+
+
+def _head(kind: str, command: Sequence[str]) -> dict[str, Any]:
+    return {
+        "schema": VERSION,
+        "kind": kind,
+        "tool": metadata.version("glint-edge"),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": list(command),
+        "machine": machine(),
+    }
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(SCHEMA.read_bytes())
+    return schema
+
+
+def write_document(value: dict[str, Any], path: Path) -> None:
+    """Write it whole or not at all.
+
+    Raises:
+        ConfigError: the folder is not there or cannot be written.
+    """
+    try:
+        write_json(path, value)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read what `bench --output` or `bench --json` wrote.
+
+    Raises:
+        ConfigError: it is no such file, or of a newer version.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON; pass what `bench --output` wrote") from error
+    version = value.get("schema") if isinstance(value, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise ConfigError(f"{path} is from a newer glint-edge; upgrade this one")
+    wrong = next(jsonschema.Draft202012Validator(_schema()).iter_errors(value), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"{path} is no bench result ({wrong.json_path}: {wrong.message[:120]}); pass what "
+            "`bench --output` wrote"
+        )
+    found: dict[str, Any] = value
+    return found

@@ -1,0 +1,111 @@
+"""Single calls, timed one by one: untimed until steady, then with the machine's speed beside them.
+
+What comes out are raw samples. `device_bench.statistics` makes figures of them, in one place for
+every runner.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+WARMUP = 50  # calls at least; caches, lazy initialisation and the CPU's clock settle within a few
+BLOCK = 25  # calls whose median says whether the times are steady
+STEADY = 0.05  # how far one block's median may be from the one before
+MOST_BLOCKS = 40
+RUNS = 200  # timed calls a round; below, the 99th percentile is one or two calls
+BUDGET_MS = 1000.0  # a slow method ends here, after LEAST_RUNS at least
+LEAST_RUNS = 20
+CALIBRATE_EVERY = 10  # timed calls between two looks at the machine's own speed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many calls of each method.
+
+    Attributes:
+        warmup: untimed calls at least; more until the times are steady.
+        runs: timed calls.
+        budget_ms: of timed calls; when it is used up, at least `LEAST_RUNS` being done, they end.
+    """
+
+    warmup: int = WARMUP
+    runs: int = RUNS
+    budget_ms: float = BUDGET_MS
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What timing one method gave.
+
+    Attributes:
+        calls_ns: float64 [runs], nanoseconds a call.
+        calibration_ns: float64 [≥ 1], of a fixed piece of work between the calls.
+        steady: the warm-up ended because the times were steady.
+    """
+
+    calls_ns: npt.NDArray[np.float64]
+    calibration_ns: npt.NDArray[np.float64]
+    steady: bool
+
+
+def sample(call: Callable[[int], object], plan: Plan) -> Samples:
+    """Time single calls, Python's part of each included.
+
+    Args:
+        call: given the number of the call, so that it can take its input from a list.
+        plan: how many.
+    """
+    # A collection of the harness' own garbage would land in some call's time.
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        steady = _warm_up(call, plan)
+        calls: list[int] = []
+        calibration: list[int] = []
+        spent, most = 0, plan.budget_ms * 1e6
+        while len(calls) < plan.runs and (spent < most or len(calls) < LEAST_RUNS):
+            if len(calls) % CALIBRATE_EVERY == 0:
+                calibration.append(_took(calibrate, 0))
+            calls.append(_took(call, len(calls)))
+            spent += calls[-1]
+    finally:
+        if collecting:
+            gc.enable()
+    return Samples(np.array(calls, np.float64), np.array(calibration, np.float64), steady)
+
+
+def _warm_up(call: Callable[[int], object], plan: Plan) -> bool:
+    """Call until two blocks in turn take alike, or too long; whether they did."""
+    before, spent = 0.0, 0
+    for block in range(MOST_BLOCKS):
+        took = [_took(call, block * BLOCK + number) for number in range(BLOCK)]
+        spent += sum(took)
+        median = float(np.median(took))
+        enough = (block + 1) * BLOCK >= plan.warmup
+        if enough and abs(median - before) <= STEADY * before:
+            return True
+        if enough and spent > plan.budget_ms * 1e6:
+            return False
+        before = median
+    return False
+
+
+def _took(call: Callable[[int], object], number: int) -> int:
+    start = time.perf_counter_ns()
+    call(number)
+    return time.perf_counter_ns() - start
+
+
+def calibrate(_: int = 0) -> int:
+    """A fixed piece of work that leaves caches alone: how fast this machine is just now."""
+    total = 1
+    for number in range(500):
+        total = (total * 31 + number) & 0xFFFF
+    return total

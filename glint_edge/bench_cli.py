@@ -1,0 +1,114 @@
+"""`glint-edge bench`, and `bench diff` beside it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from glint_edge import console
+from glint_edge.cli_options import (
+    DataOption,
+    Json,
+    Offline,
+    Threads,
+    Verbose,
+    held_out_of,
+    open_bundle,
+)  # fmt: skip
+from glint_edge.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from device_bench.bench import Settings
+    from device_bench.rows import BenchResult
+    from glint_edge.bundle import Bundle
+
+DEFAULT = "run"
+
+
+class _RunByDefault(TyperGroup):
+    """`bench BUNDLE` is `bench run BUNDLE`: what is no sub-command's name is for `run`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Put the default's name before what is for it."""
+        if not args or args[0] not in self.commands:
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=_RunByDefault, rich_markup_mode="markdown", add_completion=False,
+                  help="Latency, size, parity and accuracy of each artifact.")  # fmt: skip
+
+
+@app.command(DEFAULT)
+def bench(
+    bundles: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="One or several, to be seen side by side.  [default: the last one written]"
+        ),
+    ] = None,
+    runner: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where to run: python, native, arm64, ssh:HOST, adb[:SERIAL]; give it several "
+            "times for several.  [default: python]"
+        ),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Processes each row is timed in, in turn with the others.")
+    ] = 3,
+    data: DataOption = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="The float model.  [default: the one the manifest names]")
+    ] = None,
+    threads: Threads = 1,
+    offline: Offline = False,
+    output: Annotated[Path | None, typer.Option(help="Also write the results as JSON.")] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Latency, size, parity and accuracy of each artifact; exit code 1 out of tolerance.
+
+    `bench diff OLD.json NEW.json` compares two runs.
+    """
+    from device_bench.bench import Settings
+    from device_bench.document import document, write_document
+    from device_bench.report import render
+    from device_bench.runner import find_runner
+
+    settings = Settings(threads, rounds, runners=tuple(map(find_runner, runner or ["python"])))
+    paths: Sequence[Path | None] = bundles or [None]
+    results = [
+        _bench_one(open_bundle(path), checkpoint, data, settings, offline=offline) for path in paths
+    ]
+    found = document(results, settings, sys.argv)
+    if output is not None:
+        write_document(found, output)
+    if json:
+        console.show_json(found)
+    else:
+        console.show(render(results))
+    if failures := [f"{r.name}: {failure}" for r in results for failure in r.failures]:
+        raise CheckFailed("; ".join(failures))
+
+
+def _bench_one(
+    bundle: Bundle, checkpoint: Path | None, data: str | None, settings: Settings, *, offline: bool
+) -> BenchResult:
+    from device_bench.bench import bench as run
+    from device_bench.report import render_rows
+    from device_bench.resolve import find_checkpoint
+
+    floats = find_checkpoint(bundle, checkpoint)
+    held_out = held_out_of(floats, data, offline=offline)
+    with console.live() as live:
+        return run(
+            bundle, checkpoint=floats, held_out=held_out, settings=settings,
+            on_step=live.on_step, on_rows=lambda rows: live.show(render_rows(bundle.name, rows)),
+        )  # fmt: skip

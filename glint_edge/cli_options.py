@@ -1,0 +1,72 @@
+"""Options that several commands share, and what several commands do first."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glint_edge import console
+
+if TYPE_CHECKING:
+    from glint_edge.bundle import Bundle
+    from glint_edge.checkpoint import Checkpoint
+    from glint_edge.data import HeldOut
+
+log = logging.getLogger("glint_edge")
+
+
+def _verbose(on: bool) -> None:
+    if on:
+        log.setLevel(logging.DEBUG)
+
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show details, and the traceback of an error.",
+                       callback=_verbose)
+]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never fetch data.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each runtime.")]
+CheckpointArgument = Annotated[
+    Path | None, typer.Argument(help="A folder that `train` wrote.  [default: the shipped one]")
+]
+BundleArgument = Annotated[
+    Path | None, typer.Argument(help="A NAME.glint folder.  [default: the one written last]")
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(help="ml-100k or a log file.  [default: what the model was trained on]"),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(help="inter, u.data, ratings.dat, csv, tsv, parquet or lines.  [default: told "
+                 "from the file]")
+]  # fmt: skip
+KCore = Annotated[int, typer.Option(min=0, help="Drop rarer users and items, repeatedly.")]
+UserColumn = Annotated[str | None, typer.Option(help="Column of the user.")]
+ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.")]
+TimeColumn = Annotated[str | None, typer.Option(help="Column of the time.")]
+
+
+def held_out_of(floats: Checkpoint | None, data: str | None, *, offline: bool) -> HeldOut | None:
+    """Test items in the model's ids; None, having said so, if there is no model."""
+    from glint_edge.sources import find_test_items
+
+    if floats is None:
+        console.say("the float model is not at hand: no parity, no accuracy; pass --checkpoint")
+        return None
+    return find_test_items(floats.data, floats.catalogue, data, offline=offline)
+
+
+def open_bundle(path: Path | None) -> Bundle:
+    """A bundle; None: the one written last."""
+    from glint_edge.bundle import load_bundle
+    from glint_edge.recent import last_bundle
+
+    if path is None:
+        path = last_bundle()
+        console.say(f"the last bundle written: {path}")
+    return load_bundle(path)
