@@ -153,7 +153,6 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
     }
     latencies = {name: latency(rounds) for name, rounds in times.items()}
     calibrations = [outcome.calibration_ns for outcome in outcomes]
-    everything = np.concatenate(calibrations)
     before = outcomes[0].memory_before_load_bytes
     peak = _most(outcome.peak_memory_bytes for outcome in outcomes)
     own = [warning for outcome in outcomes for warning in outcome.warnings]
@@ -172,7 +171,11 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
         first_call_us=_medians([outcome.first_call_us for outcome in outcomes]),
         instructions=dict(outcomes[0].instructions),
         energy_uj=_medians([outcome.energy_uj for outcome in outcomes]),
-        calibration_us=float(np.median(everything)) / 1e3 if len(everything) else None,
+        medians_us={
+            name: [float(np.median(calls)) / 1e3 for calls in rounds]
+            for name, rounds in times.items()
+        },
+        calibrations_us=tuple(float(np.median(c)) / 1e3 for c in calibrations if len(c)),
         load_ms=_median([ms for outcome in outcomes for ms in outcome.load_ms]),
         peak_memory_bytes=peak,
         steady_memory_bytes=_most(outcome.steady_memory_bytes for outcome in outcomes),

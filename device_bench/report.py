@@ -8,10 +8,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from device_bench.diff import Change, Diff
 from device_bench.rows import BenchResult, Row
 from device_bench.statistics import Latency
 from glint_edge.console import columns
 
+DIFF_NOTE = (
+    "ratio: of times with the machine's own speed taken out; in brackets: up to which (or to one "
+    "over it) it is noise, from the spread of both runs' rounds."
+)
 COLD = ("50", "200")  # lengths of the cold starts that the table shows
 
 
@@ -34,6 +39,26 @@ def render(results: Sequence[BenchResult]) -> RenderableType:
 def render_rows(title: str, rows: Sequence[Row]) -> RenderableType:
     """The first table alone, of rows that may not be finished."""
     return _tables(title, rows)[0]
+
+
+def render_diff(found: Diff) -> RenderableType:
+    """A table of what changed, worst first, and what did not compare."""
+    order = {"regression": 0, "improvement": 1, "noise": 2}
+    changed = [change for change in found.changes if change.verdict in order]
+    rows = [
+        (c.row, c.figure, _figure(c.old, ",.4g"), _figure(c.new, ",.4g"), _ratio(c), c.verdict)
+        for c in sorted(changed, key=lambda change: order[change.verdict])
+    ]
+    table = columns("changes", ("row", "figure", "old", "new", "ratio", "verdict"), rows)
+    same = sum(change.verdict == "same" for change in found.changes)
+    notes = [*found.notes, f"{same} other figures are the same.", DIFF_NOTE]
+    return Group(table, *(Text(line, style="dim") for line in notes))
+
+
+def _ratio(change: Change) -> str:
+    if change.ratio is None:
+        return "–"
+    return f"{change.ratio:.2f}" + ("" if change.noise is None else f" ({change.noise:.2f})")
 
 
 def _tables(title: str, rows: Sequence[Row]) -> list[Table]:

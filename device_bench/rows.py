@@ -30,8 +30,9 @@ class Row:
         first_call_us: in a fresh process, by method.
         instructions: executed a call, by method; where an emulator counts them.
         energy_uj: microjoules a call, by method; where the host or the phone counts them.
-        calibration_us: a fixed piece of work done between the timed calls: the machine's speed
-            just then. Only figures of one runner on one machine compare by it.
+        medians_us: of each round, by method as in `quantiles_us`: what two runs are compared by.
+        calibrations_us: of each round, the median of a fixed piece of work done between the timed
+            calls: the machine's speed just then. They compare on one runner and machine alone.
         load_ms: from the file to callable methods, imports not included; the median of a few.
         peak_memory_bytes: of the whole process, Python and the runtime's libraries included.
         steady_memory_bytes: as the peak, after the timed calls.
@@ -68,7 +69,8 @@ class Row:
     first_call_us: Mapping[str, float] = field(default_factory=dict)
     instructions: Mapping[str, int] = field(default_factory=dict)
     energy_uj: Mapping[str, float] = field(default_factory=dict)
-    calibration_us: float | None = None
+    medians_us: Mapping[str, list[float]] = field(default_factory=dict)
+    calibrations_us: tuple[float, ...] = ()
     load_ms: float | None = None
     peak_memory_bytes: int | None = None
     steady_memory_bytes: int | None = None
@@ -102,6 +104,7 @@ class Row:
         return {
             **asdict(self),
             "interval_us": {name: list(ends) for name, ends in self.interval_us.items()},
+            "calibrations_us": list(self.calibrations_us),
             "failures": list(self.failures),
             "warnings": list(self.warnings),
         }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from device_bench.bench import Settings
+    from device_bench.diff import Change
     from device_bench.rows import BenchResult
     from glint_edge.bundle import Bundle
 
@@ -96,6 +97,31 @@ def bench(
         console.show(render(results))
     if failures := [f"{r.name}: {failure}" for r in results for failure in r.failures]:
         raise CheckFailed("; ".join(failures))
+
+
+@app.command("diff")
+def diff(
+    old: Annotated[Path, typer.Argument(help="What `bench --output` wrote before.")],
+    new: Annotated[Path, typer.Argument(help="What it wrote now.")],
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compare two runs; exit code 1 if something is worse beyond the noise."""
+    from device_bench.diff import diff as compare
+    from device_bench.document import read_document
+    from device_bench.report import render_diff
+
+    found = compare(read_document(old), read_document(new))
+    if json:
+        console.show_json(found.to_dict())
+    else:
+        console.show(render_diff(found))
+    if worse := found.regressions:
+        raise CheckFailed("; ".join(f"{c.row}: {c.figure} {c.why or _times(c)}" for c in worse))
+
+
+def _times(change: Change) -> str:
+    return f"is {change.ratio:.2f} times what it was"
 
 
 def _bench_one(

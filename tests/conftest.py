@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from glint_edge import cli
 from glint_edge.config import ModelConfig
 from glint_edge.data import load
 from glint_edge.errors import DataError
@@ -56,6 +57,23 @@ def make_model():
 def model(make_model):
     """A tiny one, for tests that do not care about the shape. Not to be changed."""
     return make_model()
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command line: exit code, stdout, stderr."""
+
+    def call(*words):
+        monkeypatch.setattr("sys.argv", ["glint-edge", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
 
 
 @pytest.fixture(scope="session")

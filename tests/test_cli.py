@@ -19,23 +19,6 @@ from glint_edge.stream import stream_program
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line: exit code, stdout, stderr."""
-
-    def call(*words):
-        monkeypatch.setattr("sys.argv", ["glint-edge", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def taps(tmp_path_factory):
     """30 users on 25 items, with titles nowhere."""

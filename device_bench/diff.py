@@ -1,0 +1,194 @@
+"""Two runs' documents side by side: what is a regression, and what is within the noise.
+
+The unit of a comparison is the round, not the call: calls of one process are alike, processes are
+not. Each round's median is divided by its own calibration, so that a machine that was slower for a
+while is not the artifact's fault. The spread of the logarithms over both runs' rounds is the noise;
+with few rounds it is little known, so it is mixed with what is usual (as in Smyth, Linear Models
+and Empirical Bayes Methods, 2004: a prior variance with its own degrees of freedom).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+USUAL_NOISE = 0.08  # standard deviation of the logarithm of a round's median
+USUAL_WEIGHT = 4  # rounds' worth of it
+BEYOND = 5.0  # standard errors: a run compares some 20 figures, and none may be a false alarm
+LEAST_CHANGE = 0.15  # of a time, between the best rounds: other work only ever adds
+LARGER = 0.01  # of a file; conversions of one model are alike but for metadata
+MORE_MEMORY = 0.10
+LESS_ACCURATE = 0.01  # of NDCG@10, the same as the export's own gate
+LESS_OVERLAP = 0.01  # of the top 10
+
+Verdict: TypeAlias = Literal["regression", "improvement", "noise", "same"]
+Json: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure of one row in both runs.
+
+    Attributes:
+        row: its name.
+        figure: "append µs", "file bytes", …
+        old: in the first run; None: it has none there.
+        new: in the second.
+        ratio: new / old; of times with the machine's speed taken out.
+        noise: the ratio up to which a time's change is noise; None where there is none.
+        verdict: "noise": different, but not beyond it.
+        why: in words, where the figures do not say it.
+    """
+
+    row: str
+    figure: str
+    old: float | None
+    new: float | None
+    ratio: float | None
+    noise: float | None
+    verdict: Verdict
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Diff:
+    """All figures of all rows, and what does not compare.
+
+    Attributes:
+        changes: in the order of the first run's rows.
+        notes: what was not compared and why, a sentence each.
+    """
+
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def regressions(self) -> tuple[Change, ...]:
+        """What is worse beyond the noise."""
+        return tuple(change for change in self.changes if change.verdict == "regression")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `bench diff --json` prints it."""
+        return {
+            "ok": not self.regressions,
+            "changes": [asdict(change) for change in self.changes],
+            "notes": list(self.notes),
+        }
+
+
+def diff(old: Json, new: Json) -> Diff:
+    """Compare two documents that `bench` wrote, row by row."""
+    befores, afters = _by_key(old), _by_key(new)
+    one_machine = _machine(old) == _machine(new)
+    changes: list[Change] = []
+    for key, before in befores.items():
+        if key in afters:
+            changes += _row(before, afters[key], times=one_machine)
+        else:
+            gone = "it was measured before, and now is not"
+            changes.append(Change(_name(before), "row", None, None, None, None, "regression", gone))
+    notes = [f"{_name(afters[key])} is new" for key in afters if key not in befores]
+    if not one_machine:
+        notes.append(
+            f"times are not compared: one run is of {_machine(old)}, the other of {_machine(new)}"
+        )
+    return Diff(tuple(changes), tuple(notes))
+
+
+def _machine(document: Json) -> str:
+    machine = document["machine"]
+    return f"{machine['cpu']} ({machine['cpus']} CPUs, {machine['system']})"
+
+
+def _by_key(document: Json) -> dict[tuple[Any, ...], Json]:
+    """Rows by what they are about; the bundle's name counts only where there are several."""
+    rows = document["rows"]
+    several = len({row["bundle"] for row in rows}) > 1
+    parts = ("target", "precision", "runner", "device", "items", "width", "history")
+    return {
+        (row["bundle"] if several else "", *(row.get(part) for part in parts)): row for row in rows
+    }
+
+
+def _name(row: Json) -> str:
+    """For people, as `Row.name`, with the shape that was generated."""
+    where = "" if row["runner"] == "python" else f" ({row['runner']})"
+    shape = f" {row['items']:,} × {row['width']}" if row.get("generated") else ""
+    return f"{row['target']} {row['precision']}{where}{shape}"
+
+
+def _row(old: Json, new: Json, *, times: bool) -> Iterator[Change]:
+    name = _name(old)
+    if old["ok"] and not new["ok"]:
+        why = "; ".join(new.get("failures", ())) or "it failed"
+        yield Change(name, "ok", 1, 0, None, None, "regression", why)
+    if times:
+        for method in old.get("medians_us", {}):
+            if method in new.get("medians_us", {}):
+                yield _time(name, method, old, new)
+    yield from _figure(name, "file bytes", old["file_bytes"], new["file_bytes"], LARGER)
+    yield from _figure(
+        name, "peak memory bytes", old.get("peak_memory_bytes"), new.get("peak_memory_bytes"),
+        MORE_MEMORY,
+    )  # fmt: skip
+    for figure, least in (("ndcg_at_10", LESS_ACCURATE), ("top10_overlap", LESS_OVERLAP)):
+        yield from _figure(name, figure, old.get(figure), new.get(figure), -least)
+
+
+def _figure(
+    row: str, figure: str, old: float | None, new: float | None, most: float
+) -> Iterator[Change]:
+    """A figure without noise; `most` is how far it may go, its sign says which way is worse."""
+    if not old or new is None:
+        return
+    change = new / old - 1
+    verdict: Verdict = "same"
+    if abs(change) > abs(most):
+        verdict = "regression" if (change > 0) == (most > 0) else "improvement"
+    yield Change(row, figure, old, new, 1 + change, None, verdict)
+
+
+def _time(row: str, method: str, old: Json, new: Json) -> Change:
+    befores, afters = _at_one_speed(old, method), _at_one_speed(new, method)
+    shift = _mean(afters) - _mean(befores)
+    noise = BEYOND * _spread(befores, afters) * math.sqrt(1 / len(befores) + 1 / len(afters))
+    best = min(afters) - min(befores)
+    least = math.log1p(LEAST_CHANGE)
+    verdict: Verdict = "noise"
+    if shift > noise and best > least:
+        verdict = "regression"
+    elif shift < -noise and best < -least:
+        verdict = "improvement"
+    return Change(
+        row, f"{method.replace('_', ' ')} µs", _median_us(old, method), _median_us(new, method),
+        math.exp(shift), math.exp(noise), verdict,
+    )  # fmt: skip
+
+
+def _at_one_speed(row: Json, method: str) -> list[float]:
+    """Logarithms of the rounds' medians, each divided by the machine's speed in that round."""
+    medians: Sequence[float] = row["medians_us"][method]
+    speeds: Sequence[float] = row.get("calibrations_us") or [1.0] * len(medians)
+    return [math.log(median / speed) for median, speed in zip(medians, speeds, strict=True)]
+
+
+def _median_us(row: Json, method: str) -> float | None:
+    if method.startswith("cold_start_"):
+        found = row["cold_start_us"].get(method.removeprefix("cold_start_"))
+    else:
+        found = row[f"{method}_us"]
+    return None if found is None else float(found["p50"])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _spread(*groups: Sequence[float]) -> float:
+    """The standard deviation within groups, mixed with the usual one."""
+    squares = math.fsum((v - _mean(group)) ** 2 for group in groups for v in group)
+    freedom = sum(len(group) - 1 for group in groups)
+    usual = USUAL_WEIGHT * USUAL_NOISE**2
+    return math.sqrt((usual + squares) / (USUAL_WEIGHT + freedom))

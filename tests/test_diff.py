@@ -1,0 +1,267 @@
+"""Documents of two runs: what is a regression, what is noise, and what is no document at all."""
+
+import copy
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from device_bench import document as document_module
+from device_bench.bench import Settings, bench
+from device_bench.diff import diff
+from device_bench.document import document, read_document, write_document
+from device_bench.machine import machine
+from device_bench.report import render_diff
+from device_bench.rows import BenchResult, Row
+from device_bench.sampling import Plan
+from device_bench.statistics import Latency
+from glint_edge import console
+from glint_edge.bundle import Artifact, Bundle
+from glint_edge.errors import ConfigError
+from glint_edge.golden import golden_of
+from glint_edge.sources import Catalogue
+from glint_edge.stream import empty_state, stream_program
+from glint_edge.target import find_target
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_look_at_the_machine():
+    with pytest.MonkeyPatch.context() as patch:
+        found = machine()
+        patch.setattr(document_module, "machine", lambda: dict(found))
+        yield
+
+
+def row_of(medians, *, target="tflite", speeds=None, **figures):
+    """A row whose rounds had these medians of `append`, in µs."""
+    p50 = float(np.median(medians))
+    speeds = speeds or [30.0] * len(medians)
+    given = {"file_bytes": 1000, "ndcg_at_10": 0.06, "top10_overlap": 0.99, "ok": True} | figures
+    return Row(
+        target=target, precision="int8", threads=1, append_us=Latency(p50, p50, p50),
+        medians_us={"append": list(medians)}, calibrations_us=tuple(speeds), rounds=len(medians),
+        **given,
+    )  # fmt: skip
+
+
+def document_of(*rows, name="app"):
+    return document([BenchResult(name, rows, 1, "")], Settings(), ["glint-edge", "bench"])
+
+
+def verdicts(old, new):
+    found = diff(document_of(old), document_of(new))
+    return {change.figure: change.verdict for change in found.changes}
+
+
+def test_twice_the_time_is_a_regression_and_half_an_improvement():
+    once, twice = row_of([10, 10.4, 9.8]), row_of([20, 20.7, 19.6])
+    assert verdicts(once, twice)["append µs"] == "regression"
+    assert verdicts(twice, once)["append µs"] == "improvement"
+    assert verdicts(once, once)["append µs"] == "noise"
+
+
+def test_a_machine_at_half_its_speed_is_no_regression():
+    slow = row_of([20, 20.7, 19.6], speeds=[60.0, 61.0, 59.0])
+    assert verdicts(row_of([10, 10.4, 9.8]), slow)["append µs"] == "noise"
+
+
+def test_rounds_that_differ_among_themselves_are_noise():
+    assert verdicts(row_of([10, 18, 11]), row_of([19, 12, 21]))["append µs"] == "noise"
+
+
+def test_one_slow_round_is_nobodys_fault():
+    assert verdicts(row_of([10, 10, 10]), row_of([10, 30, 10]))["append µs"] == "noise"
+
+
+@pytest.mark.parametrize("spread", [0.03, 0.08, 0.15])
+def test_noise_is_never_reported_and_twice_the_work_is(spread):
+    """Simulated: rounds of a machine whose speed drifts, and of processes that differ."""
+    random = np.random.default_rng(0)
+
+    def run(work):
+        drift = 30 * np.exp(random.normal(0, 0.2))
+        rounds = drift * np.exp(random.normal(0, spread, 3))
+        return row_of((work * rounds).tolist(), speeds=[drift] * 3)
+
+    wrong = sum(verdicts(run(1), run(1))["append µs"] != "noise" for _ in range(500))
+    seen = sum(verdicts(run(1), run(2))["append µs"] == "regression" for _ in range(100))
+    assert wrong == 0
+    assert seen == 100 or (spread == 0.15 and seen > 80)
+
+
+def test_figures_without_noise_are_held_to_their_own_limits():
+    old = row_of([10.0], peak_memory_bytes=10_000_000)
+    assert set(verdicts(old, old).values()) == {"noise", "same"}
+    for figure, change, name in [
+        ("file_bytes", {"file_bytes": 1020}, "file bytes"),
+        ("ndcg", {"ndcg_at_10": 0.0593}, "ndcg_at_10"),
+        ("overlap", {"top10_overlap": 0.97}, "top10_overlap"),
+        ("memory", {"peak_memory_bytes": 11_200_000}, "peak memory bytes"),
+    ]:
+        worse = replace(old, **change)
+        assert verdicts(old, worse)[name] == "regression", figure
+        assert verdicts(worse, old)[name] == "improvement", figure
+    assert "ndcg_at_10" not in verdicts(old, replace(old, ndcg_at_10=None))
+
+
+def test_a_row_that_fails_or_is_gone_is_a_regression_with_its_reason():
+    old = row_of([10.0])
+    failed = replace(old, ok=False, failures=("it died",), medians_us={}, append_us=None)
+    (change,) = diff(document_of(old), document_of(failed)).regressions
+    assert (change.row, change.why) == ("tflite int8", "it died")
+    found = diff(document_of(old), document_of(row_of([10.0], target="onnx")))
+    (change,) = found.regressions
+    assert "now is not" in change.why
+    assert found.notes == ("onnx int8 is new",)
+    assert diff(document_of(failed), document_of(old)).regressions == ()
+
+
+def test_bundles_are_told_apart_where_there_are_several_and_renamed_where_there_is_one():
+    row = row_of([10.0, 10.0, 10.0])
+    assert not diff(document_of(row, name="a"), document_of(row, name="b")).regressions
+    results = [BenchResult(name, (row,), 1, "") for name in ("a", "b")]
+    two = document(results, Settings(), ["x"])
+    assert len(diff(two, two).changes) == 2 * len(diff(document_of(row), document_of(row)).changes)
+
+
+def test_times_of_another_machine_are_not_compared():
+    old, new = document_of(row_of([10.0] * 3)), document_of(row_of([30.0] * 3))
+    new["machine"]["cpu"] = "another"
+    found = diff(old, new)
+    assert not found.regressions
+    assert "times are not compared" in found.notes[0]
+
+
+def test_the_table_shows_the_worst_first():
+    old = [row_of([10.0] * 3), row_of([10.0] * 3, target="onnx")]
+    new = [row_of([11.0] * 3), row_of([30.0] * 3, target="onnx")]
+    with console.out.capture() as capture:
+        console.show(render_diff(diff(document_of(*old), document_of(*new))))
+    text = capture.get()
+    assert text.index("regression") < text.index("noise")
+    assert "3.00" in text
+
+
+# ---- the command ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(*rows, name):
+        write_document(document_of(*rows), tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+def test_the_exit_code_is_for_ci(files, run):
+    old, slow = files(row_of([10.0] * 3), name="old"), files(row_of([20.0] * 3), name="slow")
+    assert run("bench", "diff", old, old)[0] == 0
+    code, out, err = run("bench", "diff", old, slow)
+    assert code == 1
+    assert "tflite int8: append µs is 2.00 times what it was" in " ".join(err.split())
+    code, out, _ = run("bench", "diff", old, slow, "--json")
+    assert code == 1
+    assert json.loads(out)["ok"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot read"),
+        ("", "is not JSON"),
+        ("[]", "is no bench result"),
+        ('{"rows": []}', "is no bench result"),
+        ('{"schema": 99}', "newer glint-edge"),
+    ],
+)
+def test_what_is_no_document_is_refused(tmp_path, run, files, text, words):
+    path = tmp_path / "x.json"
+    if text is not None:
+        path.write_text(text)
+    code, _, err = run("bench", "diff", path, files(row_of([1.0]), name="good"))
+    assert code == 2
+    assert words in " ".join(err.split())
+
+
+def test_a_document_fits_its_schema_and_comes_back(tmp_path):
+    value = document_of(row_of([10.0]), row_of([1.0], target="onnx", ok=False, failures=("x",)))
+    write_document(value, tmp_path / "a.json")
+    assert read_document(tmp_path / "a.json") == json.loads(json.dumps(value))
+    broken = copy.deepcopy(value)
+    broken["rows"][0]["append_us"] = {"p50": "fast"}
+    (tmp_path / "b.json").write_text(json.dumps(broken))
+    with pytest.raises(ConfigError, match="rows"):
+        read_document(tmp_path / "b.json")
+    assert document_module.SCHEMA.is_file()
+
+
+def test_a_folder_that_is_not_there_is_said_before_it_matters(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot write"):
+        write_document(document_of(), tmp_path / "file" / "a.json")
+
+
+# ---- a real artifact and one that does everything twice --------------------------------------
+
+
+class Twice(nn.Module):
+    """`append` that does its work a second time, on what hangs on the first, to the same end."""
+
+    def __init__(self, append):
+        super().__init__()
+        self.first, self.second = append, copy.deepcopy(append)
+
+    def forward(self, state, item):
+        return self.second(state + 1e-30 * self.first(state, item), item)
+
+
+@pytest.fixture(scope="module")
+def two_artifacts(make_model, tmp_path_factory):
+    pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
+    from converters import convert
+
+    target, path = find_target("tflite", "convert"), tmp_path_factory.mktemp("bundle")
+    # Wide, so that the work is more than what a call from Python costs.
+    program = stream_program(make_model(items=200, d=256), chunk=2)
+    slow = replace(program, append=Twice(program.append).eval())
+    for name, made in (("once", program), ("twice", slow)):
+        convert(made, target, path / f"{name}.tflite")
+    golden = golden_of(program, [[1, 2, 3]])
+
+    def run(name):
+        bundle = Bundle(
+            path=path, manifest={"name": "app", "window": "sliding", "checkpoint": {}},
+            config=program.config, top_k=program.top_k, golden=golden,
+            artifacts=(Artifact("tflite", "fp32", f"{name}.tflite", runtime={}),),
+            catalogue=Catalogue(tuple(str(n) for n in range(201)), {}),
+        )  # fmt: skip
+        settings = Settings(plan=Plan(runs=200, budget_ms=100))
+        result = bench(bundle, checkpoint=None, held_out=None, settings=settings)
+        assert result.ok, result.failures
+        return document([result], settings, ["glint-edge"])
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_run_is_no_regression_of_another_and_twice_the_work_always_is(two_artifacts):
+    alike, slowed = [two_artifacts("once") for _ in range(4)], two_artifacts("twice")
+    pairs = [(old, new) for old in alike for new in alike if old is not new]
+    assert len(pairs) >= 10
+    for old, new in pairs:
+        found = diff(old, new)
+        assert not found.regressions, found.regressions
+    for old in alike:
+        found = diff(old, slowed)
+        assert "append µs" in {change.figure for change in found.regressions}, found.changes
+
+
+def test_the_slowed_artifact_is_the_same_function(make_model):
+    program, item = stream_program(make_model()), torch.tensor([5])
+    state = program.append(empty_state(program.config), item)
+    twice = Twice(program.append)(state, item)
+    torch.testing.assert_close(twice, program.append(state, item))
