@@ -168,10 +168,18 @@ def _time(row: str, method: str, old: Json, new: Json) -> Change:
 
 
 def _at_one_speed(row: Json, method: str) -> list[float]:
-    """Logarithms of the rounds' medians, each divided by the machine's speed in that round."""
+    """Logarithms of what a call took in each round, divided by the machine's speed in that round.
+
+    Where other work took the CPU away, a long call's median is not its own, but its CPU time is; a
+    short call's median knows nothing of it. So the lesser counts.
+    """
     medians: Sequence[float] = row["medians_us"][method]
+    cpu: Sequence[float] = row.get("cpu_us", {}).get(method) or medians
     speeds: Sequence[float] = row.get("calibrations_us") or [1.0] * len(medians)
-    return [math.log(median / speed) for median, speed in zip(medians, speeds, strict=True)]
+    return [
+        math.log(min(median, own) / speed)
+        for median, own, speed in zip(medians, cpu, speeds, strict=True)
+    ]
 
 
 def _median_us(row: Json, method: str) -> float | None:

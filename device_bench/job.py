@@ -113,6 +113,7 @@ class Outcome:
         golden: their lists.
         samples_ns: nanoseconds a call by method: "append", "recommend", "cold_start_20", …;
             empty if it was not timed.
+        cpu_ns: CPU time a call by method, averaged.
         calibration_ns: of a fixed piece of work, done between the timed calls.
         first_call_us: of a fresh process, by method.
         load_ms: from the file to callable methods, imports not included; a few.
@@ -132,6 +133,7 @@ class Outcome:
     golden_cold_states: npt.NDArray[np.float32]
     golden: TopK
     samples_ns: Mapping[str, Times] = field(default_factory=dict)
+    cpu_ns: Mapping[str, float] = field(default_factory=dict)
     calibration_ns: Times = field(default_factory=lambda: np.empty(0))
     first_call_us: Mapping[str, float] = field(default_factory=dict)
     load_ms: tuple[float, ...] = ()

@@ -16,6 +16,7 @@ from device_bench.job import Histories, Inputs, Outcome, TopK
 from device_bench.parity import Parity, agreement, compare
 from device_bench.rows import Row
 from device_bench.statistics import (
+    busy_warnings,
     latency,
     median_interval,
     quantiles,
@@ -157,6 +158,14 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
     peak = _most(outcome.peak_memory_bytes for outcome in outcomes)
     own = [warning for outcome in outcomes for warning in outcome.warnings]
     found = [w for name, rounds in times.items() for w in warnings_of(name, rounds, runs)]
+    found += busy_warnings(
+        [
+            (calls, outcome.cpu_ns[name])
+            for outcome in outcomes
+            for name, calls in outcome.samples_ns.items()
+            if name in outcome.cpu_ns
+        ]
+    )
     return replace(
         row,
         append_us=latencies.get("append"),
@@ -174,6 +183,10 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
         medians_us={
             name: [float(np.median(calls)) / 1e3 for calls in rounds]
             for name, rounds in times.items()
+        },
+        cpu_us={
+            name: [outcome.cpu_ns[name] / 1e3 for outcome in outcomes]
+            for name in outcomes[0].cpu_ns
         },
         calibrations_us=tuple(float(np.median(c)) / 1e3 for c in calibrations if len(c)),
         load_ms=_median([ms for outcome in outcomes for ms in outcome.load_ms]),

@@ -31,6 +31,7 @@ class Row:
         instructions: executed a call, by method; where an emulator counts them.
         energy_uj: microjoules a call, by method; where the host or the phone counts them.
         medians_us: of each round, by method as in `quantiles_us`: what two runs are compared by.
+        cpu_us: of each round, the mean CPU time a call: what other work took is not in it.
         calibrations_us: of each round, the median of a fixed piece of work done between the timed
             calls: the machine's speed just then. They compare on one runner and machine alone.
         load_ms: from the file to callable methods, imports not included; the median of a few.
@@ -70,6 +71,7 @@ class Row:
     instructions: Mapping[str, int] = field(default_factory=dict)
     energy_uj: Mapping[str, float] = field(default_factory=dict)
     medians_us: Mapping[str, list[float]] = field(default_factory=dict)
+    cpu_us: Mapping[str, list[float]] = field(default_factory=dict)
     calibrations_us: tuple[float, ...] = ()
     load_ms: float | None = None
     peak_memory_bytes: int | None = None

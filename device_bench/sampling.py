@@ -45,11 +45,13 @@ class Samples:
 
     Attributes:
         calls_ns: float64 [runs], nanoseconds a call.
+        cpu_ns: CPU time a call, over all threads, averaged: what other work took is not in it.
         calibration_ns: float64 [≥ 1], of a fixed piece of work between the calls.
         steady: the warm-up ended because the times were steady.
     """
 
     calls_ns: npt.NDArray[np.float64]
+    cpu_ns: float
     calibration_ns: npt.NDArray[np.float64]
     steady: bool
 
@@ -70,15 +72,21 @@ def sample(call: Callable[[int], object], plan: Plan) -> Samples:
         calls: list[int] = []
         calibration: list[int] = []
         spent, most = 0, plan.budget_ms * 1e6
+        cpu = time.process_time_ns()
         while len(calls) < plan.runs and (spent < most or len(calls) < LEAST_RUNS):
             if len(calls) % CALIBRATE_EVERY == 0:
+                aside = time.process_time_ns()
                 calibration.append(_took(calibrate, 0))
+                cpu += time.process_time_ns() - aside
             calls.append(_took(call, len(calls)))
             spent += calls[-1]
+        cpu = time.process_time_ns() - cpu
     finally:
         if collecting:
             gc.enable()
-    return Samples(np.array(calls, np.float64), np.array(calibration, np.float64), steady)
+    return Samples(
+        np.array(calls, np.float64), cpu / len(calls), np.array(calibration, np.float64), steady
+    )
 
 
 def _warm_up(call: Callable[[int], object], plan: Plan) -> bool:

@@ -18,6 +18,7 @@ CONFIDENCE = 0.95
 OUTLIER = 3.0  # times the median
 MANY_OUTLIERS = 0.02  # of the calls
 ROUNDS_APART = 0.2  # of the median, between the rounds' medians
+LITTLE_CPU = 0.85  # of the time that passed
 SPEED_CHANGED = 0.2  # of the calibration's median, between rounds
 
 Times = npt.NDArray[np.float64]
@@ -106,4 +107,20 @@ def speed_warnings(calibrations: Sequence[Times]) -> list[str]:
     return [
         f"the machine's speed changed by {max(medians) / min(medians) - 1:.0%} between rounds "
         "(a fixed piece of work took that much longer)"
+    ]
+
+
+def busy_warnings(timed: Sequence[tuple[Times, float]]) -> list[str]:
+    """Whether other work took the CPU away.
+
+    Args:
+        timed: of each method and round, nanoseconds a call and the mean CPU time a call.
+    """
+    passed = sum(float(calls.sum()) for calls, _ in timed)
+    had = sum(len(calls) * cpu for calls, cpu in timed)
+    if not passed or had >= LITTLE_CPU * passed:
+        return []
+    return [
+        f"other work took the CPU away: the process had it for {had / passed:.0%} of the time; "
+        "long calls take longer so"
     ]

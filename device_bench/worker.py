@@ -106,14 +106,15 @@ def _measure(job: Job, runtime: Runtime, histories: Histories) -> dict[str, Any]
     first["recommend"] = _took_us(recommend)
     calls = {"append": append, "recommend": recommend}
     found: dict[str, Any] = {
-        "first_call_us": first, "samples_ns": {}, "calibration_ns": [], "energy_uj": {},
-        "warnings": [],
+        "first_call_us": first, "samples_ns": {}, "cpu_ns": {}, "calibration_ns": [],
+        "energy_uj": {}, "warnings": [],
     }  # fmt: skip
     if not job.timed:
         return found
     for name, call in {**calls, **_cold_starts(runtime, kept)}.items():
         samples = sample(call, job.plan)
         found["samples_ns"][name] = samples.calls_ns.tolist()
+        found["cpu_ns"][name] = samples.cpu_ns
         found["calibration_ns"] += samples.calibration_ns.tolist()
         if not samples.steady:
             found["warnings"].append(f"{name}: the times were not steady after the warm-up")

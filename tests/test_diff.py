@@ -68,6 +68,13 @@ def test_a_machine_at_half_its_speed_is_no_regression():
     assert verdicts(row_of([10, 10.4, 9.8]), slow)["append µs"] == "noise"
 
 
+def test_time_that_other_work_took_is_no_regression():
+    old = row_of([4000.0] * 3, cpu_us={"append": [3900.0] * 3})
+    new = row_of([8000.0] * 3, cpu_us={"append": [3950.0] * 3})
+    assert verdicts(old, new)["append µs"] == "noise"
+    assert verdicts(old, replace(new, cpu_us={"append": [7900.0] * 3}))["append µs"] == "regression"
+
+
 def test_rounds_that_differ_among_themselves_are_noise():
     assert verdicts(row_of([10, 18, 11]), row_of([19, 12, 21]))["append µs"] == "noise"
 

@@ -13,6 +13,7 @@ from device_bench.energy import energy_of
 from device_bench.machine import Conditions, condition_warnings, conditions
 from device_bench.sampling import BLOCK, CALIBRATE_EVERY, LEAST_RUNS, MOST_BLOCKS, Plan, sample
 from device_bench.statistics import (
+    busy_warnings,
     latency,
     median_interval,
     quantiles,
@@ -29,6 +30,7 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now, self.calls = 10**9, []
         monkeypatch.setattr(sampling.time, "perf_counter_ns", lambda: self.now)
+        monkeypatch.setattr(sampling.time, "process_time_ns", lambda: self.now // 2)
         monkeypatch.setattr(sampling, "calibrate", lambda _: self.spend(7_000))
 
     def spend(self, nanoseconds):
@@ -54,6 +56,7 @@ def test_samples_are_of_the_timed_calls(clock):
     found = sample(clock.taking(lambda n: 50 if n < warmup else n), Plan(runs=300))
     assert clock.calls == [*range(warmup), *range(300)]
     assert found.calls_ns.tolist() == [1000.0 * n for n in range(warmup, warmup + 300)]
+    assert found.cpu_ns == found.calls_ns.mean() / 2, "what the calibration takes is not in it"
     assert found.calibration_ns.tolist() == [7_000.0] * (300 // CALIBRATE_EVERY)
     assert found.steady
 
@@ -204,6 +207,13 @@ def test_what_happened_to_the_machine_is_told():
         "by heat" in told[2],
         "93 °C" in told[3],
     ] == ([True] * 4)
+
+
+def test_a_cpu_shared_with_other_work_is_told():
+    calls = np.full(100, 4e6)
+    assert busy_warnings([]) == busy_warnings([(calls, 3.9e6), (calls, 3.5e6)]) == []
+    (warning,) = busy_warnings([(calls, 2e6)])
+    assert "50% of the time" in warning
 
 
 def test_energy_is_what_the_counter_rose_by(tmp_path, monkeypatch):
