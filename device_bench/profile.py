@@ -1,0 +1,235 @@
+"""Where an artifact's time goes: its runtime's own profiler, operator by operator.
+
+    device_bench/profile.py              what a profile is; `profile()` makes one in a new process
+    device_bench/profile_worker.py       that process
+    device_bench/profile_executorch.py   ETDump
+    device_bench/profile_onnx.py         ONNX Runtime's session profiling
+    device_bench/profile_tflite.py       LiteRT's profiler, by its C API
+    device_bench/profile_table.py        a profile as a table
+    device_bench/flame.py                a profile as a picture
+
+A profiler costs time itself. So each method is timed without it too, and what an operator took is
+held against that: `Method.rest_us` is what no operator accounts for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from device_bench.fine_clock import fine_clock, preloading
+from glint_edge.errors import RunnerError
+
+RESULT = "profile.json"
+WORKER = (sys.executable, "-m", "device_bench.profile_worker")
+RUNS = 100  # recorded calls of each method; an operator's time is the mean of their middle half
+TIMEOUT = 600  # seconds
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of a method, as its runtime calls it.
+
+    Attributes:
+        name: of this one operator.
+        kind: what it does, such as "Fully Connected int8"; operators of a kind are alike.
+        provider: who runs it: "XNNPACK", "CPUExecutionProvider", the runtime's own kernels.
+        calls: in one call of the method.
+        us: microseconds in one call of the method, all its calls together.
+        share: of the time of all operators of the method.
+    """
+
+    name: str
+    kind: str
+    provider: str
+    calls: int
+    us: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Method:
+    """The operators of one method, in the order in which they run.
+
+    Attributes:
+        name: "append", "append_many" or "recommend".
+        items: taken in by one call.
+        operators: none if the runtime could not be profiled.
+        method_us: one call from Python with the profiler off, the median.
+        profiled_us: the same with the profiler on, if it was.
+    """
+
+    name: str
+    items: int
+    operators: tuple[Operator, ...]
+    method_us: float
+    profiled_us: float | None
+
+    @cached_property
+    def operators_us(self) -> float:
+        """All operators together."""
+        return sum(operator.us for operator in self.operators)
+
+    @property
+    def rest_us(self) -> float:
+        """Of `method_us`, what no operator accounts for: bindings, dispatch, copies. Not below 0.
+
+        Operators may add up to more: a record costs time, and times differ from run to run.
+        """
+        return max(0.0, self.method_us - self.operators_us)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, with what can be derived."""
+        derived = {"operators_us": self.operators_us, "rest_us": self.rest_us}
+        return {**asdict(self), "operators": [asdict(one) for one in self.operators], **derived}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Method:
+        """What `to_dict` gave."""
+        return cls(
+            name=value["name"],
+            items=value["items"],
+            operators=tuple(Operator(**operator) for operator in value["operators"]),
+            method_us=value["method_us"],
+            profiled_us=value["profiled_us"],
+        )
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where an artifact's time goes.
+
+    Attributes:
+        target: "executorch", "onnx" or "tflite".
+        runtime: its name and version.
+        resolution_ns: the least time that an operator's record can show.
+        methods: append, append_many, recommend.
+        note: what the figures do and do not hold, in sentences.
+    """
+
+    target: str
+    runtime: str
+    resolution_ns: int
+    methods: tuple[Method, ...]
+    note: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `glint-edge bench --json` prints it under `profile`."""
+        return {**asdict(self), "methods": [method.to_dict() for method in self.methods]}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Profile:
+        """What `to_dict` gave."""
+        return cls(
+            target=value["target"],
+            runtime=value["runtime"],
+            resolution_ns=value["resolution_ns"],
+            methods=tuple(map(Method.from_dict, value["methods"])),
+            note=value["note"],
+        )
+
+
+@dataclass(frozen=True)
+class ProfileJob:
+    """What the worker is asked.
+
+    Attributes:
+        target: an installed target's name.
+        path: the artifact.
+        config: the model's, as a dict.
+        top_k: items that `recommend` must return.
+        histories: item ids, oldest first; calls take them in turn.
+        runs: recorded calls of each method.
+        threads: CPU threads of the runtime, and CPUs of the process.
+    """
+
+    target: str
+    path: str
+    config: Mapping[str, Any]
+    top_k: int
+    histories: Sequence[Sequence[int]]
+    runs: int
+    threads: int
+
+
+def profile(
+    target: str,
+    path: Path,
+    config: Mapping[str, Any],
+    top_k: int,
+    histories: Sequence[Sequence[int]],
+    *,
+    runs: int = RUNS,
+    threads: int = 1,
+) -> Profile:
+    """Profile an artifact in a new process, and wait for it (some ten seconds).
+
+    A runtime that cannot be profiled is no error: the profile's `note` says why, and its methods
+    have their time and no operators.
+
+    Args:
+        target: an installed target's name.
+        path: the artifact.
+        config: the model's, as a dict.
+        top_k: items that `recommend` must return.
+        histories: item ids, oldest first; a few of them are enough. Empty ones are left out.
+        runs: recorded calls of each method.
+        threads: CPU threads of the runtime.
+
+    Raises:
+        RunnerError: the artifact was refused, or the process died; one sentence.
+    """
+    some = [list(map(int, history)) for history in histories if len(history)] or [[1]]
+    job = ProfileJob(target, str(path.resolve()), config, top_k, some, runs, threads)
+    with tempfile.TemporaryDirectory(prefix="glint-edge-") as folder:
+        return Profile.from_dict(_run(job, Path(folder)))
+
+
+def _run(job: ProfileJob, folder: Path) -> dict[str, Any]:
+    paths = os.pathsep.join(str(Path(path).resolve()) for path in sys.path)
+    environment = {**os.environ, "PYTHONPATH": paths, **preloading(fine_clock())}
+    try:
+        done = subprocess.run(
+            WORKER,
+            input=json.dumps(asdict(job)),
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=TIMEOUT,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RunnerError(
+            f"profiling {job.target} did not end within {TIMEOUT // 60} minutes; it was stopped"
+        ) from error
+    return _result(job.target, folder / RESULT, done)
+
+
+def _result(target: str, file: Path, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    if done.returncode < 0:
+        name = signal.strsignal(-done.returncode) or "unknown"
+        raise RunnerError(
+            f"profiling {target}: the process died with signal {-done.returncode} ({name})"
+        )
+    try:
+        result: dict[str, Any] = json.loads(file.read_bytes())
+    except (FileNotFoundError, ValueError) as error:
+        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        raise RunnerError(
+            f"profiling {target}: the process ended with exit code {done.returncode} and no "
+            f"result: {last}"
+        ) from error
+    if "error" in result:
+        raise RunnerError(result["error"])
+    return result
