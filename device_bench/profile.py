@@ -42,15 +42,37 @@ class Operator:
     Attributes:
         name: of this one operator.
         kind: what it does, such as "Fully Connected int8"; operators of a kind are alike.
-        provider: who runs it: "XNNPACK", "CPUExecutionProvider", the runtime's own kernels.
+        provider: who runs it: "XNNPACK", ONNX Runtime's "CPUExecutionProvider"; a runtime's own
+            name stands for its own kernels.
         calls: in one call of the method.
         us: microseconds in one call of the method, all its calls together.
-        share: of the time of all operators of the method.
+        share: of the method's `whole_us`.
     """
 
     name: str
     kind: str
     provider: str
+    calls: int
+    us: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Operators of one kind and provider.
+
+    Attributes:
+        name: of the kind.
+        provider: who runs them.
+        operators: the one that takes longest first.
+        calls: in one call of the method.
+        us: microseconds in one call of the method.
+        share: of the method's `whole_us`.
+    """
+
+    name: str
+    provider: str
+    operators: tuple[Operator, ...]
     calls: int
     us: float
     share: float
@@ -80,12 +102,34 @@ class Method:
         return sum(operator.us for operator in self.operators)
 
     @property
-    def rest_us(self) -> float:
-        """Of `method_us`, what no operator accounts for: bindings, dispatch, copies. Not below 0.
+    def whole_us(self) -> float:
+        """`method_us`, or `operators_us` where that is more.
 
-        Operators may add up to more: a record costs time, and times differ from run to run.
+        It may be: a record costs time, and times differ from run to run.
         """
-        return max(0.0, self.method_us - self.operators_us)
+        return max(self.method_us, self.operators_us)
+
+    @property
+    def rest_us(self) -> float:
+        """Of the whole, what no operator accounts for: bindings, dispatch, copies."""
+        return self.whole_us - self.operators_us
+
+    def kinds(self) -> list[Kind]:
+        """The operators by provider and kind, the kind that takes longest first."""
+        found: dict[tuple[str, str], list[Operator]] = {}
+        for operator in self.operators:
+            found.setdefault((operator.kind, operator.provider), []).append(operator)
+        kinds = [
+            Kind(
+                *key,
+                operators=tuple(sorted(same, key=lambda one: -one.us)),
+                calls=sum(one.calls for one in same),
+                us=sum(one.us for one in same),
+                share=sum(one.share for one in same),
+            )
+            for key, same in found.items()
+        ]
+        return sorted(kinds, key=lambda kind: -kind.us)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, with what can be derived."""
