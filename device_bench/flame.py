@@ -24,7 +24,7 @@ COLOURS = (
 )  # fmt: skip
 OTHERS = len(COLOURS) - 1  # the colour of all further kinds
 NARROW = 0.002  # of a method; narrower operators of a kind are one area
-LABELLED = 0.03  # of a method; a narrower area has no letters
+LABELLED = 0.04  # of a method; a narrower area has no letters
 FONT = "ui-sans-serif, system-ui, sans-serif"
 
 
@@ -106,7 +106,7 @@ def areas_of(method: Method, colours: dict[str, int]) -> Iterator[Area]:
         for kind in kinds:
             detail = f"{kind.name}: {kind.calls} calls, {_took(kind.us, kind.share)}"
             yield Area(left, kind.share, 2, kind.name, detail, colours[kind.name])
-            yield from _operators(kind, left, colours[kind.name])
+            yield from _operators(method, kind, left, colours[kind.name])
             left += kind.share
     rest = method.rest_us / whole
     detail = f"in no operator (bindings, dispatch, copies): {_took(method.rest_us, rest)}"
@@ -121,17 +121,23 @@ def _providers(method: Method) -> list[tuple[str, list[Kind]]]:
     return sorted(found.items(), key=lambda pair: -sum(kind.us for kind in pair[1]))
 
 
-def _operators(kind: Kind, left: float, colour: int) -> Iterator[Area]:
+def _operators(method: Method, kind: Kind, left: float, colour: int) -> Iterator[Area]:
     wide = [one for one in kind.operators if one.share >= NARROW]
     for operator in wide:
         detail = f"{operator.name}: {_took(operator.us, operator.share)}"
-        yield Area(left, operator.share, 3, operator.name, detail, colour)
+        yield Area(left, operator.share, 3, _own_name(method, operator), detail, colour)
         left += operator.share
     narrow: Sequence[Operator] = kind.operators[len(wide) :]
     if narrow:
         us, share = sum(one.us for one in narrow), sum(one.share for one in narrow)
         label = f"{len(narrow)} more"
         yield Area(left, share, 3, label, f"{label} of {kind.name}: {_took(us, share)}", colour)
+
+
+def _own_name(method: Method, operator: Operator) -> str:
+    """What tells it from others of its kind: a number, or the name without the method's."""
+    _, mark, number = operator.name.rpartition(" #")
+    return f"#{number}" if mark else operator.name.removeprefix(f"{method.name}/")
 
 
 def _took(us: float, share: float) -> str:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from device_bench.fine_clock import fine_clock, preloading
-from glint_edge.errors import RunnerError
+from glint_edge.errors import BundleError, RunnerError
 
 RESULT = "profile.json"
 WORKER = (sys.executable, "-m", "device_bench.profile_worker")
@@ -87,7 +87,8 @@ class Method:
         items: taken in by one call.
         operators: none if the runtime could not be profiled.
         method_us: one call from Python with the profiler off, the median.
-        profiled_us: the same with the profiler on, if it was.
+        profiled_us: the same with the profiler on; None if the runtime could not be profiled.
+        record_us: what it costs to record an operator; it is taken off each.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Method:
     operators: tuple[Operator, ...]
     method_us: float
     profiled_us: float | None
+    record_us: float | None
 
     @cached_property
     def operators_us(self) -> float:
@@ -145,6 +147,7 @@ class Method:
             operators=tuple(Operator(**operator) for operator in value["operators"]),
             method_us=value["method_us"],
             profiled_us=value["profiled_us"],
+            record_us=value["record_us"],
         )
 
 
@@ -230,8 +233,11 @@ def profile(
         threads: CPU threads of the runtime.
 
     Raises:
+        BundleError: there is no such file.
         RunnerError: the artifact was refused, or the process died; one sentence.
     """
+    if not path.exists():
+        raise BundleError(f"{path} does not exist; export it again")
     some = [list(map(int, history)) for history in histories if len(history)] or [[1]]
     job = ProfileJob(target, str(path.resolve()), config, top_k, some, runs, threads)
     with tempfile.TemporaryDirectory(prefix="glint-edge-") as folder:

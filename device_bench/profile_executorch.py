@@ -26,7 +26,7 @@ KERNEL = "native_call_"  # then the operator and its overload: native_call_topk.
 DELEGATE = "DELEGATE_CALL"
 OWN, XNNPACK = "ExecuTorch", "XNNPACK"
 UNTRACED = (
-    "this ExecuTorch was built without event tracing, so it records nothing; the executorch wheels "
+    "This ExecuTorch was built without event tracing, so it records nothing; the executorch wheels "
     "of PyPI are built with it"
 )
 NOTE = (

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from device_bench.profile import Operator
+from device_bench.profile import Method, Operator
 
 WARMUP = 20  # recorded calls that do not count
 METHODS = ("append", "append_many", "recommend")
@@ -51,7 +51,7 @@ class Recording:
     Attributes:
         calls: the records of each call, in the order in which they ran; the first `WARMUP` calls
             do not count.
-        took_ns: of each call as a whole, by the process' clock.
+        took_ns: of each call as a whole, by the process' clock; as many.
     """
 
     calls: Sequence[Sequence[Record]]
@@ -78,40 +78,34 @@ def typical(values: Iterable[float]) -> float:
     return float(ordered[quarter : len(ordered) - quarter].mean())
 
 
-def record_cost_ns(recorded: Recorded) -> float:
-    """What a record adds to the time that it holds: the time of the operator that took least.
+def method_of(
+    name: str, items: int, method_us: float, recording: Recording | None, clock_speed: int
+) -> Method:
+    """A method with its operators in the order in which they run.
 
-    Some hardly do anything (a reshape, a copy of one number), so nearly all of theirs is that.
-    """
-    times = [
-        total / calls
-        for recording in recorded.methods.values()
-        for calls, total in _totals(recording).values()
-    ]
-    return min(times, default=0.0)
-
-
-def operators_of(
-    recording: Recording, *, cost_ns: float, clock_speed: int, method_us: float
-) -> tuple[Operator, ...]:
-    """The operators of a method in the order in which they run.
+    Of each record the time of the operator that took least is taken off. Some operators hardly do
+    anything (a reshape, a copy of one number), so nearly all of theirs is the cost of a record.
 
     Args:
-        recording: of that method.
-        cost_ns: taken off each record.
+        name: of the method.
+        items: that one call takes in.
+        method_us: of a call without a profiler.
+        recording: what the profiler told of it, if it did.
         clock_speed: how many times faster than real the process' clock ran.
-        method_us: what a call takes without a profiler.
     """
+    if recording is None:
+        return Method(name, items, (), method_us, profiled_us=None, record_us=None)
+    to_us = 1 / clock_speed / 1e3
     totals = _totals(recording)
-    us = {
-        key: max(0.0, total - calls * cost_ns) / clock_speed / 1e3
-        for key, (calls, total) in totals.items()
-    }
+    cost = min((total / calls for calls, total in totals.values()), default=0.0)
+    us = {key: (total - calls * cost) * to_us for key, (calls, total) in totals.items()}
     whole = max(method_us, sum(us.values()))
-    return tuple(
+    operators = (
         Operator(*key, calls=totals[key][0], us=time, share=time / whole)
         for key, time in us.items()
     )
+    took = float(np.median(recording.took_ns[WARMUP:]))
+    return Method(name, items, tuple(operators), method_us, took * to_us, cost * to_us)
 
 
 def _totals(recording: Recording) -> dict[Key, tuple[int, float]]:

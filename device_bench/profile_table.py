@@ -28,11 +28,11 @@ def render_profile(title: str, profile: Profile, *, top: int = TOP) -> Renderabl
 
 
 def heading(method: Method) -> str:
-    """A method's times in a line: "append: 7.1 µs, 4.5 of it in operators (profiled: 123)"."""
+    """A method's times: "append: 7.1 µs, 4.5 in operators (profiled: 123.4)"."""
     times = f"{method.name}: {method.method_us:,.1f} µs"
     if method.profiled_us is None:
         return times
-    return f"{times}, operators {method.operators_us:,.1f} (profiled: {method.profiled_us:,.1f})"
+    return f"{times}, {method.operators_us:,.1f} in operators (profiled: {method.profiled_us:,.1f})"
 
 
 def short(provider: str) -> str:

@@ -20,7 +20,7 @@ from glint_edge.native_output import held_back
 BEGIN = "Invoke"  # a telemetry event at a call's end has the same tag
 PHASE, KERNEL, DELEGATED = 1, 2, (4, 8)  # of LiteRtProfilerEventType
 OWN, XNNPACK = "LiteRT", "XNNPACK"
-NO_PROFILER = "this LiteRT has no profiler in its C API; ai-edge-litert 2.3 has"
+NO_PROFILER = "This LiteRT has no profiler in its C API; ai-edge-litert 2.3 has"
 NOTE = (
     "LiteRT records its own kernels and XNNPACK's operators; what XNNPACK does before its first "
     "operator is in no record"

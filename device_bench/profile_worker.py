@@ -12,7 +12,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,7 @@ from device_bench.profile_records import (
     WARMUP,
     Calls,
     Recorded,
-    operators_of,
-    record_cost_ns,
+    method_of,
 )
 from device_bench.runtimes import load_runtime, prepare_runtime
 from glint_edge.config import ModelConfig
@@ -38,14 +37,15 @@ from glint_edge.target import Runtime, in_chunks
 SAMPLE = 8  # histories, in turn
 PLAIN_WARMUP, PLAIN_RUNS = 50, 200  # calls without a profiler
 # By target: the module whose `record` profiles it, and the package that its runtime comes in.
-RECORDERS = {
-    "executorch": ("device_bench.profile_executorch", "executorch"),
-    "onnx": ("device_bench.profile_onnx", "onnxruntime"),
-    "tflite": ("device_bench.profile_tflite", "ai-edge-litert"),
+MODULES = {
+    "executorch": "device_bench.profile_executorch",
+    "onnx": "device_bench.profile_onnx",
+    "tflite": "device_bench.profile_tflite",
 }
-UNKNOWN = "glint-edge knows no profiler of this target's runtime"
+PACKAGES = {"executorch": "executorch", "onnx": "onnxruntime", "tflite": "ai-edge-litert"}
+UNKNOWN = "There is no profiler for this target"
 MICROSECONDS = (
-    "the profiler counts whole microseconds, rounded down: an operator that takes less is 0; on "
+    "The profiler counts whole microseconds, rounded down: an operator that takes less is 0; on "
     "Linux with a C compiler (cc) it counts nanoseconds"
 )
 
@@ -64,25 +64,47 @@ def main() -> int:
 def _profile(job: ProfileJob) -> Profile:
     _pin(job.threads)
     prepare_runtime(job.target)
-    path, speed = Path(job.path), clock_speed()
+    speed = clock_speed()
     runtime = load_runtime(
-        job.target, path, ModelConfig.from_dict(job.config), top_k=job.top_k, threads=job.threads
+        job.target,
+        Path(job.path),
+        ModelConfig.from_dict(job.config),
+        top_k=job.top_k,
+        threads=job.threads,
     )
     calls, chunk = _calls(runtime, job)
     plain_us = {method: _median_us(call, speed) for method, call in _plain(runtime, calls).items()}
-    module, package = RECORDERS.get(job.target, ("", ""))
-    recorded = Recorded({}, UNKNOWN)
-    if module:
-        recorded = importlib.import_module(module).record(
-            path, calls, job.threads, WARMUP + job.runs
-        )
+    recorded = _recorded(job, calls)
+    items = {"append": 1, "append_many": chunk, "recommend": 0}
+    methods = tuple(
+        method_of(name, items[name], plain_us[name], recorded.methods.get(name), speed)
+        for name in METHODS
+    )
     return Profile(
         target=job.target,
-        runtime=f"{package} {metadata.version(package)}" if package else job.target,
+        runtime=_runtime(job.target),
         resolution_ns=1000 // speed,
-        methods=_methods(recorded, plain_us, chunk, speed),
-        note=_note(recorded, speed),
+        methods=methods,
+        note=_note(recorded, methods, speed),
     )
+
+
+def _runtime(target: str) -> str:
+    """Its name and version, or the target's where they are not known."""
+    package = PACKAGES.get(target)
+    return f"{package} {metadata.version(package)}" if package else target
+
+
+def _recorded(job: ProfileJob, calls: Calls) -> Recorded:
+    if job.target not in MODULES:
+        return Recorded({}, UNKNOWN)
+    profiler = importlib.import_module(MODULES[job.target])
+    try:
+        recorded: Recorded = profiler.record(Path(job.path), calls, job.threads, WARMUP + job.runs)
+    except Exception as error:  # a runtime's profiler is its least kept part; the times stay
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return Recorded({}, f"The runtime's profiler failed ({reason})")
+    return recorded
 
 
 def _pin(threads: int) -> None:
@@ -107,7 +129,7 @@ def _calls(runtime: Runtime, job: ProfileJob) -> tuple[Calls, int]:
 
 
 def _plain(runtime: Runtime, calls: Calls) -> dict[str, Callable[[int], object]]:
-    """Each method as the bench calls it."""
+    """Each method as the bench calls it, all on one state of the runtime's own kind."""
     _, last = calls["append"][0]
     state = runtime.append(runtime.empty_state(), int(last[0]))
     items = [ids[0].tolist() for _, ids, _ in calls["append_many"]]
@@ -129,33 +151,13 @@ def _median_us(call: Callable[[int], object], speed: int) -> float:
     return statistics.median(took) / speed / 1e3
 
 
-def _methods(
-    recorded: Recorded, plain_us: Mapping[str, float], chunk: int, speed: int
-) -> tuple[Method, ...]:
-    items = {"append": 1, "append_many": chunk, "recommend": 0}
-    if not recorded.methods:
-        return tuple(Method(name, items[name], (), plain_us[name], None) for name in METHODS)
-    cost_ns = record_cost_ns(recorded)
-    return tuple(
-        Method(
-            name,
-            items[name],
-            operators_of(
-                recorded.methods[name], cost_ns=cost_ns, clock_speed=speed, method_us=plain_us[name]
-            ),
-            plain_us[name],
-            statistics.median(recorded.methods[name].took_ns) / speed / 1e3,
-        )
-        for name in METHODS
-    )
-
-
-def _note(recorded: Recorded, speed: int) -> str:
+def _note(recorded: Recorded, methods: Sequence[Method], speed: int) -> str:
     notes = [recorded.note]
-    if cost := record_cost_ns(recorded):
+    costs = [method.record_us * 1e3 for method in methods if method.record_us]
+    if costs:
         notes.append(
-            f"{cost / speed:,.0f} ns are taken off each operator, the least one's time: what it "
-            "costs to record one"
+            f"What it costs to record an operator, up to {max(costs):,.0f} ns (the least "
+            "operator's time), is taken off each"
         )
     if recorded.methods and speed == 1:
         notes.append(MICROSECONDS)
