@@ -17,9 +17,10 @@ from rich.console import Console
 
 from device_bench import fine_clock as clock_module
 from device_bench import profile as profile_module
+from device_bench import profile_worker
 from device_bench.fine_clock import clock_speed, fine_clock, preloading
 from device_bench.flame import OTHERS, areas_of, flame_svg
-from device_bench.profile import Method, Operator, Profile, profile
+from device_bench.profile import Method, Operator, Profile, ProfileJob, profile
 from device_bench.profile_records import WARMUP, Record, Recording, method_of, typical
 from device_bench.profile_table import render_profile
 from device_bench.xnnpack_names import kind_of
@@ -149,22 +150,12 @@ def test_without_a_finer_clock_the_profile_says_so(files, monkeypatch):
     assert all(method.operators_us > 0 for method in found.methods)
 
 
-@pytest.mark.slow
-def test_a_profiler_that_fails_leaves_the_times(files, monkeypatch):
-    program, paths = files
-    monkeypatch.setenv("FLATC_EXECUTABLE", "/nowhere/flatc")  # which parses ETDump's format
-    found = profile("executorch", paths["executorch"], program.config.to_dict(), 10, [], runs=5)
-    assert found.note.startswith("The runtime's profiler failed (")
-    assert all(method.method_us > 0 and not method.operators for method in found.methods)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("target", SUFFIX)
-def test_a_file_of_something_else_is_refused_in_a_sentence(target, model, tmp_path):
-    path = tmp_path / f"model{SUFFIX[target]}"
+def test_a_file_of_something_else_is_refused_in_a_sentence(model, tmp_path):
+    pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
+    path = tmp_path / "model.onnx"
     path.write_bytes(b"no model at all" * 9)
     with pytest.raises(RunnerError, match="export it again") as caught:
-        profile(target, path, model.config.to_dict(), 10, HISTORIES)
+        profile("onnx", path, model.config.to_dict(), 10, HISTORIES)
     assert "\n" not in str(caught.value)
 
 
@@ -173,10 +164,25 @@ def test_a_file_that_is_not_there_is_refused(model, tmp_path):
         profile("onnx", tmp_path / "model.onnx", model.config.to_dict(), 10, HISTORIES)
 
 
-def test_a_target_without_a_profiler_has_times_and_a_note(model, tmp_path):
+@pytest.fixture
+def checkpoint(model, tmp_path):
+    """The float stream in torch: a target that needs no conversion and has no profiler."""
     keys = ("", *(f"k{n}" for n in range(1, 41)))
     save_checkpoint(Checkpoint(model, Catalogue(keys, {}), DataSource("x", "x")), tmp_path)
-    found = profile("torch", tmp_path, model.config.to_dict(), 5, HISTORIES)
+    return tmp_path
+
+
+def test_a_profiler_that_fails_leaves_the_times(model, checkpoint, monkeypatch):
+    monkeypatch.setitem(profile_worker.MODULES, "torch", "json")  # has no `record`
+    monkeypatch.setattr(profile_worker, "_pin", lambda threads: None)  # this process goes on
+    job = ProfileJob("torch", str(checkpoint), model.config.to_dict(), 5, [[1, 2]], 5, 1)
+    found = profile_worker._profile(job)
+    assert found.note == "The runtime's profiler failed (module 'json' has no attribute 'record')."
+    assert all(method.method_us > 0 and not method.operators for method in found.methods)
+
+
+def test_a_target_without_a_profiler_has_times_and_a_note(model, checkpoint):
+    found = profile("torch", checkpoint, model.config.to_dict(), 5, HISTORIES)
     assert found.note == "There is no profiler for this target."
     assert [method.name for method in found.methods] == METHODS
     assert all(method.method_us > 1 and method.profiled_us is None for method in found.methods)
