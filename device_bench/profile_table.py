@@ -23,8 +23,11 @@ def render_profile(title: str, profile: Profile, *, top: int = TOP) -> Renderabl
         profile: of it.
         top: kinds of operators a method.
     """
-    note = Text(f"{profile.runtime}: {profile.note}", style="dim")
-    return Group(*(_of_method(title, method, top) for method in profile.methods), note)
+    return Group(
+        Text(f"{title}: where a call's time goes", style="bold"),
+        *(_of_method(method, top) for method in profile.methods),
+        Text(f"{profile.runtime}: {profile.note}", style="dim"),
+    )
 
 
 def heading(method: Method) -> str:
@@ -40,10 +43,9 @@ def short(provider: str) -> str:
     return provider.removesuffix("ExecutionProvider")
 
 
-def _of_method(title: str, method: Method, top: int) -> Table | Text:
-    title = f"{title}: {heading(method)}"
+def _of_method(method: Method, top: int) -> Table | Text:
     if not method.operators:
-        return Text(title)
+        return Text(heading(method))
     kinds = method.kinds()
     rows = [(_name(kind), str(kind.calls), kind.us, kind.share) for kind in kinds[:top]]
     if others := kinds[top:]:
@@ -54,7 +56,7 @@ def _of_method(title: str, method: Method, top: int) -> Table | Text:
     rows.append(("in no operator", "", method.rest_us, rest))
     most = max(share for *_, share in rows)
     return columns(
-        title,
+        heading(method),
         HEADER,
         [
             (name, calls, f"{us:,.1f}", f"{share:.0%}", _bar(share / most))
