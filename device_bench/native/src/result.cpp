@@ -1,0 +1,77 @@
+#include "result.h"
+
+#include <cstdio>
+
+namespace glint {
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte > 0x7e) {
+      quoted += ' ';  // what a runtime says of a damaged file may be no text
+    } else {
+      if (c == '"' || c == '\\') quoted += '\\';
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+std::string number(const std::optional<int64_t>& value) {
+  return value ? std::to_string(*value) : "null";
+}
+
+template <typename Values, typename Write>
+std::string list(const Values& values, Write write) {
+  std::string text = "[";
+  for (const auto& value : values) {
+    if (text.size() > 1) text += ", ";
+    text += write(value);
+  }
+  return text + "]";
+}
+
+std::string list(const Samples& samples) {
+  return list(samples, [](Nanoseconds value) { return std::to_string(value); });
+}
+
+std::string by_name(const std::vector<std::pair<std::string, Samples>>& samples) {
+  std::string text = "{";
+  for (const auto& [name, values] : samples) {
+    if (text.size() > 1) text += ",\n  ";
+    text += quoted(name) + ": " + list(values);
+  }
+  return text + "}";
+}
+
+}  // namespace
+
+std::string to_json(const Result& result) {
+  const auto milliseconds = [](Nanoseconds value) { return number(value / 1e6); };
+  return "{\"samples_ns\": " + by_name(result.samples) +
+         ",\n \"calibration_ns\": " + list(result.calibration) +
+         ",\n \"load_ms\": " + list(result.loads, milliseconds) +
+         ",\n \"first_call_us\": {\"append\": " + number(result.first_append / 1e3) +
+         ", \"recommend\": " + number(result.first_recommend / 1e3) + "}" +
+         ",\n \"peak_memory_bytes\": " + number(result.peak_memory) +
+         ",\n \"steady_memory_bytes\": " + number(result.steady_memory) +
+         ",\n \"memory_before_load_bytes\": " + number(result.memory_before_load) +
+         ",\n \"threads\": " + std::to_string(result.threads) +
+         ",\n \"state_size\": " + std::to_string(result.state_size) +
+         ",\n \"top_k\": " + std::to_string(result.top_k) +
+         ",\n \"warnings\": " + list(result.warnings, quoted) + "}\n";
+}
+
+std::string error_json(const std::string& message) {
+  return "{\"error\": " + quoted(message) + "}\n";
+}
+
+}  // namespace glint

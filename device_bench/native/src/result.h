@@ -1,0 +1,35 @@
+// What a run found out, as JSON; the keys are described in `exchange.py`.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "timing.h"
+
+namespace glint {
+
+struct Result {
+  std::vector<std::pair<std::string, Samples>> samples;  // by what was called
+  Samples calibration;
+  std::vector<Nanoseconds> loads;
+  Nanoseconds first_append = 0;
+  Nanoseconds first_recommend = 0;
+  std::optional<int64_t> peak_memory;
+  std::optional<int64_t> steady_memory;
+  std::optional<int64_t> memory_before_load;
+  int64_t threads = 0;
+  int64_t state_size = 0;
+  int64_t top_k = 0;
+  std::vector<std::string> warnings;
+};
+
+std::string to_json(const Result& result);
+
+// `{"error": …}`, on one line.
+std::string error_json(const std::string& message);
+
+}  // namespace glint

@@ -1,0 +1,69 @@
+#include "timing.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace glint {
+namespace {
+
+constexpr int64_t kBlock = 25;      // calls whose median is held against the next 25's
+constexpr int64_t kMostBlocks = 40;
+constexpr double kSteady = 0.05;    // of the median
+constexpr int64_t kLeastRuns = 20;  // whatever the budget
+constexpr int64_t kCalibrateEvery = 10;
+
+Nanoseconds timed(const Call& call, int64_t number) {
+  const Stopwatch watch;
+  call(number);
+  return watch.elapsed();
+}
+
+Nanoseconds median(Samples& samples) {
+  const auto middle = samples.begin() + static_cast<int64_t>(samples.size() / 2);
+  std::nth_element(samples.begin(), middle, samples.end());
+  return *middle;
+}
+
+void warm_up(const Call& call, int64_t least, Timing& timing) {
+  Samples block(kBlock);
+  double before = 0;  // so that the first block is not steady
+  for (int64_t number = 0; number < kMostBlocks; ++number) {
+    for (auto& sample : block) sample = timed(call, timing.warmup_calls++);
+    const auto now = static_cast<double>(median(block));
+    if (std::abs(now - before) <= kSteady * before && timing.warmup_calls >= least) return;
+    before = now;
+  }
+  while (timing.warmup_calls < least) call(timing.warmup_calls++);
+  timing.steady = false;
+}
+
+// A fixed chain of multiplications that no compiler or cache shortens: 20 to 50 microseconds.
+Nanoseconds calibrate() {
+  static volatile uint64_t sink = 1;
+  const Stopwatch watch;
+  uint64_t value = sink;
+  for (int step = 0; step < 20'000; ++step) {
+    value = value * 6364136223846793005u + 1442695040888963407u;
+  }
+  sink = value;
+  return watch.elapsed();
+}
+
+}  // namespace
+
+Timing measure(const Call& call, const Effort& effort) {
+  Timing timing;
+  warm_up(call, effort.warmup, timing);
+  // Taken before, so that no allocation lands in a call's time.
+  timing.calls.reserve(static_cast<size_t>(effort.runs));
+  timing.calibration.reserve(static_cast<size_t>(effort.runs / kCalibrateEvery));
+  const Stopwatch all;
+  for (int64_t number = 0; number < effort.runs; ++number) {
+    if (number >= kLeastRuns && all.elapsed() > effort.budget) break;
+    timing.calls.push_back(timed(call, number));
+    if ((number + 1) % kCalibrateEvery == 0) timing.calibration.push_back(calibrate());
+  }
+  return timing;
+}
+
+}  // namespace glint

@@ -1,0 +1,47 @@
+// Warm up until steady, then time single calls.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace glint {
+
+using Nanoseconds = int64_t;
+using Samples = std::vector<Nanoseconds>;
+// Given the number of the call, so that it can take its input from a list.
+using Call = std::function<void(int64_t)>;
+
+class Stopwatch {
+ public:
+  Nanoseconds elapsed() const {
+    using std::chrono::duration_cast;
+    return duration_cast<std::chrono::nanoseconds>(Clock::now() - start_).count();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;  // monotonic
+  Clock::time_point start_ = Clock::now();
+};
+
+struct Effort {
+  int64_t warmup;  // untimed calls at least
+  int64_t runs;    // timed calls at most
+  Nanoseconds budget;  // of a series of timed calls
+};
+
+// A series of timed calls; the runs of a few microseconds between them tell how fast the machine
+// itself was meanwhile.
+struct Timing {
+  Samples calls;
+  Samples calibration;
+  int64_t warmup_calls = 0;
+  bool steady = true;
+};
+
+Timing measure(const Call& call, const Effort& effort);
+
+}  // namespace glint
