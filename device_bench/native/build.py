@@ -45,6 +45,7 @@ class _Package:
 
 PACKAGES: Mapping[str, _Package] = {
     "executorch": _Package("executorch", "executorch", "glint-edge[executorch]"),
+    "onnx": _Package("onnxruntime", "onnxruntime", "glint-edge[onnx]"),
 }
 
 
