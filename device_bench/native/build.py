@@ -46,6 +46,7 @@ class _Package:
 PACKAGES: Mapping[str, _Package] = {
     "executorch": _Package("executorch", "executorch", "glint-edge[executorch]"),
     "onnx": _Package("onnxruntime", "onnxruntime", "glint-edge[onnx]"),
+    "tflite": _Package("ai-edge-litert", "ai_edge_litert", "glint-edge[litert]"),
 }
 
 
