@@ -1,14 +1,14 @@
-"""Runs an artifact in the native program, on this machine."""
+"""The native program on this machine: the runtime without Python, as an app has it."""
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from device_bench.job import Histories, Job
+from device_bench.job import Histories, Inputs, Job
 from device_bench.native.build import PROGRAM, build
 from device_bench.native.exchange import (
     INPUTS,
@@ -18,60 +18,78 @@ from device_bench.native.exchange import (
     read_result,
     write_inputs,
 )
+from device_bench.python_runner import signal_name
 from glint_edge.config import ModelConfig
-from glint_edge.errors import RunnerError
+from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.stream import state_size
 
 # Histories whose states are timed, in turn. Fewer than in the Python worker: their states are
 # memory of the process that is measured, and at d 128 each takes 18 kB.
 SAMPLE = 8
-BUDGET_MS = 10_000  # of a series of timed calls
-TIMEOUT = 1800.0  # seconds
+TIMEOUT = 1800.0  # seconds; a run takes seconds, over very many histories minutes
 
 
-def run(
-    job: Job,
-    histories: Histories,
-    golden: Histories,
-    *,
-    timeout: float = TIMEOUT,
-    on_step: Callable[[str], None] = lambda step: None,
-) -> NativeResult:
-    """Run a job in a new process of the native program and wait for it.
+@dataclass(frozen=True)
+class NativeRunner:
+    """See the module.
 
-    Args:
-        job: what to run.
-        histories: each gets its top-k list; may be none.
-        golden: each gets its states and list too.
-        timeout: seconds until the process is killed.
-        on_step: told what is being done, if it takes time.
-
-    Raises:
-        MissingExtraError: what the runner is built with is not installed.
-        RunnerError: it cannot be built, the artifact was refused, or the process died; one
-            sentence.
+    Attributes:
+        timeout: seconds until a run is killed.
     """
-    program = build(job.target, on_step=on_step) / PROGRAM
-    with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
-        folder = Path(name)
-        write_inputs(folder / INPUTS, sample_of(job, histories, golden), golden, histories)
-        try:
-            done = subprocess.run(
-                [str(program), *arguments(job, Path(job.path).resolve())],
-                cwd=folder,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise RunnerError(
-                f"the native {job.target} process did not end within {timeout:g} s and was killed"
-            ) from error
-        if done.returncode not in (0, 2):
-            raise ended(f"native {job.target}", done.returncode, done.stderr)
-        return checked(job, read_result(folder, len(golden), len(histories)))
+
+    name: str = "native"
+    device: str = ""
+    timed: bool = True
+    most_histories: int | None = None
+    timeout: float = TIMEOUT
+
+    def prepare(self, target: str, on_step: Callable[[str], None]) -> None:
+        """Build the program, once for each version of the runtime."""
+        build(target, on_step=on_step)
+
+    def run(self, job: Job, inputs: Inputs) -> NativeResult:
+        """Run a job in a new process and wait for it.
+
+        Raises:
+            MissingExtraError: what the program is built with is not installed.
+            RunnerError: it cannot be built, the artifact was refused, or the process died; one
+                sentence.
+        """
+        program = build(job.target) / PROGRAM
+        with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
+            folder = Path(name)
+            sample = sample_of(job, inputs.histories, inputs.golden)
+            write_inputs(folder / INPUTS, sample, inputs.golden, inputs.histories)
+            command = [str(program), *arguments(job, Path(job.path).resolve())]
+            _run(f"native {job.target}", command, folder, self.timeout)
+            return checked(job, read_result(folder, len(inputs.golden), len(inputs.histories)))
+
+
+def open_runner(device: str) -> NativeRunner:
+    """What the entry point names."""
+    if device:
+        raise ConfigError(f"the native runner takes no device, {device!r} was given")
+    return NativeRunner()
+
+
+def _run(name: str, command: list[str], folder: Path, timeout: float) -> None:
+    """Leaves the results in the folder."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RunnerError(
+            f"the {name} process did not end within {timeout:g} s and was killed"
+        ) from error
+    if done.returncode not in (0, 2):
+        raise ended(name, done.returncode, done.stderr)
 
 
 def sample_of(job: Job, histories: Histories, golden: Histories) -> Histories:
@@ -92,9 +110,9 @@ def arguments(job: Job, artifact: Path | str) -> list[str]:
         "window": job.window or 0,
         "threads": job.threads,
         "timed": int(job.timed),
-        "warmup": job.warmup,
-        "runs": job.runs,
-        "budget-ms": BUDGET_MS,
+        "warmup": job.plan.warmup,
+        "runs": job.plan.runs,
+        "budget-ms": round(job.plan.budget_ms),
     }
     return [text for name, value in values.items() for text in (f"--{name}", str(value))]
 
@@ -124,13 +142,6 @@ def ended(name: str, code: int, stderr: str) -> RunnerError:
         stderr: what it printed.
     """
     if code < 0:
-        return RunnerError(f"the {name} process died with signal {_signal(-code)}")
+        return RunnerError(f"the {name} process died with signal {signal_name(-code)}")
     last = (stderr.strip().splitlines() or ["it printed nothing"])[-1]
     return RunnerError(f"the {name} process ended with exit code {code} and no result: {last}")
-
-
-def _signal(number: int) -> str:
-    try:
-        return f"{number} ({signal.Signals(number).name})"
-    except ValueError:
-        return str(number)  # a real-time signal has no name

@@ -94,7 +94,9 @@ def _environment() -> dict[str, str]:
 
 def _result(job: Job, folder: Path, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     if done.returncode < 0:
-        raise RunnerError(f"the {job.target} process died with signal {signal_name(done)}")
+        raise RunnerError(
+            f"the {job.target} process died with signal {signal_name(-done.returncode)}"
+        )
     try:
         result: dict[str, Any] = json.loads((folder / RESULT).read_bytes())
     except (FileNotFoundError, ValueError) as error:
@@ -107,9 +109,8 @@ def _result(job: Job, folder: Path, done: subprocess.CompletedProcess[str]) -> d
     return result
 
 
-def signal_name(done: subprocess.CompletedProcess[str]) -> str:
-    """Which signal ended a process, as in "9 (SIGKILL)"."""
-    number = -done.returncode
+def signal_name(number: int) -> str:
+    """A signal as in "9 (SIGKILL)"."""
     try:
         return f"{number} ({signal.Signals(number).name})"
     except ValueError:

@@ -17,57 +17,28 @@ A state's size S and k are what the program read from the artifact itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from device_bench.job import Histories, TopK
+from device_bench.job import Histories, Outcome, TopK
 from glint_edge.errors import RunnerError
 
 INPUTS, OUTPUTS, RESULT = "inputs.bin", "outputs.bin", "result.json"
 
-States: TypeAlias = npt.NDArray[np.float32]
 
-
-@dataclass(frozen=True, eq=False)
-class NativeResult:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NativeResult(Outcome):
     """What the native program brought back.
 
     Attributes:
-        lists: of the histories.
-        golden_states: float32 [G, S], after the golden histories, item by item.
-        golden_cold_states: the same by `append_many`.
-        golden: their lists.
-        samples_ns: times of single calls, in the order of the calls, by what was called; empty if
-            nothing was timed.
-        calibration_ns: times of a fixed loop of integers, spread over the timed calls.
-        load_ms: of each load, from the file to callable methods.
-        first_call_us: of `append` and `recommend`, right after loading.
-        peak_memory_bytes: of the whole process until it had run what is timed; None where the
-            system does not tell, here and below.
-        steady_memory_bytes: at that point.
-        memory_before_load_bytes: before the first load.
-        threads: as the runtime itself counts them.
-        warnings: what may have disturbed the times, a sentence each.
+        counted: methods that were called between marks, in the order of the marks.
     """
 
-    lists: TopK
-    golden_states: States
-    golden_cold_states: States
-    golden: TopK
-    samples_ns: Mapping[str, Sequence[int]]
-    calibration_ns: Sequence[int]
-    load_ms: Sequence[float]
-    first_call_us: Mapping[str, float]
-    peak_memory_bytes: int | None
-    steady_memory_bytes: int | None
-    memory_before_load_bytes: int | None
-    threads: int
-    warnings: Sequence[str]
+    counted: tuple[str, ...] = ()
 
 
 def write_inputs(path: Path, sample: Histories, golden: Histories, histories: Histories) -> None:
@@ -104,15 +75,19 @@ def read_result(folder: Path, golden: int, histories: int) -> NativeResult:
         ("items", "<i8", histories, k), ("scores", "<f4", histories, k),
     ]  # fmt: skip
     arrays = _arrays(folder / OUTPUTS, layout)
-    try:
-        return NativeResult(
-            lists=TopK(arrays.pop("items"), arrays.pop("scores")),
-            golden=TopK(arrays.pop("golden_items"), arrays.pop("golden_scores")),
-            **arrays,
-            **result,
-        )
-    except TypeError as error:
-        raise RunnerError(f"the runner's {RESULT} is of another version ({error})") from error
+    times = {name: np.array(calls, np.float64) for name, calls in result.pop("samples_ns").items()}
+    return NativeResult(
+        lists=TopK(arrays["items"], arrays["scores"]),
+        golden_states=arrays["golden_states"],
+        golden_cold_states=arrays["golden_cold_states"],
+        golden=TopK(arrays["golden_items"], arrays["golden_scores"]),
+        samples_ns=times,
+        calibration_ns=np.array(result.pop("calibration_ns"), np.float64),
+        load_ms=tuple(result.pop("load_ms")),
+        warnings=tuple(result.pop("warnings")),
+        counted=tuple(result.pop("counted", ())),
+        **result,
+    )
 
 
 def _result(path: Path) -> dict[str, Any]:

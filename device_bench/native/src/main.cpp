@@ -102,7 +102,16 @@ class Output {
   std::FILE* file_;
 };
 
+// Runtimes say little of what is not there.
+void require_file(const std::string& path) {
+  std::FILE* const file = std::fopen(path.c_str(), "rb");
+  const bool readable = file != nullptr && std::fgetc(file) != EOF;  // a folder can be opened
+  if (file != nullptr) std::fclose(file);
+  if (!readable) throw Error("cannot read the artifact " + path + ", or it is empty");
+}
+
 std::unique_ptr<Runtime> load_timed(const Options& options, Result& result) {
+  require_file(options.artifact);
   std::unique_ptr<Runtime> runtime;
   for (int number = 0; number < (options.timed ? kLoads : 1); ++number) {
     runtime.reset();  // or the peak would hold two
@@ -142,9 +151,8 @@ class Sample {
         scores_(items_.size()) {
     // Up to the last item, which is what `append` is timed on.
     for (int64_t number = 0; number < histories_.count; ++number) {
-      for (int64_t n = 0; n + 1 < histories_.length(number); ++n) {
-        runtime_.append(state(number), histories_.begin(number)[n], state(number));
-      }
+      const int64_t count = histories_.length(number) - 1;
+      runtime_.append_many(state(number), histories_.begin(number), count, state(number));
     }
   }
 

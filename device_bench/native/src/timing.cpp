@@ -24,17 +24,23 @@ Nanoseconds median(Samples& samples) {
   return *middle;
 }
 
-void warm_up(const Call& call, int64_t least, Timing& timing) {
+void warm_up(const Call& call, const Effort& effort, Timing& timing) {
   Samples block(kBlock);
   double before = 0;  // so that the first block is not steady
+  Nanoseconds spent = 0;
+  timing.steady = false;
   for (int64_t number = 0; number < kMostBlocks; ++number) {
-    for (auto& sample : block) sample = timed(call, timing.warmup_calls++);
+    for (auto& sample : block) {
+      sample = timed(call, timing.warmup_calls++);
+      spent += sample;
+    }
     const auto now = static_cast<double>(median(block));
-    if (std::abs(now - before) <= kSteady * before && timing.warmup_calls >= least) return;
+    if (timing.warmup_calls >= effort.warmup) {
+      timing.steady = std::abs(now - before) <= kSteady * before;
+      if (timing.steady || spent > effort.budget) return;
+    }
     before = now;
   }
-  while (timing.warmup_calls < least) call(timing.warmup_calls++);
-  timing.steady = false;
 }
 
 // A fixed chain of multiplications that no compiler or cache shortens: 20 to 50 microseconds.
@@ -53,15 +59,16 @@ Nanoseconds calibrate() {
 
 Timing measure(const Call& call, const Effort& effort) {
   Timing timing;
-  warm_up(call, effort.warmup, timing);
+  warm_up(call, effort, timing);
   // Taken before, so that no allocation lands in a call's time.
   timing.calls.reserve(static_cast<size_t>(effort.runs));
-  timing.calibration.reserve(static_cast<size_t>(effort.runs / kCalibrateEvery));
-  const Stopwatch all;
+  timing.calibration.reserve(static_cast<size_t>(effort.runs / kCalibrateEvery + 1));
+  Nanoseconds spent = 0;
   for (int64_t number = 0; number < effort.runs; ++number) {
-    if (number >= kLeastRuns && all.elapsed() > effort.budget) break;
+    if (number >= kLeastRuns && spent > effort.budget) break;
+    if (number % kCalibrateEvery == 0) timing.calibration.push_back(calibrate());
     timing.calls.push_back(timed(call, number));
-    if ((number + 1) % kCalibrateEvery == 0) timing.calibration.push_back(calibrate());
+    spent += timing.calls.back();
   }
   return timing;
 }

@@ -1,4 +1,4 @@
-// Warm up until steady, then time single calls.
+// Warm up until steady, then time single calls: `device_bench/sampling.py` in C++.
 
 #pragma once
 
@@ -28,18 +28,18 @@ class Stopwatch {
 };
 
 struct Effort {
-  int64_t warmup;  // untimed calls at least
-  int64_t runs;    // timed calls at most
-  Nanoseconds budget;  // of a series of timed calls
+  int64_t warmup;      // untimed calls at least; more until the times are steady
+  int64_t runs;        // timed calls
+  Nanoseconds budget;  // of timed calls; when it is used up, some being done, they end
 };
 
-// A series of timed calls; the runs of a few microseconds between them tell how fast the machine
-// itself was meanwhile.
+// A series of timed calls. The runs of a fixed piece of work between them tell how fast the
+// machine itself was meanwhile.
 struct Timing {
   Samples calls;
   Samples calibration;
   int64_t warmup_calls = 0;
-  bool steady = true;
+  bool steady = false;
 };
 
 Timing measure(const Call& call, const Effort& effort);
