@@ -92,12 +92,7 @@ def build(
         RunnerError: there is no native runner of this target, no compiler, or the build failed.
     """
     toolchain = toolchain or this_machine()
-    package = PACKAGES.get(target)
-    if package is None:
-        raise RunnerError(
-            f"there is no native runner for {target}; it runs {', '.join(sorted(PACKAGES))}"
-        )
-    packages, version = _find(target, package, toolchain.packages)
+    packages, version = find_packages(target, toolchain.packages)
     name = f"{target}-{version}-{toolchain.machine}-{_key(target, version, toolchain)}"
     folder = cache_folder() / "native" / name
     if not (folder / PROGRAM).is_file():
@@ -106,57 +101,87 @@ def build(
     return folder
 
 
-def _find(target: str, package: _Package, folder: Path | None) -> tuple[Path, str]:
-    """The folder of the Python packages and the runtime's version."""
-    path = [str(folder)] if folder else sys.path
-    for found in metadata.distributions(name=package.distribution, path=path):
-        spec = None if folder else importlib.util.find_spec(package.module)
-        if folder:
-            return folder, found.version
-        if spec and spec.submodule_search_locations:
-            return Path(next(iter(spec.submodule_search_locations))).parent, found.version
-    if folder:
+def find_packages(target: str, folder: Path | None = None) -> tuple[Path, str]:
+    """Where the libraries of a target's runtime are.
+
+    Args:
+        target: "executorch", …
+        folder: of another machine's Python packages; None: the installed ones.
+
+    Returns:
+        The folder that holds the runtime's package, and the runtime's version.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        RunnerError: the folder does not hold it, or there is no native runner of this target.
+    """
+    package = PACKAGES.get(target)
+    if package is None:
         raise RunnerError(
-            f"{folder} holds no {package.distribution}; unpack its wheel for that machine there"
+            f"there is no native runner for {target}; it runs {', '.join(sorted(PACKAGES))}"
         )
-    raise MissingExtraError(package.extra, f"the native {target} runner")
+    if folder is None:
+        spec = importlib.util.find_spec(package.module)
+        if spec is None or not spec.submodule_search_locations:
+            raise MissingExtraError(package.extra, f"the native {target} runner")
+        installed = Path(next(iter(spec.submodule_search_locations))).parent
+        return installed, metadata.version(package.distribution)
+    for found in metadata.distributions(name=package.distribution, path=[str(folder)]):
+        return folder, found.version
+    raise RunnerError(
+        f"{folder} holds no {package.distribution}; unpack its wheel for that machine there"
+    )
 
 
 def _key(target: str, version: str, toolchain: Toolchain) -> str:
     """Of everything that a build depends on, but for the compiler's own version."""
     digest = hashlib.sha256("\0".join((target, version, toolchain.machine)).encode())
-    files = [SOURCES / "CMakeLists.txt", *sorted((SOURCES / "src").iterdir())]
+    files = [SOURCES / "CMakeLists.txt", *sorted((SOURCES / "src").glob("*.*"))]
     for file in (*files, *([toolchain.cmake_file] if toolchain.cmake_file else [])):
         digest.update(f"\0{file.name}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def _build(target: str, toolchain: Toolchain, packages: Path, folder: Path) -> None:
-    if sys.platform != "linux":
-        raise RunnerError("the native runner is built on Linux; use the python runner here")
-    cmake, ninja = _cmake(), _program("ninja")
-    if cmake is None or ninja is None:
-        raise MissingExtraError(EXTRA, "building the native runner")
-    options = [f"-DGLINT_TARGET={target}", f"-DGLINT_PACKAGES={packages}"]
+    options = {"GLINT_TARGET": target, "GLINT_PACKAGES": str(packages)}
     if toolchain.cmake_file:
-        options.append(f"-DCMAKE_TOOLCHAIN_FILE={toolchain.cmake_file}")
+        options["CMAKE_TOOLCHAIN_FILE"] = str(toolchain.cmake_file)
     else:
         _require_compiler()
     try:
-        with tempfile.TemporaryDirectory(prefix="glint-edge-") as work, new_folder(folder) as made:
-            steps = (
-                (cmake, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", *options,
-                 f"-DCMAKE_INSTALL_PREFIX={made}", "-S", str(SOURCES), "-B", work),
-                (cmake, "--build", work),
-                (cmake, "--install", work, "--strip"),
-            )  # fmt: skip
-            for step in steps:
-                _run(target, step)
+        with new_folder(folder) as made:
+            cmake(f"native {target} runner", SOURCES, made, options)
     except OSError as error:
         raise RunnerError(
             f"cannot keep the native runner in {folder.parent} ({error.strerror}); "
             "set GLINT_EDGE_CACHE to a folder you can write"
         ) from error
+
+
+def cmake(what: str, source: Path, to: Path, options: Mapping[str, str]) -> None:
+    """Configure, build and install a CMake project.
+
+    Args:
+        what: its name in an error.
+        source: the folder with its CMakeLists.txt.
+        to: the folder it is installed in.
+        options: CMake variables.
+
+    Raises:
+        MissingExtraError: CMake or Ninja is not installed.
+        RunnerError: it cannot be built; the compiler's last word on it.
+    """
+    if sys.platform != "linux":
+        raise RunnerError(f"the {what} is built on Linux; use the python runner here")
+    program, ninja = _cmake(), _program("ninja")
+    if program is None or ninja is None:
+        raise MissingExtraError(EXTRA, f"building the {what}")
+    variables = {**options, "CMAKE_MAKE_PROGRAM": ninja, "CMAKE_INSTALL_PREFIX": str(to)}
+    settings = [f"-D{name}={value}" for name, value in variables.items()]
+    with tempfile.TemporaryDirectory(prefix="glint-edge-") as work:
+        _run(what, [program, "-G", "Ninja", *settings, "-S", str(source), "-B", work])
+        _run(what, [program, "--build", work])
+        _run(what, [program, "--install", work, "--strip"])
 
 
 def _program(name: str) -> str | None:
@@ -166,12 +191,12 @@ def _program(name: str) -> str | None:
 
 
 def _cmake() -> str | None:
-    cmake = _program("cmake")
-    if cmake is None:
+    found = _program("cmake")
+    if found is None:
         return None
-    done = subprocess.run([cmake, "--version"], capture_output=True, text=True, check=False)
+    done = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
     version = re.search(r"(\d+)\.(\d+)", done.stdout)
-    return cmake if version and tuple(map(int, version.groups())) >= CMAKE else None
+    return found if version and tuple(map(int, version.groups())) >= CMAKE else None
 
 
 def _require_compiler() -> None:
@@ -184,7 +209,7 @@ def _require_compiler() -> None:
         )
 
 
-def _run(target: str, command: Sequence[str]) -> None:
+def _run(what: str, command: Sequence[str]) -> None:
     done = subprocess.run(
         command,
         stdout=subprocess.PIPE,
@@ -196,8 +221,7 @@ def _run(target: str, command: Sequence[str]) -> None:
     log.debug("%s", done.stdout)
     if done.returncode:
         raise RunnerError(
-            f"the native {target} runner cannot be built: {_reason(done.stdout)} "
-            "(--verbose shows all of it)"
+            f"the {what} cannot be built: {_reason(done.stdout)} (--verbose shows all of it)"
         )
 
 

@@ -1,0 +1,111 @@
+"""The native runner's times beside those of a loop written by hand around `Module::execute`.
+
+    python benchmarks/native_loop.py --json
+
+Both run the same int8 `.pte`, each in processes of its own, in turn (A B A B), on one thread and
+one CPU; a figure is the median over the calls of all rounds. Weights are random and seeded: times
+do not depend on them. Needs glint-edge[executorch,native] and a C++ compiler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from converters import convert
+from device_bench.job import Histories, Inputs, Job
+from device_bench.native.build import cmake, find_packages
+from device_bench.native_runner import NativeRunner
+from device_bench.sampling import Plan
+from glint_edge.config import ModelConfig
+from glint_edge.model import GlintRU
+from glint_edge.stream import stream_program
+from glint_edge.target import find_target
+from quantization import quantize
+
+SOURCE = Path(__file__).parent / "native_loop"
+TOP_K = 10
+
+
+def artifact(config: ModelConfig, chunk: int, folder: Path) -> Path:
+    """An int8 `.pte` with random weights."""
+    torch.manual_seed(0)
+    program = quantize(stream_program(GlintRU(config).eval(), TOP_K, chunk=chunk))
+    convert(program, find_target("executorch", "convert"), folder / "model.pte")
+    return folder / "model.pte"
+
+
+def loop(program: Path, file: Path, runs: int) -> dict[str, list[int]]:
+    """Nanoseconds of each call, by method, in the loop."""
+    command = [str(program), str(file), str(runs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    times: dict[str, list[int]] = json.loads(done.stdout)
+    return times
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Medians in µs and their ratio, by method; and the runner's peak memory."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # as the runner itself does
+    config = ModelConfig(items=arguments.items - 1, d=arguments.width)
+    runner = NativeRunner()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = artifact(config, arguments.chunk, folder)
+        packages, _ = find_packages("executorch")
+        cmake("loop", SOURCE, folder / "loop", {"PACKAGES": str(packages)})
+        runner.prepare("executorch", lambda step: None)
+        plan = Plan(runs=arguments.runs, budget_ms=60_000)
+        job = Job("executorch", str(file), config.to_dict(), TOP_K, None, plan=plan)
+        inputs = Inputs.of(Histories.of([list(range(1, 22))]), Histories.of([]))
+        mine: dict[str, list[float]] = {}
+        theirs: dict[str, list[float]] = {}
+        peak = 0
+        for _ in range(arguments.rounds):
+            for method, times in loop(folder / "loop/native-loop", file, arguments.runs).items():
+                theirs.setdefault(method, []).extend(times)
+            outcome = runner.run(job, inputs)
+            peak = max(peak, outcome.peak_memory_bytes or 0)
+            for method, samples in outcome.samples_ns.items():
+                mine.setdefault(method, []).extend(samples)
+    found = {
+        method: {
+            "runner_us": float(np.median(mine[method])) / 1e3,
+            "loop_us": float(np.median(theirs[method])) / 1e3,
+            "ratio": float(np.median(mine[method]) / np.median(theirs[method])),
+        }
+        for method in theirs
+    }
+    return {**found, "memory": {"peak_bytes": peak}}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--items", type=int, default=3417, help="of the catalogue")
+    parser.add_argument("--width", type=int, default=128, help="d")
+    parser.add_argument("--chunk", type=int, default=25, help="items of an `append_many`")
+    parser.add_argument("--rounds", type=int, default=5, help="processes of each")
+    parser.add_argument("--runs", type=int, default=500, help="timed calls of each method")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    found = measure(arguments)
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    peak = found.pop("memory")["peak_bytes"]
+    print(f"{'':16}{'runner':>10}{'loop':>10}{'ratio':>8}")
+    for method, figures in found.items():
+        mine, theirs, ratio = figures.values()
+        print(f"{method:16}{mine:>8.1f}µs{theirs:>8.1f}µs{ratio:>8.3f}")
+    print(f"the runner's peak memory: {peak / 1e6:.1f} MB, the whole process")
+
+
+if __name__ == "__main__":
+    main()
