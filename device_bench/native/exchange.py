@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -68,38 +68,59 @@ def read_result(folder: Path, golden: int, histories: int) -> NativeResult:
         RunnerError: it ended with an error, or a file is missing or not whole; one sentence.
     """
     result = _result(folder / RESULT)
-    size, k = int(result.pop("state_size")), int(result.pop("top_k"))
+    try:
+        size, k = int(result.pop("state_size")), int(result.pop("top_k"))
+        measured = _measured(result)
+    except (KeyError, TypeError) as error:
+        raise RunnerError(f"the runner's {RESULT} is of another version ({error})") from error
     layout = [
         ("golden_states", "<f4", golden, size), ("golden_cold_states", "<f4", golden, size),
         ("golden_items", "<i8", golden, k), ("golden_scores", "<f4", golden, k),
         ("items", "<i8", histories, k), ("scores", "<f4", histories, k),
     ]  # fmt: skip
     arrays = _arrays(folder / OUTPUTS, layout)
-    times = {name: np.array(calls, np.float64) for name, calls in result.pop("samples_ns").items()}
     return NativeResult(
         lists=TopK(arrays["items"], arrays["scores"]),
         golden_states=arrays["golden_states"],
         golden_cold_states=arrays["golden_cold_states"],
         golden=TopK(arrays["golden_items"], arrays["golden_scores"]),
-        samples_ns=times,
-        calibration_ns=np.array(result.pop("calibration_ns"), np.float64),
-        load_ms=tuple(result.pop("load_ms")),
-        warnings=tuple(result.pop("warnings")),
-        counted=tuple(result.pop("counted", ())),
-        **result,
+        **measured,
     )
 
 
 def _result(path: Path) -> dict[str, Any]:
     try:
-        result: dict[str, Any] = json.loads(path.read_bytes())
+        result = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise RunnerError(f"the runner wrote no {path.name}") from error
     except ValueError as error:
         raise RunnerError(f"the runner's {path.name} is truncated or damaged") from error
+    if not isinstance(result, dict):
+        raise RunnerError(f"the runner's {path.name} is truncated or damaged")
     if "error" in result:
         raise RunnerError(result["error"])
     return result
+
+
+def _measured(result: dict[str, Any]) -> dict[str, Any]:
+    """Fields of an outcome.
+
+    Raises:
+        KeyError, TypeError: there are others.
+    """
+    names = {field.name for field in fields(NativeResult)}
+    if unknown := set(result) - names:
+        raise KeyError(", ".join(sorted(unknown)))
+    times = {name: np.array(calls, np.float64) for name, calls in result["samples_ns"].items()}
+    return {
+        **result,
+        "threads": result["threads"],
+        "samples_ns": times,
+        "calibration_ns": np.array(result["calibration_ns"], np.float64),
+        "load_ms": tuple(result["load_ms"]),
+        "warnings": tuple(result["warnings"]),
+        "counted": tuple(result.get("counted", ())),
+    }
 
 
 def _arrays(path: Path, layout: Sequence[tuple[str, str, int, int]]) -> dict[str, Any]:
