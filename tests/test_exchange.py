@@ -102,5 +102,5 @@ def test_a_result_of_another_version_is_told(folder, words):
 
 def test_an_error_is_raised_as_it_stands(folder):
     (folder / RESULT).write_text('{"error": "the runtime refuses it"}')
-    with pytest.raises(RunnerError, match="^the runtime refuses it$"):
+    with pytest.raises(RunnerError, match=r"^the runtime refuses it$"):
         read_result(folder, GOLDEN, USERS)

@@ -207,6 +207,7 @@ class Sample {
                                 std::to_string(timing.warmup_calls) + " calls");
     }
     result.samples.emplace_back(name, std::move(timing.calls));
+    result.cpu.emplace_back(name, timing.cpu);
     result.calibration.insert(
         result.calibration.end(), timing.calibration.begin(), timing.calibration.end());
   }

@@ -52,11 +52,21 @@ std::string by_name(const std::vector<std::pair<std::string, Samples>>& samples)
   return text + "}";
 }
 
+std::string by_name(const std::vector<std::pair<std::string, double>>& figures) {
+  std::string text = "{";
+  for (const auto& [name, value] : figures) {
+    if (text.size() > 1) text += ", ";
+    text += quoted(name) + ": " + number(value);
+  }
+  return text + "}";
+}
+
 }  // namespace
 
 std::string to_json(const Result& result) {
   const auto milliseconds = [](Nanoseconds value) { return number(value / 1e6); };
   return "{\"samples_ns\": " + by_name(result.samples) +
+         ",\n \"cpu_ns\": " + by_name(result.cpu) +
          ",\n \"calibration_ns\": " + list(result.calibration) +
          ",\n \"load_ms\": " + list(result.loads, milliseconds) +
          ",\n \"first_call_us\": {\"append\": " + number(result.first_append / 1e3) +

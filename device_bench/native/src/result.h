@@ -14,6 +14,7 @@ namespace glint {
 
 struct Result {
   std::vector<std::pair<std::string, Samples>> samples;  // by what was called
+  std::vector<std::pair<std::string, double>> cpu;       // nanoseconds a call
   Samples calibration;
   std::vector<Nanoseconds> loads;
   Nanoseconds first_append = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 
 namespace glint {
 namespace {
@@ -55,6 +56,13 @@ Nanoseconds calibrate() {
   return watch.elapsed();
 }
 
+// Of all threads of this process.
+Nanoseconds cpu_time() {
+  timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 }  // namespace
 
 Timing measure(const Call& call, const Effort& effort) {
@@ -64,12 +72,18 @@ Timing measure(const Call& call, const Effort& effort) {
   timing.calls.reserve(static_cast<size_t>(effort.runs));
   timing.calibration.reserve(static_cast<size_t>(effort.runs / kCalibrateEvery + 1));
   Nanoseconds spent = 0;
+  Nanoseconds cpu = cpu_time();
   for (int64_t number = 0; number < effort.runs; ++number) {
     if (number >= kLeastRuns && spent > effort.budget) break;
-    if (number % kCalibrateEvery == 0) timing.calibration.push_back(calibrate());
+    if (number % kCalibrateEvery == 0) {
+      const Nanoseconds aside = cpu_time();
+      timing.calibration.push_back(calibrate());
+      cpu += cpu_time() - aside;
+    }
     timing.calls.push_back(timed(call, number));
     spent += timing.calls.back();
   }
+  timing.cpu = static_cast<double>(cpu_time() - cpu) / static_cast<double>(timing.calls.size());
   return timing;
 }
 

@@ -38,6 +38,7 @@ struct Effort {
 struct Timing {
   Samples calls;
   Samples calibration;
+  double cpu = 0;  // CPU time a call over all threads, averaged: what other work took is not in it
   int64_t warmup_calls = 0;
   bool steady = false;
 };
