@@ -13,6 +13,7 @@ from device_bench.job import Job, Outcome
 from device_bench.judging import Subject, judged, with_agreement, with_measures
 from device_bench.machine import Conditions, condition_warnings, conditions, conditions_of
 from device_bench.parity import CUT
+from device_bench.profile import profile
 from device_bench.python_runner import PythonRunner
 from device_bench.rows import BenchResult, Row
 from device_bench.runner import Runner
@@ -41,12 +42,15 @@ class Settings:
         rounds: processes each row is timed in, in turn with the other rows (A B A B).
         plan: calls of each method in a round.
         runners: where to run each artifact.
+        profile: afterwards, take each artifact's time apart by operator, by the runtime's own
+            profiler, in Python on this machine.
     """
 
     threads: int = 1
     rounds: int = ROUNDS
     plan: Plan = field(default_factory=Plan)
     runners: Sequence[Runner] = (PythonRunner(),)
+    profile: bool = False
 
 
 @dataclass
@@ -104,7 +108,10 @@ def bench(
             entries.append(_reference(common, folder))
         before = conditions()
         _run(entries, settings, on_step, on_rows)
-        rows = _finished(entries, before, conditions())
+        after = conditions()
+        if settings.profile:
+            _profile(entries, settings, on_step)
+        rows = _finished(entries, before, after)
     return BenchResult(
         bundle.name, tuple(rows), settings.threads, _not_measured(model, held_out, bundle.top_k)
     )
@@ -216,6 +223,25 @@ def _run_once(entry: _Entry, settings: Settings, round: int) -> None:
     entry.row = with_measures(entry.row, entry.outcomes, settings.plan.runs)
     if round == 0:
         entry.row = judged(entry.row, subject, outcome, all_users=entry.all_users)
+
+
+def _profile(entries: Sequence[_Entry], settings: Settings, on_step: Callable[[str], None]) -> None:
+    for entry in entries:
+        subject = entry.subject
+        if entry.failed or entry.runner.name != "python" or subject.target == REFERENCE:
+            continue
+        on_step(f"profiling {entry.row.name}")
+        sample = subject.inputs().sample
+        try:
+            found = profile(
+                subject.target, subject.file, subject.config, subject.top_k,
+                [sample[n] for n in range(len(sample))], threads=settings.threads,
+            )  # fmt: skip
+        except RunnerError as error:
+            warning = f"there is no profile: {error}"
+            entry.row = replace(entry.row, warnings=(*entry.row.warnings, warning))
+        else:
+            entry.row = replace(entry.row, profile=found.to_dict())
 
 
 def _finished(entries: Sequence[_Entry], before: Conditions, after: Conditions) -> list[Row]:

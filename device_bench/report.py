@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from device_bench.diff import Change, Diff
+from device_bench.profile import Profile
+from device_bench.profile_table import render_profile
 from device_bench.rows import BenchResult, Row
 from device_bench.statistics import Latency
 from glint_edge.console import columns
@@ -31,8 +33,15 @@ def render(results: Sequence[BenchResult]) -> RenderableType:
     failures = [Text(f"✗ {failure}", style="red") for r in results for failure in r.failures]
     warnings = [Text(f"! {w}", style="yellow") for w in _warnings(rows)]
     notes = dict.fromkeys(line for result in results for line in _notes(result))
+    profiles = [
+        render_profile(row.name, Profile.from_dict(row.profile)) for row in rows if row.profile
+    ]
     return Group(
-        *_tables(title, rows), *failures, *warnings, *(Text(line, style="dim") for line in notes)
+        *_tables(title, rows),
+        *profiles,
+        *failures,
+        *warnings,
+        *(Text(line, style="dim") for line in notes),
     )
 
 

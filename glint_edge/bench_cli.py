@@ -69,6 +69,9 @@ def bench(
         Path | None, typer.Option(help="The float model.  [default: the one the manifest names]")
     ] = None,
     threads: Threads = 1,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Also show where the time goes, by operator.")
+    ] = False,
     offline: Offline = False,
     output: Annotated[Path | None, typer.Option(help="Also write the results as JSON.")] = None,
     json: Json = False,
@@ -83,7 +86,10 @@ def bench(
     from device_bench.report import render
     from device_bench.runner import find_runner
 
-    settings = Settings(threads, rounds, runners=tuple(map(find_runner, runner or ["python"])))
+    settings = Settings(
+        threads, rounds,
+        runners=tuple(map(find_runner, runner or ["python"])), profile=profile,
+    )  # fmt: skip
     paths: Sequence[Path | None] = bundles or [None]
     results = [
         _bench_one(open_bundle(path), checkpoint, data, settings, offline=offline) for path in paths
