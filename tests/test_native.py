@@ -1,0 +1,384 @@
+"""The native runner: built from the installed packages, run on real artifacts."""
+
+import shutil
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from device_bench.job import Histories, Inputs, Job
+from device_bench.native import build as building
+from device_bench.native.build import PROGRAM, Toolchain, build, find_packages
+from device_bench.native.exchange import INPUTS, read_result, write_inputs
+from device_bench.native_runner import NativeRunner, arguments, open_runner
+from device_bench.runtimes import load_runtime, recommend_history, replay
+from device_bench.sampling import LEAST_RUNS, Plan
+from glint_edge.errors import ConfigError, MissingExtraError, RunnerError
+from glint_edge.stream import StreamProgram, stream_program
+from glint_edge.target import find_target
+from quantization import quantize
+
+QUICK = Plan(warmup=5, runs=30, budget_ms=500)
+ENDLESS = Plan(runs=10**9, budget_ms=10**7)
+RUNTIMES = {"executorch": "executorch", "onnx": "onnxruntime", "tflite": "ai_edge_litert"}
+CASES = [("executorch", "fp32"), ("executorch", "int8"), ("onnx", "int8"), ("tflite", "int8")]
+WINDOW = 9
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Case:
+    target: str
+    program: StreamProgram
+    path: Path
+
+    def job(self, **changes):
+        program = self.program
+        return Job(
+            self.target, str(self.path),
+            **{"config": program.config.to_dict(), "top_k": program.top_k, "window": WINDOW,
+               "plan": QUICK, **changes},
+        )  # fmt: skip
+
+
+def require_built(target):
+    pytest.importorskip(RUNTIMES[target], reason=f"needs what runs {target}")
+    try:
+        build(target)
+    except (MissingExtraError, RunnerError) as error:
+        if "cannot be built" in str(error):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def cases(make_model, tmp_path_factory, request):
+    """By target and precision; only ExecuTorch's conversion is slow, and is shared."""
+    made = {}
+
+    def case(target, precision):
+        require_built(target)
+        if (target, precision) not in made:
+            if target == "executorch":
+                artifact = request.getfixturevalue("artifacts")[precision]
+                made[target, precision] = Case(target, artifact.program, artifact.path)
+            else:
+                program = quantize(stream_program(make_model(), chunk=4), precision)
+                file = find_target(target, "convert")
+                path = tmp_path_factory.mktemp("native") / f"model{file.suffix}"
+                from converters import convert
+
+                convert(program, file, path)
+                made[target, precision] = Case(target, program, path)
+        return made[target, precision]
+
+    return case
+
+
+@pytest.fixture
+def int8(cases):
+    return cases("executorch", "int8")
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def case(request, cases):
+    return cases(*request.param)
+
+
+def histories(config, count=12):
+    """Of all lengths around a chunk's and the window's, and of ids of all kinds."""
+    random = np.random.default_rng(0)
+    known = [random.integers(1, config.items + 1, n).tolist() for n in range(1, count)]
+    return [*known, [], [0], [config.items + 1, 3], [-1, 2**31, -(2**40), 2**40, 5]]
+
+
+def inputs_of(case):
+    every = Histories.of(histories(case.program.config))
+    return Inputs.of(Histories.of(histories(case.program.config, 7)), every)
+
+
+# --- what it gives
+
+
+@pytest.mark.parametrize("window", [WINDOW, None])
+def test_it_gives_what_the_python_bindings_give(case, window):
+    inputs = inputs_of(case)
+    outcome = NativeRunner().run(case.job(window=window, timed=False), inputs)
+    config, k = case.program.config, case.program.top_k
+    runtime = load_runtime(case.target, case.path, config, top_k=k, threads=1)
+    for name, group, lists in (
+        ("golden", inputs.golden, outcome.golden),
+        ("histories", inputs.histories, outcome.lists),
+    ):
+        for number in range(len(group)):
+            items, scores = recommend_history(runtime, group[number], window)
+            where = f"{name} {group[number]}"
+            assert lists.items[number].tolist() == items[0].tolist(), where
+            np.testing.assert_array_equal(lists.scores[number], scores[0], err_msg=where)
+    for number in range(len(inputs.golden)):
+        items = inputs.golden[number]
+        one_by_one = runtime.to_numpy(replay(runtime, items))[0]
+        at_once = runtime.to_numpy(runtime.append_many(runtime.empty_state(), items))[0]
+        np.testing.assert_array_equal(outcome.golden_states[number], one_by_one)
+        np.testing.assert_array_equal(outcome.golden_cold_states[number], at_once)
+    assert outcome.samples_ns == {}
+    assert len(outcome.load_ms) == 1
+
+
+def test_it_brings_back_samples(case):
+    outcome = NativeRunner().run(case.job(), inputs_of(case))
+    assert list(outcome.samples_ns) == [
+        "append", "recommend", "cold_start_20", "cold_start_50", "cold_start_200",
+    ]  # fmt: skip
+    assert {len(times) for times in outcome.samples_ns.values()} == {QUICK.runs}
+    assert all((times > 0).all() for times in outcome.samples_ns.values())
+    # One before every tenth call.
+    assert len(outcome.calibration_ns) == 5 * QUICK.runs // 10
+    assert (outcome.calibration_ns > 1000).all()
+    assert len(outcome.load_ms) == 5
+    assert set(outcome.first_call_us) == {"append", "recommend"}
+    before, peak = outcome.memory_before_load_bytes, outcome.peak_memory_bytes
+    assert 1e6 < before < outcome.steady_memory_bytes <= peak < 100e6
+    assert outcome.threads == 1
+    medians = {name: np.median(times) for name, times in outcome.samples_ns.items()}
+    assert medians["append"] < medians["cold_start_20"] < medians["cold_start_200"]
+
+
+def test_it_takes_two_threads(case):
+    outcome = NativeRunner().run(case.job(threads=2), inputs_of(case))
+    assert outcome.threads == 2
+
+
+def test_a_budget_ends_the_calls_and_the_warm_up(int8):
+    plan = Plan(warmup=1, runs=10_000, budget_ms=0)
+    outcome = NativeRunner().run(int8.job(plan=plan), inputs_of(int8))
+    assert {len(times) for times in outcome.samples_ns.values()} == {LEAST_RUNS}
+    # One block of calls cannot be held against an earlier one.
+    assert outcome.warnings[0] == "append was still not steady after 25 calls"
+
+
+def test_without_any_history_the_unknown_item_is_timed(int8):
+    nothing = Inputs.of(Histories.of([]), Histories.of([]))
+    outcome = NativeRunner().run(int8.job(), nothing)
+    assert outcome.lists.items.shape == (0, int8.program.top_k)
+    assert len(outcome.samples_ns["append"]) == QUICK.runs
+
+
+# --- what it refuses
+
+
+@pytest.mark.parametrize("cut", ["garbage", "half", "empty", "missing", "folder"])
+def test_a_broken_artifact_is_one_sentence(case, cut, tmp_path):
+    path, whole = tmp_path / f"broken{case.path.suffix}", case.path.read_bytes()
+    if cut == "folder":
+        path.mkdir()
+    elif cut != "missing":
+        size = len(whole)
+        path.write_bytes({"garbage": b"no model" * 99, "half": whole[: size // 2]}.get(cut, b""))
+    broken = replace(case, path=path)
+    with pytest.raises(RunnerError) as caught:
+        NativeRunner().run(broken.job(), inputs_of(case))
+    message = str(caught.value)
+    assert "\n" not in message
+    if cut == "half" and case.target == "tflite":  # LiteRT does not verify what it reads
+        assert message.startswith("the native tflite process died with signal ")
+    elif cut in ("garbage", "half"):
+        assert f" refuses {path} (" in message
+        assert message.endswith("); export it again")
+    else:
+        assert message == f"cannot read the artifact {path}, or it is empty"
+
+
+def test_another_model_is_refused(int8):
+    config = {**int8.program.config.to_dict(), "d": 128}
+    with pytest.raises(RunnerError, match=r"is of another model \(its state and top-k are \["):
+        NativeRunner().run(int8.job(config=config, timed=False), inputs_of(int8))
+
+
+def run_by_hand(case, folder, **changes):
+    """The program itself, in a folder with inputs; options by their name, None leaves one out."""
+    inputs = inputs_of(case)
+    if not (folder / INPUTS).exists():
+        write_inputs(folder / INPUTS, inputs.sample, inputs.golden, inputs.histories)
+    given = arguments(case.job(timed=False), case.path)
+    options = dict(zip(given[::2], given[1::2], strict=True)) | changes
+    words = [text for pair in options.items() if pair[1] is not None for text in pair]
+    command = [build(case.target) / PROGRAM, *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def error_of(folder):
+    with pytest.raises(RunnerError) as caught:
+        read_result(folder, 0, 0)
+    return str(caught.value)
+
+
+def test_truncated_inputs_are_told(int8, tmp_path):
+    assert run_by_hand(int8, tmp_path).returncode == 0
+    whole = (tmp_path / INPUTS).read_bytes()
+    for size in {*range(0, len(whole), 56), len(whole) - 1}:
+        (tmp_path / INPUTS).write_bytes(whole[:size])
+        assert run_by_hand(int8, tmp_path).returncode == 2, size
+        assert "the inputs inputs.bin" in error_of(tmp_path)
+
+
+def test_a_full_disk_is_told(int8, tmp_path):
+    assert run_by_hand(int8, tmp_path, **{"--outputs": "/dev/full"}).returncode == 2
+    assert error_of(tmp_path) == "cannot write /dev/full; is the disk full?"
+    done = run_by_hand(int8, tmp_path, **{"--result": "/dev/full"})
+    assert (done.returncode, done.stderr[:40]) == (3, "cannot write /dev/full; is the disk full")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"--runs": "many"}, "--runs takes a number of at least 1"),
+        ({"--threads": "0"}, "--threads takes a number of at least 1"),
+        ({"--mood": "good"}, "usage: glint-runner"),
+        ({"--inputs": "missing.bin"}, "cannot read the inputs missing.bin"),
+    ],
+)
+def test_a_wrong_command_is_told(int8, tmp_path, wrong, reason):
+    assert run_by_hand(int8, tmp_path, **wrong).returncode == 2
+    assert error_of(tmp_path).startswith(reason)
+
+
+def test_no_place_for_the_result_is_told(int8, tmp_path):
+    done = run_by_hand(int8, tmp_path, **{"--result": None})
+    assert done.returncode == 3
+    assert "cannot write" in done.stderr
+
+
+# --- how it ends
+
+
+def running_program():
+    for _ in range(200):
+        for child in psutil.Process().children(recursive=True):
+            if child.name() == PROGRAM:
+                return child
+        time.sleep(0.05)
+    raise AssertionError("the program did not start")
+
+
+def test_a_killed_process_is_one_sentence(int8):
+    caught = []
+
+    def run():
+        try:
+            NativeRunner().run(int8.job(plan=ENDLESS), inputs_of(int8))
+        except RunnerError as error:
+            caught.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    running_program().kill()
+    thread.join(timeout=30)
+    assert caught == ["the native executorch process died with signal 9 (SIGKILL)"]
+
+
+def test_a_process_that_does_not_end_is_killed(int8):
+    reason = r"^the native executorch process did not end within 0\.5 s and was killed$"
+    with pytest.raises(RunnerError, match=reason):
+        NativeRunner(timeout=0.5).run(int8.job(plan=ENDLESS), inputs_of(int8))
+
+
+def test_there_is_one_native_runner():
+    assert open_runner("").name == "native"
+    with pytest.raises(ConfigError, match="takes no device"):
+        open_runner("mine")
+
+
+# --- how it is built
+
+
+def test_the_folder_is_all_that_is_needed(case, tmp_path):
+    """Copied elsewhere, the program loads the libraries beside it and no package's."""
+    folder = tmp_path / "copy"
+    shutil.copytree(build(case.target), folder)
+    listed = subprocess.run(
+        ["ldd", folder / PROGRAM], capture_output=True, text=True, check=True, env={}
+    ).stdout
+    libraries = {file.name for file in (folder / "lib").iterdir()}
+    found = {line.split()[0]: line.split()[2] for line in listed.splitlines() if " => " in line}
+    assert libraries
+    for library in libraries:
+        assert found[library] == str(folder / "lib" / library)
+    assert "site-packages" not in listed
+
+
+def test_it_is_built_once(int8):
+    steps = []
+    assert build("executorch", on_step=steps.append) == build("executorch")
+    assert steps == []
+
+
+@pytest.fixture
+def empty_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def sources(monkeypatch, tmp_path):
+    """A copy that may be changed."""
+    shutil.copytree(building.SOURCES, tmp_path / "native")
+    monkeypatch.setattr(building, "SOURCES", tmp_path / "native")
+    return tmp_path / "native"
+
+
+def test_other_sources_are_built_anew_and_an_error_is_one_line(int8, sources, empty_cache):
+    (sources / "src/timing.cpp").write_text('#include "timing.h"\nint broken( { return 1; }\n')
+    steps = []
+    with pytest.raises(RunnerError) as caught:
+        build("executorch", on_step=steps.append)
+    message = str(caught.value)
+    assert message.startswith("the native executorch runner cannot be built: ")
+    assert "timing.cpp:2:" in message
+    assert "error: " in message
+    assert "\n" not in message
+    assert len(steps) == 1
+    assert not list(empty_cache.rglob(PROGRAM))  # nor half of one
+    assert not list((empty_cache / "native").iterdir())
+
+
+def test_without_cmake_the_extra_is_named(int8, empty_cache, monkeypatch):
+    monkeypatch.setattr(building.shutil, "which", lambda name, path=None: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'glint-edge\[native\]'"):
+        build("executorch", Toolchain("other", cmake_file=Path(__file__)))
+    with pytest.raises(RunnerError, match="no C\\+\\+ compiler was found; install one"):
+        build("executorch")
+
+
+def test_an_old_cmake_is_none(int8, empty_cache, monkeypatch, tmp_path):
+    old = tmp_path / "cmake"
+    old.write_text("#!/bin/sh\necho cmake version 3.25.1\n")
+    old.chmod(0o755)
+    which = shutil.which
+    monkeypatch.setattr(
+        building.shutil, "which",
+        lambda name, path=None: str(old) if name == "cmake" else which(name, path=path),
+    )  # fmt: skip
+    with pytest.raises(MissingExtraError, match=r"glint-edge\[native\]"):
+        build("executorch")
+
+
+def test_a_cache_that_cannot_be_written_is_told(int8, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(RunnerError, match="set GLINT_EDGE_CACHE to a folder you can write"):
+        build("executorch")
+
+
+def test_unknown_targets_and_foreign_folders_are_refused(tmp_path):
+    known = "there is no native runner for coreml; it runs executorch, onnx, tflite"
+    with pytest.raises(RunnerError, match=known):
+        build("coreml")
+    with pytest.raises(RunnerError, match="holds no onnxruntime; unpack its wheel"):
+        find_packages("onnx", tmp_path)
