@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from device_bench.native.build import build
 from glint_edge import cli
 from glint_edge.config import ModelConfig
 from glint_edge.data import load
-from glint_edge.errors import DataError
+from glint_edge.errors import DataError, MissingExtraError, RunnerError
 from glint_edge.model import GlintRU
 from glint_edge.stream import StreamProgram, stream_program
 from glint_edge.target import find_target
@@ -107,3 +108,18 @@ def artifacts(make_model, tmp_path_factory):
         made[program.precision] = Artifact(program, folder / f"{program.precision}.pte")
         convert(program, target, made[program.precision].path)
     return made
+
+
+@pytest.fixture(scope="session")
+def require_native():
+    """Build the native runner of a target, or skip the test and say what is not here."""
+
+    def require(target):
+        try:
+            return build(target)
+        except (MissingExtraError, RunnerError) as error:
+            if "cannot be built" in str(error):
+                raise
+            pytest.skip(str(error))
+
+    return require

@@ -46,3 +46,15 @@ def test_training_speed_without_the_peer(ml_100k):
     assert result["seconds_per_epoch"] > 0
     assert result["peer_seconds_per_epoch"] is None
     assert result["ratio"] is None
+
+
+def test_native_loop(require_native):
+    """The bars: below 12 MB, the whole process, and within 10 % of a loop written by hand."""
+    require_native("executorch")
+    # At the sizes they are stated for: d 128, 3,417 items.
+    result = run("native_loop.py", "--rounds", 6, "--runs", 200)
+    assert result.pop("memory")["peak_bytes"] < 12e6
+    assert set(result) == {"append", "recommend", *(f"cold_start_{n}" for n in (20, 50, 200))}
+    for method, found in result.items():
+        assert found["ratio"] == pytest.approx(found["runner_us"] / found["loop_us"])
+        assert found["ratio"] < 1.1, method

@@ -25,7 +25,6 @@ from quantization import quantize
 
 QUICK = Plan(warmup=5, runs=30, budget_ms=500)
 ENDLESS = Plan(runs=10**9, budget_ms=10**7)
-RUNTIMES = {"executorch": "executorch", "onnx": "onnxruntime", "tflite": "ai_edge_litert"}
 CASES = [("executorch", "fp32"), ("executorch", "int8"), ("onnx", "int8"), ("tflite", "int8")]
 WINDOW = 9
 
@@ -47,23 +46,13 @@ class Case:
         )  # fmt: skip
 
 
-def require_built(target):
-    pytest.importorskip(RUNTIMES[target], reason=f"needs what runs {target}")
-    try:
-        build(target)
-    except (MissingExtraError, RunnerError) as error:
-        if "cannot be built" in str(error):
-            raise
-        pytest.skip(str(error))
-
-
 @pytest.fixture(scope="module")
-def cases(make_model, tmp_path_factory, request):
+def cases(make_model, require_native, tmp_path_factory, request):
     """By target and precision; only ExecuTorch's conversion is slow, and is shared."""
     made = {}
 
     def case(target, precision):
-        require_built(target)
+        require_native(target)
         if (target, precision) not in made:
             if target == "executorch":
                 artifact = request.getfixturevalue("artifacts")[precision]
