@@ -2,10 +2,12 @@
 //
 //     glint-runner --artifact FILE --inputs FILE --outputs FILE --result FILE [--window W]
 //                  [--threads T] [--timed 0|1] [--warmup N] [--runs N] [--budget-ms M]
+//                  [--counted CALLS]
 //
 // The files are described in `exchange.py`; what is called, and in which order, is what
 // `device_bench/worker.py` does in Python. Exit code 0 with a result, 2 with an error of one line
-// in the result; anything else is a crash.
+// in the result; anything else is a crash. With --timed 0 --counted N each method is called N times
+// between marks, for an instruction counter outside (qemu/count.c).
 
 #include <algorithm>
 #include <cstdio>
@@ -15,6 +17,7 @@
 #include <string>
 
 #include "histories.h"
+#include "mark.h"
 #include "process.h"
 #include "result.h"
 #include "runtime.h"
@@ -26,12 +29,14 @@ namespace {
 constexpr int kLoads = 5;
 constexpr int64_t kColdStarts[] = {20, 50, 200};  // items
 constexpr int64_t kColdWarmup = 10;
+constexpr int64_t kCountWarmup = 3;  // what is done once is done by then
 
 struct Options {
   std::string artifact, inputs, outputs, result;
   int64_t window = 0;  // items of a history that count, its last; 0: all
   int threads = 1;
   bool timed = true;
+  int64_t counted = 0;  // calls of each method, if it is not timed
   Effort effort{50, 500, 10'000'000'000};
 };
 
@@ -63,6 +68,7 @@ Options parse(int count, char** arguments) {
   options.window = take_number("--window", "0", 0);
   options.threads = static_cast<int>(take_number("--threads", "1", 1));
   options.timed = take_number("--timed", "1", 0) != 0;
+  options.counted = take_number("--counted", "0", 0);
   options.effort.warmup = take_number("--warmup", "50", 0);
   options.effort.runs = take_number("--runs", "500", 1);
   options.effort.budget = take_number("--budget-ms", "10000", 0) * 1'000'000;
@@ -157,31 +163,51 @@ class Sample {
   }
 
   void measure(const Effort& effort, Result& result) {
-    add("append", glint::measure([this](int64_t call) {
-          const int64_t number = call % histories_.count;
-          runtime_.append(state(number), last_item(number), after_.data());
-        }, effort), result);
-    for (int64_t number = 0; number < histories_.count; ++number) {
-      runtime_.append(state(number), last_item(number), state(number));
-    }
-    add("recommend", glint::measure([this](int64_t call) {
-          recommend(state(call % histories_.count));
-        }, effort), result);
-    Effort fewer = effort;
-    fewer.warmup = std::min(effort.warmup, kColdWarmup);
-    for (const int64_t length : kColdStarts) {
-      const std::vector<int64_t> items = repeated(length);
-      add("cold_start_" + std::to_string(length),
-          glint::measure([this, &items, length](int64_t call) {
-            std::fill(after_.begin(), after_.end(), 0.0f);
-            const int64_t* const history = items.data() + call % histories_.count * length;
-            runtime_.append_many(after_.data(), history, length, after_.data());
-            recommend(after_.data());
-          }, fewer), result);
-    }
+    each([&effort, &result](const std::string& name, const Call& call) {
+      Effort own = effort;
+      // A cold start is as long as many calls of the others, and has warmed up after a few.
+      if (name.rfind("cold", 0) == 0) own.warmup = std::min(effort.warmup, kColdWarmup);
+      add(name, glint::measure(call, own), result);
+    });
+  }
+
+  // Marks 2n and 2n + 1 stand before and after each call of the nth method.
+  void count(int64_t calls, Result& result) {
+    each([calls, &result](const std::string& name, const Call& call) {
+      const auto before = 2 * static_cast<unsigned long>(result.counted.size());
+      for (int64_t number = 0; number < kCountWarmup; ++number) call(number);
+      for (int64_t number = 0; number < calls; ++number) {
+        mark(before);
+        call(number);
+        mark(before + 1);
+      }
+      result.counted.push_back(name);
+    });
   }
 
  private:
+  // Gives `visit` each method's name and how it is called, in the order in which they run.
+  template <typename Visit>
+  void each(const Visit& visit) {
+    visit("append", [this](int64_t call) {
+      const int64_t number = call % histories_.count;
+      runtime_.append(state(number), last_item(number), after_.data());
+    });
+    for (int64_t number = 0; number < histories_.count; ++number) {
+      runtime_.append(state(number), last_item(number), state(number));
+    }
+    visit("recommend", [this](int64_t call) { recommend(state(call % histories_.count)); });
+    for (const int64_t length : kColdStarts) {
+      const std::vector<int64_t> items = repeated(length);
+      visit("cold_start_" + std::to_string(length), [this, &items, length](int64_t call) {
+        std::fill(after_.begin(), after_.end(), 0.0f);
+        const int64_t* const history = items.data() + call % histories_.count * length;
+        runtime_.append_many(after_.data(), history, length, after_.data());
+        recommend(after_.data());
+      });
+    }
+  }
+
   float* state(int64_t number) { return states_.data() + number * size_; }
 
   int64_t last_item(int64_t number) const {
@@ -269,7 +295,11 @@ Result run(const Options& options) {
   call_first(*runtime, result);
   {
     Sample sample(*runtime, inputs.sample);
-    if (options.timed) sample.measure(options.effort, result);
+    if (options.timed) {
+      sample.measure(options.effort, result);
+    } else if (options.counted > 0) {
+      sample.count(options.counted, result);
+    }
     // Read here: the lists below are this program's memory, not the artifact's.
     result.steady_memory = resident_memory();
     result.peak_memory = peak_memory();

@@ -68,6 +68,7 @@ std::string to_json(const Result& result) {
   return "{\"samples_ns\": " + by_name(result.samples) +
          ",\n \"cpu_ns\": " + by_name(result.cpu) +
          ",\n \"calibration_ns\": " + list(result.calibration) +
+         ",\n \"counted\": " + list(result.counted, quoted) +
          ",\n \"load_ms\": " + list(result.loads, milliseconds) +
          ",\n \"first_call_us\": {\"append\": " + number(result.first_append / 1e3) +
          ", \"recommend\": " + number(result.first_recommend / 1e3) + "}" +
