@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,7 @@ class NativeRunner:
             sample = sample_of(job, inputs.histories, inputs.golden)
             write_inputs(folder / INPUTS, sample, inputs.golden, inputs.histories)
             command = [str(program), *arguments(job, Path(job.path).resolve())]
-            _run(f"native {job.target}", command, folder, self.timeout)
+            run_program(f"native {job.target}", command, folder, self.timeout)
             return checked(job, read_result(folder, len(inputs.golden), len(inputs.histories)))
 
 
@@ -72,12 +72,30 @@ def open_runner(device: str) -> NativeRunner:
     return NativeRunner()
 
 
-def _run(name: str, command: list[str], folder: Path, timeout: float) -> None:
-    """Leaves the results in the folder."""
+def run_program(
+    name: str,
+    command: Sequence[str],
+    folder: Path,
+    timeout: float,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Start the native program, or what starts it, and wait until it has left its results.
+
+    Args:
+        name: of the process, such as "native executorch".
+        command: the program and its arguments.
+        folder: with its inputs; the results go there.
+        timeout: seconds until it is killed.
+        environment: its variables; None: this process's.
+
+    Raises:
+        RunnerError: it died or was killed; one sentence.
+    """
     try:
         done = subprocess.run(
             command,
             cwd=folder,
+            env=environment,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
