@@ -1,0 +1,325 @@
+"""The arm64 runner: what NEON kernels answer, and how many instructions they take."""
+
+import subprocess
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from device_bench import arm64, cross, emulator, wheels
+from device_bench.emulator import CORES, Emulation, find_qemu
+from device_bench.job import Histories, Inputs, Job, TopK
+from device_bench.parity import TIE, agreement, compare, overlap
+from device_bench.runtimes import load_runtime, recommend_history
+from glint_edge.data import HeldOut
+from glint_edge.errors import ConfigError, MissingExtraError, RunnerError
+from glint_edge.stream import stream_program
+from glint_edge.target import find_target
+from quantization import quantize
+
+GOLDEN = Histories.of([[1, 2, 3], []])
+METHODS = {"append", "recommend", "cold_start_20", "cold_start_50", "cold_start_200"}
+# Counts its argument down, two instructions a turn, between two marks; then shows the processor.
+GUEST = """
+#include <cstdio>
+#include <cstdlib>
+#include "mark.h"
+int main(int, char** arguments) {
+  long left = std::atol(arguments[1]);
+  glint::mark(0);
+  glint::mark(1);
+  glint::mark(2);
+  __asm__ volatile("1: subs %0, %0, #1\\n b.ne 1b" : "+r"(left)::"cc");
+  glint::mark(3);
+  char line[256];
+  std::FILE* file = std::fopen("/proc/cpuinfo", "r");
+  while (std::fgets(line, sizeof line, file)) std::fputs(line, stdout);
+}
+"""
+
+
+@pytest.fixture
+def no_setup(monkeypatch, tmp_path):
+    """A cache in which nothing was set up, and no network to fetch it from."""
+    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    return tmp_path
+
+
+@pytest.fixture
+def install_qemu(monkeypatch, tmp_path):
+    """Put a program in the emulator's place: it tells its version and help, then does as given."""
+
+    def install(does="exit 0", version="7.2.22", shows="-plugin"):
+        fake = tmp_path / "bin" / emulator.QEMU
+        fake.parent.mkdir(exist_ok=True)
+        fake.write_text(
+            f'#!/bin/sh\ncase "$1" in --version) echo "qemu-aarch64 version {version}"; exit;; '
+            f'-help) echo "{shows}"; exit;; esac\n{does}\n'
+        )
+        fake.chmod(0o755)
+        monkeypatch.setattr(emulator.shutil, "which", _only_replacing(fake))
+        find_qemu.cache_clear()
+        return fake
+
+    yield install
+    find_qemu.cache_clear()
+
+
+def _only_replacing(fake):
+    which = emulator.shutil.which
+    return lambda name, **options: str(fake) if name == fake.name else which(name, **options)
+
+
+@pytest.fixture(scope="session")
+def tools():
+    """QEMU and the compilers, as scripts/system-packages.sh installs them."""
+    if missing := [finding for finding in arm64.check()[:3] if not finding.ok]:
+        pytest.skip("; ".join(f"{finding.what}: {finding.text}" for finding in missing))
+
+
+@pytest.fixture(scope="session")
+def set_up(tools):
+    """The aarch64 runner in the user's cache, set up as by `glint-edge device setup arm64`."""
+    pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
+    try:
+        arm64.setup(lambda step: None)
+    except (MissingExtraError, RunnerError) as error:
+        if "cannot be built" in str(error):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def histories():
+    random = np.random.default_rng(0)
+    lengths = [1, 2, 3, *random.integers(1, 60, 97)]
+    return Histories.of([random.integers(0, 1684, length).tolist() for length in lengths])
+
+
+@pytest.fixture(scope="session")
+def run(set_up, artifacts, histories):
+    """A `.pte` of the session's on the usual core, over the histories; once for each `time`."""
+    outcomes = {}
+
+    def run(precision, time=0):
+        if (precision, time) not in outcomes:
+            made = artifacts[precision]
+            job = job_of("executorch", made.program, made.path)
+            outcomes[precision, time] = arm64.open_runner("").run(job, Inputs.of(GOLDEN, histories))
+        return outcomes[precision, time]
+
+    return run
+
+
+def lists_here(target, program, path, histories):
+    """What the same artifact recommends on this machine."""
+    runtime = load_runtime(target, path, program.config, top_k=program.top_k)
+    lists = [recommend_history(runtime, histories[n], None) for n in range(len(histories))]
+    items, scores = zip(*lists, strict=True)
+    return TopK(np.concatenate(items), np.concatenate(scores))
+
+
+def job_of(target, program, path):
+    return Job(target, str(path), program.config.to_dict(), program.top_k, None, timed=False)
+
+
+@pytest.mark.slow
+def test_counts_every_instruction_between_two_marks(tools, tmp_path):
+    source, program = tmp_path / "guest.cpp", tmp_path / "guest"
+    source.write_text(GUEST)
+    include = f"-I{emulator.SOURCES / 'src'}"
+    subprocess.run([cross.COMPILER, "-static", "-O1", include, source, "-o", program], check=True)
+    # Commas are QEMU's separators.
+    folder = tmp_path / "one,two"
+    folder.mkdir()
+    for turns in (1000, 100_000):
+        emulation = Emulation.of(find_qemu(), CORES["cortex-a53"], folder)
+        command = [*emulation.command, program, str(turns)]
+        shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        calls = emulation.calls(["nothing", "loop"])
+        (overhead,), (count,) = calls["nothing"], calls["loop"]
+        assert overhead < 100
+        assert abs(count - 2 * turns - overhead) <= 2
+    assert "CPU part\t: 0xd03" in shown
+    assert "asimddp" not in shown
+
+
+@pytest.mark.slow
+def test_fp32_on_arm_is_the_hosts(run, artifacts, histories, make_model):
+    arm, made = run("fp32"), artifacts["fp32"]
+    host = lists_here("executorch", made.program, made.path, histories)
+    assert agreement(arm.lists, host) == agreement(host, arm.lists) == 1.0
+    np.testing.assert_allclose(arm.lists.scores, host.scores, rtol=0, atol=TIE)
+    held_out = HeldOut(histories.ids, histories.offsets, np.ones(len(histories), np.int64))
+    parity = compare(make_model(items=1683, d=64), held_out, arm.lists, None)
+    assert (parity.users, parity.unusable, parity.same_top10) == (100, 0, 1.0)
+    np.testing.assert_allclose(arm.golden_states, arm.golden_cold_states, rtol=0, atol=1e-4)
+    assert arm.golden.items[1].tolist() == list(range(1, 11))  # no history
+
+
+@pytest.mark.slow
+def test_int8_on_arm_is_the_hosts_but_for_rounding(run, artifacts, histories):
+    arm, made = run("int8"), artifacts["int8"]
+    host = lists_here("executorch", made.program, made.path, histories)
+    assert len(arm.lists.items) == 100
+    assert overlap(arm.lists.items, host.items) >= 0.98
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["onnx", "tflite"])
+def test_the_other_runtimes_answer_on_arm_as_on_the_host(set_up, model, tmp_path, target):
+    if target not in cross.installed_targets():
+        pytest.skip(f"needs what runs {target}")
+    from converters import convert
+
+    program, path = quantize(stream_program(model, chunk=4)), tmp_path / "artifact"
+    convert(program, find_target(target, "convert"), path)
+    random = np.random.default_rng(0)
+    histories = Histories.of([random.integers(0, 41, n).tolist() for n in range(1, 21)])
+    inputs = Inputs.of(GOLDEN, histories)
+    arm = arm64.open_runner("").run(job_of(target, program, path), inputs)
+    host = lists_here(target, program, path, histories)
+    assert overlap(arm.lists.items, host.items) >= 0.98
+    # Where an activation is rounded the other way, a score moves.
+    assert np.median(np.abs(arm.lists.scores - host.scores)) < 0.01
+    assert set(arm.instructions) == METHODS
+
+
+@pytest.mark.slow
+def test_counts_are_the_same_at_every_run(run):
+    once, again = run("int8"), run("int8", time=1)
+    assert once.instructions == again.instructions
+    assert set(once.instructions) == METHODS
+    assert once.threads == 1
+    assert once.samples_ns == {}  # emulated time means nothing
+
+
+@pytest.mark.slow
+def test_counts_grow_with_the_work(run):
+    int8, fp32 = run("int8").instructions, run("fp32").instructions
+    assert int8["recommend"] < fp32["recommend"]
+    assert int8["append"] < int8["cold_start_20"] < int8["cold_start_50"] < int8["cold_start_200"]
+
+
+@pytest.mark.slow
+def test_a_damaged_artifact_is_refused_in_a_sentence(set_up, artifacts, tmp_path):
+    made = artifacts["int8"]
+    broken = tmp_path / "broken.pte"
+    broken.write_bytes(made.path.read_bytes()[:5000])
+    job = job_of("executorch", made.program, broken)
+    inputs = Inputs.of(Histories.of([[1]]), Histories.of([]))
+    with pytest.raises(RunnerError, match=r"refuses .*broken\.pte"):
+        arm64.open_runner("").run(job, inputs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [
+        ("kill -9 $$", r"arm64 executorch process died with signal 9 \(SIGKILL\)"),
+        ("echo it is broken >&2; exit 1", "ended with exit code 1 and no result: it is broken"),
+        ("exec sleep 60", "did not end within 0.5 s and was killed"),
+        ("exit 0", "wrote no result.json"),
+    ],
+)
+def test_an_emulator_that_fails_says_why(set_up, artifacts, install_qemu, does, says):
+    install_qemu(does)
+    runner = replace(arm64.open_runner(""), timeout=0.5)
+    made = artifacts["int8"]
+    job = job_of("executorch", made.program, made.path)
+    inputs = Inputs.of(Histories.of([[1]]), Histories.of([]))
+    with pytest.raises(RunnerError, match=says):
+        runner.run(job, inputs)
+
+
+def test_says_what_to_install(monkeypatch, no_setup):
+    monkeypatch.setenv("PATH", str(no_setup))
+    find_qemu.cache_clear()
+    findings = arm64.check()
+    tools = findings[:3]
+    find_qemu.cache_clear()
+    assert not any(finding.ok for finding in findings)
+    assert {finding.text for finding in tools} == {arm64.INSTALL}
+
+
+def test_the_static_emulator_cannot_count(install_qemu, no_setup):
+    install_qemu(shows="no such option")
+    finding = arm64.check()[0]
+    assert not finding.ok
+    assert "qemu-user can, qemu-user-static cannot" in finding.text
+    with pytest.raises(RunnerError, match=r"lacks qemu-aarch64; .*cannot load plugins"):
+        arm64.open_runner("").prepare("executorch", lambda step: None)
+
+
+def test_a_later_qemu_has_a_later_plugin_interface(install_qemu):
+    install_qemu(version="7.2.22 (Debian 1:7.2)")
+    assert find_qemu().interface == 1
+    install_qemu(version="10.0.2")
+    assert find_qemu().interface == 2
+
+
+def test_a_bench_downloads_nothing(no_setup, tools):
+    pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
+    with pytest.raises(RunnerError, match=r"no executorch runner .* glint-edge device setup arm64"):
+        arm64.open_runner("").prepare("executorch", lambda step: None)
+    with pytest.raises(RunnerError, match="no native runner for torch"):
+        arm64.open_runner("").prepare("torch", lambda step: None)
+
+
+def test_an_unknown_core_is_refused():
+    assert arm64.open_runner("").device == "cortex-a76"
+    assert arm64.open_runner("cortex-a53").device == "cortex-a53"
+    with pytest.raises(ConfigError, match="core 'm1' is unknown; choose one of cortex-a53"):
+        arm64.open_runner("m1")
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["0 10", "1 30", "2 40"], "did not see all calls"),
+        (["0 10", "1 30"], "did not see all calls"),
+        (["0 10", "3 30", "2 31", "1 40"], "saw mark 3 after mark 0"),
+        (["0 10", "1 30", "4 40", "5 50"], "saw mark 5 after mark 4"),
+    ],
+)
+def test_marks_that_are_no_pairs_are_refused(tmp_path, lines, says):
+    path = tmp_path / "counts.txt"
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RunnerError, match=says):
+        Emulation((), path).calls(["append", "recommend"])
+
+
+def test_a_wheel_that_pip_cannot_bring_is_told(no_setup):
+    folder = no_setup / "wheel"
+    with pytest.raises(RunnerError, match=r"could not download executorch==1\.5\.1 for manylinux"):
+        wheels.fetch_wheel("executorch==1.5.1", wheels.AARCH64, folder)
+    assert not folder.exists()
+
+
+def test_a_wheel_is_unpacked_whole_or_not_at_all(no_setup, monkeypatch):
+    shelf, folder = no_setup / "shelf", no_setup / "unpacked"
+    shelf.mkdir()
+    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
+    wheel = shelf / "thing-1.0-py3-none-manylinux2014_aarch64.whl"
+    _write_wheel(wheel)
+    wheels.fetch_wheel("thing==1.0", wheels.AARCH64, folder)
+    assert (folder / "thing" / "lib.so").read_bytes() == b"machine code"
+    wheel.write_bytes(wheel.read_bytes()[:-30])
+    with pytest.raises(RunnerError, match=r"could not download|is damaged"):
+        wheels.fetch_wheel("thing==1.0", wheels.AARCH64, no_setup / "again")
+    assert not (no_setup / "again").exists()
+
+
+def _write_wheel(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("thing/lib.so", b"machine code")
+        archive.writestr(
+            "thing-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n"
+        )
+        archive.writestr(
+            "thing-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-manylinux2014_aarch64\n"
+        )
+        archive.writestr("thing-1.0.dist-info/RECORD", "")
