@@ -1,0 +1,50 @@
+#!/bin/sh
+# Programs that some tests need and pip cannot bring. Where this runs as root on Debian or Ubuntu it
+# installs them; elsewhere, or without the network, those tests skip and say what they lack.
+set -eu
+
+# A package a line, and the tests that need it.
+PACKAGES="
+g++                    the native runner, and what counts instructions in the emulator
+g++-aarch64-linux-gnu  the native runner for 64-bit Arm
+qemu-user              the arm64 runner: an emulated Arm core
+openssh-client         the ssh runner
+openssh-server         the ssh runner: this machine as its own board
+adb                    the adb runner: the real client
+chromium               the HTML report, opened and looked at
+"
+
+missing() {
+    echo "$PACKAGES" | while read -r package tests; do
+        [ -n "$package" ] || continue
+        state=$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>&1) || state=
+        [ "$state" = installed ] || echo "$package"
+    done
+}
+
+install() {
+    apt-get -qq install --no-install-recommends "$@" >/dev/null 2>&1
+}
+
+say() {
+    echo "system packages: $*"
+}
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    say "this is not Debian or Ubuntu; the native, arm64, ssh, adb and browser tests may skip"
+    exit
+fi
+wanted=$(missing | xargs)
+[ -n "$wanted" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+    say "some tests will skip; for them, as root: apt-get install $wanted"
+    exit
+fi
+say "installing $wanted"
+export DEBIAN_FRONTEND=noninteractive
+# All at once; if that fails, what can be had: not every system has every package.
+# shellcheck disable=SC2086  # a list
+apt-get -qq update >/dev/null 2>&1 && install $wanted ||
+    for package in $wanted; do
+        install "$package" || say "no $package could be installed; tests that need it will skip"
+    done
