@@ -126,7 +126,7 @@ class Arm64Runner:
         program = cross.build_aarch64(job.target)
         # Threads that wait for one another execute more instructions at one time than at another.
         job = replace(job, timed=False, threads=1)
-        sample = sample_of(job, inputs.histories, inputs.golden)
+        sample = sample_of(job, inputs)
         with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
             folder = Path(name)
             write_inputs(folder / INPUTS, sample, inputs.golden, inputs.histories)

@@ -58,7 +58,7 @@ class NativeRunner:
         program = build(job.target) / PROGRAM
         with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
             folder = Path(name)
-            sample = sample_of(job, inputs.histories, inputs.golden)
+            sample = sample_of(job, inputs)
             write_inputs(folder / INPUTS, sample, inputs.golden, inputs.histories)
             command = [str(program), *arguments(job, Path(job.path).resolve())]
             run_program(f"native {job.target}", command, folder, self.timeout)
@@ -110,12 +110,11 @@ def run_program(
         raise ended(name, done.returncode, done.stderr)
 
 
-def sample_of(job: Job, histories: Histories, golden: Histories) -> Histories:
+def sample_of(job: Job, inputs: Inputs) -> Histories:
     """The few that are timed: their last items, no more than the model was trained on."""
-    source = histories if len(histories) else golden
     longest = job.config["max_length"]
-    some = [history[-longest:] for n in source.spread(SAMPLE) if (history := source[n])]
-    return Histories.of(some or [[1]])
+    sample = inputs.sample
+    return Histories.of([sample[n][-longest:] for n in sample.spread(SAMPLE)])
 
 
 def arguments(job: Job, artifact: Path | str) -> list[str]:
