@@ -19,6 +19,7 @@ from device_bench.rows import BenchResult, Row
 from device_bench.runner import Runner
 from device_bench.runtimes import REFERENCE, require_runtime
 from device_bench.sampling import Plan
+from device_bench.stock import STOCKS, Shelf, StockRunner, note_of
 from device_bench.tolerance import tolerance_of
 from glint_edge.bundle import Artifact, Bundle
 from glint_edge.checkpoint import Checkpoint, save_checkpoint
@@ -44,6 +45,7 @@ class Settings:
         runners: where to run each artifact.
         profile: afterwards, take each artifact's time apart by operator, by the runtime's own
             profiler, in Python on this machine.
+        stock: also measure what one would do without this tool, on the same weights.
     """
 
     threads: int = 1
@@ -51,6 +53,7 @@ class Settings:
     plan: Plan = field(default_factory=Plan)
     runners: Sequence[Runner] = (PythonRunner(),)
     profile: bool = False
+    stock: bool = False
 
 
 @dataclass
@@ -106,6 +109,9 @@ def bench(
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glint-edge-")))
             save_checkpoint(checkpoint, folder)
             entries.append(_reference(common, folder))
+            if settings.stock:
+                shelf = Shelf(folder, bundle.config.max_length, bundle.top_k, settings.threads)
+                entries += _stock(common, stack.enter_context(shelf))
         before = conditions()
         _run(entries, settings, on_step, on_rows)
         after = conditions()
@@ -172,6 +178,20 @@ def _reference(common: Subject, folder: Path) -> _Entry:
     return _entry(subject.with_users(REFERENCE_USERS), PythonRunner())
 
 
+def _stock(common: Subject, shelf: Shelf) -> list[_Entry]:
+    """Stock programs: they see the last N items, whatever the bundle's window is."""
+    entries = []
+    for stock in STOCKS:
+        subject = replace(
+            common, target=stock.target, precision=stock.precision, file=shelf.path(stock),
+            window=shelf.length, golden_counts=False,
+        )  # fmt: skip
+        entry = _entry(subject, StockRunner(stock, shelf))
+        entry.row = replace(entry.row, note=note_of(stock, shelf.length))
+        entries.append(entry)
+    return entries
+
+
 def _entry(subject: Subject, runner: Runner) -> _Entry:
     fewer = subject.with_users(runner.most_histories)
     row = Row(
@@ -196,6 +216,8 @@ def _run(
             entry.runner.prepare(entry.subject.target, on_step)
         except GlintEdgeError as error:
             entry.row = replace(entry.row, ok=False, failures=(str(error),))
+        else:
+            entry.row = replace(entry.row, file_bytes=entry.subject.file_bytes())
     for round in range(max(settings.rounds, 1)):
         for entry in entries:
             if entry.failed or (round > 0 and not entry.runner.timed):
@@ -203,7 +225,7 @@ def _run(
             again = f", round {round + 1} of {settings.rounds}" if settings.rounds > 1 else ""
             on_step(f"running {entry.row.name}{again}")
             _run_once(entry, settings, round)
-            on_rows([other.row for other in entries])
+            on_rows([other.row.reported() for other in entries])
 
 
 def _run_once(entry: _Entry, settings: Settings, round: int) -> None:
@@ -262,12 +284,13 @@ def _agreed(entries: Sequence[_Entry]) -> list[Row]:
         for entry in entries
         if entry.outcomes and entry.row.users
     ]
-    return [
+    rows = [
         with_agreement(entry.row, entry.outcomes[0].lists, lists)
         if entry.outcomes and entry.row.users
         else entry.row
         for entry in entries
     ]
+    return [row.reported() for row in rows]
 
 
 def _not_measured(model: GlintRU | None, held_out: HeldOut | None, top_k: int) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from device_bench.sampling import Plan
 
+COLD_STARTS = (20, 50, 200)  # items
 SAMPLE = 32  # histories whose states are timed, in turn
 
 Ids: TypeAlias = npt.NDArray[np.int64]
@@ -30,6 +31,7 @@ class Job:
         threads: CPU threads of the runtime, and CPUs of the process.
         timed: False runs the histories only.
         plan: how many calls of each method.
+        cold_starts: items of the histories that a cold start takes in.
     """
 
     target: str
@@ -40,6 +42,7 @@ class Job:
     threads: int = 1
     timed: bool = True
     plan: Plan = field(default_factory=Plan)
+    cold_starts: Sequence[int] = COLD_STARTS
 
 
 @dataclass(frozen=True, eq=False)

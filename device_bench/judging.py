@@ -77,8 +77,9 @@ class Subject:
         return replace(self, held_out=HeldOut(kept.ids, kept.offsets, held_out.targets[users]))
 
     def file_bytes(self) -> int:
-        """Of the artifact, or of the weights in a checkpoint's folder."""
-        return (self.file / WEIGHTS if self.file.is_dir() else self.file).stat().st_size
+        """Of the artifact, or of the weights in a checkpoint's folder; 0 if it is not made yet."""
+        file = self.file / WEIGHTS if self.file.is_dir() else self.file
+        return file.stat().st_size if file.exists() else 0
 
 
 def judged(row: Row, subject: Subject, outcome: Outcome, *, all_users: bool) -> Row:

@@ -19,6 +19,10 @@ DIFF_NOTE = (
     "ratio: of times with the machine's own speed taken out; in brackets: up to which (or to one "
     "over it) it is noise, from the spread of both runs' rounds."
 )
+STOCK_NOTE = (
+    "stock: what one would do without this tool; recommend is the whole tap, and there is no "
+    "append. No gate: what is wrong with such a row is a warning."
+)
 COLD = ("50", "200")  # lengths of the cold starts that the table shows
 
 
@@ -32,7 +36,8 @@ def render(results: Sequence[BenchResult]) -> RenderableType:
     rows = [row for result in results for row in result.rows]
     failures = [Text(f"✗ {failure}", style="red") for r in results for failure in r.failures]
     warnings = [Text(f"! {w}", style="yellow") for w in _warnings(rows)]
-    notes = dict.fromkeys(line for result in results for line in _notes(result))
+    about = (f"{row.name}: {row.note}." for row in rows if row.note)
+    notes = dict.fromkeys([*about, *(line for result in results for line in _notes(result))])
     profiles = [
         render_profile(row.name, Profile.from_dict(row.profile)) for row in rows if row.profile
     ]
@@ -125,7 +130,7 @@ def _figures(row: Row) -> tuple[str, ...]:
         _figure(min(row.agreement.values(), default=None), ".4f"),
         _figure(row.max_score_error, ".2g"),
         "–" if row.golden_ok is None else _mark(row.golden_ok),
-        _mark(row.ok),
+        _mark(row.ok) if row.under_test else "–",
     )
 
 
@@ -156,6 +161,7 @@ def _mark(good: bool) -> str:
 
 def _notes(result: BenchResult) -> list[str]:
     users = max((row.users for row in result.rows), default=0)
+    stock = any(not row.under_test for row in result.rows)
     notes = [
         f"threads: {result.threads}; runner: python, unless named; each artifact in processes of "
         "its own, in turn; a call: its median ± how far that may be off (95 %); cold n: from no "
@@ -165,6 +171,8 @@ def _notes(result: BenchResult) -> list[str]:
         "artifact of the bundle; "
         "error: the largest of a score."
     ]
+    if stock:
+        notes.append(STOCK_NOTE)
     if users:
         notes.append(f"compared with the float model over {users:,} held-out histories.")
     if result.not_measured:

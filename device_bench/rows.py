@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from device_bench.statistics import Latency
+
+STOCK_RUNNER = "stock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,7 @@ class Row:
         runner: "python": the runtime's Python bindings; "native", "arm64", "ssh", "adb"; "stock":
             what one would do without this tool.
         device: which one, where the runner has several.
+        note: what the row is, for people, where its name does not say it.
         append_us: microseconds a call, over all rounds.
         recommend_us: as `append_us`.
         cold_start_us: from no history to the first top-k (`append_many` and `recommend`), by the
@@ -62,6 +65,7 @@ class Row:
     precision: str
     runner: str = "python"
     device: str = ""
+    note: str = ""
     append_us: Latency | None = None
     recommend_us: Latency | None = None
     cold_start_us: Mapping[str, Latency] = field(default_factory=dict)
@@ -100,6 +104,17 @@ class Row:
         """For people: "onnx int8", and the runner where it is not Python's."""
         where = "" if self.runner == "python" else f" ({self.runner})"
         return f"{self.target} {self.precision}{where}"
+
+    @property
+    def under_test(self) -> bool:
+        """Whether what is wrong with it fails the bench: a stock row is there to compare with."""
+        return self.runner != STOCK_RUNNER
+
+    def reported(self) -> Row:
+        """As it is told: what is wrong with a row that is not under test is a warning."""
+        if self.under_test or not self.failures:
+            return self
+        return replace(self, ok=True, failures=(), warnings=(*self.failures, *self.warnings))
 
     def to_dict(self) -> dict[str, Any]:
         """As `glint-edge bench --json` prints it."""

@@ -18,6 +18,8 @@ from glint_edge.target import Runtime, Tensor, find_target, targets
 
 # The float stream in torch: what the others are compared with. Its "file" is a checkpoint folder.
 REFERENCE = "torch"
+# Before a target's name: the program that one would export without this tool.
+STOCK = "stock:"
 
 
 def require_runtime(target: str) -> None:
@@ -27,7 +29,7 @@ def require_runtime(target: str) -> None:
         BundleError: no installed package knows this target.
         MissingExtraError: its runtime is not installed.
     """
-    if target == REFERENCE:
+    if target == REFERENCE or target.startswith(STOCK):
         return
     try:
         find_target(target, "load")
@@ -48,6 +50,10 @@ def prepare_runtime(target: str) -> None:
     require_runtime(target)
     if target == REFERENCE:
         importlib.import_module("device_bench.run_torch")
+    elif target.startswith(STOCK):
+        from device_bench import run_stock
+
+        run_stock.prepare(target.removeprefix(STOCK))
     else:
         find_target(target, "load").prepare()
 
@@ -58,8 +64,8 @@ def load_runtime(
     """Load an artifact in this process.
 
     Args:
-        target: an installed target's name, or "torch".
-        path: the file; for "torch" a checkpoint folder.
+        target: an installed target's name, "torch", or "stock:" and a stock program's name.
+        path: the file; for torch's a checkpoint folder.
         config: the model's.
         top_k: items that `recommend` must return; None takes what the file says.
         threads: CPU threads of the runtime.
@@ -73,6 +79,10 @@ def load_runtime(
         from device_bench import run_torch
 
         return run_torch.load(path, config, top_k, threads)
+    if target.startswith(STOCK):
+        from device_bench import run_stock
+
+        return run_stock.load(target.removeprefix(STOCK), path, config, top_k, threads)
     return find_target(target, "load").load(path, config, top_k, threads)
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,7 +29,6 @@ from glint_edge.errors import GlintEdgeError
 from glint_edge.target import Runtime
 
 LOADS = 5
-COLD_STARTS = (20, 50, 200)  # items
 
 Call: TypeAlias = Callable[[int], object]
 
@@ -111,7 +110,7 @@ def _measure(job: Job, runtime: Runtime, histories: Histories) -> dict[str, Any]
     }  # fmt: skip
     if not job.timed:
         return found
-    for name, call in {**calls, **_cold_starts(runtime, kept)}.items():
+    for name, call in {**calls, **_cold_starts(runtime, kept, job.cold_starts)}.items():
         samples = sample(call, job.plan)
         found["samples_ns"][name] = samples.calls_ns.tolist()
         found["cpu_ns"][name] = samples.cpu_ns
@@ -138,7 +137,9 @@ def _recommend_call(runtime: Runtime, states: list[Any]) -> Call:
     return lambda number: runtime.recommend(states[number % len(states)])
 
 
-def _cold_starts(runtime: Runtime, histories: list[list[int]]) -> dict[str, Call]:
+def _cold_starts(
+    runtime: Runtime, histories: list[list[int]], lengths: Sequence[int]
+) -> dict[str, Call]:
     """From no history to the first top-k, on the sample's items repeated to each length."""
 
     def cold_start(inputs: list[list[int]], number: int) -> object:
@@ -148,7 +149,7 @@ def _cold_starts(runtime: Runtime, histories: list[list[int]]) -> dict[str, Call
         f"cold_start_{length}": partial(
             cold_start, [(items * length)[:length] for items in histories]
         )
-        for length in COLD_STARTS
+        for length in lengths
     }
 
 

@@ -19,7 +19,7 @@ from glint_edge.cli_options import (
     held_out_of,
     open_bundle,
 )  # fmt: skip
-from glint_edge.errors import CheckFailed
+from glint_edge.errors import CheckFailed, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from glint_edge.bundle import Bundle
 
 DEFAULT = "run"
+STOCK = "stock"  # what --compare takes
 
 
 class _RunByDefault(TyperGroup):
@@ -64,6 +65,13 @@ def bench(
     rounds: Annotated[
         int, typer.Option(min=1, help="Processes each row is timed in, in turn with the others.")
     ] = 3,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            help="stock: also what one would do without this tool, on the same weights: torch, "
+            "torch.compile, the stock ONNX export (fp32, quantize_dynamic), litert_torch.convert."
+        ),
+    ] = None,
     data: DataOption = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="The float model.  [default: the one the manifest names]")
@@ -86,9 +94,11 @@ def bench(
     from device_bench.report import render
     from device_bench.runner import find_runner
 
+    if compare not in (None, STOCK):
+        raise ConfigError(f"--compare {compare!r} is unknown; it takes {STOCK}")
+    runners = tuple(map(find_runner, runner or ["python"]))
     settings = Settings(
-        threads, rounds,
-        runners=tuple(map(find_runner, runner or ["python"])), profile=profile,
+        threads, rounds, runners=runners, profile=profile, stock=compare == STOCK
     )  # fmt: skip
     paths: Sequence[Path | None] = bundles or [None]
     results = [
@@ -138,6 +148,11 @@ def _bench_one(
     from device_bench.resolve import find_checkpoint
 
     floats = find_checkpoint(bundle, checkpoint)
+    if settings.stock and floats is None:
+        raise ConfigError(
+            f"--compare {STOCK} exports the float model again, which is not at hand; "
+            "pass --checkpoint"
+        )
     held_out = held_out_of(floats, data, offline=offline)
     with console.live() as live:
         return run(
