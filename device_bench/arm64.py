@@ -49,6 +49,9 @@ class Finding:
     ok: bool
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.what}: {self.text}"
+
 
 def check() -> list[Finding]:
     """What this runner needs, looked for without the network."""

@@ -31,6 +31,7 @@ from glint_edge.cli_options import (
     open_bundle,
 )
 from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.device_cli import app as device_app
 from glint_edge.errors import CheckFailed, GlintEdgeError, UnknownItemError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def _version(on: bool) -> None:
 
 
 app.add_typer(bench_app, name="bench")
+app.add_typer(device_app, name="device")
 
 
 @app.callback()
