@@ -7,4 +7,10 @@ sh scripts/system-packages.sh
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
 .venv/bin/mypy
-.venv/bin/python -m pytest "$@"
+# No test was chosen: that is for the other half to say.
+tests() {
+    .venv/bin/python -m pytest "$@" || [ $? -eq 5 ]
+}
+# Two at a time, and then, with nothing beside them, those that compare times.
+tests -n 2 --dist loadfile --alone not "$@"
+tests --alone only "$@"

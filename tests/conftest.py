@@ -1,10 +1,12 @@
 """Fixtures several modules share: tiny seeded models, and artifacts converted once a session."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from device_bench.native.build import build
 from glint_edge import cli
@@ -15,6 +17,23 @@ from glint_edge.model import GlintRU
 from glint_edge.stream import StreamProgram, stream_program
 from glint_edge.target import find_target
 from quantization import quantize
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--alone", choices=("only", "not"),
+        help="only tests marked `alone`, or only the others; scripts/test.sh runs both",
+    )  # fmt: skip
+
+
+def pytest_collection_modifyitems(config, items):
+    wanted = config.getoption("--alone")
+    if wanted is not None:
+        kept = [
+            item for item in items if bool(item.get_closest_marker("alone")) == (wanted == "only")
+        ]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -100,13 +119,20 @@ def artifacts(make_model, tmp_path_factory):
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
     from converters import convert
 
-    folder, target = tmp_path_factory.mktemp("pte"), find_target("executorch", "convert")
+    target = find_target("executorch", "convert")
+    # Workers of one session share the files.
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if worker else base) / "pte"
+    folder.mkdir(exist_ok=True)
     # Small chunks: each step of a chunk adds a second to a conversion.
     fp32 = stream_program(make_model(items=1683, d=64), chunk=4)
     made = {}
     for program in (fp32, quantize(fp32)):
         made[program.precision] = Artifact(program, folder / f"{program.precision}.pte")
-        convert(program, target, made[program.precision].path)
+        with FileLock(f"{made[program.precision].path}.lock"):
+            if not made[program.precision].path.exists():
+                convert(program, target, made[program.precision].path)
     return made
 
 

@@ -48,6 +48,7 @@ def test_training_speed_without_the_peer(ml_100k):
     assert result["ratio"] is None
 
 
+@pytest.mark.alone
 def test_native_loop(require_native):
     """The bars: below 12 MB, the whole process, and within 10 % of a loop written by hand."""
     require_native("executorch")

@@ -255,6 +255,7 @@ def two_artifacts(make_model, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_run_is_no_regression_of_another_and_twice_the_work_always_is(two_artifacts):
     alike, slowed = [two_artifacts("once") for _ in range(4)], two_artifacts("twice")
     pairs = [(old, new) for old in alike for new in alike if old is not new]

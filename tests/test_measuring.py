@@ -95,6 +95,7 @@ def test_the_garbage_collector_is_off_meanwhile_and_on_again():
     assert gc.isenabled()
 
 
+@pytest.mark.alone
 def test_the_real_clock_tells_twice_the_work():
     def work(factor):
         calls = sample(lambda _: sum(range(2000 * factor)), Plan(runs=200)).calls_ns
