@@ -59,3 +59,15 @@ def test_native_loop(require_native):
     for method, found in result.items():
         assert found["ratio"] == pytest.approx(found["runner_us"] / found["loop_us"])
         assert found["ratio"] < 1.1, method
+
+
+def test_instructions():
+    pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
+    from device_bench import arm64
+
+    if missing := [finding.what for finding in arm64.check() if not finding.ok]:
+        pytest.skip(f"arm64 lacks {', '.join(missing)}")
+    sizes = ("--width", 16, "--items", 200, "--precision", "fp32")
+    (row,) = run("instructions.py", *sizes, "--target", "onnx", "--core", "cortex-a53")
+    assert (row["target"], row["precision"], row["core"]) == ("onnx", "fp32", "cortex-a53")
+    assert row["instructions"]["append"] < row["instructions"]["cold_start_20"]
