@@ -120,6 +120,7 @@ def test_the_protocols_and_splits_differ(trained, taps, run):
         ("export --top-k 2000", "between 1 and 1682"),
         ("bench nothing", "is not a bundle"),
         ("bench", "run glint-edge export first"),
+        ("bench --compare torch", "--compare 'torch' is unknown; it takes stock"),
         ("inspect .", "is not a bundle"),
         ("recommend nothing", "is not a bundle"),
     ],
@@ -236,6 +237,14 @@ def test_bench_without_data_checks_the_golden_vectors_alone(bundle, run, monkeyp
     assert code == 0, err
     assert "accuracy" in out + err
     assert "not measured" in " ".join((out + err).split())
+
+
+@pytest.mark.slow
+def test_stock_rows_take_the_float_model(bundle, run, monkeypatch):
+    monkeypatch.setattr("device_bench.resolve.find_checkpoint", lambda *_: None)
+    code, out, err = run("bench", bundle, "--compare", "stock")
+    assert (code, out) == (2, "")
+    assert only_line(err).endswith("pass --checkpoint")
 
 
 @pytest.mark.slow

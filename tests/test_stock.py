@@ -1,0 +1,363 @@
+"""Stock rows: what one would do without this tool, beside the bundle's artifacts."""
+
+import io
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from device_bench import stock
+from device_bench.bench import Settings, bench
+from device_bench.document import document, read_document, write_document
+from device_bench.job import Histories, Inputs, Job, Outcome, TopK
+from device_bench.python_runner import PythonRunner
+from device_bench.report import render
+from device_bench.run_stock import StockRuntime
+from device_bench.runtimes import load_runtime, recommend_history
+from device_bench.sampling import Plan
+from device_bench.stock import STOCKS, Shelf, StockRunner, int8_weights
+from glint_edge.bundle import Bundle
+from glint_edge.checkpoint import Checkpoint, save_checkpoint
+from glint_edge.config import ModelConfig
+from glint_edge.data import HeldOut
+from glint_edge.errors import ConversionError, MissingExtraError, RunnerError
+from glint_edge.golden import golden_of
+from glint_edge.sources import Catalogue, DataSource
+from glint_edge.stream import stream_program
+
+N = 12
+QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50), stock=True)
+ALL = [
+    ("torch", "fp32"), ("torch-compile", "fp32"), ("onnx", "fp32"), ("onnx", "int8-dynamic"),
+    ("tflite", "fp32"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def float_model(make_model):
+    return make_model(items=60, max_length=N)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(float_model):
+    keys = ("", *(f"k{n}" for n in range(1, 61)))
+    return Checkpoint(float_model, Catalogue(keys, {}), DataSource("x", "x"))
+
+
+@pytest.fixture(scope="module")
+def held_out():
+    """Shorter than N, as long, and longer."""
+    rng = np.random.default_rng(0)
+    histories = [rng.integers(1, 61, n).tolist() for n in (1, 2, 5, N - 1, N, N + 1, 30)]
+    packed = Histories.of(histories)
+    return HeldOut(packed.ids, packed.offsets, rng.integers(1, 61, len(histories)))
+
+
+def bundle_of(model, path, window="sliding"):
+    """Without artifacts: they are not what is tested here."""
+    return Bundle(
+        path=path, manifest={"name": "app", "window": window}, config=model.config, top_k=10,
+        artifacts=(), catalogue=Catalogue(("",), {}),
+        golden=golden_of(stream_program(model, chunk=4), [[1, 2]]),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def run(checkpoint, held_out, tmp_path, empty_cache):
+    def call(settings=QUICK, window="sliding", **options):
+        bundle = bundle_of(checkpoint.model, tmp_path, window)
+        return bench(bundle, checkpoint=checkpoint, held_out=held_out, settings=settings, **options)
+
+    return call
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Torch runs in this process, untimed: the worker's own imports take seconds."""
+
+    def run(self, job, inputs):
+        runtime = load_runtime(
+            job.target, Path(job.path), ModelConfig.from_dict(job.config), top_k=job.top_k
+        )
+        histories = [inputs.histories[n] for n in range(len(inputs.histories))]
+        lists = [recommend_history(runtime, history, job.window) for history in histories]
+        items, scores = (np.concatenate(parts) for parts in zip(*lists, strict=True))
+        none = np.empty((0, 1), np.float32)
+        return Outcome(
+            lists=TopK(items, scores), golden_states=none, golden_cold_states=none,
+            golden=TopK(none, none), threads=1,
+        )  # fmt: skip
+
+    monkeypatch.setattr(PythonRunner, "run", run)
+
+
+def stock_rows(result):
+    return {(row.target, row.precision): row for row in result.rows if row.runner == "stock"}
+
+
+# ---- the history in place of a state ----------------------------------------------------------
+
+
+def runtime_of(program, length=4):
+    return StockRuntime(program, ModelConfig(items=60, d=16, max_length=length), 10, 1)
+
+
+def test_its_state_is_the_last_items_of_the_history():
+    runtime = runtime_of(lambda items, count: (items.tolist(), count.tolist()))
+    state = runtime.append_many(runtime.empty_state(), [7, 8])
+    assert runtime.recommend(state) == ([[7, 8, 0, 0]], [2])
+    longer = runtime.append_many(runtime.append(state, 9), [1, 2])
+    assert runtime.recommend(longer) == ([[8, 9, 1, 2]], [4])
+    assert runtime.recommend(state) == ([[7, 8, 0, 0]], [2]), "the given state stays"
+    assert runtime.recommend(runtime.append_many(state, range(1, 9))) == ([[5, 6, 7, 8]], [4])
+
+
+def test_no_history_is_the_padding():
+    runtime = runtime_of(lambda items, count: (items.tolist(), count.tolist()))
+    assert runtime.recommend(runtime.empty_state()) == ([[0, 0, 0, 0]], [1])
+
+
+# ---- in torch, which needs no toolchain -------------------------------------------------------
+
+
+@pytest.fixture
+def torch_alone(monkeypatch):
+    monkeypatch.setattr("device_bench.bench.STOCKS", STOCKS[:1])
+
+
+def test_eager_torch_reads_the_whole_history(run, torch_alone, monkeypatch):
+    asked = []
+    once = PythonRunner.run
+    monkeypatch.setattr(
+        PythonRunner, "run", lambda self, job, inputs: asked.append(job) or once(self, job, inputs)
+    )
+    result = run()
+    (row,) = stock_rows(result).values()
+    assert asked[-1].cold_starts == [], "of 20 items and more, the program takes 12"
+    assert (row.target, row.precision, row.ok, row.users) == ("torch", "fp32", True, 7)
+    assert row.append_us is None
+    assert "append" not in {**row.first_call_us, **row.interval_us, **row.quantiles_us}
+    assert row.recommend_us.p50 > 0
+    assert row.same_top10 == 1.0
+    assert row.golden_ok is None
+    assert row.note == f"eager torch; a tap reads the whole history, [1, {N}] padded"
+    assert result.ok
+
+
+def test_what_counts_is_the_last_items_even_if_the_bundle_keeps_all(run, in_process, torch_alone):
+    result = run(window="unbounded")
+    (row,) = stock_rows(result).values()
+    assert row.same_top10 == 1.0
+    assert not row.warnings or "top 10" not in " ".join(row.warnings)
+
+
+def test_cold_starts_are_those_of_the_programs_length(checkpoint, held_out, empty_cache, tmp_path):
+    save_checkpoint(checkpoint, tmp_path / "run")
+    with Shelf(tmp_path / "run", N, 10, 1) as shelf:
+        config = checkpoint.model.config.to_dict()
+        job = Job("torch", str(tmp_path / "run"), config, 10, N, plan=QUICK.plan,
+                  cold_starts=(5, N, N + 1))  # fmt: skip
+        inputs = Inputs.of(Histories.of([[1]]), Histories(held_out.ids, held_out.offsets))
+        outcome = StockRunner(STOCKS[0], shelf).run(job, inputs)
+    assert list(outcome.samples_ns) == ["recommend", "cold_start_5", f"cold_start_{N}"]
+    with torch.no_grad():
+        for number in range(len(inputs.histories)):
+            history = torch.tensor([inputs.histories[number][-N:]])
+            expected = checkpoint.model.score(history, torch.tensor([history.shape[1]])).topk(10)
+            assert outcome.lists.items[number].tolist() == expected.indices[0].tolist()
+
+
+# ---- what goes wrong is a warning -------------------------------------------------------------
+
+
+def printed(result):
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(render([result]))
+    return " ".join(console.export_text().split())
+
+
+def test_a_toolchain_that_is_not_there_is_said_and_fails_nothing(run, in_process, monkeypatch):
+    monkeypatch.setattr(stock, "missing", list)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setattr(stock, "ask", None)
+    seen = []
+    result = run(on_rows=seen.append)
+    rows = stock_rows(result)
+    assert list(rows) == ALL
+    assert result.ok
+    assert not result.failures
+    for key, words in (
+        (("torch-compile", "fp32"), "torch.compile needs a C++ compiler, and no-such-compiler is "
+         "not there; install it, or name another by CXX"),
+        (("onnx", "int8-dynamic"), "needs an extra: pip install 'glint-edge[onnx]'"),
+        (("tflite", "fp32"), "litert_torch.convert needs an extra: pip install "
+         "'glint-edge[litert]'"),
+    ):  # fmt: skip
+        (warning,) = rows[key].warnings
+        assert words in warning
+        assert words in printed(result)
+        assert rows[key].recommend_us is rows[key].top10_overlap is None
+        assert rows[key].rounds == 0
+    assert rows["tflite", "fp32"].file_bytes == 0
+    assert rows["torch", "fp32"].users == 7
+    assert all(row.ok for row in seen[-1] if row.runner == "stock"), "as it is told meanwhile, too"
+
+
+def test_what_takes_too_long_is_ended_and_said(run, in_process, monkeypatch):
+    pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
+    monkeypatch.setattr(stock, "SECONDS", 0.2)
+    monkeypatch.setattr("device_bench.bench.STOCKS", STOCKS[-1:])
+    result = run()
+    (row,) = stock_rows(result).values()
+    assert row.warnings == (
+        "litert_torch.convert (N 12 unrolls to some 240 operators) did not end within 0.2 s",
+    )
+    assert result.ok
+
+
+def test_a_toolchain_that_fails_is_one_line(run, in_process, monkeypatch):
+    def refuse(module, request, *, what, seconds):
+        raise ConversionError(f"{what} failed: no kernel")
+
+    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    monkeypatch.setattr(stock, "ask", refuse)
+    monkeypatch.setattr("device_bench.bench.STOCKS", STOCKS[2:4])
+    result = run()
+    assert [row.warnings for row in stock_rows(result).values()] == [
+        ("torch.onnx.export failed: no kernel",)
+    ] * 2
+    assert result.ok
+
+
+def test_a_dead_process_or_wrong_lists_fail_nothing(run, in_process, torch_alone, monkeypatch):
+    once = StockRunner.run
+
+    def die(self, job, inputs):
+        raise RunnerError("it died")
+
+    def wrong(self, job, inputs):
+        outcome = once(self, job, inputs)
+        outcome.lists.items[:] = outcome.lists.items[:, ::-1]
+        return outcome
+
+    monkeypatch.setattr(StockRunner, "run", die)
+    result = run()
+    (row,) = stock_rows(result).values()
+    assert (row.ok, row.failures, row.warnings) == (True, (), ("it died",))
+    assert result.ok
+
+    monkeypatch.setattr(StockRunner, "run", wrong)
+    result = run()
+    (row,) = stock_rows(result).values()
+    assert (row.ok, row.failures) == (True, ())
+    assert any("7 of 7 users get another top 10" in warning for warning in row.warnings)
+    assert row.same_top10 == 0.0
+    assert result.ok
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(run, in_process, empty_cache, monkeypatch):
+    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    empty_cache.write_text("a file")
+    monkeypatch.setattr("device_bench.bench.STOCKS", STOCKS[2:3])
+    (row,) = stock_rows(run()).values()
+    (warning,) = row.warnings
+    assert "cannot be written" in warning
+    assert "GLINT_EDGE_CACHE moves it" in warning
+
+
+def test_other_weights_lie_elsewhere(checkpoint, make_model, empty_cache, tmp_path):
+    save_checkpoint(checkpoint, tmp_path / "one")
+    shutil.copytree(tmp_path / "one", tmp_path / "copy")
+    other = replace(checkpoint, model=make_model(items=60, max_length=N, seed=1))
+    save_checkpoint(other, tmp_path / "other")
+    folder = [Shelf(tmp_path / name, N, 10, 1).folder for name in ("one", "copy", "other")]
+    assert folder[0] == folder[1] != folder[2]
+    assert Shelf(tmp_path / "one", N, 5, 1).folder != folder[0]
+
+
+def test_an_extra_is_named_before_anything_is_made(empty_cache, checkpoint, tmp_path, monkeypatch):
+    save_checkpoint(checkpoint, tmp_path / "run")
+    monkeypatch.setattr(stock, "missing", list)
+    with (
+        Shelf(tmp_path / "run", N, 10, 1) as shelf,
+        pytest.raises(MissingExtraError, match=r"torch\.onnx\.export needs an extra"),
+    ):
+        shelf.have(STOCKS[2], lambda step: None)
+    assert not shelf.folder.exists()
+
+
+# ---- the real toolchains ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def real(checkpoint, held_out, tmp_path_factory):
+    """A bench with all stock rows; afterwards nothing is left to be made."""
+    for package in ("onnxscript", "onnxruntime", "litert_torch", "ai_edge_litert"):
+        pytest.importorskip(package, reason="needs glint-edge[onnx,litert]")
+    if shutil.which("g++") is None:
+        pytest.skip("needs g++")
+    folder = tmp_path_factory.mktemp("stock")
+    bundle = bundle_of(checkpoint.model, folder)
+    save_checkpoint(checkpoint, folder / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLINT_EDGE_CACHE", str(folder / "cache"))
+        patch.setattr(stock, "SECONDS", 300.0)  # the cores are shared
+        result = bench(bundle, checkpoint=checkpoint, held_out=held_out, settings=QUICK)
+        patch.setattr(stock, "ask", None)
+        with Shelf(folder / "run", N, 10, 1) as shelf:
+            for kind in STOCKS:
+                shelf.have(kind, lambda step: None)
+    return result
+
+
+@pytest.mark.slow
+def test_every_stock_program_is_made_and_measured(real):
+    rows = stock_rows(real)
+    assert list(rows) == ALL
+    assert real.ok
+    for row in rows.values():
+        assert row.rounds == 1, row.warnings
+        assert row.append_us is None
+        assert row.recommend_us.p50 > 0
+        assert row.cold_start_us == {}
+        assert row.file_bytes > 4 * 60 * 16 / 4
+        assert row.users == 7
+        assert row.load_ms > 0
+
+
+@pytest.mark.slow
+def test_fp32_stock_programs_give_the_float_models_top_10(real):
+    for (_, precision), row in stock_rows(real).items():
+        if precision == "fp32":
+            assert row.same_top10 == 1.0
+            assert row.max_score_error < 1e-4
+            assert set(row.agreement.values()) == {1.0}
+            assert len(row.agreement) == 3
+        else:
+            assert 0.8 < row.top10_overlap <= 1.0
+            assert 0.0 < row.max_score_error < 0.5
+
+
+@pytest.mark.slow
+def test_the_rows_say_how_they_were_made(real, tmp_path):
+    rows = stock_rows(real)
+    assert f"quantize_dynamic ({int8_weights()} weights)" in rows["onnx", "int8-dynamic"].note
+    assert rows["tflite", "fp32"].note.startswith("litert_torch.convert; a tap reads the whole")
+    text = printed(real)
+    for words in ("onnx int8-dynamic (stock)", "there is no append", "litert_torch.convert; a tap"):
+        assert words in text
+    path = tmp_path / "stock.json"
+    write_document(document([real], QUICK, ["glint-edge", "bench"]), path)
+    found = [row for row in read_document(path)["rows"] if row["runner"] == "stock"]
+    assert [(row["target"], row["precision"]) for row in found] == ALL
+    assert all(row["append_us"] is None and row["note"] for row in found)
