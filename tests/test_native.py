@@ -164,12 +164,14 @@ def test_without_any_history_the_unknown_item_is_timed(int8):
 
 @pytest.mark.parametrize("cut", ["garbage", "half", "empty", "missing", "folder"])
 def test_a_broken_artifact_is_one_sentence(case, cut, tmp_path):
-    path, whole = tmp_path / f"broken{case.path.suffix}", case.path.read_bytes()
+    path, whole = tmp_path / f"brökén{case.path.suffix}", case.path.read_bytes()
     if cut == "folder":
         path.mkdir()
     elif cut != "missing":
         size = len(whole)
-        path.write_bytes({"garbage": b"no model" * 99, "half": whole[: size // 2]}.get(cut, b""))
+        path.write_bytes(
+            {"garbage": b"\xff\x00\n model" * 99, "half": whole[: size // 2]}.get(cut, b"")
+        )
     broken = replace(case, path=path)
     with pytest.raises(RunnerError) as caught:
         NativeRunner().run(broken.job(), inputs_of(case))

@@ -91,7 +91,7 @@ def read_result(folder: Path, golden: int, histories: int) -> NativeResult:
 
 def _result(path: Path) -> dict[str, Any]:
     try:
-        result = json.loads(path.read_bytes())
+        result = json.loads(path.read_text("utf-8", errors="replace"))
     except FileNotFoundError as error:
         raise RunnerError(f"the runner wrote no {path.name}") from error
     except ValueError as error:

@@ -9,12 +9,9 @@ std::string quoted(const std::string& text) {
   std::string quoted = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte > 0x7e) {
-      quoted += ' ';  // what a runtime says of a damaged file may be no text
-    } else {
-      if (c == '"' || c == '\\') quoted += '\\';
-      quoted += c;
-    }
+    if (c == '"' || c == '\\') quoted += '\\';
+    // What a runtime says of a damaged file may be no text; the reader replaces what is no UTF-8.
+    quoted += byte < 0x20 || byte == 0x7f ? ' ' : c;
   }
   return quoted + '"';
 }
@@ -64,14 +61,15 @@ std::string by_name(const std::vector<std::pair<std::string, double>>& figures) 
 }  // namespace
 
 std::string to_json(const Result& result) {
-  const auto milliseconds = [](Nanoseconds value) { return number(value / 1e6); };
+  const auto microseconds = [](Nanoseconds value) { return static_cast<double>(value) / 1e3; };
+  const auto milliseconds = [&](Nanoseconds value) { return number(microseconds(value) / 1e3); };
   return "{\"samples_ns\": " + by_name(result.samples) +
          ",\n \"cpu_ns\": " + by_name(result.cpu) +
          ",\n \"calibration_ns\": " + list(result.calibration) +
          ",\n \"counted\": " + list(result.counted, quoted) +
          ",\n \"load_ms\": " + list(result.loads, milliseconds) +
-         ",\n \"first_call_us\": {\"append\": " + number(result.first_append / 1e3) +
-         ", \"recommend\": " + number(result.first_recommend / 1e3) + "}" +
+         ",\n \"first_call_us\": {\"append\": " + number(microseconds(result.first_append)) +
+         ", \"recommend\": " + number(microseconds(result.first_recommend)) + "}" +
          ",\n \"peak_memory_bytes\": " + number(result.peak_memory) +
          ",\n \"steady_memory_bytes\": " + number(result.steady_memory) +
          ",\n \"memory_before_load_bytes\": " + number(result.memory_before_load) +
