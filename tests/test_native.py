@@ -310,6 +310,24 @@ def test_it_is_built_once(int8):
     assert steps == []
 
 
+def test_two_that_want_it_at_once_build_it_once(int8, empty_cache, monkeypatch):
+    built = []
+
+    def slow(what, source, to, options):
+        built.append(what)
+        time.sleep(0.3)
+        (to / PROGRAM).touch()
+
+    monkeypatch.setattr(building, "cmake", slow)
+    threads = [threading.Thread(target=build, args=["executorch"]) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert built == ["native executorch runner"]
+    assert (build("executorch") / PROGRAM).is_file()
+
+
 @pytest.fixture
 def empty_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))
@@ -336,7 +354,13 @@ def test_other_sources_are_built_anew_and_an_error_is_one_line(int8, sources, em
     assert "\n" not in message
     assert len(steps) == 1
     assert not list(empty_cache.rglob(PROGRAM))  # nor half of one
-    assert not list((empty_cache / "native").iterdir())
+    assert [path.suffix for path in (empty_cache / "native").iterdir()] == [".lock"]
+
+
+def test_elsewhere_than_on_linux_it_says_so(int8, empty_cache, monkeypatch):
+    monkeypatch.setattr(building.sys, "platform", "win32")
+    with pytest.raises(RunnerError, match="is built on Linux; use the python runner here"):
+        build("executorch")
 
 
 def test_without_cmake_the_extra_is_named(int8, empty_cache, monkeypatch):

@@ -2,8 +2,8 @@
 //
 //     native-loop MODEL.pte RUNS
 //
-// prints {"append": [nanoseconds, …], "recommend": […], "cold_start_20": […], …}. It shares no line
-// with the native runner, which is held against it.
+// prints {"append": [nanoseconds, …], "recommend": […], "cold_start_20": […], …}. It shares no
+// line with the native runner, which is held against it.
 
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor.h>

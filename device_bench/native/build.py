@@ -17,7 +17,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -143,19 +144,34 @@ def _key(target: str, version: str, toolchain: Toolchain) -> str:
 
 
 def _build(target: str, toolchain: Toolchain, packages: Path, folder: Path) -> None:
+    if sys.platform != "linux":
+        raise RunnerError("the native runner is built on Linux; use the python runner here")
     options = {"GLINT_TARGET": target, "GLINT_PACKAGES": str(packages)}
     if toolchain.cmake_file:
         options["CMAKE_TOOLCHAIN_FILE"] = str(toolchain.cmake_file)
     else:
         _require_compiler()
     try:
-        with new_folder(folder) as made:
-            cmake(f"native {target} runner", SOURCES, made, options)
+        with _alone(folder):
+            if not (folder / PROGRAM).is_file():
+                with new_folder(folder) as made:
+                    cmake(f"native {target} runner", SOURCES, made, options)
     except OSError as error:
         raise RunnerError(
             f"cannot keep the native runner in {folder.parent} ({error.strerror}); "
             "set GLINT_EDGE_CACHE to a folder you can write"
         ) from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait for another process that builds the same; it runs what it built at once."""
+    import fcntl  # not on Windows
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def cmake(what: str, source: Path, to: Path, options: Mapping[str, str]) -> None:
@@ -171,8 +187,6 @@ def cmake(what: str, source: Path, to: Path, options: Mapping[str, str]) -> None
         MissingExtraError: CMake or Ninja is not installed.
         RunnerError: it cannot be built; the compiler's last word on it.
     """
-    if sys.platform != "linux":
-        raise RunnerError(f"the {what} is built on Linux; use the python runner here")
     program, ninja = _cmake(), _program("ninja")
     if program is None or ninja is None:
         raise MissingExtraError(EXTRA, f"building the {what}")

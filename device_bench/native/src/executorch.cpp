@@ -1,5 +1,5 @@
-// A `.pte` on ExecuTorch, by its `Method`s: the file is mapped, and there is no memory but what each
-// method planned.
+// A `.pte` on ExecuTorch, by its `Method`s: the file is mapped, and there is no memory but what
+// each method planned.
 
 #include <executorch/extension/data_loader/mmap_data_loader.h>
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
