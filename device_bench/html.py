@@ -1,0 +1,189 @@
+"""A run's document as one page that needs nothing else: no network, no fonts, no other files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from device_bench.columns import Cell, Column, columns
+from device_bench.flame import flame_svg
+from device_bench.labels import (
+    Json,
+    artifact,
+    not_measured_notes,
+    row_names,
+    where,
+)
+from device_bench.plots import plots
+from device_bench.profile import Profile
+from glint_edge.errors import ConfigError
+from glint_edge.files import write_atomic
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A row of the page's table, and what is told of it below.
+
+    Attributes:
+        name: of the row, for people.
+        artifact: target and precision.
+        where: bundle, runner and device, where they tell rows apart.
+        cells: one a column.
+        row: of the document.
+    """
+
+    name: str
+    artifact: str
+    where: str
+    cells: tuple[Cell, ...]
+    row: Json
+
+    @property
+    def told(self) -> bool:
+        """There is something to tell of it."""
+        return bool(self.row.get("failures") or self.row.get("warnings") or self.row.get("note"))
+
+
+def html(document: dict[str, Any]) -> str:
+    """The page.
+
+    Args:
+        document: as `device_bench.document` makes and reads it.
+    """
+    rows = document["rows"]
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    table = columns(rows)
+    lines = _lines(rows, table)
+    return _environment().get_template("report.html.j2").render(
+        title=", ".join(dict.fromkeys(row["bundle"] for row in rows)) or "nothing",
+        document=document, command=shlex.join(document["command"]),
+        verdict=_verdict(rows),
+        facts=_facts(document),
+        columns=table,
+        groups=[(name, len(list(same))) for name, same in groupby(c.group for c in table)],
+        lines=lines,
+        failing=[line for line in lines if not line.row["ok"]],
+        plots=[(plot, Markup(plot.svg)) for plot in plots(document)],
+        profiles=_profiles(lines),
+        notes=_notes(document),
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=_hash(script),
+    )  # fmt: skip
+
+
+def write_html(document: dict[str, Any], path: Path) -> None:
+    """Write the page whole or not at all.
+
+    Raises:
+        ConfigError: the folder is not there or cannot be written.
+    """
+    try:
+        write_atomic(path, html(document).encode())
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}; name another file") from error
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+
+
+def _hash(script: str) -> str:
+    """What the page's policy knows its own script by; no other one runs."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _lines(rows: Sequence[Json], table: Sequence[Column]) -> list[_Line]:
+    several = len({row["bundle"] for row in rows}) > 1
+    return [
+        _Line(
+            name, artifact(row),
+            ", ".join(part for part in (row["bundle"] if several else "", where(row)) if part),
+            tuple(column.cells[number] for column in table), row,
+        )
+        for number, (name, row) in enumerate(zip(row_names(rows), rows, strict=True))
+    ]  # fmt: skip
+
+
+def _verdict(rows: Sequence[Json]) -> str:
+    bad = sum(not row["ok"] for row in rows)
+    if not rows:
+        return "No rows."
+    return f"{bad} of {len(rows)} rows failed." if bad else f"All {len(rows)} rows are good."
+
+
+def _facts(document: Json) -> list[tuple[str, str]]:
+    """What it depends on: a name and a value each."""
+    machine, settings = document["machine"], document["settings"]
+    rows = document["rows"]
+    users = sorted({row.get("users") or 0 for row in rows} - {0})
+    memory = machine.get("memory_bytes")
+    return [
+        (name, value)
+        for name, value in (
+            ("Processor", f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['machine']}"),
+            ("System", f"{machine['system']} {machine.get('release', '')}".strip()),
+            ("Memory", f"{memory / 1e9:,.1f} GB" if memory else ""),
+            ("Governor", machine["governor"] or ""),
+            ("Python", machine.get("python", "")),
+            *((name.replace("_", " ").capitalize(), str(v)) for name, v in settings.items()),
+            ("Histories compared", ", ".join(f"{n:,}" for n in users)),
+        )
+        if value
+    ]
+
+
+def _profiles(lines: Sequence[_Line]) -> list[tuple[str, str, Markup]]:
+    """Name, note and picture of each row that was profiled."""
+    found = []
+    for line in lines:
+        if line.row.get("profile"):
+            profile = Profile.from_dict(line.row["profile"])
+            picture = Markup(flame_svg(line.name, profile))
+            found.append((line.name, f"{profile.runtime}: {profile.note}", picture))
+    return found
+
+
+def _notes(document: Json) -> list[str]:
+    """What figures mean that this document has."""
+    rows = document["rows"]
+    rounds = document["settings"].get("rounds")
+    notes = not_measured_notes(document)
+    if any(row.get("interval_us") for row in rows):
+        processes = f"{rounds} processes" if rounds and rounds > 1 else "one process"
+        notes.append(
+            f"Times are medians of single calls, over {processes} a row. The range below is where "
+            "the median lies with 95 % confidence: a bootstrap over processes first, calls second"
+            + ("." if rounds != 1 else "; with one process it knows nothing of the next one.")
+        )
+    if any(row["target"] == "torch" and row["runner"] != "stock" for row in rows):
+        notes.append("torch is the float model's stream, for reference; it is not under test.")
+    if any(row["runner"] == "stock" for row in rows):
+        notes.append(
+            "stock is what one would do without this tool: the same weights, exported as they are, "
+            "reading the whole history at every tap."
+        )
+    if any(row.get("generated") for row in rows):
+        notes.append(
+            "Generated models have weights drawn at random: times and sizes are those of a trained "
+            "one, accuracy has no meaning."
+        )
+    if any(row.get("peak_memory_bytes") for row in rows):
+        notes.append("Memory is the whole process's, with Python and libraries where it has them.")
+    return notes

@@ -1,0 +1,77 @@
+"""Names written into a plot beside what they name, where they cover no other name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from device_bench.plot_svg import INK, SIZE
+
+HEIGHT = 1.25 * SIZE  # of a name, in points
+LETTER = 0.55 * SIZE  # mean width of a letter; the page's font is not known here
+AWAY = 7.0  # points between a point and its name
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
+
+
+def label_points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
+    """Write a name beside each point, at the first place where it covers no other name or point.
+
+    Args:
+        axes: with their limits and scales set.
+        points: x, y in the axes' units, and the name.
+    """
+    scale = _laid_out(axes)
+    spots = [tuple(axes.transData.transform((x, y)) * scale) for x, y, _ in points]
+    left, right = (edge * scale for edge in (axes.bbox.x0, axes.bbox.x1))
+    taken: list[Box] = [(x - 4, y - 4, x + 4, y + 4) for x, y in spots]
+    for (x, y, name), (at_x, at_y) in zip(points, spots, strict=True):
+        places = _places(at_x, at_y, LETTER * len(name))
+        inside = [box for box in places if box[0] >= left and box[2] <= right] or places
+        box = next((b for b in inside if not any(_overlap(b, t) for t in taken)), inside[0])
+        taken.append(box)
+        axes.annotate(
+            name, (x, y), xytext=(box[0] - at_x, (box[1] + box[3]) / 2 - at_y),
+            textcoords="offset points", va="center", color=INK,
+        )  # fmt: skip
+
+
+def _places(x: float, y: float, width: float) -> list[Box]:
+    """Where a name may stand: right, left, then above and below, then further away."""
+    return [
+        (x + aside, y + away - HEIGHT / 2, x + aside + width, y + away + HEIGHT / 2)
+        for away in (step * HEIGHT for step in (0, 1, -1, 2, -2, 3, -3))
+        for aside in (AWAY, -AWAY - width, -width / 2)
+        if away or aside != -width / 2
+    ]
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def label_ends(axes: Axes, ends: Sequence[tuple[float, str]]) -> None:
+    """Write names right of the axes, each at its height or above the name below it.
+
+    Args:
+        axes: with their limits and scales set.
+        ends: where lines end, in the axes' units, and their names.
+    """
+    scale, least = _laid_out(axes), -float("inf")
+    heights = [(axes.transData.transform((1, y))[1] * scale, y, name) for y, name in ends]
+    for at, y, name in sorted(heights):
+        least = max(at, least + HEIGHT)
+        axes.annotate(
+            name, (1, y), xycoords=("axes fraction", "data"), xytext=(5, least - at),
+            textcoords="offset points", va="center", color=INK, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _laid_out(axes: Axes) -> float:
+    """Have the axes take their place; points a pixel."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("the axes are of no figure")
+    figure.draw_without_rendering()
+    return float(72 / figure.dpi)
