@@ -10,9 +10,11 @@ and Empirical Bayes Methods, 2004: a prior variance with its own degrees of free
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
+
+from device_bench.labels import Json, row_name
 
 USUAL_NOISE = 0.08  # standard deviation of the logarithm of a round's median
 USUAL_WEIGHT = 4  # rounds' worth of it
@@ -24,7 +26,6 @@ LESS_ACCURATE = 0.01  # of NDCG@10, the same as the export's own gate
 LESS_OVERLAP = 0.01  # of the top 10
 
 Verdict: TypeAlias = Literal["regression", "improvement", "noise", "same"]
-Json: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,10 @@ def diff(old: Json, new: Json) -> Diff:
             changes += _row(before, afters[key], times=one_machine)
         else:
             gone = "it was measured before, and now is not"
-            changes.append(Change(_name(before), "row", None, None, None, None, "regression", gone))
-    notes = [f"{_name(afters[key])} is new" for key in afters if key not in befores]
+            changes.append(
+                Change(row_name(before), "row", None, None, None, None, "regression", gone)
+            )
+    notes = [f"{row_name(afters[key])} is new" for key in afters if key not in befores]
     if not one_machine:
         notes.append(
             f"times are not compared: one run is of {_machine(old)}, the other of {_machine(new)}"
@@ -112,15 +115,8 @@ def _by_key(document: Json) -> dict[tuple[Any, ...], Json]:
     }
 
 
-def _name(row: Json) -> str:
-    """For people, as `Row.name`, with the shape that was generated."""
-    where = "" if row["runner"] == "python" else f" ({row['runner']})"
-    shape = f" {row['items']:,} × {row['width']}" if row.get("generated") else ""
-    return f"{row['target']} {row['precision']}{where}{shape}"
-
-
 def _row(old: Json, new: Json, *, times: bool) -> Iterator[Change]:
-    name = _name(old)
+    name = row_name(old)
     if old["ok"] and not new["ok"]:
         why = "; ".join(new.get("failures", ())) or "it failed"
         yield Change(name, "ok", 1, 0, None, None, "regression", why)

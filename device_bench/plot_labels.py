@@ -15,17 +15,22 @@ AWAY = 7.0  # points between a point and its name
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 
 
-def label_points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
-    """Write a name beside each point, at the first place where it covers no other name or point.
+def label_points(
+    axes: Axes, points: Sequence[tuple[float, float, str]], lines: Sequence[float] = ()
+) -> None:
+    """Write a name beside each point, at the first place where it covers nothing else.
 
     Args:
         axes: with their limits and scales set.
         points: x, y in the axes' units, and the name.
+        lines: heights of horizontal lines that go all across.
     """
     scale = _laid_out(axes)
     spots = [tuple(axes.transData.transform((x, y)) * scale) for x, y, _ in points]
     left, right = (edge * scale for edge in (axes.bbox.x0, axes.bbox.x1))
     taken: list[Box] = [(x - 4, y - 4, x + 4, y + 4) for x, y in spots]
+    for height in (axes.transData.transform((0.5, y))[1] * scale for y in lines):
+        taken.append((left, height - 1, right, height + 1))
     for (x, y, name), (at_x, at_y) in zip(points, spots, strict=True):
         places = _places(at_x, at_y, LETTER * len(name))
         inside = [box for box in places if box[0] >= left and box[2] <= right] or places

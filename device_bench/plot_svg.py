@@ -17,8 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-WIDTH = 4.5  # inches; a page scales it to a column's width
-SIZE = 9.0  # points of a letter
+WIDTH = 4.2  # inches; a page scales it to a column's width
+SIZE = 10.0  # points of a letter
 INK, MUTED, LINE, BAND = "#010101", "#020202", "#030303", "#040404"
 SERIES = tuple(f"#0505{n:02x}" for n in range(6))
 NAMES = {"ink": INK, "muted": MUTED, "line": LINE, "band": BAND}

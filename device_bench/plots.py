@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from device_bench.labels import COLD_START, Json, artifact, lengths, row_name, time_of
 from device_bench.plot_labels import label_ends, label_points
 from device_bench.plot_svg import BAND, INK, MUTED, SERIES, svg_of
 
+STRIPS = "Thin: the fastest call to the 99th percentile; thick: the middle half; tick: median."
 REFERENCE = "torch"  # the float stream: no colour of its own
 STOCK = "stock"
 LONGEST = 34  # letters of a name
+WIDE = 50  # times the least: a logarithmic axis has fewer numbers then
+FAR_APART = 10  # times the smallest file
 GATE = 0.01  # of NDCG@10: what the export's own gate lets pass
 
 
@@ -24,7 +28,7 @@ class Plot:
 
     Attributes:
         title: what it shows.
-        note: how to read it, in a sentence.
+        note: how to read it, in a sentence or two.
         svg: the text of its `<svg>` element.
     """
 
@@ -56,7 +60,7 @@ def _colours(rows: Sequence[Json]) -> dict[str, str]:
 
 
 def _distribution(rows: Sequence[Json], method: str, colours: dict[str, str]) -> Plot | None:
-    """A strip a row: from the least to the 99th percentile, the middle half, the median."""
+    """A strip a row; `STRIPS` says how to read it."""
     shapes = [(row, (row.get("quantiles_us") or {}).get(method)) for row in rows]
     shown = [(row, shape) for row, shape in shapes if shape and min(shape) > 0]
     if not shown:
@@ -78,10 +82,7 @@ def _distribution(rows: Sequence[Json], method: str, colours: dict[str, str]) ->
         axes.spines["left"].set_visible(False)
 
     title = _method(method)
-    note = (
-        "Thin: from the fastest call to the 99th percentile. Thick: the middle half. Line: median."
-    )
-    return Plot(title, note, svg_of(draw, f"Latency of {title}", 0.75 + 0.38 * len(shown)))
+    return Plot(title, STRIPS, svg_of(draw, f"Latency of {title}", 0.75 + 0.38 * len(shown)))
 
 
 def _strip(axes: Axes, place: float, shape: Sequence[float], colour: str) -> None:
@@ -120,13 +121,13 @@ def _accuracy(rows: Sequence[Json], colours: dict[str, str]) -> Plot | None:
         middle = (min(values) + max(values)) / 2
         reach = max(0.6 * (max(values) - min(values)), 0.025 * middle, 1e-4)
         axes.set_ylim(middle - reach, middle + reach)
-        _log(axes, "x")
-        axes.margins(x=0.15)
+        _sizes(axes, [row["file_bytes"] / 1e3 for row in shown])
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set(xlabel="file, KB", ylabel="NDCG@10")
         label_points(
             axes,
             [(row["file_bytes"] / 1e3, row["ndcg_at_10"], _short(_file(row))) for row in shown],
+            floats,
         )
 
     note = f"Over {users:,} histories. " if users else ""
@@ -219,16 +220,33 @@ def _line(
 
 
 def _log(axes: Axes, which: str) -> None:
-    """A logarithmic axis with plain numbers: 1, 2, 5, 10."""
+    """A logarithmic axis with plain numbers: 1, 2, 5, 10; over a wide range 1, 10, 100."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+    low, high = axis.get_view_interval()
+    ticks = [
+        sub * 10.0**power
+        for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for sub in ((1, 2, 5) if high < WIDE * low else (1,))
+    ]
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _thousands(value)))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
+
+
+def _sizes(axes: Axes, kilobytes: Sequence[float]) -> None:
+    """File sizes from left to right: from 0, unless they are too far apart to be seen so."""
+    if max(kilobytes) < FAR_APART * min(kilobytes):
+        axes.set_xlim(0, 1.12 * max(kilobytes))
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _thousands(value)))
+    else:
+        axes.margins(x=0.15)
+        _log(axes, "x")
 
 
 def _thousands(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def _method(method: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -24,6 +25,7 @@ STOCK_NOTE = (
     "append. No gate: what is wrong with such a row is a warning."
 )
 COLD = ("50", "200")  # lengths of the cold starts that the table shows
+WARNINGS = 6  # lines of them
 
 
 def render(results: Sequence[BenchResult]) -> RenderableType:
@@ -92,16 +94,24 @@ def _tables(title: str, rows: Sequence[Row]) -> list[Table]:
 
 
 def _warnings(rows: Sequence[Row]) -> list[str]:
-    """Those of all rows, each once, with the rows it is about unless it is about all."""
-    about: dict[str, list[str]] = {}
+    """A few lines: what is said of all timed rows, then a line a row."""
+    timed = [row.warnings for row in rows if row.rounds]
+    common = [w for w in timed[0] if all(w in others for others in timed)] if timed else []
+    lines = list(common)
     for row in rows:
-        for warning in row.warnings:
-            about.setdefault(warning, []).append(row.name)
-    timed = sum(bool(row.rounds) for row in rows)
-    return [
-        warning if len(names) == timed else f"{', '.join(dict.fromkeys(names))}: {warning}"
-        for warning, names in about.items()
-    ]
+        own = sorted((w for w in row.warnings if w not in common), key=partial(_of_a_method, row))
+        if own:
+            more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
+            lines.append(f"{row.name}: {own[0]}{more}")
+    every = len(common) + sum(warning not in common for row in rows for warning in row.warnings)
+    if every == len(lines) <= WARNINGS:
+        return lines
+    return [*lines[:WARNINGS], f"{every} warnings in all; --html and --json have each"]
+
+
+def _of_a_method(row: Row, warning: str) -> bool:
+    """It is about one method's times; others are about the whole row, and explain those."""
+    return warning.partition(":")[0] in row.interval_us
 
 
 def _times(row: Row) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
-"""`glint-edge bench`, and `bench diff` beside it."""
+"""`glint-edge bench`, and `bench diff` and `bench report` beside it."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 DEFAULT = "run"
 STOCK = "stock"  # what --compare takes
+
+Html = Annotated[Path | None, typer.Option(help="Also write the results as one HTML page.")]
+Markdown = Annotated[
+    bool, typer.Option("--markdown", help="Print a table for a pull request instead.")
+]
 
 
 class _RunByDefault(TyperGroup):
@@ -82,18 +87,23 @@ def bench(
     ] = False,
     offline: Offline = False,
     output: Annotated[Path | None, typer.Option(help="Also write the results as JSON.")] = None,
+    html: Html = None,
+    markdown: Markdown = False,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Latency, size, parity and accuracy of each artifact; exit code 1 out of tolerance.
 
-    `bench diff OLD.json NEW.json` compares two runs.
+    `bench diff OLD.json NEW.json` compares two runs; `bench report RESULT.json` shows one again.
     """
     from device_bench.bench import Settings
     from device_bench.document import document, write_document
     from device_bench.report import render
     from device_bench.runner import find_runner
 
+    if json and markdown:
+        raise ConfigError("--json and --markdown are both for stdout; give one of them")
+    _require_folders(output, html)
     if compare not in (None, STOCK):
         raise ConfigError(f"--compare {compare!r} is unknown; it takes {STOCK}")
     runners = tuple(map(find_runner, runner or ["python"]))
@@ -107,12 +117,53 @@ def bench(
     found = document(results, settings, sys.argv)
     if output is not None:
         write_document(found, output)
+    if html is not None:
+        _write_html(found, html)
     if json:
         console.show_json(found)
+    elif markdown:
+        _show_markdown(found)
     else:
         console.show(render(results))
     if failures := [f"{r.name}: {failure}" for r in results for failure in r.failures]:
         raise CheckFailed("; ".join(failures))
+
+
+@app.command("report")
+def report(
+    result: Annotated[Path, typer.Argument(help="What `bench --output` wrote.")],
+    html: Html = None,
+    markdown: Markdown = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show a run again, as an HTML page or as Markdown (which is also what no option gives)."""
+    from device_bench.document import read_document
+
+    found = read_document(result)
+    if html is not None:
+        _write_html(found, html)
+    if markdown or html is None:
+        _show_markdown(found)
+
+
+def _write_html(document: dict[str, Any], path: Path) -> None:
+    from device_bench.html import write_html
+
+    write_html(document, path)
+    console.say(f"wrote {path}")
+
+
+def _show_markdown(document: dict[str, Any]) -> None:
+    from device_bench.markdown import markdown
+
+    console.show_text(markdown(document))
+
+
+def _require_folders(*files: Path | None) -> None:
+    """Refuse before minutes of work what could not be written after them."""
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise ConfigError(f"cannot write {file}: there is no folder {file.parent}; make it")
 
 
 @app.command("diff")

@@ -62,6 +62,11 @@ def show_json(value: Mapping[str, Any]) -> None:
     out.file.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
+def show_text(text: str) -> None:
+    """The result as it is, on stdout."""
+    out.file.write(text)
+
+
 def pairs(title: str, rows: Sequence[tuple[str, str]]) -> Table:
     """A two-column table of names and values."""
     table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
