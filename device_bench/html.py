@@ -88,7 +88,7 @@ def write_html(document: dict[str, Any], path: Path) -> None:
     """Write the page whole or not at all.
 
     Raises:
-        ConfigError: the folder is not there or cannot be written.
+        ConfigError: it cannot be written.
     """
     try:
         write_atomic(path, html(document).encode())

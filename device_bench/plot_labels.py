@@ -57,20 +57,37 @@ def _overlap(one: Box, other: Box) -> bool:
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[float, str]]) -> None:
-    """Write names right of the axes, each at its height or above the name below it.
+    """Write names right of the axes, each at its height or as near as others leave it.
 
     Args:
-        axes: with their limits and scales set.
+        axes: with their limits and scales set, and `names_height` high at least.
         ends: where lines end, in the axes' units, and their names.
     """
-    scale, least = _laid_out(axes), -float("inf")
-    heights = [(axes.transData.transform((1, y))[1] * scale, y, name) for y, name in ends]
-    for at, y, name in sorted(heights):
-        least = max(at, least + HEIGHT)
+    scale = _laid_out(axes)
+    spots = sorted((axes.transData.transform((1, y))[1] * scale, y, name) for y, name in ends)
+    places = _apart([at for at, _, _ in spots], axes.bbox.y1 * scale)
+    for (at, y, name), place in zip(spots, places, strict=True):
         axes.annotate(
-            name, (1, y), xycoords=("axes fraction", "data"), xytext=(5, least - at),
+            name, (1, y), xycoords=("axes fraction", "data"), xytext=(5, place - at),
             textcoords="offset points", va="center", color=INK, annotation_clip=False,
         )  # fmt: skip
+
+
+def names_height(count: int) -> float:
+    """What so many names take one above the other, in inches."""
+    return count * HEIGHT / 72
+
+
+def _apart(heights: Sequence[float], top: float) -> list[float]:
+    """Ascending heights moved up to be `HEIGHT` apart, and down again from the top."""
+    places: list[float] = []
+    for height in heights:
+        places.append(max(height, places[-1] + HEIGHT) if places else height)
+    most = max(top, heights[-1])
+    for number in reversed(range(len(places))):
+        places[number] = most = min(places[number], most)
+        most -= HEIGHT
+    return places
 
 
 def _laid_out(axes: Axes) -> float:

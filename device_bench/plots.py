@@ -9,16 +9,27 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from device_bench.labels import COLD_START, Json, artifact, lengths, row_name, time_of
-from device_bench.plot_labels import label_ends, label_points
+from device_bench.labels import (
+    COLD_START,
+    Json,
+    artifact,
+    lengths,
+    row_name,
+    row_names,
+    time_of,
+    where,
+)
+from device_bench.plot_labels import label_ends, label_points, names_height
 from device_bench.plot_svg import BAND, INK, MUTED, SERIES, svg_of
 
 STRIPS = "Thin: the fastest call to the 99th percentile; thick: the middle half; tick: median."
 REFERENCE = "torch"  # the float stream: no colour of its own
 STOCK = "stock"
+NAME = "name"  # of a row among all rows of the document; added here
 LONGEST = 34  # letters of a name
 WIDE = 50  # times the least: a logarithmic axis has fewer numbers then
 FAR_APART = 10  # times the smallest file
+HIGH = 2.9  # inches of a plot
 GATE = 0.01  # of NDCG@10: what the export's own gate lets pass
 
 
@@ -39,7 +50,10 @@ class Plot:
 
 def plots(document: Json) -> list[Plot]:
     """Those that the document has figures for, in the order of the page."""
-    rows = document["rows"]
+    rows = [
+        {**row, NAME: name}
+        for row, name in zip(document["rows"], row_names(document["rows"]), strict=True)
+    ]
     colours = _colours(rows)
     steps = [f"{COLD_START}{length}" for length in lengths(rows)]
     made = [
@@ -71,7 +85,7 @@ def _distribution(rows: Sequence[Json], method: str, colours: dict[str, str]) ->
             colour = colours[row["target"]]
             _strip(axes, place, shape, colour)
             axes.annotate(
-                _short(row_name(row)), (0, place), xycoords=("axes fraction", "data"),
+                _short(row[NAME]), (0, place), xycoords=("axes fraction", "data"),
                 xytext=(1, 6.5), textcoords="offset points", va="bottom", color=INK,
             )  # fmt: skip
         axes.set_ylim(len(shown) - 0.6, -0.85)
@@ -81,8 +95,8 @@ def _distribution(rows: Sequence[Json], method: str, colours: dict[str, str]) ->
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
 
-    title = _method(method)
-    return Plot(title, STRIPS, svg_of(draw, f"Latency of {title}", 0.75 + 0.38 * len(shown)))
+    title = f"Latency: {_method(method)}"
+    return Plot(title, STRIPS, svg_of(draw, title, 0.75 + 0.38 * len(shown)))
 
 
 def _strip(axes: Axes, place: float, shape: Sequence[float], colour: str) -> None:
@@ -132,11 +146,13 @@ def _accuracy(rows: Sequence[Json], colours: dict[str, str]) -> Plot | None:
 
     note = f"Over {users:,} histories. " if users else ""
     note += f"Dashed: the float model. Shaded: within {GATE:.0%} of it, which an export lets pass."
-    return Plot("Size against accuracy", note, svg_of(draw, "Size against accuracy", 2.9))
+    return Plot("Size against accuracy", note, svg_of(draw, "Size against accuracy", HIGH))
 
 
 def _file(row: Json) -> str:
-    return artifact(row) + (" (stock)" if row["runner"] == STOCK else "")
+    """Its name, without the runner: what was measured here is the same on all."""
+    plain = row[NAME].removesuffix(f" ({where(row)})")
+    return f"{plain} (stock)" if row["runner"] == STOCK else str(plain)
 
 
 def _float_lines(axes: Axes, floats: Iterable[float]) -> None:
@@ -166,10 +182,12 @@ def _history(rows: Sequence[Json], colours: dict[str, str]) -> Plot | None:
         ticks = sorted({x for _, points in shown for x, _ in points})
         axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
         axes.set(xlabel="items in the history", ylabel="cold start, µs")
-        label_ends(axes, [(points[-1][1], _short(row_name(row))) for row, points in shown])
+        label_ends(axes, [(points[-1][1], _short(row[NAME])) for row, points in shown])
 
     note = "From no history to the first top-k, medians; both axes are logarithmic."
-    return Plot("Growth with history", note, svg_of(draw, "Cold start by history length", 2.9))
+    return Plot(
+        "Growth with history", note, svg_of(draw, "Cold start by history length", _high(len(shown)))
+    )
 
 
 def _starts(row: Json) -> list[tuple[float, float]]:
@@ -208,7 +226,12 @@ def _growth(
 
     title = f"Growth with {what}"
     note = f"{method} on models with weights drawn at random; both axes are logarithmic."
-    return Plot(title, note, svg_of(draw, title, 2.9))
+    return Plot(title, note, svg_of(draw, title, _high(len(lines))))
+
+
+def _high(lines: int) -> float:
+    """Inches of a plot with a name beside each line."""
+    return max(HIGH, names_height(lines) + 0.7)
 
 
 def _line(
@@ -236,8 +259,8 @@ def _log(axes: Axes, which: str) -> None:
 
 def _sizes(axes: Axes, kilobytes: Sequence[float]) -> None:
     """File sizes from left to right: from 0, unless they are too far apart to be seen so."""
-    if max(kilobytes) < FAR_APART * min(kilobytes):
-        axes.set_xlim(0, 1.12 * max(kilobytes))
+    if max(kilobytes) <= FAR_APART * min(kilobytes) or min(kilobytes) <= 0:
+        axes.set_xlim(0, 1.12 * max(*kilobytes, 1e-3))
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _thousands(value)))
     else:
@@ -251,8 +274,8 @@ def _thousands(value: float) -> str:
 
 def _method(method: str) -> str:
     if method.startswith(COLD_START):
-        return f"Cold start, {method.removeprefix(COLD_START)} items"
-    return method.capitalize()
+        return f"cold start, {method.removeprefix(COLD_START)} items"
+    return method
 
 
 def _short(name: str) -> str:

@@ -103,7 +103,7 @@ def bench(
 
     if json and markdown:
         raise ConfigError("--json and --markdown are both for stdout; give one of them")
-    _require_folders(output, html)
+    _make_folders(output, html)
     if compare not in (None, STOCK):
         raise ConfigError(f"--compare {compare!r} is unknown; it takes {STOCK}")
     runners = tuple(map(find_runner, runner or ["python"]))
@@ -159,11 +159,19 @@ def _show_markdown(document: dict[str, Any]) -> None:
     console.show_text(markdown(document))
 
 
-def _require_folders(*files: Path | None) -> None:
+def _make_folders(*files: Path | None) -> None:
     """Refuse before minutes of work what could not be written after them."""
     for file in files:
-        if file is not None and not file.parent.is_dir():
-            raise ConfigError(f"cannot write {file}: there is no folder {file.parent}; make it")
+        if file is None:
+            continue
+        if file.is_dir():
+            raise ConfigError(f"cannot write {file}: it is a folder; name a file in it")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot write {file}: {error.strerror}; name another place"
+            ) from error
 
 
 @app.command("diff")
