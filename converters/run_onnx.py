@@ -13,12 +13,11 @@ import onnxruntime
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
 from glint_edge.stream import state_size
+from glint_edge.wire import ONNX_METHODS, ONNX_TENSORS
 
 State: TypeAlias = npt.NDArray[np.float32]
 
-# What the graph calls its methods; `converters.to_onnx` writes them.
-APPEND, APPEND_MANY, RECOMMEND = (np.array([number]) for number in range(3))
-NAMES = ("method", "state", "items", "count", "new_state", "top_items", "top_scores")
+APPEND, APPEND_MANY, RECOMMEND = (np.array([number]) for number in ONNX_METHODS.values())
 NO_ITEM, ONE = np.zeros((1, 1), dtype=np.int64), np.array([1])
 FATAL_ONLY = 4  # of ONNX Runtime's own log
 
@@ -93,7 +92,7 @@ def _checked_top_k(
 ) -> int:
     """What the file says k is, once its names and shapes are those of this model's stream."""
     found = {tensor.name: tensor.shape for tensor in session.get_inputs() + session.get_outputs()}
-    if tuple(found) != NAMES:
+    if tuple(found) != ONNX_TENSORS:
         raise BundleError(
             f"{path} is no stream program (it has {', '.join(found)}); export it again"
         )

@@ -15,21 +15,11 @@ from glint_edge.errors import BundleError
 from glint_edge.native_output import held_back
 from glint_edge.stream import state_size
 from glint_edge.target import in_chunks
+from glint_edge.wire import TFLITE_INPUTS, TFLITE_OUTPUTS
 
 State: TypeAlias = npt.NDArray[np.float32]
 
 IDENTIFIER = b"TFL3"
-# What the file calls its inputs and outputs; `converters.tflite_file` writes them.
-INPUTS = {
-    "append": ("state", "item"),
-    "append_many": ("state", "items", "count"),
-    "recommend": ("state",),
-}
-OUTPUTS = {
-    "append": ("new_state",),
-    "append_many": ("new_state",),
-    "recommend": ("top_items", "top_scores"),
-}
 ID_MIN, ID_MAX = -1, 2**31 - 1  # ids are int32 here; what lies beyond is unknown either way
 
 
@@ -39,13 +29,13 @@ class _Method:
     def __init__(self, interpreter: Interpreter, name: str) -> None:
         runner = interpreter.get_signature_runner(name)
         self.inputs, self.outputs = runner.get_input_details(), runner.get_output_details()
-        self._indices = [self.inputs[name]["index"] for name in INPUTS[name]]
-        self._results = [self.outputs[name]["index"] for name in OUTPUTS[name]]
+        self._indices = [self.inputs[name]["index"] for name in TFLITE_INPUTS[name]]
+        self._results = [self.outputs[name]["index"] for name in TFLITE_OUTPUTS[name]]
         self._native, self._graph = interpreter._interpreter, runner._subgraph_index
         self._native.AllocateTensors(self._graph)
 
     def __call__(self, *values: npt.NDArray[Any]) -> list[Any]:
-        """Outputs, copied, in the order of OUTPUTS."""
+        """Outputs, copied, in the order of TFLITE_OUTPUTS."""
         for index, value in zip(self._indices, values, strict=True):
             self._native.SetTensor(index, value, self._graph)
         self._native.Invoke(self._graph)
@@ -58,7 +48,7 @@ class TfliteRuntime:
     def __init__(self, interpreter: Interpreter, config: ModelConfig, threads: int) -> None:
         self.config, self.threads = config, threads
         self._append, self._append_many, self._recommend = (
-            _Method(interpreter, name) for name in INPUTS
+            _Method(interpreter, name) for name in TFLITE_INPUTS
         )
         self.top_k: int = _width(self._recommend.outputs, "top_items")
         self.state: int = _width(self._append.inputs, "state")

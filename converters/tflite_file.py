@@ -18,14 +18,11 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor
 
+from glint_edge.wire import TFLITE_OUTPUTS
+
 WEIGHTS, BIAS = 1, 2  # places among an operator's inputs
 ABSENT = -1
 IDENTIFIER, METADATA_IDENTIFIER = b"TFL3", b"M001"
-OUTPUTS = {
-    "append": ("new_state",),
-    "append_many": ("new_state",),
-    "recommend": ("top_items", "top_scores"),
-}
 # The first versions of these operators that take int8 weights and float32 inputs; 9 is the first
 # that quantizes them asymmetrically.
 HYBRID_VERSIONS = {
@@ -246,7 +243,7 @@ def _name(model: Any) -> None:  # noqa: ANN401  # as above
             tensor.name = str(index)
         outputs = {index: n for n, index in enumerate(graph.outputs)}
         for entry in signature.outputs:
-            entry.name = OUTPUTS[_text(signature.signatureKey)][outputs[entry.tensorIndex]]
+            entry.name = TFLITE_OUTPUTS[_text(signature.signatureKey)][outputs[entry.tensorIndex]]
         for entry in (*signature.inputs, *signature.outputs):
             graph.tensors[entry.tensorIndex].name = _text(entry.name)
 

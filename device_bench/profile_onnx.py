@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from converters.run_onnx import APPEND, APPEND_MANY, NO_ITEM, ONE, RECOMMEND
 from device_bench.profile_records import METHODS, Arguments, Calls, Record, Recorded, Recording
+from glint_edge.wire import ONNX_METHODS
 
 Array: TypeAlias = npt.NDArray[Any]
 
-NUMBERS = {"append": APPEND, "append_many": APPEND_MANY, "recommend": RECOMMEND}
+NO_ITEM, ONE = np.zeros((1, 1), dtype=np.int64), np.array([1])
 CONTROL_FLOW = ("If", "Loop", "Scan")
 CALL, RECORDED = "model_run", "_kernel_time"
 NOTE = (
@@ -68,8 +68,8 @@ def _feed(
 ) -> dict[str, Array]:
     """`append`'s one item is a row here, as `append_many`'s are."""
     return {
-        "method": NUMBERS[method], "state": state, "items": np.reshape(items, (1, -1)),
-        "count": count,
+        "method": np.array([ONNX_METHODS[method]]), "state": state,
+        "items": np.reshape(items, (1, -1)), "count": count,
     }  # fmt: skip
 
 

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from converters.run_tflite import INPUTS
 from device_bench.litert_api import Event, ProfiledModel, Signature, has_profiler
 from device_bench.profile_records import METHODS, Arguments, Calls, Record, Recorded, Recording
 from device_bench.xnnpack_names import kind_of
 from glint_edge.native_output import held_back
+from glint_edge.wire import TFLITE_INPUTS
 
 BEGIN = "Invoke"  # a telemetry event at a call's end has the same tag
 PHASE, KERNEL, DELEGATED = 1, 2, (4, 8)  # of LiteRtProfilerEventType
@@ -41,7 +41,7 @@ def record(path: Path, calls: Calls, threads: int, runs: int) -> Recorded:
     with held_back(streams=False):
         model = ProfiledModel(path, threads)
         signatures = model.signatures()
-    methods = {m: _record(model, signatures[m], INPUTS[m], calls[m], runs) for m in METHODS}
+    methods = {m: _record(model, signatures[m], TFLITE_INPUTS[m], calls[m], runs) for m in METHODS}
     return Recorded(methods, NOTE)
 
 

@@ -1,7 +1,8 @@
 """The command line: parse, call one function, print one result.
 
-The composition root: the only module that knows the core, `quantization`, `converters` and
-`device_bench`. Each command imports what it needs when it runs, so that `--help` is quick.
+The composition root, with `bench_cli` and `device_cli`: the only modules that know the core,
+`quantization`, `converters` and `device_bench`. Each command imports what it needs when it runs, so
+that `--help` is quick.
 """
 
 from __future__ import annotations
