@@ -137,7 +137,7 @@ class AdbHost:
         done = _run([*self._client(), *arguments], COPYING)
         if done.returncode == 0:
             return
-        said = done.stderr or done.stdout
+        said = done.stdout + done.stderr  # errors are on either, before a summary
         raise RunnerError(self._known(said) or f"{self.name} {failed}: {_complaint(said)}")
 
     def _why(self, cut: CutOff) -> str:
@@ -207,5 +207,6 @@ def _run(command: Sequence[str], timeout: float) -> subprocess.CompletedProcess[
 
 
 def _complaint(said: str) -> str:
-    """Its last line, without what marks it as an error."""
-    return re.sub(r"^(adb: )?(error: )?", "", last_line(said))
+    """Its line that is marked as an error, without the mark; else its last one."""
+    marked = re.search(r"^(?:adb: )?error: (.+)", said, re.MULTILINE)
+    return marked[1].strip() if marked else last_line(said)

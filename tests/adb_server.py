@@ -38,16 +38,25 @@ UNAUTHORIZED = """device unauthorized.
 This adb server's $ADB_VENDOR_KEYS is not set
 Try 'adb kill-server' if that seems wrong.
 Otherwise check for a confirmation dialog on your device."""
+NO_PERMISSIONS = """\
+insufficient permissions for device: user in plugdev group; are your udev rules wrong?
+See [http://developer.android.com/tools/device.html] for more information"""
+FAILURES = {
+    "unauthorized": UNAUTHORIZED,
+    "authorizing": "device still authorizing",
+    "offline": "device offline",
+    "no permissions": NO_PERMISSIONS,
+}
 
 
 class Phone:
     """A phone's files and answers.
 
-    `state` is what `adb devices` shows. `full`: its disk takes no files, whatever `df` says.
+    `state` is what `adb devices` shows. `refusal`: why it takes no files.
     """
 
     def __init__(self, root, serial="0123456789ABCDEF", state="device"):
-        self.root, self.serial, self.state, self.full = root, serial, state, False
+        self.root, self.serial, self.state, self.refusal = root, serial, state, ""
         told = json.loads(PHONE.read_text())
         self.features, self.describes = told["features"], told["describes"]
         for path, text in told["files"].items():
@@ -131,8 +140,7 @@ class AdbServer(socketserver.ThreadingTCPServer):
             return f"device '{serial}' not found" if serial else "no devices/emulators found"
         if len(found) > 1:
             return "more than one device/emulator"
-        failures = {"unauthorized": UNAUTHORIZED, "offline": "device offline"}
-        return failures.get(found[0].state, found[0])
+        return FAILURES.get(found[0].state, found[0])
 
 
 class Connection(socketserver.BaseRequestHandler):
@@ -237,6 +245,7 @@ class Connection(socketserver.BaseRequestHandler):
             self.packet(EXIT, bytes([process.wait(LONGEST) & 0xFF]))
         finally:
             process.stdout.close()
+            process.wait(LONGEST)
 
     def packet(self, kind, data):
         self.request.sendall(struct.pack("<BI", kind, len(data)) + data)
@@ -302,9 +311,8 @@ class Connection(socketserver.BaseRequestHandler):
             if kind == b"DONE":
                 break
             content += self.exactly(size)
-        if self.phone.full:
-            why = b"write failed: No space left on device"
-            self.request.sendall(struct.pack("<4sI", b"FAIL", len(why)) + why)
+        if self.phone.refusal:
+            self.refuse(self.phone.refusal)
             return
         file = self.file(path)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -312,10 +320,12 @@ class Connection(socketserver.BaseRequestHandler):
         file.chmod(int(mode) & 0o777)
         self.request.sendall(struct.pack("<4sI", b"OKAY", 0))
 
+    def refuse(self, why):
+        self.request.sendall(struct.pack("<4sI", b"FAIL", len(why)) + why.encode())
+
     def give(self, path):
         if not self.file(path).is_file():
-            why = b"No such file or directory"
-            self.request.sendall(struct.pack("<4sI", b"FAIL", len(why)) + why)
+            self.refuse("No such file or directory")
             return
         content = self.file(path).read_bytes()
         for start in range(0, len(content), 1 << 16):

@@ -1,0 +1,415 @@
+"""The adb runner, through the real adb client, against a stand-in for its server and a phone.
+
+No phone has been at hand: what it says is written by hand, see data/adb_phone.json. Where adb's own
+server runs and shows a phone, the last test uses that.
+"""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from device_bench import adb
+from device_bench.adb import AdbHost, Attached, attached, open_runner
+from device_bench.job import Histories, Inputs, Job
+from device_bench.native_runner import NativeRunner
+from device_bench.phone import Battery, energy
+from device_bench.remote import RemoteRunner, install
+from device_bench.sampling import Plan
+from glint_edge.config import ModelConfig
+from glint_edge.errors import ConfigError, RunnerError
+from tests.adb_server import AdbServer, Phone
+from tests.stand_in import make_artifact, make_program
+
+CONFIG = ModelConfig(items=40, d=16, heads=4)
+HISTORIES = [[1, 2, 3], [40], [5, 5, 7], list(range(1, 31))]
+ADB_PORT = 5037  # of adb's own server
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("adb") is None, reason="needs the adb client (Debian: adb)"
+)
+
+
+@pytest.fixture(scope="module")
+def version():
+    """The client's own; a server of another one would be asked to go."""
+    said = subprocess.run(["adb", "version"], capture_output=True, text=True, check=True).stdout
+    return int(re.search(r"version 1\.0\.(\d+)", said)[1])
+
+
+@pytest.fixture
+def server(version, monkeypatch):
+    server = AdbServer(version, [])
+    monkeypatch.setenv("ADB_SERVER_SOCKET", server.spec)
+    monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+    yield server
+    server.die()
+
+
+@pytest.fixture
+def phone(server, tmp_path):
+    phone = Phone(tmp_path / "phone")
+    server.phones.append(phone)
+    yield phone
+    assert not list(phone.tmp.glob("glint-edge-*")), "something was left on the phone"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    return make_program(tmp_path_factory.mktemp("program") / "executorch-1.0-any-0123")
+
+
+@pytest.fixture
+def runner(phone, program):
+    return RemoteRunner("adb", "", AdbHost(), lambda target, machine, on_step: program)
+
+
+@pytest.fixture
+def job(tmp_path):
+    def make(**behaviour):
+        artifact = make_artifact(tmp_path / "some model.pte", CONFIG, **behaviour)
+        plan = Plan(warmup=5, runs=40, budget_ms=100.0)
+        return Job("executorch", str(artifact), CONFIG.to_dict(), 10, 3, plan=plan)
+
+    return make
+
+
+def inputs():
+    return Inputs.of(Histories.of([[7, 8], [9]]), Histories.of(HISTORIES))
+
+
+def failure(runner, job):
+    """The one sentence of a run that fails."""
+    with pytest.raises(RunnerError) as raised:
+        runner.run(job, inputs())
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_a_run_brings_everything_back_and_leaves_nothing(runner, job, server):
+    outcome = runner.run(job(), inputs())
+
+    assert outcome.lists.items[:, 0].tolist() == [3, 40, 7, 30]
+    assert outcome.lists.scores[:, 0].tolist() == [3, 1, 3, 3], "the window was not told"
+    assert outcome.golden_states[:, 0].tolist() == [8, 9]
+    assert len(outcome.samples_ns["append"]) == 40
+    assert outcome.peak_memory_bytes == 9_000_000
+    # The stand-in's own: nothing about the phone's state is to be warned of.
+    assert len(outcome.warnings) == 3
+    assert "host:kill" not in server.asked
+
+
+def test_the_state_of_a_phone(runner, job):
+    device = runner.run(job(), inputs()).device
+
+    state = device["before"]
+    assert (state["model"], state["android"], state["abi"]) == ("Example Phone", "13", "arm64-v8a")
+    assert (state["machine"], state["system"]) == ("aarch64", "Linux 5.10.107-android13-4")
+    assert [cpu["capacity"] for cpu in state["cpus"]] == [250] * 4 + [620] * 2 + [1024] * 2
+    assert (state["load"], state["celsius"]) == (0.42, 34.5)
+    assert state["megahertz"] == pytest.approx(1237.5)
+    assert state["battery"] == {
+        "percent": 78, "celsius": 27.1, "millivolts": 4050, "charge_uah": 3_120_000,
+        "charging": False, "plugged": False,
+    }  # fmt: skip
+    assert (state["thermal_status"], state["battery_saver"]) == (0, False)
+    json.dumps(device)
+
+
+@pytest.mark.parametrize(
+    ("threads", "cpus", "pinned"), [(1, [6, 7], "c0"), (3, [4, 5, 6, 7], "f0")]
+)
+def test_it_runs_on_the_biggest_cores(runner, job, phone, threads, cpus, pinned):
+    outcome = runner.run(replace(job(), threads=threads), inputs())
+
+    assert outcome.device["pinned_cpus"] == cpus
+    assert set((phone.root / "pinned").read_text().split()) == {pinned}
+
+
+@pytest.mark.parametrize(
+    ("command", "before", "after", "warning"),
+    [
+        ("dumpsys thermalservice", "Thermal Status: 0", "Thermal Status: 2",
+         "it slows itself down for heat (thermal status 2, moderate): let it cool"),
+        ("dumpsys battery", "temperature: 271", "temperature: 423",
+         "its battery is 42 °C hot: let it cool"),
+        ("dumpsys battery", "status: 3", "status: 2",
+         "its battery is charging, which heats it: charge it first, or use Wi-Fi"),
+        ("settings get global low_power", "0", "1", "its battery saver is on: switch it off"),
+        ("dumpsys thermalservice", "mValue=31.0", "mValue=91.0", "the machine is 91 °C hot"),
+    ],
+)  # fmt: skip
+def test_warnings_of_its_state(runner, job, phone, command, before, after, warning):
+    phone.change(command, before, after)
+
+    assert warning in runner.run(job(), inputs()).warnings
+
+
+def test_a_governor_that_saves_power(runner, job, phone):
+    governor = phone.root / "sys/devices/system/cpu/cpu6/cpufreq/scaling_governor"
+    governor.write_text("powersave\n")
+
+    assert any("governor is powersave" in w for w in runner.run(job(), inputs()).warnings)
+
+
+def test_a_phone_that_tells_little(runner, job, phone):
+    """As before Android 10, or where the user "shell" may not look."""
+    for command in ("dumpsys thermalservice", "dumpsys battery"):
+        phone.answer(command, "Can't find service\n")
+    phone.answer("settings get global low_power", "null\n")
+    shutil.rmtree(phone.root / "sys")
+
+    device = runner.run(job(), inputs()).device
+
+    assert device["before"]["thermal_status"] is None
+    assert set(device["before"]["battery"].values()) == {None}
+    assert device["before"]["battery_saver"] is False
+    assert (device["before"]["cpus"], device["pinned_cpus"]) == ([], [])
+
+
+def test_energy_is_what_the_charge_counter_fell_by(runner, job, phone, tmp_path):
+    """The counter falls while the program sleeps."""
+    there = tmp_path / "there"
+
+    def discharge():
+        started(there)
+        phone.change("dumpsys battery", "counter: 3120000", "counter: 3119000")
+
+    thread = threading.Thread(target=discharge)
+    thread.start()
+    device = runner.run(job(touch=str(there), sleep=1.5), inputs()).device
+    thread.join()
+
+    # 1 mAh is 3.6 C, at 4.05 V.
+    assert device["battery_joules"] == pytest.approx(3.6 * 4.05)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Battery(charge_uah=10, millivolts=4000), Battery(charge_uah=10, millivolts=4000)),
+        (Battery(charge_uah=10, millivolts=4000), Battery(charge_uah=12, millivolts=4000)),
+        (Battery(charge_uah=10, millivolts=4000), Battery(charge_uah=9, plugged=True)),
+        (Battery(charge_uah=10, millivolts=4000), Battery()),
+        (Battery(charge_uah=10), Battery(charge_uah=9)),
+    ],
+)
+def test_where_energy_is_unknown(before, after):
+    assert energy(before, after) == {}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ({"error": "the file is of another version"}, "the file is of another version"),
+        ({"signal": "SIGSEGV"}, "executorch (the phone) process died with signal 11 (SIGSEGV)"),
+        ({"print": "line 1\nno operator", "exit": 3}, "code 3 and no result: no operator"),
+        ({"exit": 255}, "exit code 255"),
+    ],
+)
+def test_what_the_program_says_or_dies_of(runner, job, behaviour, said):
+    assert said in failure(runner, job(**behaviour))
+
+
+def test_a_program_that_was_left_there_is_used(runner, job, program, phone):
+    folder = install(runner.host, program)
+    assert folder == f"/data/local/tmp/glint-edge/{program.name}"
+    here = Path(phone.here(folder))
+    assert (here / "lib" / "libsome.so.1").stat().st_size == 100_000
+
+    (here / "glint-runner").write_text("#!/bin/sh\necho I am the one >&2\nexit 9\n")
+
+    assert "exit code 9 and no result: I am the one" in failure(runner, job())
+
+
+def test_no_client(runner, job, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    assert failure(runner, job()) == "adb is not installed; Debian, Ubuntu: apt-get install adb"
+
+
+def test_no_phone(runner, job, server, phone):
+    server.phones.clear()
+
+    assert failure(runner, job()).startswith("the phone is not there: plug it in, and switch on")
+    assert attached() == []
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("unauthorized", "the phone does not trust this machine yet: unlock it and allow USB"),
+        ("offline", "the phone is offline: unlock it, or plug it in again"),
+        ("authorizing", "the phone is being authorized: unlock it, allow USB debugging"),
+        ("no permissions", "the phone may not be used by this user: Debian, Ubuntu: apt-get"),
+    ],
+)
+def test_a_phone_that_cannot_be_used(runner, job, phone, state, said):
+    phone.state = state
+
+    assert failure(runner, job()).startswith(said)
+    assert attached() == [Attached(phone.serial, state, "")]
+
+
+def test_several_phones(runner, job, server, phone, tmp_path):
+    server.phones.append(Phone(tmp_path / "second", serial="192.168.1.7:5555"))
+
+    said = failure(runner, job())
+
+    assert said == (
+        "several phones are attached; name one: adb:0123456789ABCDEF or adb:192.168.1.7:5555"
+    )
+    named = replace(runner, host=AdbHost("192.168.1.7:5555"))
+    assert named.run(job(), inputs()).lists.items[0, 0] == 3
+    assert attached()[1] == Attached("192.168.1.7:5555", "device", "Example Phone")
+
+
+def test_a_serial_number_that_is_not_attached(runner, job):
+    said = failure(replace(runner, host=AdbHost("nobody")), job())
+
+    assert said == "phone nobody is not attached: `adb devices` lists what is"
+
+
+def test_too_little_space(runner, job, phone):
+    phone.change("df", "71900000", "     500")
+
+    said = failure(runner, job())
+
+    assert said == "the phone has 0.5 MB free in /data/local/tmp, 1.2 MB are needed; free some"
+
+
+def test_a_disk_that_is_full_although_it_says_otherwise(runner, job, phone):
+    phone.refusal = "write failed: No space left on device"
+
+    assert failure(runner, job()) == "the phone has no space left in /data/local/tmp: free some"
+
+
+def test_a_folder_that_takes_nothing(runner, job, phone):
+    phone.refusal = "couldn't create file: Permission denied"
+
+    assert re.fullmatch(
+        r"the phone did not take the files: failed to copy .* Permission denied",
+        failure(runner, job()),
+    )
+
+
+def test_results_that_are_not_there(runner, phone, tmp_path):
+    with pytest.raises(RunnerError, match=r"the phone did not give the results: .* No such file"):
+        runner.host.get(["nothing"], "/data/local/tmp", tmp_path)
+
+
+@pytest.mark.parametrize("machine", ["armv7l", "x86_64"])
+def test_a_processor_that_is_not_64_bit_arm(phone, machine):
+    phone.answer("uname -m", f"{machine}\n")
+
+    with pytest.raises(RunnerError, match=rf"is {machine}.* 64-bit"):
+        open_runner("").prepare("executorch", lambda step: None)
+
+
+def test_android_6(runner, job, phone):
+    phone.features = "cmd"
+
+    said = failure(runner, job())
+
+    assert said == "the phone does not answer as Android 7 and later do; use a newer one"
+
+
+def started(path):
+    """Wait for the file that a stand-in program touches; returns its process' id."""
+    for _ in range(400):
+        if path.is_file() and (text := path.read_text()):
+            return int(text)
+        time.sleep(0.05)
+    pytest.fail("the program did not start")
+
+
+def gone(there, phone):
+    """The program was killed and its folder removed, without anyone telling so over adb."""
+    pid = int(there.read_text())
+    for _ in range(200):
+        if not psutil.pid_exists(pid) and not list(phone.tmp.iterdir()):
+            return
+        time.sleep(0.05)
+    pytest.fail("the program ran on")
+
+
+def test_the_server_killed_in_the_middle(runner, job, server, phone, tmp_path):
+    there = tmp_path / "there"
+    killer = threading.Thread(target=lambda: (started(there), server.die()))
+    killer.start()
+    begin = time.monotonic()
+
+    said = failure(runner, job(touch=str(there), sleep=60))
+
+    killer.join()
+    assert time.monotonic() - begin < 20
+    assert said == "the connection to the phone was lost; is it still plugged in?"
+    gone(there, phone)
+    assert failure(runner, job()).startswith("the phone is out of reach, since no adb server")
+
+
+def test_a_program_that_takes_too_long(runner):
+    with pytest.raises(RunnerError, match=r"^the phone was stopped: no answer within 1 seconds$"):
+        runner.host.execute("cat", timeout=1.0)  # until its stdin ends
+
+
+def test_a_server_that_says_nothing(monkeypatch, tmp_path):
+    """It takes connections; the client then waits for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("ADB_SERVER_SOCKET", f"tcp:127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(adb, "COPYING", 1.0)
+
+        with pytest.raises(RunnerError, match=r"adb did not end within 1 seconds; run `adb kill-"):
+            AdbHost().get(["x"], "/data/local/tmp", tmp_path)
+
+
+@pytest.mark.parametrize("device", ["-d", "a b", " ", "a\nb"])
+def test_what_names_no_phone(device):
+    with pytest.raises(ConfigError, match="write adb:SERIAL"):
+        open_runner(device)
+
+
+def test_names_of_phones():
+    runner = open_runner("192.168.1.7:5555")
+
+    assert (runner.name, runner.device) == ("adb", "192.168.1.7:5555")
+    assert runner.host.name == "phone 192.168.1.7:5555"
+
+
+@pytest.fixture
+def real_phone():
+    """Its serial number; adb's server is not started for it."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", ADB_PORT)):
+            pytest.skip("no adb server runs here; to test with a phone, run `adb devices` before")
+    found = [one for one in attached() if one.state == "device"]
+    if not found:
+        pytest.skip("adb shows no phone")
+    return found[0].serial
+
+
+@pytest.mark.slow
+def test_a_real_phone_gives_what_the_native_runner_does(real_phone, request):
+    request.getfixturevalue("require_native")("executorch")
+    artifacts = request.getfixturevalue("artifacts")  # made only where there is a phone
+    program = artifacts["int8"].program
+    path = str(artifacts["int8"].path)
+    plan = Plan(warmup=25, runs=20, budget_ms=100.0)
+    job = Job("executorch", path, program.config.to_dict(), program.top_k, 200, plan=plan)
+    there = open_runner(real_phone)
+    there.prepare("executorch", lambda step: None)
+
+    found, expected = there.run(job, inputs()), NativeRunner().run(job, inputs())
+
+    assert np.mean(found.lists.items == expected.lists.items) > 0.9
+    assert set(found.samples_ns) == set(expected.samples_ns)
+    assert Path(path).stat().st_size < found.peak_memory_bytes < 30e6
