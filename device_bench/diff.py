@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
 from device_bench.labels import Json, row_name
@@ -24,6 +25,8 @@ LARGER = 0.01  # of a file; conversions of one model are alike but for metadata
 MORE_MEMORY = 0.10
 LESS_ACCURATE = 0.01  # of NDCG@10, the same as the export's own gate
 LESS_OVERLAP = 0.01  # of the top 10
+
+METHODS = ("append", "recommend")  # what rows of one run are told apart by
 
 Verdict: TypeAlias = Literal["regression", "improvement", "noise", "same"]
 
@@ -98,6 +101,30 @@ def diff(old: Json, new: Json) -> Diff:
             f"times are not compared: one run is of {_machine(old)}, the other of {_machine(new)}"
         )
     return Diff(tuple(changes), tuple(notes))
+
+
+def within_the_noise(rows: Sequence[Json]) -> list[str]:
+    """Which rows of one run are not told apart by their times, a sentence a method.
+
+    Args:
+        rows: of one document; pairs on one runner and device are compared.
+    """
+    found: dict[str, list[str]] = {}
+    for one, other in combinations(rows, 2):
+        if (one["runner"], one.get("device")) != (other["runner"], other.get("device")):
+            continue
+        for method in METHODS:
+            both = all(row.get("medians_us", {}).get(method) for row in (one, other))
+            if both and _time("", method, one, other).verdict == "noise":
+                found.setdefault(method, []).append(f"{_full(one)} and {_full(other)}")
+    return [
+        f"within the noise: {method} of {', of '.join(pairs)}" for method, pairs in found.items()
+    ]
+
+
+def _full(row: Json) -> str:
+    """Its name, and its bundle's, if it is of one."""
+    return f"{row_name(row)} ({row['bundle']})" if row.get("bundle") else row_name(row)
 
 
 def _machine(document: Json) -> str:

@@ -11,7 +11,7 @@ from torch import nn
 
 from device_bench import document as document_module
 from device_bench.bench import Settings, bench
-from device_bench.diff import diff
+from device_bench.diff import diff, within_the_noise
 from device_bench.document import document, read_document, write_document
 from device_bench.machine import machine
 from device_bench.report import render_diff
@@ -150,6 +150,16 @@ def test_the_table_shows_the_worst_first():
     text = capture.get()
     assert text.index("regression") < text.index("noise")
     assert "3.00" in text
+
+
+def test_rows_of_one_run_that_are_not_told_apart_are_named():
+    rows = [
+        row_of([10.0, 10.2, 9.9]).to_dict(),
+        row_of([10.3, 10.0, 10.1], target="onnx").to_dict(),
+        row_of([30.0, 30.0, 30.0], target="executorch").to_dict(),
+        row_of([10.0, 10.0, 10.0], target="other", runner="native").to_dict(),
+    ]
+    assert within_the_noise(rows) == ["within the noise: append of tflite int8 and onnx int8"]
 
 
 # ---- the command ----------------------------------------------------------------------------
