@@ -52,8 +52,8 @@ class _Line:
 
     @property
     def told(self) -> bool:
-        """There is something to tell of it."""
-        return bool(self.row.get("failures") or self.row.get("warnings") or self.row.get("note"))
+        """There is something to tell of it besides failures."""
+        return bool(self.row.get("warnings") or self.row.get("note"))
 
 
 def html(document: dict[str, Any]) -> str:

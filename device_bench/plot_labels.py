@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
@@ -11,34 +12,56 @@ from device_bench.plot_svg import INK, SIZE
 HEIGHT = 1.25 * SIZE  # of a name, in points
 LETTER = 0.55 * SIZE  # mean width of a letter; the page's font is not known here
 AWAY = 7.0  # points between a point and its name
+LEADER = {"arrowstyle": "-", "linewidth": 0.7, "alpha": 0.6, "shrinkA": 0, "shrinkB": 3}
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 
 
-def label_points(
-    axes: Axes, points: Sequence[tuple[float, float, str]], lines: Sequence[float] = ()
-) -> None:
+@dataclass(frozen=True)
+class Point:
+    """What a name belongs to.
+
+    Attributes:
+        x: in the axes' units.
+        y: as `x`.
+        name: what is written.
+        colour: of both.
+    """
+
+    x: float
+    y: float
+    name: str
+    colour: str
+
+
+def label_points(axes: Axes, points: Sequence[Point], lines: Sequence[float] = ()) -> None:
     """Write a name beside each point, at the first place where it covers nothing else.
+
+    A name further away has a line to its point; one for which there is no place is left out.
 
     Args:
         axes: with their limits and scales set.
-        points: x, y in the axes' units, and the name.
+        points: what to name.
         lines: heights of horizontal lines that go all across.
     """
     scale = _laid_out(axes)
-    spots = [tuple(axes.transData.transform((x, y)) * scale) for x, y, _ in points]
+    spots = [axes.transData.transform((point.x, point.y)) * scale for point in points]
     left, right = (edge * scale for edge in (axes.bbox.x0, axes.bbox.x1))
     taken: list[Box] = [(x - 4, y - 4, x + 4, y + 4) for x, y in spots]
     for height in (axes.transData.transform((0.5, y))[1] * scale for y in lines):
         taken.append((left, height - 1, right, height + 1))
-    for (x, y, name), (at_x, at_y) in zip(points, spots, strict=True):
-        places = _places(at_x, at_y, LETTER * len(name))
-        inside = [box for box in places if box[0] >= left and box[2] <= right] or places
-        box = next((b for b in inside if not any(_overlap(b, t) for t in taken)), inside[0])
+    for point, (at_x, at_y) in zip(points, spots, strict=True):
+        places = _places(at_x, at_y, LETTER * len(point.name))
+        inside = (box for box in places if box[0] >= left and box[2] <= right)
+        box = next((b for b in inside if not any(_overlap(b, t) for t in taken)), None)
+        if box is None:
+            continue
         taken.append(box)
+        away = (box[1] + box[3]) / 2 - at_y
         axes.annotate(
-            name, (x, y), xytext=(box[0] - at_x, (box[1] + box[3]) / 2 - at_y),
-            textcoords="offset points", va="center", color=INK,
+            point.name, (point.x, point.y), xytext=((box[0] + box[2]) / 2 - at_x, away),
+            textcoords="offset points", va="center", ha="center", color=point.colour,
+            arrowprops={**LEADER, "color": point.colour} if abs(away) > HEIGHT else None,
         )  # fmt: skip
 
 
@@ -47,7 +70,7 @@ def _places(x: float, y: float, width: float) -> list[Box]:
     return [
         (x + aside, y + away - HEIGHT / 2, x + aside + width, y + away + HEIGHT / 2)
         for away in (step * HEIGHT for step in (0, 1, -1, 2, -2, 3, -3))
-        for aside in (AWAY, -AWAY - width, -width / 2)
+        for aside in (-width / 2, AWAY, -AWAY - width)
         if away or aside != -width / 2
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ from device_bench.labels import (
     time_of,
     where,
 )
-from device_bench.plot_labels import label_ends, label_points, names_height
+from device_bench.plot_labels import Point, label_ends, label_points, names_height
 from device_bench.plot_svg import BAND, INK, MUTED, SERIES, svg_of
 
 STRIPS = "Thin: the fastest call to the 99th percentile; thick: the middle half; tick: median."
@@ -27,7 +27,7 @@ REFERENCE = "torch"  # the float stream: no colour of its own
 STOCK = "stock"
 NAME = "name"  # of a row among all rows of the document; added here
 LONGEST = 34  # letters of a name
-WIDE = 50  # times the least: a logarithmic axis has fewer numbers then
+STEPS = ((1,), (1, 3), (1, 2, 5))  # numbers to a decade of a logarithmic axis
 FAR_APART = 10  # times the smallest file
 HIGH = 2.9  # inches of a plot
 GATE = 0.01  # of NDCG@10: what the export's own gate lets pass
@@ -138,11 +138,12 @@ def _accuracy(rows: Sequence[Json], colours: dict[str, str]) -> Plot | None:
         _sizes(axes, [row["file_bytes"] / 1e3 for row in shown])
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set(xlabel="file, KB", ylabel="NDCG@10")
-        label_points(
-            axes,
-            [(row["file_bytes"] / 1e3, row["ndcg_at_10"], _short(_file(row))) for row in shown],
-            floats,
-        )
+        points = [
+            Point(row["file_bytes"] / 1e3, row["ndcg_at_10"], _short(_file(row)),
+                  colours[row["target"]])
+            for row in shown
+        ]  # fmt: skip
+        label_points(axes, points, floats)
 
     note = f"Over {users:,} histories. " if users else ""
     note += f"Dashed: the float model. Shaded: within {GATE:.0%} of it, which an export lets pass."
@@ -243,18 +244,26 @@ def _line(
 
 
 def _log(axes: Axes, which: str) -> None:
-    """A logarithmic axis with plain numbers: 1, 2, 5, 10; over a wide range 1, 10, 100."""
+    """A logarithmic axis with plain numbers: as few to a decade as give three in all."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     low, high = axis.get_view_interval()
-    ticks = [
-        sub * 10.0**power
-        for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        for sub in ((1, 2, 5) if high < WIDE * low else (1,))
-    ]
-    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    for steps in STEPS:
+        ticks = [tick for tick in _ticks(low, high, steps) if low <= tick <= high]
+        if len(ticks) > 2:
+            break
+    else:
+        ticks = list(MaxNLocator(4).tick_values(low, high))
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _thousands(value)))
     axis.set_minor_locator(NullLocator())
+    axis.set_view_interval(low, high, ignore=True)
+
+
+def _ticks(low: float, high: float, steps: Sequence[int]) -> Iterator[float]:
+    """Those steps of each decade that the range touches."""
+    for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
+        yield from (step * 10.0**power for step in steps)
 
 
 def _sizes(axes: Axes, kilobytes: Sequence[float]) -> None:

@@ -101,8 +101,7 @@ def bench(
     from device_bench.report import render
     from device_bench.runner import find_runner
 
-    if json and markdown:
-        raise ConfigError("--json and --markdown are both for stdout; give one of them")
+    _one_for_stdout(json, markdown)
     _make_folders(output, html)
     if compare not in (None, STOCK):
         raise ConfigError(f"--compare {compare!r} is unknown; it takes {STOCK}")
@@ -134,16 +133,25 @@ def report(
     result: Annotated[Path, typer.Argument(help="What `bench --output` wrote.")],
     html: Html = None,
     markdown: Markdown = False,
+    json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show a run again, as an HTML page or as Markdown (which is also what no option gives)."""
+    """Show a run again: as an HTML page, or as Markdown, which is also what no option gives."""
     from device_bench.document import read_document
 
+    _one_for_stdout(json, markdown)
     found = read_document(result)
     if html is not None:
         _write_html(found, html)
-    if markdown or html is None:
+    if json:
+        console.show_json(found)
+    elif markdown or html is None:
         _show_markdown(found)
+
+
+def _one_for_stdout(json: bool, markdown: bool) -> None:
+    if json and markdown:
+        raise ConfigError("--json and --markdown are both for stdout; give one of them")
 
 
 def _write_html(document: dict[str, Any], path: Path) -> None:

@@ -170,7 +170,7 @@ def test_a_page_asks_nothing_of_the_network(full):
 def test_colours_of_plots_are_the_pages(full):
     for plot in plots(full):
         assert not re.search(r"(fill|stroke): *#", plot.svg)
-        assert "var(--ink)" in plot.svg
+        assert "var(--series-0)" in plot.svg
         assert "<text" in plot.svg
         assert "font-family" not in plot.svg
 
@@ -281,6 +281,9 @@ def test_a_saved_run_is_shown_again(full, run, tmp_path):
     assert page.read_text() == html(full)
     code, out, _ = run("bench", "report", saved, "--html", page, "--markdown")
     assert (code, out) == (0, markdown(full))
+    code, out, _ = run("bench", "report", saved, "--json")
+    assert (code, json.loads(out)) == (0, full)
+    assert run("bench", "report", saved, "--json", "--markdown")[0] == ConfigError.exit_code
 
 
 def test_what_cannot_be_written_is_refused_before_any_work(run, tmp_path):
