@@ -51,9 +51,9 @@ def label_points(axes: Axes, points: Sequence[Point], lines: Sequence[float] = (
     for height in (axes.transData.transform((0.5, y))[1] * scale for y in lines):
         taken.append((left, height - 1, right, height + 1))
     for point, (at_x, at_y) in zip(points, spots, strict=True):
-        places = _places(at_x, at_y, LETTER * len(point.name))
-        inside = (box for box in places if box[0] >= left and box[2] <= right)
-        box = next((b for b in inside if not any(_overlap(b, t) for t in taken)), None)
+        width = LETTER * len(point.name)
+        moved = (_within(box, left, right) for box in _places(at_x, at_y, width))
+        box = next((b for b in moved if not any(_overlap(b, t) for t in taken)), None)
         if box is None:
             continue
         taken.append(box)
@@ -69,10 +69,16 @@ def _places(x: float, y: float, width: float) -> list[Box]:
     """Where a name may stand: right, left, then above and below, then further away."""
     return [
         (x + aside, y + away - HEIGHT / 2, x + aside + width, y + away + HEIGHT / 2)
-        for away in (step * HEIGHT for step in (0, 1, -1, 2, -2, 3, -3))
+        for away in (step * HEIGHT for step in (0, 1, -1, 2, -2, 3, -3, 4, -4))
         for aside in (-width / 2, AWAY, -AWAY - width)
         if away or aside != -width / 2
     ]
+
+
+def _within(box: Box, left: float, right: float) -> Box:
+    """Moved aside as far as it stands out; at the left, if it is too wide."""
+    aside = max(min(0.0, right - box[2]), left - box[0])
+    return box[0] + aside, box[1], box[2] + aside, box[3]
 
 
 def _overlap(one: Box, other: Box) -> bool:
