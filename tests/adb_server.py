@@ -20,6 +20,7 @@ from pathlib import Path
 
 PHONE = Path(__file__).parent / "data" / "adb_phone.json"
 STDIN, STDOUT, STDERR, EXIT, CLOSE_STDIN = range(5)  # packets of the shell protocol
+LOADER = "ld-linux-aarch64.so.1"
 LONGEST = 120.0  # seconds that a connection may wait for anything
 COMMAND = """#!/bin/sh
 name=${0##*/}
@@ -52,11 +53,13 @@ FAILURES = {
 class Phone:
     """A phone's files and answers.
 
-    `state` is what `adb devices` shows. `refusal`: why it takes no files.
+    `state` is what `adb devices` shows. `refusal`: why it takes no files. `emulator`: a command
+    that runs 64-bit Arm programs here, if it has to; they come with their own loader.
     """
 
     def __init__(self, root, serial="0123456789ABCDEF", state="device"):
         self.root, self.serial, self.state, self.refusal = root, serial, state, ""
+        self.emulator = ""
         told = json.loads(PHONE.read_text())
         self.features, self.describes = told["features"], told["describes"]
         for path, text in told["files"].items():
@@ -316,6 +319,9 @@ class Connection(socketserver.BaseRequestHandler):
             return
         file = self.file(path)
         file.parent.mkdir(parents=True, exist_ok=True)
+        if self.phone.emulator and file.name == LOADER:
+            file.with_suffix(".arm").write_bytes(content)
+            content = f'#!/bin/sh\nexec {self.phone.emulator} "${{0%.1}}.arm" "$@"\n'.encode()
         file.write_bytes(content)
         file.chmod(int(mode) & 0o777)
         self.request.sendall(struct.pack("<4sI", b"OKAY", 0))

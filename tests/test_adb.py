@@ -18,15 +18,16 @@ import numpy as np
 import psutil
 import pytest
 
-from device_bench import adb
-from device_bench.adb import AdbHost, Attached, attached, open_runner
+from device_bench import adb, arm64
+from device_bench.adb import AdbHost, Attached, attached, build_for_phone, open_runner
+from device_bench.emulator import DEFAULT_CORE, QEMU, find_qemu
 from device_bench.job import Histories, Inputs, Job
 from device_bench.native_runner import NativeRunner
 from device_bench.phone import Battery, energy
 from device_bench.remote import RemoteRunner, install
 from device_bench.sampling import Plan
 from glint_edge.config import ModelConfig
-from glint_edge.errors import ConfigError, RunnerError
+from glint_edge.errors import ConfigError, MissingExtraError, RunnerError
 from tests.adb_server import AdbServer, Phone
 from tests.stand_in import make_artifact, make_program
 
@@ -383,6 +384,39 @@ def test_names_of_phones():
 
     assert (runner.name, runner.device) == ("adb", "192.168.1.7:5555")
     assert runner.host.name == "phone 192.168.1.7:5555"
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    """A command that runs 64-bit Arm programs, where their runner was set up."""
+    if find_qemu() is None:
+        pytest.skip(f"needs {QEMU} (Debian: qemu-user)")
+    try:
+        build_for_phone("executorch", "aarch64", lambda step: None)
+    except (MissingExtraError, RunnerError) as error:
+        if "cannot be built" in str(error):
+            raise
+        pytest.skip(str(error))
+    return f"{find_qemu().path} -cpu {DEFAULT_CORE}"
+
+
+@pytest.mark.slow
+def test_the_real_program_gives_what_the_arm64_runner_does(emulator, artifacts, phone):
+    """All but the phone: the program for phones, copied and started by the real client."""
+    phone.emulator = emulator
+    program = artifacts["int8"].program
+    path = str(artifacts["int8"].path)
+    job = Job(
+        "executorch", path, program.config.to_dict(), program.top_k, 200, timed=False, threads=1
+    )
+    there = open_runner("")
+    there.prepare("executorch", lambda step: None)
+
+    found, expected = there.run(job, inputs()), arm64.open_runner("").run(job, inputs())
+
+    np.testing.assert_array_equal(found.lists.items, expected.lists.items)
+    np.testing.assert_allclose(found.golden_states, expected.golden_states, atol=1e-6)
+    assert found.device["before"]["model"] == "Example Phone"
 
 
 @pytest.fixture
