@@ -18,6 +18,7 @@ import jsonschema
 from device_bench.bench import Settings
 from device_bench.machine import machine
 from device_bench.rows import BenchResult
+from device_bench.scale import Scale, ScaleResult
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_json
 
@@ -45,6 +46,31 @@ def document(
         },
         "not_measured": {r.name: r.not_measured for r in results if r.not_measured},
         "rows": [row for result in results for row in result.to_dict()["rows"]],
+    }
+
+
+def scale_document(result: ScaleResult, asked: Scale, command: Sequence[str]) -> dict[str, Any]:
+    """All rows of a `bench scale`; each is marked as generated.
+
+    Args:
+        result: the rows.
+        asked: what was measured.
+        command: what was typed, program and arguments.
+    """
+    return {
+        **_head("scale", command),
+        "settings": {
+            "threads": asked.threads,
+            "rounds": asked.rounds,
+            "runs": asked.plan.runs,
+            "budget_ms": asked.plan.budget_ms,
+            "precision": asked.precision,
+            "targets": [target.name for target in asked.targets],
+            "items": list(asked.items),
+            "widths": list(asked.widths),
+            "histories": list(asked.histories),
+        },
+        "rows": [row.to_dict() for row in result.rows],
     }
 
 

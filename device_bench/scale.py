@@ -1,0 +1,350 @@
+"""How latency, size and memory grow with history, catalogue and width.
+
+Weights are generated: times and sizes do not depend on them, and there is no accuracy to measure.
+Artifacts are those that `export` would write. A row is one target at one catalogue, width and
+history; the histories of an artifact are timed in turn, in the same processes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+
+from device_bench.job import Histories, Inputs, Job, Outcome
+from device_bench.judging import COLD_START, with_measures
+from device_bench.machine import condition_warnings, conditions, conditions_of
+from device_bench.python_runner import PythonRunner
+from device_bench.rows import Row
+from device_bench.runner import Runner
+from device_bench.sampling import RUNS, Plan
+from glint_edge.config import ModelConfig
+from glint_edge.errors import ConfigError, GlintEdgeError
+from glint_edge.target import Target
+
+ITEMS = (1_000, 10_000, 100_000, 1_000_000)
+WIDTHS = (64, 128)
+HISTORIES = (20, 50, 200)
+TOP_K = 10
+BUNDLE = "generated"
+SECONDS = 1800.0  # a conversion may take
+AT_ONCE = 2  # conversions; nothing is timed meanwhile
+LARGE = 2**25  # weights of a table whose conversion takes gigabytes: one of these at a time
+# For the estimate, seconds on one core: of a conversion, for each 10⁸ weights more, of a run.
+CONVERSION_SECONDS = {"executorch": 45.0, "onnx": 4.0, "tflite": 17.0}
+OTHER_SECONDS, WEIGHTS_SECONDS, RUN_SECONDS = 30.0, 40.0, 8.0
+
+
+class Make(Protocol):
+    """Writes an artifact of generated weights, in a process of its own."""
+
+    def __call__(
+        self,
+        target: str,
+        precision: str,
+        path: Path,
+        *,
+        model: Mapping[str, Any],
+        top_k: int,
+        seconds: float,
+    ) -> float:
+        """Convert; returns the seconds it took.
+
+        Raises:
+            ConversionError: it failed, or took longer than `seconds`.
+        """
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What to measure: every combination.
+
+    Attributes:
+        targets: of the artifacts.
+        items: catalogues V.
+        widths: d.
+        histories: items before a call, and of a cold start.
+        precision: of all artifacts.
+        runners: where to run each.
+        threads: CPU threads of each runtime.
+        rounds: processes each artifact is timed in, in turn with the others.
+    """
+
+    targets: Sequence[Target]
+    items: Sequence[int] = ITEMS
+    widths: Sequence[int] = WIDTHS
+    histories: Sequence[int] = HISTORIES
+    precision: str = "int8"
+    runners: Sequence[Runner] = (PythonRunner(),)
+    threads: int = 1
+    rounds: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("targets", "items", "widths", "histories", "runners"):
+            if not getattr(self, name):
+                raise ConfigError(f"--{name} is empty; name at least one")
+        if min(self.items) < TOP_K:
+            raise ConfigError(f"--items: a catalogue has at least {TOP_K} items")
+        if min(self.histories) < 1:
+            raise ConfigError("--histories: a history has at least 1 item")
+        self.models()
+
+    @property
+    def plan(self) -> Plan:
+        """As many calls of each history as a bench makes of an artifact."""
+        return Plan(runs=RUNS * len(self.histories))
+
+    def models(self) -> list[ModelConfig]:
+        """What to generate, smallest first.
+
+        Raises:
+            ConfigError: a width is impossible.
+        """
+        longest = max(self.histories)
+        return [
+            ModelConfig(items=items, d=width, max_length=longest)
+            for items in sorted(self.items)
+            for width in sorted(self.widths)
+        ]
+
+    def seconds(self) -> float:
+        """About how long it will take on two cores."""
+        tables = [model.items * model.d for model in self.models()]
+        conversions = sum(
+            CONVERSION_SECONDS.get(target.name, OTHER_SECONDS) + table / 1e8 * WEIGHTS_SECONDS
+            for target in self.targets
+            for table in tables
+        )
+        runs = len(tables) * len(self.targets) * len(self.runners) * self.rounds
+        return conversions / AT_ONCE + runs * RUN_SECONDS
+
+
+@dataclass(frozen=True)
+class ScaleRow:
+    """One target at one catalogue, width and history.
+
+    Attributes:
+        row: its figures; cold starts are of the history.
+        items: V.
+        width: d.
+        history: items before a call.
+        conversion_seconds: of the file; None: it was not made.
+    """
+
+    row: Row
+    items: int
+    width: int
+    history: int
+    conversion_seconds: float | None
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.row.name} {self.items:,} × {self.width}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `glint-edge bench scale --json` prints it."""
+        return {
+            "bundle": BUNDLE,
+            **self.row.to_dict(),
+            "generated": True,
+            "items": self.items,
+            "width": self.width,
+            "history": self.history,
+            "conversion_seconds": self.conversion_seconds,
+        }
+
+
+@dataclass(frozen=True)
+class ScaleResult:
+    """All rows of a run."""
+
+    rows: tuple[ScaleRow, ...]
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Every artifact's, with its name before."""
+        found = (f"{row.name}: {failure}" for row in self.rows for failure in row.row.failures)
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass
+class _Artifact:
+    """One file in a folder of its own, and how making it went."""
+
+    target: Target
+    config: ModelConfig
+    folder: Path
+    seconds: float | None = None
+    failure: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / f"model{self.target.suffix}"
+
+    @property
+    def weights(self) -> int:
+        """Of the item table, most of a large artifact."""
+        return self.config.items * self.config.d
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.target.name} {self.config.items:,} × {self.config.d}"
+
+
+@dataclass
+class _Entry:
+    """An artifact on a runner."""
+
+    artifact: _Artifact
+    runner: Runner
+    outcomes: list[Outcome] = field(default_factory=list)
+    failure: str = ""
+
+
+def scale(
+    asked: Scale,
+    make: Make,
+    *,
+    on_step: Callable[[str], None] = lambda step: None,
+    on_rows: Callable[[Sequence[ScaleRow]], None] = lambda rows: None,
+) -> ScaleResult:
+    """Convert everything, then run everything: nothing is timed beside a conversion.
+
+    Args:
+        asked: what to measure.
+        make: converts.
+        on_step: told what is being done.
+        on_rows: told all rows so far, whenever there are more.
+    """
+    with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
+        folder = Path(name)
+        artifacts = [
+            _Artifact(target, model, folder / f"{target.name}-{model.items}-{model.d}")
+            for model in asked.models()
+            for target in asked.targets
+        ]
+        _convert(artifacts, asked, make, on_step)
+        entries = [
+            _Entry(artifact, runner, failure=artifact.failure)
+            for artifact in artifacts
+            for runner in asked.runners
+        ]
+        before = conditions()
+        for round in range(asked.rounds):
+            for number, entry in enumerate(entries, 1):
+                if not entry.failure and (round == 0 or entry.runner.timed):
+                    again = f", round {round + 1} of {asked.rounds}" if asked.rounds > 1 else ""
+                    on_step(f"running {entry.artifact.name} ({number} of {len(entries)}{again})")
+                    _run(entry, asked, on_step)
+                    on_rows(_rows(entries, asked))
+        after = conditions()
+        rows = _rows(entries, asked)
+    warnings, state = tuple(condition_warnings(before, after)), conditions_of(before, after)
+    return ScaleResult(tuple(_at(row, warnings, state) for row in rows))
+
+
+def _convert(
+    artifacts: Sequence[_Artifact], asked: Scale, make: Make, on_step: Callable[[str], None]
+) -> None:
+    """All files, a few at once."""
+    large = Lock()
+
+    def convert(artifact: _Artifact) -> None:
+        artifact.folder.mkdir()
+        with large if artifact.weights > LARGE else nullcontext():
+            artifact.seconds = make(
+                artifact.target.name, asked.precision, artifact.path,
+                model=artifact.config.to_dict(), top_k=TOP_K, seconds=SECONDS,
+            )  # fmt: skip
+
+    with ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1)) as pool:
+        done = [(artifact, pool.submit(convert, artifact)) for artifact in artifacts]
+        try:
+            for number, (artifact, converted) in enumerate(done, 1):
+                on_step(f"converting to {artifact.name} ({number} of {len(artifacts)})")
+                try:
+                    converted.result()
+                except GlintEdgeError as error:
+                    artifact.failure = str(error)
+        finally:
+            pool.shutdown(cancel_futures=True)  # or Ctrl-C would wait for them all
+
+
+def _run(entry: _Entry, asked: Scale, on_step: Callable[[str], None]) -> None:
+    artifact = entry.artifact
+    random = np.random.default_rng(0)
+    sample = [
+        random.integers(1, artifact.config.items + 1, length).tolist() for length in asked.histories
+    ]
+    none = Histories.of([])
+    job = Job(
+        artifact.target.name, str(artifact.path), artifact.config.to_dict(), TOP_K, None,
+        asked.threads, True, asked.plan, asked.histories,
+    )  # fmt: skip
+    try:
+        entry.runner.prepare(artifact.target.name, on_step)
+        entry.outcomes.append(entry.runner.run(job, Inputs(Histories.of(sample), none, none)))
+    except GlintEdgeError as error:
+        entry.outcomes.clear()
+        entry.failure = str(error)
+
+
+def _rows(entries: Sequence[_Entry], asked: Scale) -> list[ScaleRow]:
+    """A row a history, of what was run or failed so far."""
+    return [
+        _row(entry, asked, number)
+        for entry in entries
+        if entry.outcomes or entry.failure
+        for number in range(len(asked.histories))
+    ]
+
+
+def _row(entry: _Entry, asked: Scale, number: int) -> ScaleRow:
+    artifact, path, history = entry.artifact, entry.artifact.path, asked.histories[number]
+    row = Row(
+        target=artifact.target.name, precision=asked.precision, runner=entry.runner.name,
+        device=entry.runner.device, file_bytes=path.stat().st_size if path.exists() else 0,
+        ok=not entry.failure, failures=(entry.failure,) if entry.failure else (), threads=0,
+    )  # fmt: skip
+    if entry.outcomes:
+        of_history = [_of_history(outcome, asked, number) for outcome in entry.outcomes]
+        row = with_measures(row, of_history, RUNS)
+    config = artifact.config
+    return ScaleRow(row, config.items, config.d, history, artifact.seconds)
+
+
+def _of_history(outcome: Outcome, asked: Scale, number: int) -> Outcome:
+    """The calls of one history: the runner takes the sample's in turn, from the first."""
+    start = f"{COLD_START}{asked.histories[number]}"
+    values: dict[str, Any] = {f.name: getattr(outcome, f.name) for f in fields(outcome)}
+    for name, value in values.items():
+        if isinstance(value, Mapping):  # by method
+            mine = {m: v for m, v in value.items() if not m.startswith(COLD_START) or m == start}
+            values[name] = mine
+    values["samples_ns"] = {
+        method: calls if method == start else calls[number :: len(asked.histories)]
+        for method, calls in values["samples_ns"].items()
+    }
+    values["warnings"] = tuple(
+        text for text in outcome.warnings if not text.startswith(COLD_START) or start in text
+    )
+    return Outcome(**values)
+
+
+def _at(scaled: ScaleRow, warnings: tuple[str, ...], state: Mapping[str, Any]) -> ScaleRow:
+    """With what happened to this machine, where it was timed here."""
+    row = scaled.row
+    if not row.rounds or row.conditions:
+        return scaled
+    return replace(scaled, row=replace(row, warnings=(*row.warnings, *warnings), conditions=state))
