@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from device_bench.native.exchange import (
     read_result,
     write_inputs,
 )
-from device_bench.python_runner import signal_name
+from glint_edge.child import how_it_ended, wait_for
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.stream import state_size
@@ -89,25 +88,15 @@ def run_program(
         environment: its variables; None: this process's.
 
     Raises:
-        RunnerError: it died or was killed; one sentence.
+        RunnerError: it died or was stopped; one sentence.
     """
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise RunnerError(
-            f"the {name} process did not end within {timeout:g} s and was killed"
-        ) from error
+    what = f"the {name} process"
+    done = wait_for(
+        command, what=what, folder=folder, seconds=timeout, error=RunnerError,
+        variables=environment,
+    )  # fmt: skip
     if done.returncode not in (0, 2):
-        raise ended(name, done.returncode, done.stderr)
+        raise RunnerError(how_it_ended(what, done.returncode, done.stderr))
 
 
 def sample_of(job: Job, inputs: Inputs) -> Histories:
@@ -148,17 +137,3 @@ def checked(job: Job, result: NativeResult) -> NativeResult:
             "export it again"
         )
     return result
-
-
-def ended(name: str, code: int, stderr: str) -> RunnerError:
-    """Why a process ended that left no result.
-
-    Args:
-        name: of the process, such as "native executorch".
-        code: as `subprocess` has it, negative for a signal.
-        stderr: what it printed.
-    """
-    if code < 0:
-        return RunnerError(f"the {name} process died with signal {signal_name(-code)}")
-    last = (stderr.strip().splitlines() or ["it printed nothing"])[-1]
-    return RunnerError(f"the {name} process ended with exit code {code} and no result: {last}")

@@ -15,9 +15,6 @@ held against that: `Method.rest_us` is what no operator accounts for.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -27,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from device_bench.fine_clock import fine_clock, preloading
+from glint_edge.child import environment, read_result, wait_for
 from glint_edge.errors import BundleError, RunnerError
 
 RESULT = "profile.json"
@@ -245,41 +243,12 @@ def profile(
 
 
 def _run(job: ProfileJob, folder: Path) -> dict[str, Any]:
-    paths = os.pathsep.join(str(Path(path).resolve()) for path in sys.path)
-    environment = {**os.environ, "PYTHONPATH": paths, **preloading(fine_clock())}
-    try:
-        done = subprocess.run(
-            WORKER,
-            input=json.dumps(asdict(job)),
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=TIMEOUT,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise RunnerError(
-            f"profiling {job.target} did not end within {TIMEOUT // 60} minutes; it was stopped"
-        ) from error
-    return _result(job.target, folder / RESULT, done)
-
-
-def _result(target: str, file: Path, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    if done.returncode < 0:
-        name = signal.strsignal(-done.returncode) or "unknown"
-        raise RunnerError(
-            f"profiling {target}: the process died with signal {-done.returncode} ({name})"
-        )
-    try:
-        result: dict[str, Any] = json.loads(file.read_bytes())
-    except (FileNotFoundError, ValueError) as error:
-        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        raise RunnerError(
-            f"profiling {target}: the process ended with exit code {done.returncode} and no "
-            f"result: {last}"
-        ) from error
+    what = f"the process that profiles {job.target}"
+    done = wait_for(
+        WORKER, what=what, folder=folder, seconds=TIMEOUT, error=RunnerError,
+        stdin=json.dumps(asdict(job)), variables={**environment(), **preloading(fine_clock())},
+    )  # fmt: skip
+    result = read_result(done, folder / RESULT, what=what, error=RunnerError)
     if "error" in result:
         raise RunnerError(result["error"])
     return result

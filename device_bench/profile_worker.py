@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import statistics
 import sys
 import time
@@ -23,6 +22,7 @@ from device_bench.fine_clock import clock_speed
 from device_bench.profile import RESULT, Method, Profile, ProfileJob
 from device_bench.profile_records import METHODS, WARMUP, Calls, Recorded, method_of
 from device_bench.runtimes import load_runtime, prepare_runtime
+from glint_edge.child import pin
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
 from glint_edge.stream import CHUNK
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def _profile(job: ProfileJob) -> Profile:
-    _pin(job.threads)
+    pin(job.threads)
     prepare_runtime(job.target)
     speed = clock_speed()
     runtime = load_runtime(
@@ -99,12 +99,6 @@ def _recorded(job: ProfileJob, calls: Calls) -> Recorded:
         reason = " ".join(str(error).split()) or type(error).__name__
         return Recorded({}, f"The runtime's profiler failed ({reason})")
     return recorded
-
-
-def _pin(threads: int) -> None:
-    """As many CPUs as threads, as `device_bench.worker` does it."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
 def _calls(runtime: Runtime, job: ProfileJob) -> tuple[Calls, int]:

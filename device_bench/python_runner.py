@@ -11,9 +11,6 @@ Results come in files: runtimes print to stdout and stderr as they like.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -25,6 +22,7 @@ import numpy as np
 
 from device_bench.job import Inputs, Job, Outcome, TopK
 from device_bench.runtimes import require_runtime
+from glint_edge.child import environment, read_result, wait_for
 from glint_edge.errors import ConfigError, RunnerError
 
 INPUTS, OUTPUTS, RESULT = "inputs.npz", "outputs.npz", "result.json"
@@ -57,8 +55,7 @@ class PythonRunner:
                     for part in ("ids", "offsets")
                 },
             )  # fmt: skip
-            done = _worker(job, folder)
-            return _outcome(folder, _result(job, folder, done))
+            return _outcome(folder, _result(job, folder))
 
 
 def open_runner(device: str) -> PythonRunner:
@@ -68,53 +65,16 @@ def open_runner(device: str) -> PythonRunner:
     return PythonRunner()
 
 
-def _worker(job: Job, folder: Path) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            WORKER,
-            input=json.dumps(asdict(job)),
-            cwd=folder,
-            env=_environment(),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=TIMEOUT,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise RunnerError(
-            f"the {job.target} process did not end within {TIMEOUT // 60} minutes; it was stopped"
-        ) from error
-
-
-def _environment() -> dict[str, str]:
-    """The worker finds the modules that this process finds, as multiprocessing's spawn has it."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(str(Path(p).resolve()) for p in sys.path)}
-
-
-def _result(job: Job, folder: Path, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    if done.returncode < 0:
-        raise RunnerError(
-            f"the {job.target} process died with signal {signal_name(-done.returncode)}"
-        )
-    try:
-        result: dict[str, Any] = json.loads((folder / RESULT).read_bytes())
-    except (FileNotFoundError, ValueError) as error:
-        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        raise RunnerError(
-            f"the {job.target} process ended with exit code {done.returncode} and no result: {last}"
-        ) from error
+def _result(job: Job, folder: Path) -> dict[str, Any]:
+    what = f"the {job.target} process"
+    done = wait_for(
+        WORKER, what=what, folder=folder, seconds=TIMEOUT, error=RunnerError,
+        stdin=json.dumps(asdict(job)), variables=environment(),
+    )  # fmt: skip
+    result = read_result(done, folder / RESULT, what=what, error=RunnerError)
     if "error" in result:
         raise RunnerError(result["error"])
     return result
-
-
-def signal_name(number: int) -> str:
-    """A signal as in "9 (SIGKILL)"."""
-    try:
-        return f"{number} ({signal.Signals(number).name})"
-    except ValueError:
-        return str(number)  # a real-time signal has no name
 
 
 def _outcome(folder: Path, result: dict[str, Any]) -> Outcome:

@@ -29,8 +29,9 @@ from device_bench.native.exchange import (
     read_result,
     write_inputs,
 )
-from device_bench.native_runner import arguments, checked, ended, sample_of
+from device_bench.native_runner import arguments, checked, sample_of
 from device_bench.shell import Ended
+from glint_edge.child import how_it_ended
 from glint_edge.errors import RunnerError
 
 MACHINES = ("x86_64", "aarch64")
@@ -145,7 +146,8 @@ class RemoteRunner:
             if done.code not in (0, 2):
                 # A shell gives 128 + n for signal n.
                 code = 128 - done.code if 128 < done.code < 193 else done.code
-                raise ended(f"{job.target} ({self.host.name})", code, done.text)
+                what = f"the {job.target} ({self.host.name}) process"
+                raise RunnerError(how_it_ended(what, code, done.text))
             names = [RESULT, OUTPUTS] if done.code == 0 else [RESULT]
             self.host.get(names, place.folder, folder)
 

@@ -7,7 +7,6 @@ error of one line in result.json; anything else is a crash.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from device_bench.memory import peak_memory, resident_memory
 from device_bench.python_runner import INPUTS, OUTPUTS, RESULT
 from device_bench.runtimes import load_runtime, prepare_runtime, recommend_history, replay
 from device_bench.sampling import Plan, sample
+from glint_edge.child import pin
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
 from glint_edge.target import Runtime
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _run(job: Job) -> dict[str, Any]:
-    _pin(job.threads)
+    pin(job.threads)
     prepare_runtime(job.target)
     before = resident_memory()
     runtime, load_ms = _load(job)
@@ -88,12 +88,6 @@ def _load(job: Job) -> tuple[Runtime, list[float]]:
     earlier = [once()[1] for _ in range(LOADS - 1 if job.timed else 0)]
     runtime, last = once()
     return runtime, [*earlier, last]
-
-
-def _pin(threads: int) -> None:
-    """As many CPUs as threads, where the system has them to give; the first serve interrupts."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
 def _measure(job: Job, runtime: Runtime, histories: Histories) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Work in a process of its own: asked on stdin, answered in a file, ended when it takes too long.
+"""Work in a process of its own: started, waited for, and how it ended said in one sentence.
 
-Toolchains print as they like, keep gigabytes, and sometimes crash or never end. In a child none of
-that is this process' affair. What a child runs is a module that ends in
+Toolchains and runtimes print as they like, keep gigabytes, and sometimes crash or never end. In a
+child none of that is this process' affair. A module that `ask` can run ends in
 
     if __name__ == "__main__":
         sys.exit(answer(function_of_a_request))
@@ -15,13 +15,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from glint_edge.errors import ConversionError, GlintEdgeError
 
 ANSWER = "answer.json"
+
+Ended: TypeAlias = subprocess.CompletedProcess[str]
 
 
 def ask(module: str, request: Mapping[str, Any], *, what: str, seconds: float) -> dict[str, Any]:
@@ -38,36 +40,15 @@ def ask(module: str, request: Mapping[str, Any], *, what: str, seconds: float) -
     """
     with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
         folder = Path(name)
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", module],
-                input=json.dumps({**request, "answer": str(folder / ANSWER)}),
-                cwd=folder,
-                env=environment(),
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                check=False,
-                timeout=seconds,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ConversionError(f"{what} did not end within {seconds:g} s") from error
-        return _answer_of(done, folder / ANSWER, what)
-
-
-def _answer_of(done: subprocess.CompletedProcess[str], file: Path, what: str) -> dict[str, Any]:
-    if done.returncode < 0:
-        raise ConversionError(f"{what} died with signal {signal_name(-done.returncode)}")
-    try:
-        found: dict[str, Any] = json.loads(file.read_bytes())
-    except (FileNotFoundError, ValueError) as error:
-        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        raise ConversionError(
-            f"{what} ended with exit code {done.returncode} and no answer: {last}"
-        ) from error
-    if "error" in found:
-        raise ConversionError(f"{what} failed: {found['error']}")
-    return found
+        done = wait_for(
+            [sys.executable, "-m", module],
+            what=what, folder=folder, seconds=seconds, error=ConversionError,
+            stdin=json.dumps({**request, "answer": str(folder / ANSWER)}), variables=environment(),
+        )  # fmt: skip
+        found = read_result(done, folder / ANSWER, what=what, error=ConversionError)
+        if "error" in found:
+            raise ConversionError(f"{what} failed: {found['error']}")
+        return found
 
 
 def answer(function: Callable[[dict[str, Any]], Mapping[str, Any]]) -> int:
@@ -87,14 +68,91 @@ def answer(function: Callable[[dict[str, Any]], Mapping[str, Any]]) -> int:
     return 2 if "error" in found else 0
 
 
-def environment() -> dict[str, str]:
-    """A child finds the modules that this process finds, as multiprocessing's spawn has it."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(str(Path(p).resolve()) for p in sys.path)}
+def wait_for(
+    command: Sequence[str],
+    *,
+    what: str,
+    folder: Path,
+    seconds: float,
+    error: type[GlintEdgeError],
+    stdin: str = "",
+    variables: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a command in a folder and wait until it has ended; what it prints is kept.
+
+    Args:
+        command: the program and its arguments.
+        what: it is, as the subject of an error's sentence.
+        folder: it works in.
+        seconds: it may take.
+        error: raised if it takes longer.
+        stdin: what it reads.
+        variables: its environment; None: this process'.
+    """
+    try:
+        return subprocess.run(
+            command,
+            input=stdin,
+            cwd=folder,
+            env=variables,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise error(f"{what} did not end within {seconds:g} s and was stopped") from late
 
 
-def signal_name(number: int) -> str:
+def read_result(
+    done: Ended, file: Path, *, what: str, error: type[GlintEdgeError]
+) -> dict[str, Any]:
+    """The JSON that a process left in a file.
+
+    Args:
+        done: the process.
+        file: is to be read.
+        what: it was, as the subject of an error's sentence.
+        error: raised if it died or left nothing; one sentence.
+    """
+    if done.returncode < 0:
+        raise error(how_it_ended(what, done.returncode, done.stderr))
+    try:
+        found: dict[str, Any] = json.loads(file.read_bytes())
+    except (FileNotFoundError, ValueError) as broken:
+        raise error(how_it_ended(what, done.returncode, done.stderr)) from broken
+    return found
+
+
+def how_it_ended(what: str, code: int, stderr: str) -> str:
+    """Why a process left no result, in one sentence.
+
+    Args:
+        what: it was, the subject of the sentence.
+        code: as `subprocess` has it, negative for a signal.
+        stderr: what it printed.
+    """
+    if code < 0:
+        return f"{what} died with signal {_signal_name(-code)}"
+    last = (stderr.strip().splitlines() or ["it printed nothing"])[-1]
+    return f"{what} ended with exit code {code} and no result: {last}"
+
+
+def _signal_name(number: int) -> str:
     """As in "9 (SIGKILL)"."""
     try:
         return f"{number} ({signal.Signals(number).name})"
     except ValueError:
         return str(number)  # a real-time signal has no name
+
+
+def environment() -> dict[str, str]:
+    """A child finds the modules that this process finds, as multiprocessing's spawn has it."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(str(Path(p).resolve()) for p in sys.path)}
+
+
+def pin(threads: int) -> None:
+    """As many CPUs as threads, where the system has them to give; the first serve interrupts."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])

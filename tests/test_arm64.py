@@ -221,7 +221,7 @@ def test_a_damaged_artifact_is_refused_in_a_sentence(set_up, artifacts, tmp_path
     [
         ("kill -9 $$", r"arm64 executorch process died with signal 9 \(SIGKILL\)"),
         ("echo it is broken >&2; exit 1", "ended with exit code 1 and no result: it is broken"),
-        ("exec sleep 60", "did not end within 0.5 s and was killed"),
+        ("exec sleep 60", "did not end within 0.5 s and was stopped"),
         ("exit 0", "wrote no result.json"),
     ],
 )

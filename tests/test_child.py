@@ -2,7 +2,7 @@
 
 import pytest
 
-from glint_edge.child import ask, signal_name
+from glint_edge.child import ask, how_it_ended
 from glint_edge.errors import ConversionError
 
 ANSWERING = """
@@ -41,7 +41,7 @@ def test_an_answer(asked):
          "the work failed: no such thing; choose another"),
         ("raise OSError('a\\nb')", "the work failed: OSError: a b"),
         ("import os; os.kill(os.getpid(), 9)", "the work died with signal 9 (SIGKILL)"),
-        ("sys.exit('enough')", "the work ended with exit code 1 and no answer: enough"),
+        ("sys.exit('enough')", "the work ended with exit code 1 and no result: enough"),
     ],
 )  # fmt: skip
 def test_no_answer_is_one_sentence(asked, body, sentence):
@@ -51,10 +51,10 @@ def test_no_answer_is_one_sentence(asked, body, sentence):
 
 
 def test_what_takes_too_long_is_ended(asked):
-    with pytest.raises(ConversionError, match=r"^the work did not end within 0\.5 s$"):
+    with pytest.raises(ConversionError, match=r"^the work did not end within 0\.5 s and "):
         asked("import time; time.sleep(60)", whole=True, seconds=0.5)
 
 
 def test_signals_have_names():
-    assert signal_name(11) == "11 (SIGSEGV)"
-    assert signal_name(40) == "40"
+    assert how_it_ended("it", -11, "") == "it died with signal 11 (SIGSEGV)"
+    assert how_it_ended("it", -40, "") == "it died with signal 40"

@@ -275,7 +275,7 @@ def test_a_killed_process_is_one_sentence(int8):
 
 
 def test_a_process_that_does_not_end_is_killed(int8):
-    reason = r"^the native executorch process did not end within 0\.5 s and was killed$"
+    reason = r"^the native executorch process did not end within 0\.5 s and was stopped$"
     with pytest.raises(RunnerError, match=reason):
         NativeRunner(timeout=0.5).run(int8.job(plan=ENDLESS), inputs_of(int8))
 

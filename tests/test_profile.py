@@ -174,7 +174,7 @@ def checkpoint(model, tmp_path):
 
 def test_a_profiler_that_fails_leaves_the_times(model, checkpoint, monkeypatch):
     monkeypatch.setitem(profile_worker.MODULES, "torch", "json")  # has no `record`
-    monkeypatch.setattr(profile_worker, "_pin", lambda threads: None)  # this process goes on
+    monkeypatch.setattr(profile_worker, "pin", lambda threads: None)  # this process goes on
     job = ProfileJob("torch", str(checkpoint), model.config.to_dict(), 5, [[1, 2]], 5, 1)
     found = profile_worker._profile(job)
     assert found.note == "The runtime's profiler failed (module 'json' has no attribute 'record')."
@@ -209,7 +209,7 @@ def test_a_process_without_a_result_is_told_by_its_last_line(model, tmp_path, mo
 def test_a_process_that_hangs_is_stopped(model, tmp_path, monkeypatch):
     worker(monkeypatch, "import time; time.sleep(60)")
     monkeypatch.setattr(profile_module, "TIMEOUT", 0.5)
-    with pytest.raises(RunnerError, match="it was stopped"):
+    with pytest.raises(RunnerError, match="and was stopped"):
         profile("onnx", tmp_path, model.config.to_dict(), 10, HISTORIES)
 
 

@@ -220,7 +220,8 @@ def test_what_takes_too_long_is_ended_and_said(run, in_process, monkeypatch):
     result = run()
     (row,) = stock_rows(result).values()
     assert row.warnings == (
-        "litert_torch.convert (N 12 unrolls to some 240 operators) did not end within 0.2 s",
+        "litert_torch.convert (N 12 unrolls to some 240 operators) did not end within 0.2 s "
+        "and was stopped",
     )
     assert result.ok
 
