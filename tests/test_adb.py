@@ -20,7 +20,7 @@ import pytest
 
 from device_bench import adb, arm64
 from device_bench.adb import AdbHost, Attached, attached, build_for_phone, open_runner
-from device_bench.emulator import DEFAULT_CORE, QEMU, find_qemu
+from device_bench.emulator import CORES, DEFAULT_CORE, QEMU, find_qemu
 from device_bench.job import Histories, Inputs, Job
 from device_bench.native_runner import NativeRunner
 from device_bench.phone import Battery, energy
@@ -387,7 +387,7 @@ def test_names_of_phones():
 
 
 @pytest.fixture(scope="session")
-def emulator():
+def emulator(tmp_path_factory):
     """A command that runs 64-bit Arm programs, where their runner was set up."""
     if find_qemu() is None:
         pytest.skip(f"needs {QEMU} (Debian: qemu-user)")
@@ -397,7 +397,12 @@ def emulator():
         if "cannot be built" in str(error):
             raise
         pytest.skip(str(error))
-    return f"{find_qemu().path} -cpu {DEFAULT_CORE}"
+    # A phone's /proc and /sys tell of its processor; ONNX Runtime and LiteRT crash on an x86's.
+    root = tmp_path_factory.mktemp("machine")
+    for name, text in CORES[DEFAULT_CORE].files().items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return f"{find_qemu().path} -cpu {DEFAULT_CORE} -L {root}"
 
 
 @pytest.mark.slow
