@@ -41,6 +41,7 @@ class Device:
         return asdict(self)
 
 
+EMULATION = (QEMU, "C compiler")  # what the emulator needs, and a real board does not
 # What the runners of this project are; another package's is described by its name alone.
 ABOUT: Mapping[str, str] = {
     "python": "this machine, through the runtimes' Python bindings",
@@ -120,7 +121,7 @@ def _check_remote(runner: RemoteRunner) -> tuple[Finding, ...]:
     needs = tuple(arm64.check()) if machine == "aarch64" != platform.machine() else ()
     return (
         Finding(runner.host.name, True, about),
-        *(f for f in needs if f.what != QEMU),
+        *(f for f in needs if f.what not in EMULATION),
         *(Finding("state", True, warning) for warning in state.warnings),
     )
 
