@@ -1,0 +1,325 @@
+"""How figures grow: generated artifacts, a row a history, tables, the document, the command."""
+
+import io
+import json
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from converters.generated import make
+from device_bench import scale as module
+from device_bench.document import read_document, scale_document, write_document
+from device_bench.job import Outcome, TopK
+from device_bench.sampling import RUNS
+from device_bench.scale import LARGE, Scale, scale
+from device_bench.scale_report import render_scale, render_scale_rows
+from glint_edge import cli
+from glint_edge.errors import ConfigError, ConversionError, RunnerError
+from glint_edge.target import targets
+
+NONE = np.empty((0, 1), np.float32)
+HISTORIES = (3, 7)
+
+
+class Target:
+    """A target whose files are as long as their model's table."""
+
+    precisions = ("int8",)
+    suffix = ".bin"
+
+    def __init__(self, name):
+        self.name = name
+
+
+class FakeRunner:
+    """Calls after the nth history of the sample take n + 1 thousand times 1,000 ns."""
+
+    name, device, timed, most_histories = "python", "", True, None
+
+    def __init__(self, failing=()):
+        self.jobs, self.prepared, self.failing, self.inputs = [], [], failing, None
+
+    def prepare(self, target, on_step):
+        self.prepared.append(target)
+
+    def run(self, job, inputs):
+        self.jobs.append(job)
+        self.inputs = inputs
+        if job.target in self.failing:
+            raise RunnerError("it died")
+        count = len(inputs.sample)
+        in_turn = np.array([1e6 * (n % count + 1) for n in range(job.plan.runs)])
+        starts = {f"cold_start_{n}": np.full(job.plan.runs, 1e5 * n) for n in job.cold_starts}
+        return Outcome(
+            lists=TopK(NONE, NONE), golden_states=NONE, golden_cold_states=NONE,
+            golden=TopK(NONE, NONE), threads=1, load_ms=(1.0,), calibration_ns=np.full(9, 1e4),
+            samples_ns={"append": in_turn, "recommend": 2 * in_turn, **starts},
+            cpu_ns={"append": 1e6, **{name: 1.0 for name in starts}},
+            first_call_us={"append": 5.0}, peak_memory_bytes=9_000_000,
+            memory_before_load_bytes=8_000_000,
+            warnings=("cold_start_3: the times were not steady after the warm-up",
+                      "append: the times were not steady after the warm-up"),
+        )  # fmt: skip
+
+
+def make_bytes(target, precision, path, *, model, top_k, seconds):
+    path.write_bytes(bytes(model["items"] * model["d"]))
+    return 1.5
+
+
+def asked_of(*names, runner=None, **options):
+    return Scale(
+        targets=tuple(map(Target, names or ("a",))), histories=HISTORIES,
+        runners=(runner or FakeRunner(),),
+        **{"items": (50, 200), "widths": (16,), **options},
+    )  # fmt: skip
+
+
+# ---- rows -------------------------------------------------------------------------------------
+
+
+def test_a_row_for_each_artifact_and_history():
+    runner = FakeRunner()
+    result = scale(asked_of("a", "b", widths=(16, 32), runner=runner), make_bytes)
+    assert [(r.row.target, r.items, r.width, r.history) for r in result.rows[:4]] == [
+        ("a", 50, 16, 3), ("a", 50, 16, 7), ("b", 50, 16, 3), ("b", 50, 16, 7),
+    ]  # fmt: skip
+    assert len(result.rows) == 2 * 2 * 2 * len(HISTORIES)
+    assert {r.row.file_bytes for r in result.rows} == {800, 1600, 3200, 6400}
+    assert {r.conversion_seconds for r in result.rows} == {1.5}
+    assert all(r.row.ok and r.row.rounds == 1 for r in result.rows)
+
+
+def test_calls_after_one_history_are_that_rows():
+    runner = FakeRunner()
+    short, long = scale(asked_of(items=(50,), runner=runner), make_bytes).rows
+    (job,) = runner.jobs
+    assert (job.cold_starts, job.window, job.timed) == (HISTORIES, None, True)
+    assert job.plan.runs == RUNS * len(HISTORIES), "as many calls a history as in a bench"
+    assert [len(runner.inputs.sample[n]) for n in range(2)] == list(HISTORIES)
+    assert len(runner.inputs.histories) == len(runner.inputs.golden) == 0
+    ids = runner.inputs.sample.ids
+    assert 1 <= ids.min() <= ids.max() <= 50
+    for row, append, cold in ((short, 1000.0, 300.0), (long, 2000.0, 700.0)):
+        figures = row.row
+        assert figures.append_us.p50 == figures.append_us.p99 == append
+        assert figures.recommend_us.p50 == 2 * append
+        assert list(figures.cold_start_us) == [str(row.history)]
+        assert figures.cold_start_us[str(row.history)].p50 == cold
+        start = f"cold_start_{row.history}"
+        assert set(figures.interval_us) == {"append", "recommend", start}
+        assert set(figures.cpu_us) == {"append", start}
+        assert figures.memory_added_bytes == 1_000_000
+        assert not any("timed calls only" in warning for warning in figures.warnings)
+    assert any("cold_start_3: the times" in warning for warning in short.row.warnings)
+    assert not any("cold_start_3" in warning for warning in long.row.warnings)
+    assert any("append: the times" in warning for warning in long.row.warnings)
+
+
+def test_rounds_take_turns():
+    runner = FakeRunner()
+    steps, seen = [], []
+    result = scale(
+        asked_of("a", "b", items=(50,), rounds=2, runner=runner), make_bytes,
+        on_step=steps.append, on_rows=seen.append,
+    )  # fmt: skip
+    assert [job.target for job in runner.jobs] == ["a", "b", "a", "b"]
+    assert [row.row.rounds for row in result.rows] == [2] * 4
+    assert [len(rows) for rows in seen] == [2, 4, 4, 4], "as they become known"
+    assert steps[:2] == ["converting to a 50 × 16 (1 of 2)", "converting to b 50 × 16 (2 of 2)"]
+    assert steps[-1] == "running b 50 × 16 (2 of 2, round 2 of 2)"
+
+
+def test_what_cannot_be_converted_or_run_says_why_and_the_others_go_on():
+    def refuse_large(target, precision, path, *, model, top_k, seconds):
+        if model["items"] > 100:
+            raise ConversionError("the conversion to a died with signal 9 (SIGKILL)")
+        return make_bytes(target, precision, path, model=model, top_k=top_k, seconds=seconds)
+
+    runner = FakeRunner(failing="b")
+    result = scale(asked_of("a", "b", runner=runner), refuse_large)
+    assert [job.target for job in runner.jobs] == ["a", "b"]
+    assert result.failures == (
+        "b int8 50 × 16: it died",
+        "a int8 200 × 16: the conversion to a died with signal 9 (SIGKILL)",
+        "b int8 200 × 16: the conversion to a died with signal 9 (SIGKILL)",
+    )
+    good = [row for row in result.rows if row.row.ok]
+    assert [(row.row.target, row.items) for row in good] == [("a", 50)] * 2
+    bad = next(row for row in result.rows if row.items == 200)
+    assert (bad.row.file_bytes, bad.conversion_seconds, bad.row.append_us) == (0, None, None)
+
+
+def test_large_tables_are_converted_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    now, most, lock = 0, {}, threading.Lock()
+    both = threading.Event()
+
+    def count(target, precision, path, *, model, top_k, seconds):
+        nonlocal now
+        large = model["items"] * model["d"] > LARGE
+        with lock:
+            now += 1
+            most[large] = max(most.get(large, 0), now)
+            if now == 2:
+                both.set()
+        # Where two may run, the first waits for the second.
+        assert large or both.wait(60)
+        with lock:
+            now -= 1
+        path.write_bytes(b"1")
+        return 0.0
+
+    scale(asked_of("a", "b", items=(50,)), count)
+    scale(asked_of("a", "b", items=(2**21 + 1,)), count)
+    assert most == {False: 2, True: 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"items": ()}, "--items is empty"),
+        ({"histories": ()}, "--histories is empty"),
+        ({"targets": ()}, "--targets is empty"),
+        ({"items": (9, 50)}, "at least 10 items"),
+        ({"histories": (0, 5)}, "at least 1 item"),
+        ({"widths": (16, 18)}, r"heads \(4\) must divide d \(18\)"),
+    ],
+)
+def test_impossible_wishes_are_refused_before_anything_is_made(options, words):
+    with pytest.raises(ConfigError, match=words):
+        replace(asked_of(), **options)
+
+
+def test_the_estimate_grows_with_what_is_asked():
+    few = asked_of("onnx").seconds()
+    assert 10 < few < asked_of("executorch", "onnx").seconds()
+    assert few < asked_of("onnx", items=(50, 200, 10**6)).seconds()
+    assert few < asked_of("onnx", rounds=3).seconds()
+
+
+# ---- tables and the document ------------------------------------------------------------------
+
+
+def printed(renderable, width=80):
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(renderable)
+    return " ".join(console.export_text().split())
+
+
+def test_the_tables_tell_everything_at_80_columns():
+    result = scale(asked_of("a", "b", runner=FakeRunner(failing="b")), make_bytes)
+    text = printed(render_scale(result))
+    for words in ("int8: by catalogue and width", "1,000 / 2,000", "300 / 700", "µs a call after",
+                  "3/7 items", "✗ b int8 200 × 16: it died", "weights were generated",
+                  "9 (+1)", "200"):  # fmt: skip
+        assert words in text
+    assert printed(render_scale_rows([]))
+    assert printed(render_scale(result), width=30)
+
+
+def test_many_warnings_are_not_all_told():
+    result = scale(asked_of(items=tuple(range(50, 60))), make_bytes)
+    assert "more, see --json" not in printed(render_scale(result))
+    noisy = tuple(
+        replace(row, row=replace(row.row, warnings=(f"warning of {row.items}",)))
+        for row in result.rows
+    )
+    text = printed(render_scale(replace(result, rows=noisy)))
+    assert text.count("warning of") == 5
+    assert "and 5 more, see --json" in text
+
+
+def test_the_document_holds_what_others_need(tmp_path):
+    asked = asked_of(items=(50,))
+    path = tmp_path / "scale.json"
+    write_document(scale_document(scale(asked, make_bytes), asked, ["glint-edge"]), path)
+    found = read_document(path)
+    assert found["kind"] == "scale"
+    assert found["settings"]["histories"] == list(HISTORIES)
+    assert found["settings"]["targets"] == ["a"]
+    for row, history in zip(found["rows"], HISTORIES, strict=True):
+        assert (row["generated"], row["items"], row["width"], row["history"]) == (
+            True, 50, 16, history,
+        )  # fmt: skip
+        assert row["bundle"] == "generated"
+        assert row["ndcg_at_10"] is row["top10_overlap"] is None
+
+
+# ---- real artifacts, by the command -----------------------------------------------------------
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(*words):
+        monkeypatch.setattr("sys.argv", ["glint-edge", "bench", "scale", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.mark.slow
+def test_the_command_measures_real_artifacts(run, tmp_path):
+    pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
+    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    output = tmp_path / "scale.json"
+    code, out, err = run("--items", "200,50", "--widths", "16", "--targets", "onnx",
+                         "--histories", "5,30", "--json", "--output", output)  # fmt: skip
+    assert code == 0, err
+    assert "about" in err
+    found = json.loads(out)
+    assert found == read_document(output)
+    rows = found["rows"]
+    assert [(row["items"], row["history"]) for row in rows] == [(50, 5), (50, 30), (200, 5),
+                                                               (200, 30)]  # fmt: skip
+    for row in rows:
+        assert row["generated"] is True
+        assert (row["target"], row["precision"], row["runner"]) == ("onnx", "int8", "python")
+        assert row["append_us"]["p50"] > 0
+        assert list(row["cold_start_us"]) == [str(row["history"])]
+        assert row["ok"], row["failures"]
+        assert row["conditions"]["before"]["load"] >= 0
+    small, large = rows[0]["file_bytes"], rows[2]["file_bytes"]
+    assert 150 * 16 < large - small < 150 * 16 * 2, "a row of int8 and its scale an item"
+
+
+@pytest.mark.slow
+def test_a_generated_artifact_is_what_export_would_write(tmp_path):
+    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    config = asked_of().models()[0].to_dict()
+    path = tmp_path / "model.onnx"
+    assert make("onnx", "int8", path, model=config, top_k=10, seconds=300) > 0
+    assert list(tmp_path.iterdir()) == [path], "and nothing beside it"
+    loaded = targets()["onnx"].load(path, asked_of().models()[0], 10, 1)
+    assert loaded.recommend(loaded.append(loaded.empty_state(), 7))[0].shape == (1, 10)
+    with pytest.raises(ConversionError, match=r"^the conversion to onnx did not end within 0\.1 s"):
+        make("onnx", "int8", path, model=config, top_k=10, seconds=0.1)
+    with pytest.raises(ConversionError, match=r"^the conversion to onnx failed: top-k must be"):
+        make("onnx", "int8", path, model=config, top_k=99, seconds=300)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--items", "many"], "--items 'many' is no list of whole numbers"),
+        (["--quantize", "int4"], "choose one of none, fp16"),
+        (["--targets", "coreml"], "choose one of executorch"),
+        (["--targets", "executorch", "--quantize", "fp16"], "executorch has no fp16"),
+        (["--runner", "nowhere"], "runner 'nowhere' is unknown"),
+        (["--widths", "7"], "must divide d (7)"),
+    ],
+)
+def test_a_refusal_is_one_line(run, words, says):
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert says in err
