@@ -1,8 +1,8 @@
 """How latency, size and memory grow with history, catalogue and width.
 
 Weights are generated: times and sizes do not depend on them, and there is no accuracy to measure.
-Artifacts are those that `export` would write. A row is one target at one catalogue, width and
-history; the histories of an artifact are timed in turn, in the same processes.
+Artifacts are those that `export` would write. Calls after short and long histories are made in
+turn, in the same processes, so that they compare.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -20,12 +20,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from device_bench.job import Histories, Inputs, Job, Outcome
-from device_bench.judging import COLD_START, with_measures
+from device_bench.judging import with_measures
 from device_bench.machine import condition_warnings, conditions, conditions_of
 from device_bench.python_runner import PythonRunner
 from device_bench.rows import Row
 from device_bench.runner import Runner
 from device_bench.sampling import RUNS, Plan
+from device_bench.statistics import Latency, latency
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, GlintEdgeError
 from glint_edge.target import Target
@@ -129,20 +130,20 @@ class Scale:
 
 @dataclass(frozen=True)
 class ScaleRow:
-    """One target at one catalogue, width and history.
+    """One target at one catalogue and width.
 
     Attributes:
-        row: its figures; cold starts are of the history.
+        row: its figures; `append` and `recommend` over all histories, cold starts of each.
         items: V.
         width: d.
-        history: items before a call.
+        by_history_us: `append` and `recommend` after each history, by its length.
         conversion_seconds: of the file; None: it was not made.
     """
 
     row: Row
     items: int
     width: int
-    history: int
+    by_history_us: Mapping[str, Mapping[str, Latency]]
     conversion_seconds: float | None
 
     @property
@@ -158,7 +159,10 @@ class ScaleRow:
             "generated": True,
             "items": self.items,
             "width": self.width,
-            "history": self.history,
+            "by_history_us": {
+                method: {length: times.to_dict() for length, times in lengths.items()}
+                for method, lengths in self.by_history_us.items()
+            },
             "conversion_seconds": self.conversion_seconds,
         }
 
@@ -172,8 +176,7 @@ class ScaleResult:
     @property
     def failures(self) -> tuple[str, ...]:
         """Every artifact's, with its name before."""
-        found = (f"{row.name}: {failure}" for row in self.rows for failure in row.row.failures)
-        return tuple(dict.fromkeys(found))
+        return tuple(f"{row.name}: {failure}" for row in self.rows for failure in row.row.failures)
 
 
 @dataclass
@@ -204,12 +207,13 @@ class _Artifact:
 
 @dataclass
 class _Entry:
-    """An artifact on a runner."""
+    """An artifact on a runner, and its row once it was run or failed."""
 
     artifact: _Artifact
     runner: Runner
+    failure: str
     outcomes: list[Outcome] = field(default_factory=list)
-    failure: str = ""
+    row: ScaleRow | None = None
 
 
 def scale(
@@ -236,7 +240,7 @@ def scale(
         ]
         _convert(artifacts, asked, make, on_step)
         entries = [
-            _Entry(artifact, runner, failure=artifact.failure)
+            _Entry(artifact, runner, artifact.failure)
             for artifact in artifacts
             for runner in asked.runners
         ]
@@ -247,11 +251,11 @@ def scale(
                     again = f", round {round + 1} of {asked.rounds}" if asked.rounds > 1 else ""
                     on_step(f"running {entry.artifact.name} ({number} of {len(entries)}{again})")
                     _run(entry, asked, on_step)
-                    on_rows(_rows(entries, asked))
+                entry.row = _row(entry, asked)
+                on_rows([entry.row for entry in entries if entry.row])
         after = conditions()
-        rows = _rows(entries, asked)
     warnings, state = tuple(condition_warnings(before, after)), conditions_of(before, after)
-    return ScaleResult(tuple(_at(row, warnings, state) for row in rows))
+    return ScaleResult(tuple(_at(entry.row, warnings, state) for entry in entries if entry.row))
 
 
 def _convert(
@@ -300,46 +304,33 @@ def _run(entry: _Entry, asked: Scale, on_step: Callable[[str], None]) -> None:
         entry.failure = str(error)
 
 
-def _rows(entries: Sequence[_Entry], asked: Scale) -> list[ScaleRow]:
-    """A row a history, of what was run or failed so far."""
-    return [
-        _row(entry, asked, number)
-        for entry in entries
-        if entry.outcomes or entry.failure
-        for number in range(len(asked.histories))
-    ]
-
-
-def _row(entry: _Entry, asked: Scale, number: int) -> ScaleRow:
-    artifact, path, history = entry.artifact, entry.artifact.path, asked.histories[number]
+def _row(entry: _Entry, asked: Scale) -> ScaleRow:
+    artifact, path, config = entry.artifact, entry.artifact.path, entry.artifact.config
     row = Row(
         target=artifact.target.name, precision=asked.precision, runner=entry.runner.name,
         device=entry.runner.device, file_bytes=path.stat().st_size if path.exists() else 0,
         ok=not entry.failure, failures=(entry.failure,) if entry.failure else (), threads=0,
     )  # fmt: skip
     if entry.outcomes:
-        of_history = [_of_history(outcome, asked, number) for outcome in entry.outcomes]
-        row = with_measures(row, of_history, RUNS)
-    config = artifact.config
-    return ScaleRow(row, config.items, config.d, history, artifact.seconds)
+        row = with_measures(row, entry.outcomes, asked.plan.runs)
+    by_history = _by_history(entry.outcomes, asked.histories)
+    return ScaleRow(row, config.items, config.d, by_history, artifact.seconds)
 
 
-def _of_history(outcome: Outcome, asked: Scale, number: int) -> Outcome:
-    """The calls of one history: the runner takes the sample's in turn, from the first."""
-    start = f"{COLD_START}{asked.histories[number]}"
-    values: dict[str, Any] = {f.name: getattr(outcome, f.name) for f in fields(outcome)}
-    for name, value in values.items():
-        if isinstance(value, Mapping):  # by method
-            mine = {m: v for m, v in value.items() if not m.startswith(COLD_START) or m == start}
-            values[name] = mine
-    values["samples_ns"] = {
-        method: calls if method == start else calls[number :: len(asked.histories)]
-        for method, calls in values["samples_ns"].items()
+def _by_history(
+    outcomes: Sequence[Outcome], histories: Sequence[int]
+) -> dict[str, dict[str, Latency]]:
+    """The runner takes the sample's histories in turn, from the first, so its calls can be told."""
+    return {
+        method: {
+            str(length): latency(
+                [outcome.samples_ns[method][number :: len(histories)] for outcome in outcomes]
+            )
+            for number, length in enumerate(histories)
+        }
+        for method in ("append", "recommend")
+        if outcomes and method in outcomes[0].samples_ns
     }
-    values["warnings"] = tuple(
-        text for text in outcome.warnings if not text.startswith(COLD_START) or start in text
-    )
-    return Outcome(**values)
 
 
 def _at(scaled: ScaleRow, warnings: tuple[str, ...], state: Mapping[str, Any]) -> ScaleRow:

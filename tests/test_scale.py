@@ -1,4 +1,4 @@
-"""How figures grow: generated artifacts, a row a history, tables, the document, the command."""
+"""How figures grow: generated artifacts, rows, tables, the document, the command."""
 
 import io
 import json
@@ -39,8 +39,9 @@ class FakeRunner:
 
     name, device, timed, most_histories = "python", "", True, None
 
-    def __init__(self, failing=()):
-        self.jobs, self.prepared, self.failing, self.inputs = [], [], failing, None
+    def __init__(self, failing=(), runs=None):
+        self.jobs, self.prepared, self.inputs = [], [], None
+        self.failing, self.runs = failing, runs
 
     def prepare(self, target, on_step):
         self.prepared.append(target)
@@ -51,8 +52,9 @@ class FakeRunner:
         if job.target in self.failing:
             raise RunnerError("it died")
         count = len(inputs.sample)
-        in_turn = np.array([1e6 * (n % count + 1) for n in range(job.plan.runs)])
-        starts = {f"cold_start_{n}": np.full(job.plan.runs, 1e5 * n) for n in job.cold_starts}
+        runs = self.runs or job.plan.runs
+        in_turn = np.array([1e6 * (n % count + 1) for n in range(runs)])
+        starts = {f"cold_start_{n}": np.full(runs, 1e5 * n) for n in job.cold_starts}
         return Outcome(
             lists=TopK(NONE, NONE), golden_states=NONE, golden_cold_states=NONE,
             golden=TopK(NONE, NONE), threads=1, load_ms=(1.0,), calibration_ns=np.full(9, 1e4),
@@ -81,21 +83,20 @@ def asked_of(*names, runner=None, **options):
 # ---- rows -------------------------------------------------------------------------------------
 
 
-def test_a_row_for_each_artifact_and_history():
-    runner = FakeRunner()
-    result = scale(asked_of("a", "b", widths=(16, 32), runner=runner), make_bytes)
-    assert [(r.row.target, r.items, r.width, r.history) for r in result.rows[:4]] == [
-        ("a", 50, 16, 3), ("a", 50, 16, 7), ("b", 50, 16, 3), ("b", 50, 16, 7),
+def test_a_row_for_each_artifact():
+    result = scale(asked_of("a", "b", widths=(32, 16), runner=FakeRunner(runs=20)), make_bytes)
+    assert [(r.row.target, r.items, r.width) for r in result.rows[:4]] == [
+        ("a", 50, 16), ("b", 50, 16), ("a", 50, 32), ("b", 50, 32),
     ]  # fmt: skip
-    assert len(result.rows) == 2 * 2 * 2 * len(HISTORIES)
-    assert {r.row.file_bytes for r in result.rows} == {800, 1600, 3200, 6400}
+    assert len(result.rows) == 2 * 2 * 2
+    assert [r.row.file_bytes for r in result.rows[::2]] == [800, 1600, 3200, 6400]
     assert {r.conversion_seconds for r in result.rows} == {1.5}
     assert all(r.row.ok and r.row.rounds == 1 for r in result.rows)
 
 
-def test_calls_after_one_history_are_that_rows():
+def test_calls_are_told_apart_by_the_history_before_them():
     runner = FakeRunner()
-    short, long = scale(asked_of(items=(50,), runner=runner), make_bytes).rows
+    (row,) = scale(asked_of(items=(50,), runner=runner), make_bytes).rows
     (job,) = runner.jobs
     assert (job.cold_starts, job.window, job.timed) == (HISTORIES, None, True)
     assert job.plan.runs == RUNS * len(HISTORIES), "as many calls a history as in a bench"
@@ -103,20 +104,16 @@ def test_calls_after_one_history_are_that_rows():
     assert len(runner.inputs.histories) == len(runner.inputs.golden) == 0
     ids = runner.inputs.sample.ids
     assert 1 <= ids.min() <= ids.max() <= 50
-    for row, append, cold in ((short, 1000.0, 300.0), (long, 2000.0, 700.0)):
-        figures = row.row
-        assert figures.append_us.p50 == figures.append_us.p99 == append
-        assert figures.recommend_us.p50 == 2 * append
-        assert list(figures.cold_start_us) == [str(row.history)]
-        assert figures.cold_start_us[str(row.history)].p50 == cold
-        start = f"cold_start_{row.history}"
-        assert set(figures.interval_us) == {"append", "recommend", start}
-        assert set(figures.cpu_us) == {"append", start}
-        assert figures.memory_added_bytes == 1_000_000
-        assert not any("timed calls only" in warning for warning in figures.warnings)
-    assert any("cold_start_3: the times" in warning for warning in short.row.warnings)
-    assert not any("cold_start_3" in warning for warning in long.row.warnings)
-    assert any("append: the times" in warning for warning in long.row.warnings)
+    for method, factor in (("append", 1), ("recommend", 2)):
+        found = row.by_history_us[method]
+        assert {n: (t.p50, t.p99) for n, t in found.items()} == {
+            "3": (1000 * factor, 1000 * factor), "7": (2000 * factor, 2000 * factor),
+        }  # fmt: skip
+    assert {n: times.p50 for n, times in row.row.cold_start_us.items()} == {"3": 300, "7": 700}
+    assert 1000 < row.row.append_us.p50 < 2000, "over both"
+    assert row.row.memory_added_bytes == 1_000_000
+    assert not any("timed calls only" in warning for warning in row.row.warnings)
+    assert any("append: the times" in warning for warning in row.row.warnings)
 
 
 def test_rounds_take_turns():
@@ -127,8 +124,8 @@ def test_rounds_take_turns():
         on_step=steps.append, on_rows=seen.append,
     )  # fmt: skip
     assert [job.target for job in runner.jobs] == ["a", "b", "a", "b"]
-    assert [row.row.rounds for row in result.rows] == [2] * 4
-    assert [len(rows) for rows in seen] == [2, 4, 4, 4], "as they become known"
+    assert [row.row.rounds for row in result.rows] == [2] * 2
+    assert [len(rows) for rows in seen] == [1, 2, 2, 2], "as they become known"
     assert steps[:2] == ["converting to a 50 × 16 (1 of 2)", "converting to b 50 × 16 (2 of 2)"]
     assert steps[-1] == "running b 50 × 16 (2 of 2, round 2 of 2)"
 
@@ -148,7 +145,7 @@ def test_what_cannot_be_converted_or_run_says_why_and_the_others_go_on():
         "b int8 200 × 16: the conversion to a died with signal 9 (SIGKILL)",
     )
     good = [row for row in result.rows if row.row.ok]
-    assert [(row.row.target, row.items) for row in good] == [("a", 50)] * 2
+    assert [(row.row.target, row.items) for row in good] == [("a", 50)]
     bad = next(row for row in result.rows if row.items == 200)
     assert (bad.row.file_bytes, bad.conversion_seconds, bad.row.append_us) == (0, None, None)
 
@@ -213,20 +210,21 @@ def printed(renderable, width=80):
 def test_the_tables_tell_everything_at_80_columns():
     result = scale(asked_of("a", "b", runner=FakeRunner(failing="b")), make_bytes)
     text = printed(render_scale(result))
-    for words in ("int8: by catalogue and width", "1,000 / 2,000", "300 / 700", "µs a call after",
-                  "3/7 items", "✗ b int8 200 × 16: it died", "weights were generated",
-                  "9 (+1)", "200"):  # fmt: skip
+    for words in ("int8: by catalogue and width", "1,000 / 2,000", "2,000 / 4,000", "300 / 700",
+                  "µs a call after 3/7 items", "cold 7", "✗ b int8 200 × 16: it died",
+                  "weights were generated", "9 (+1)", "1,500", "200"):  # fmt: skip
         assert words in text
     assert printed(render_scale_rows([]))
     assert printed(render_scale(result), width=30)
 
 
 def test_many_warnings_are_not_all_told():
-    result = scale(asked_of(items=tuple(range(50, 60))), make_bytes)
+    result = scale(asked_of(items=(50,)), make_bytes)
     assert "more, see --json" not in printed(render_scale(result))
     noisy = tuple(
-        replace(row, row=replace(row.row, warnings=(f"warning of {row.items}",)))
+        replace(row, items=items, row=replace(row.row, warnings=(f"warning of {items}",)))
         for row in result.rows
+        for items in range(50, 60)
     )
     text = printed(render_scale(replace(result, rows=noisy)))
     assert text.count("warning of") == 5
@@ -241,12 +239,12 @@ def test_the_document_holds_what_others_need(tmp_path):
     assert found["kind"] == "scale"
     assert found["settings"]["histories"] == list(HISTORIES)
     assert found["settings"]["targets"] == ["a"]
-    for row, history in zip(found["rows"], HISTORIES, strict=True):
-        assert (row["generated"], row["items"], row["width"], row["history"]) == (
-            True, 50, 16, history,
-        )  # fmt: skip
-        assert row["bundle"] == "generated"
-        assert row["ndcg_at_10"] is row["top10_overlap"] is None
+    (row,) = found["rows"]
+    assert (row["generated"], row["items"], row["width"], row["bundle"]) == (
+        True, 50, 16, "generated",
+    )  # fmt: skip
+    assert row["by_history_us"]["append"]["7"] == {"p50": 2000, "p90": 2000, "p99": 2000}
+    assert row["ndcg_at_10"] is row["top10_overlap"] is None
 
 
 # ---- real artifacts, by the command -----------------------------------------------------------
@@ -279,16 +277,16 @@ def test_the_command_measures_real_artifacts(run, tmp_path):
     found = json.loads(out)
     assert found == read_document(output)
     rows = found["rows"]
-    assert [(row["items"], row["history"]) for row in rows] == [(50, 5), (50, 30), (200, 5),
-                                                               (200, 30)]  # fmt: skip
+    assert [row["items"] for row in rows] == [50, 200]
     for row in rows:
         assert row["generated"] is True
         assert (row["target"], row["precision"], row["runner"]) == ("onnx", "int8", "python")
         assert row["append_us"]["p50"] > 0
-        assert list(row["cold_start_us"]) == [str(row["history"])]
+        assert list(row["cold_start_us"]) == list(row["by_history_us"]["append"]) == ["5", "30"]
+        assert row["cold_start_us"]["5"]["p50"] < row["cold_start_us"]["30"]["p50"]
         assert row["ok"], row["failures"]
         assert row["conditions"]["before"]["load"] >= 0
-    small, large = rows[0]["file_bytes"], rows[2]["file_bytes"]
+    small, large = (row["file_bytes"] for row in rows)
     assert 150 * 16 < large - small < 150 * 16 * 2, "a row of int8 and its scale an item"
 
 
