@@ -8,6 +8,7 @@ import pytest
 import torch
 from filelock import FileLock
 
+from device_bench import arm64
 from device_bench.native.build import build
 from glint_edge import cli
 from glint_edge.config import ModelConfig
@@ -149,3 +150,22 @@ def require_native():
             pytest.skip(str(error))
 
     return require
+
+
+@pytest.fixture(scope="session")
+def arm64_tools():
+    """QEMU and the compilers, as scripts/system-packages.sh installs them."""
+    if missing := [finding for finding in arm64.check()[:3] if not finding.ok]:
+        pytest.skip("; ".join(f"{finding.what}: {finding.text}" for finding in missing))
+
+
+@pytest.fixture(scope="session")
+def arm64_set_up(arm64_tools):
+    """The aarch64 runner in the user's cache, set up as by `glint-edge device setup arm64`."""
+    pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
+    try:
+        arm64.setup(lambda step: None)
+    except (MissingExtraError, RunnerError) as error:
+        if "cannot be built" in str(error):
+            raise
+        pytest.skip(str(error))

@@ -19,15 +19,15 @@ import psutil
 import pytest
 
 from device_bench import adb, arm64
-from device_bench.adb import AdbHost, Attached, attached, build_for_phone, open_runner
-from device_bench.emulator import CORES, DEFAULT_CORE, QEMU, find_qemu
+from device_bench.adb import AdbHost, Attached, attached, open_runner
+from device_bench.emulator import CORES, DEFAULT_CORE, find_qemu
 from device_bench.job import Histories, Inputs, Job
 from device_bench.native_runner import NativeRunner
 from device_bench.phone import Battery, energy
 from device_bench.remote import RemoteRunner, install
 from device_bench.sampling import Plan
 from glint_edge.config import ModelConfig
-from glint_edge.errors import ConfigError, MissingExtraError, RunnerError
+from glint_edge.errors import ConfigError, RunnerError
 from tests.adb_server import AdbServer, Phone
 from tests.stand_in import make_artifact, make_program
 
@@ -387,16 +387,8 @@ def test_names_of_phones():
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory):
-    """A command that runs 64-bit Arm programs, where their runner was set up."""
-    if find_qemu() is None:
-        pytest.skip(f"needs {QEMU} (Debian: qemu-user)")
-    try:
-        build_for_phone("executorch", "aarch64", lambda step: None)
-    except (MissingExtraError, RunnerError) as error:
-        if "cannot be built" in str(error):
-            raise
-        pytest.skip(str(error))
+def emulator(arm64_set_up, tmp_path_factory):
+    """A command that runs 64-bit Arm programs, where their runner can be set up."""
     # A phone's /proc and /sys tell of its processor; ONNX Runtime and LiteRT crash on an x86's.
     root = tmp_path_factory.mktemp("machine")
     for name, text in CORES[DEFAULT_CORE].files().items():

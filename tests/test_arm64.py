@@ -14,7 +14,7 @@ from device_bench.job import Histories, Inputs, Job, TopK
 from device_bench.parity import TIE, agreement, compare, overlap
 from device_bench.runtimes import load_runtime, recommend_history
 from glint_edge.data import HeldOut
-from glint_edge.errors import ConfigError, MissingExtraError, RunnerError
+from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.stream import stream_program
 from glint_edge.target import find_target
 from quantization import quantize
@@ -74,25 +74,6 @@ def _only_replacing(fake):
 
 
 @pytest.fixture(scope="session")
-def tools():
-    """QEMU and the compilers, as scripts/system-packages.sh installs them."""
-    if missing := [finding for finding in arm64.check()[:3] if not finding.ok]:
-        pytest.skip("; ".join(f"{finding.what}: {finding.text}" for finding in missing))
-
-
-@pytest.fixture(scope="session")
-def set_up(tools):
-    """The aarch64 runner in the user's cache, set up as by `glint-edge device setup arm64`."""
-    pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
-    try:
-        arm64.setup(lambda step: None)
-    except (MissingExtraError, RunnerError) as error:
-        if "cannot be built" in str(error):
-            raise
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
 def histories():
     random = np.random.default_rng(0)
     lengths = [1, 2, 3, *random.integers(1, 60, 97)]
@@ -100,7 +81,7 @@ def histories():
 
 
 @pytest.fixture(scope="session")
-def run(set_up, artifacts, histories):
+def run(arm64_set_up, artifacts, histories):
     """A `.pte` of the session's on the usual core, over the histories; once for each `time`."""
     outcomes = {}
 
@@ -127,7 +108,7 @@ def job_of(target, program, path):
 
 
 @pytest.mark.slow
-def test_counts_every_instruction_between_two_marks(tools, tmp_path):
+def test_counts_every_instruction_between_two_marks(arm64_tools, tmp_path):
     source, program = tmp_path / "guest.cpp", tmp_path / "guest"
     source.write_text(GUEST)
     include = f"-I{emulator.SOURCES / 'src'}"
@@ -170,7 +151,7 @@ def test_int8_on_arm_is_the_hosts_but_for_rounding(run, artifacts, histories):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["onnx", "tflite"])
-def test_the_other_runtimes_answer_on_arm_as_on_the_host(set_up, model, tmp_path, target):
+def test_the_other_runtimes_answer_on_arm_as_on_the_host(arm64_set_up, model, tmp_path, target):
     if target not in cross.installed_targets():
         pytest.skip(f"needs what runs {target}")
     from converters import convert
@@ -205,7 +186,7 @@ def test_counts_grow_with_the_work(run):
 
 
 @pytest.mark.slow
-def test_a_damaged_artifact_is_refused_in_a_sentence(set_up, artifacts, tmp_path):
+def test_a_damaged_artifact_is_refused_in_a_sentence(arm64_set_up, artifacts, tmp_path):
     made = artifacts["int8"]
     broken = tmp_path / "broken.pte"
     broken.write_bytes(made.path.read_bytes()[:5000])
@@ -225,7 +206,7 @@ def test_a_damaged_artifact_is_refused_in_a_sentence(set_up, artifacts, tmp_path
         ("exit 0", "wrote no result.json"),
     ],
 )
-def test_an_emulator_that_fails_says_why(set_up, artifacts, install_qemu, does, says):
+def test_an_emulator_that_fails_says_why(arm64_set_up, artifacts, install_qemu, does, says):
     install_qemu(does)
     runner = replace(arm64.open_runner(""), timeout=0.5)
     made = artifacts["int8"]
@@ -261,7 +242,7 @@ def test_a_later_qemu_has_a_later_plugin_interface(install_qemu):
     assert find_qemu().interface == 2
 
 
-def test_a_bench_downloads_nothing(no_setup, tools):
+def test_a_bench_downloads_nothing(no_setup, arm64_tools):
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
     with pytest.raises(RunnerError, match=r"no executorch runner .* glint-edge device setup arm64"):
         arm64.open_runner("").prepare("executorch", lambda step: None)
