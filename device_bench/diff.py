@@ -151,7 +151,8 @@ def _row(old: Json, new: Json, *, times: bool) -> Iterator[Change]:
         for method in old.get("medians_us", {}):
             if method in new.get("medians_us", {}):
                 yield _time(name, method, old, new)
-    yield from _figure(name, "file bytes", old["file_bytes"], new["file_bytes"], LARGER)
+    if new["file_bytes"]:  # 0: it could not be made, which the row says
+        yield from _figure(name, "file bytes", old["file_bytes"], new["file_bytes"], LARGER)
     yield from _figure(
         name, "peak memory bytes", old.get("peak_memory_bytes"), new.get("peak_memory_bytes"),
         MORE_MEMORY,
