@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from device_bench.labels import COLD_START, MISSING, Json, lengths, microseconds, time_of
+from device_bench.labels import (
+    COLD_START,
+    MISSING,
+    Json,
+    kilobytes,
+    lengths,
+    microseconds,
+    time_of,
+)
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,7 @@ def _by_method(key: str, method: str, text: Callable[[float], str]) -> Callable[
 
 
 def _kilobytes(row: Json) -> Cell:
-    return Cell(f"{row['file_bytes'] / 1e3:,.0f}", order=row["file_bytes"])
+    return Cell(kilobytes(row), order=row["file_bytes"] or None)
 
 
 def _peak(row: Json) -> Cell:

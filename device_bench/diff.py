@@ -122,6 +122,19 @@ def within_the_noise(rows: Sequence[Json]) -> list[str]:
     ]
 
 
+def noise_notes(rows: Sequence[Json]) -> list[str]:
+    """`within_the_noise` for a report's notes; generated models differ in shape, and are left out.
+
+    Args:
+        rows: of one document.
+    """
+    several = len({row.get("bundle") for row in rows}) > 1
+    trained = [
+        row if several else {**row, "bundle": ""} for row in rows if not row.get("generated")
+    ]
+    return [f"{line}." for line in within_the_noise(trained)]
+
+
 def _full(row: Json) -> str:
     """Its name, and its bundle's, if it is of one."""
     return f"{row_name(row)} ({row['bundle']})" if row.get("bundle") else row_name(row)

@@ -16,12 +16,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from device_bench.columns import Cell, Column, columns
+from device_bench.diff import noise_notes
 from device_bench.flame import flame_svg
 from device_bench.labels import (
+    SCALE,
     Json,
     artifact,
+    common_warnings,
+    failures,
     not_measured_notes,
     row_names,
+    shape,
+    title,
+    under_test,
     where,
 )
 from device_bench.plots import plots
@@ -39,9 +46,10 @@ class _Line:
     Attributes:
         name: of the row, for people.
         artifact: target and precision.
-        where: bundle, runner and device, where they tell rows apart.
+        where: bundle, shape, runner and device, where they tell rows apart.
         cells: one a column.
         row: of the document.
+        warnings: its own, without those of all rows.
     """
 
     name: str
@@ -49,11 +57,17 @@ class _Line:
     where: str
     cells: tuple[Cell, ...]
     row: Json
+    warnings: tuple[str, ...]
 
     @property
     def told(self) -> bool:
-        """There is something to tell of it besides failures."""
-        return bool(self.row.get("warnings") or self.row.get("note"))
+        """There is something to tell of it alone, besides failures."""
+        return bool(self.warnings or self.row.get("note"))
+
+    @property
+    def under_test(self) -> bool:
+        """It has a verdict."""
+        return under_test(self.row)
 
 
 def html(document: dict[str, Any]) -> str:
@@ -65,16 +79,19 @@ def html(document: dict[str, Any]) -> str:
     rows = document["rows"]
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     table = columns(rows)
-    lines = _lines(rows, table)
+    common = common_warnings(rows)
+    lines = _lines(rows, table, common)
     return _environment().get_template("report.html.j2").render(
-        title=", ".join(dict.fromkeys(row["bundle"] for row in rows)) or "nothing",
+        title=title(document),
         document=document, command=shlex.join(document["command"]),
         verdict=_verdict(rows),
         facts=_facts(document),
         columns=table,
         groups=[(name, len(list(same))) for name, same in groupby(c.group for c in table)],
         lines=lines,
-        failing=[line for line in lines if not line.row["ok"]],
+        growth=document["kind"] == SCALE,
+        failing=failures(rows),
+        common=common,
         plots=[(plot, Markup(plot.svg)) for plot in plots(document)],
         profiles=_profiles(lines),
         notes=_notes(document),
@@ -109,23 +126,35 @@ def _hash(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _lines(rows: Sequence[Json], table: Sequence[Column]) -> list[_Line]:
+def _lines(rows: Sequence[Json], table: Sequence[Column], common: Sequence[str]) -> list[_Line]:
     several = len({row["bundle"] for row in rows}) > 1
     return [
         _Line(
             name, artifact(row),
-            ", ".join(part for part in (row["bundle"] if several else "", where(row)) if part),
+            ", ".join(
+                part
+                for part in (row["bundle"] if several else "", shape(row), where(row))
+                if part
+            ),
             tuple(column.cells[number] for column in table), row,
+            tuple(text for text in row.get("warnings") or () if text not in common),
         )
         for number, (name, row) in enumerate(zip(row_names(rows), rows, strict=True))
     ]  # fmt: skip
 
 
 def _verdict(rows: Sequence[Json]) -> str:
-    bad = sum(not row["ok"] for row in rows)
-    if not rows:
-        return "No rows."
-    return f"{bad} of {len(rows)} rows failed." if bad else f"All {len(rows)} rows are good."
+    tested = [under_test(row) for row in rows].count(True)
+    bad, more = sum(not row["ok"] for row in rows), len(rows) - tested
+    said = f"{bad} of {_rows(tested)} failed" if bad else ""
+    if tested and not bad:
+        said = "The only row is good" if tested == 1 else f"All {_rows(tested)} are good"
+    beside = f"{_rows(more)} to compare with" if more else ""
+    return "; ".join(part for part in (said, beside) if part) + "." if rows else "No rows."
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _facts(document: Json) -> list[tuple[str, str]]:
@@ -142,11 +171,19 @@ def _facts(document: Json) -> list[tuple[str, str]]:
             ("Memory", f"{memory / 1e9:,.1f} GB" if memory else ""),
             ("Governor", machine["governor"] or ""),
             ("Python", machine.get("python", "")),
-            *((name.replace("_", " ").capitalize(), str(v)) for name, v in settings.items()),
+            *(_setting(name, value) for name, value in settings.items()),
             ("Histories compared", ", ".join(f"{n:,}" for n in users)),
         )
         if value
     ]
+
+
+def _setting(name: str, value: object) -> tuple[str, str]:
+    """Its name and value: budget_ms is "Budget" and "1,000 ms"."""
+    values = value if isinstance(value, list) else [value]
+    text = ", ".join(f"{v:,.10g}" if isinstance(v, int | float) else str(v) for v in values)
+    plain = name.removesuffix("_ms")
+    return plain.replace("_", " ").capitalize(), f"{text} ms" if plain != name else text
 
 
 def _profiles(lines: Sequence[_Line]) -> list[tuple[str, str, Markup]]:
@@ -177,7 +214,8 @@ def _notes(document: Json) -> list[str]:
     if any(row["runner"] == "stock" for row in rows):
         notes.append(
             "stock is what one would do without this tool: the same weights, exported as they are, "
-            "reading the whole history at every tap."
+            "reading the whole history at every tap. It is not under test: what is wrong with it "
+            "is a warning."
         )
     if any(row.get("generated") for row in rows):
         notes.append(
@@ -186,4 +224,4 @@ def _notes(document: Json) -> list[str]:
         )
     if any(row.get("peak_memory_bytes") for row in rows):
         notes.append("Memory is the whole process's, with Python and libraries where it has them.")
-    return notes
+    return [*notes, *(note[0].upper() + note[1:] for note in noise_notes(rows))]

@@ -9,6 +9,9 @@ from typing import Any, TypeAlias
 Json: TypeAlias = Mapping[str, Any]
 
 COLD_START = "cold_start_"
+STOCK = "stock"  # the runner of rows that are there to compare with
+NAME = "name"  # of a row among all rows of its document, where it was added
+SCALE = "scale"  # the kind of a document whose models were generated
 MISSING = "–"
 
 
@@ -80,12 +83,16 @@ def lengths(rows: Iterable[Json]) -> list[int]:
 
 
 def artifact(row: Json) -> str:
-    """Target and precision, and the shape where it was generated: "onnx int8 2,000 × 64"."""
-    shape = ""
-    if row.get("generated"):
-        sides = (row.get("items"), row.get("width"))
-        shape = " × ".join(f"{side:,}" for side in sides if side is not None)
-    return " ".join(part for part in (row["target"], row["precision"], shape) if part)
+    """Target and precision: "onnx int8"."""
+    return " ".join(part for part in (row["target"], row["precision"]) if part)
+
+
+def shape(row: Json) -> str:
+    """Catalogue and width of a generated model: "2,000 × 64"; empty for a trained one."""
+    if not row.get("generated"):
+        return ""
+    sides = (row.get("items"), row.get("width"))
+    return " × ".join(f"{side:,}" for side in sides if side is not None)
 
 
 def where(row: Json) -> str:
@@ -95,9 +102,22 @@ def where(row: Json) -> str:
 
 
 def row_name(row: Json) -> str:
-    """All of it: "onnx int8 (native)"."""
+    """All of it: "onnx int8 (native)", "onnx int8 2,000 × 64"."""
+    name = " ".join(part for part in (artifact(row), shape(row)) if part)
     place = where(row)
-    return artifact(row) + (f" ({place})" if place else "")
+    return name + (f" ({place})" if place else "")
+
+
+def title(document: Json) -> str:
+    """What a document is about: its bundles."""
+    if document["kind"] == SCALE:
+        return "generated models"
+    return ", ".join(dict.fromkeys(row["bundle"] for row in document["rows"])) or "nothing"
+
+
+def under_test(row: Json) -> bool:
+    """It has a verdict: stock rows have none, they are there to compare with."""
+    return row["runner"] != STOCK or not row["ok"]
 
 
 def row_names(rows: Sequence[Json]) -> list[str]:
@@ -110,6 +130,29 @@ def machine_text(document: Json) -> str:
     """System, processor and CPUs: "AMD EPYC, 2 CPUs, Linux x86_64"."""
     machine = document["machine"]
     return f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['system']} {machine['machine']}"
+
+
+def failures(rows: Sequence[Json]) -> dict[str, list[str]]:
+    """What failing rows say, by name; there is always something."""
+    found: dict[str, list[str]] = {}
+    for name, row in zip(row_names(rows), rows, strict=True):
+        if not row["ok"]:
+            said = row.get("failures") or ["it failed, and did not say why"]
+            found.setdefault(name, []).extend(said)
+    return found
+
+
+def kilobytes(row: Json) -> str:
+    """Of its file, if it was made."""
+    return f"{row['file_bytes'] / 1e3:,.0f}" if row["file_bytes"] else MISSING
+
+
+def common_warnings(rows: Sequence[Json]) -> list[str]:
+    """What is said of all timed rows, if there are several."""
+    timed = [row.get("warnings") or [] for row in rows if row.get("rounds")]
+    if len(timed) < 2:
+        return []
+    return [text for text in timed[0] if all(text in others for others in timed)]
 
 
 def not_measured_notes(document: Json) -> list[str]:

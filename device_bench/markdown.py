@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
 
+from device_bench.diff import noise_notes
 from device_bench.labels import (
     COLD_START,
     MISSING,
+    SCALE,
     Json,
+    common_warnings,
+    failures,
+    kilobytes,
+    lengths,
     machine_text,
     not_measured_notes,
     row_names,
     time_of,
+    title,
+    under_test,
 )
 
-COLD = ("50", "200")  # lengths of the cold starts that the table shows
-HEADER = (
-    "", "append µs", "recommend µs", *(f"cold {n} µs" for n in COLD), "file KB",
-    "NDCG@10 (float)", "overlap", "ok",
-)  # fmt: skip
-SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
+SPECIAL = re.compile(r"([\\`*_\[\]|~#$])")
+
+COLD = (50, 200)  # lengths of the cold starts that the table shows
+
+Column: TypeAlias = Callable[[Json], str]  # what a row has there
 
 
 def markdown(document: Json) -> str:
@@ -31,16 +40,19 @@ def markdown(document: Json) -> str:
     """
     rows = document["rows"]
     names = [escaped(name) for name in row_names(rows)]
-    title = ", ".join(dict.fromkeys(row["bundle"] for row in rows))
+    columns = _columns(document)
     lines = [
-        f"### Bench of {escaped(title)}", "",
-        _line(HEADER),
-        _line((":--", *("--:" for _ in HEADER[1:-1]), ":-:")),
-        *(_line((name, *_cells(row))) for name, row in zip(names, rows, strict=True)),
+        f"### Bench of {escaped(title(document))}", "",
+        _line(("", *columns)),
+        _line((":--", *("--:" for _ in list(columns)[1:]), ":-:")),
+        *(
+            _line((name, *(cell(row) for cell in columns.values())))
+            for name, row in zip(names, rows, strict=True)
+        ),
         "",
-        *_listed(rows, names, "failures", "❌ "),
+        *_failed(rows),
         *_folded(rows, names),
-        *(f"{escaped(note)}  " for note in not_measured_notes(document)),
+        *(f"{escaped(n)}  " for n in (*not_measured_notes(document), *noise_notes(rows))),
         _about(document),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
@@ -52,40 +64,72 @@ def escaped(text: str) -> str:
     return SPECIAL.sub(r"\\\1", text)
 
 
+def _columns(document: Json) -> dict[str, Column]:
+    """By title. Generated models have no accuracy, and the histories that were asked for."""
+    generated = document["kind"] == SCALE
+    starts = lengths(document["rows"])[-len(COLD) :] if generated else COLD
+    accuracy = {} if generated else {"NDCG@10 (float)": _ndcg, "overlap": _overlap}
+    return {
+        "append µs": partial(_call, method="append"),
+        "recommend µs": partial(_call, method="recommend"),
+        **{f"cold {n} µs": partial(_start, method=f"{COLD_START}{n}") for n in starts},
+        "file KB": kilobytes,
+        **accuracy,
+        "ok": _mark,
+    }
+
+
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cells(row: Json) -> tuple[str, ...]:
-    calls = (time_of(row, method) for method in ("append", "recommend"))
-    starts = (time_of(row, f"{COLD_START}{length}") for length in COLD)
-    ndcg, of_float = row.get("ndcg_at_10"), row.get("ndcg_at_10_float")
+def _call(row: Json, method: str) -> str:
+    time = time_of(row, method)
+    return MISSING if time is None else time.plus_minus
+
+
+def _start(row: Json, method: str) -> str:
+    time = time_of(row, method)
+    return MISSING if time is None else time.text
+
+
+def _ndcg(row: Json) -> str:
+    value, of_float = row.get("ndcg_at_10"), row.get("ndcg_at_10_float")
+    if value is None:
+        return MISSING
+    return f"{value:.4f}" + ("" if of_float is None else f" ({of_float:.4f})")
+
+
+def _overlap(row: Json) -> str:
     overlap = row.get("top10_overlap")
-    return (
-        *(MISSING if time is None else time.plus_minus for time in calls),
-        *(MISSING if time is None else time.text for time in starts),
-        f"{row['file_bytes'] / 1e3:,.0f}",
-        MISSING
-        if ndcg is None
-        else f"{ndcg:.4f}" + ("" if of_float is None else f" ({of_float:.4f})"),
-        MISSING if overlap is None else f"{overlap:.4f}",
-        "✅" if row["ok"] else "❌",
-    )
+    return MISSING if overlap is None else f"{overlap:.4f}"
 
 
-def _listed(rows: Sequence[Json], names: Sequence[str], key: str, mark: str = "") -> list[str]:
-    """A list of what rows say; an empty line after it."""
+def _mark(row: Json) -> str:
+    if not under_test(row):
+        return MISSING
+    return "✅" if row["ok"] else "❌"
+
+
+def _failed(rows: Sequence[Json]) -> list[str]:
+    """A line a failure; an empty line after them."""
     said = [
-        f"- {mark}{name}: {escaped(text)}"
-        for name, row in zip(names, rows, strict=True)
-        for text in row.get(key) or ()
+        f"- ❌ {escaped(name)}: {escaped(text)}"
+        for name, texts in failures(rows).items()
+        for text in texts
     ]
     return [*said, ""] if said else []
 
 
 def _folded(rows: Sequence[Json], names: Sequence[str]) -> list[str]:
-    """Warnings and what rows are, behind a line to click on."""
-    warnings = _listed(rows, names, "warnings")
+    """Warnings and what rows are, behind a line to click on; what is said of all rows first."""
+    common = common_warnings(rows)
+    warnings = [f"- all timed rows: {escaped(text)}" for text in common] + [
+        f"- {name}: {escaped(text)}"
+        for name, row in zip(names, rows, strict=True)
+        for text in row.get("warnings") or ()
+        if text not in common
+    ]
     stock = [
         f"- {name}: {escaped(row['note'])}"
         for name, row in zip(names, rows, strict=True)
@@ -93,10 +137,9 @@ def _folded(rows: Sequence[Json], names: Sequence[str]) -> list[str]:
     ]
     if not warnings and not stock:
         return []
-    count = max(len(warnings) - 1, 0)
-    title = f"{count} warning{'' if count == 1 else 's'}" + (", and notes" if stock else "")
-    said = [line for line in (*warnings, *stock) if line]
-    return [f"<details><summary>{title}</summary>", "", *said, "", "</details>", ""]
+    count = len(warnings)
+    summary = f"{count} warning{'' if count == 1 else 's'}" + (", and notes" if stock else "")
+    return [f"<details><summary>{summary}</summary>", "", *warnings, *stock, "", "</details>", ""]
 
 
 def _about(document: Json) -> str:

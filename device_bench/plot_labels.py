@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from device_bench.plot_svg import INK, SIZE
+from device_bench.plot_svg import SIZE
 
 HEIGHT = 1.25 * SIZE  # of a name, in points
 LETTER = 0.55 * SIZE  # mean width of a letter; the page's font is not known here
@@ -29,6 +29,21 @@ class Point:
     """
 
     x: float
+    y: float
+    name: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a line ends.
+
+    Attributes:
+        y: in the axes' units.
+        name: what is written.
+        colour: of both.
+    """
+
     y: float
     name: str
     colour: str
@@ -85,20 +100,21 @@ def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def label_ends(axes: Axes, ends: Sequence[tuple[float, str]]) -> None:
+def label_ends(axes: Axes, ends: Sequence[End]) -> None:
     """Write names right of the axes, each at its height or as near as others leave it.
 
     Args:
         axes: with their limits and scales set, and `names_height` high at least.
-        ends: where lines end, in the axes' units, and their names.
+        ends: what to name.
     """
     scale = _laid_out(axes)
-    spots = sorted((axes.transData.transform((1, y))[1] * scale, y, name) for y, name in ends)
-    places = _apart([at for at, _, _ in spots], axes.bbox.y1 * scale)
-    for (at, y, name), place in zip(spots, places, strict=True):
+    ends = sorted(ends, key=lambda end: end.y)
+    heights = [axes.transData.transform((1, end.y))[1] * scale for end in ends]
+    places = _apart(heights, axes.bbox.y1 * scale)
+    for end, height, place in zip(ends, heights, places, strict=True):
         axes.annotate(
-            name, (1, y), xycoords=("axes fraction", "data"), xytext=(5, place - at),
-            textcoords="offset points", va="center", color=INK, annotation_clip=False,
+            end.name, (1, end.y), xycoords=("axes fraction", "data"), xytext=(5, place - height),
+            textcoords="offset points", va="center", color=end.colour, annotation_clip=False,
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -18,11 +19,27 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 WIDTH = 4.2  # inches; a page scales it to a column's width
+HIGH = 2.9  # inches of a plot, where nothing asks for more
 SIZE = 10.0  # points of a letter
 INK, MUTED, LINE, BAND = "#010101", "#020202", "#030303", "#040404"
 SERIES = tuple(f"#0505{n:02x}" for n in range(6))
 NAMES = {"ink": INK, "muted": MUTED, "line": LINE, "band": BAND}
 NAMES |= {f"series-{n}": colour for n, colour in enumerate(SERIES)}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One picture.
+
+    Attributes:
+        title: what it shows.
+        note: how to read it, in a sentence or two.
+        svg: the text of its `<svg>` element.
+    """
+
+    title: str
+    note: str
+    svg: str
 
 
 def svg_of(draw: Callable[[Axes], None], label: str, height: float) -> str:

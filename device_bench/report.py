@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from device_bench.diff import Change, Diff, within_the_noise
+from device_bench.diff import Change, Diff, noise_notes
 from device_bench.profile import Profile
 from device_bench.profile_table import render_profile
 from device_bench.rows import BenchResult, Row
@@ -39,7 +39,7 @@ def render(results: Sequence[BenchResult]) -> RenderableType:
     failures = [Text(f"✗ {failure}", style="red") for r in results for failure in r.failures]
     warnings = [Text(f"! {w}", style="yellow") for w in _warnings(rows)]
     about = (f"{row.name}: {row.note}." for row in rows if row.note)
-    alike = (f"{line}." for line in within_the_noise([row.to_dict() for row in rows]))
+    alike = noise_notes([row.to_dict() for row in rows])
     notes = dict.fromkeys(
         [*alike, *about, *(line for result in results for line in _notes(result))]
     )

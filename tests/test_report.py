@@ -16,6 +16,7 @@ from device_bench.markdown import markdown
 from device_bench.plots import plots
 from device_bench.report import render
 from device_bench.rows import BenchResult, Row
+from device_bench.scale import ScaleRow
 from device_bench.statistics import Latency
 from glint_edge.errors import ConfigError
 
@@ -94,18 +95,43 @@ def full():
     )  # fmt: skip
 
 
+def generated(target, items, width, us=10.0):
+    """A row as `bench scale` has it."""
+    lengths = (20, 50, 200)
+    medians = {"append": us, "recommend": us * 3} | {f"cold_start_{n}": us * n for n in lengths}
+    times = {str(n): Latency(us * 3, us * 4, us * 9) for n in lengths}
+    row = Row(
+        target=target, precision="int8", file_bytes=items * width, ok=True, threads=1, rounds=1,
+        append_us=Latency(us, us * 1.2, us * 4), recommend_us=Latency(us * 3, us * 4, us * 9),
+        cold_start_us={str(n): Latency(us * n, us * n * 2, us * n * 3) for n in lengths},
+        interval_us={method: (at * 0.97, at * 1.04) for method, at in medians.items()},
+        quantiles_us={method: [at * (0.9 + n / 100) for n in range(41)]
+                      for method, at in medians.items()},
+        peak_memory_bytes=200_000_000, warnings=("the machine was busy",),
+    )  # fmt: skip
+    return ScaleRow(row, items, width, {"append": times, "recommend": times}, 2.0)
+
+
+def failed(target, items, width, why):
+    row = Row(target=target, precision="int8", file_bytes=0, ok=False, threads=0, failures=(why,))
+    return ScaleRow(row, items, width, {}, None)
+
+
+def scale_of(*rows, **parts):
+    return document_of(*(row.to_dict() for row in rows), kind="scale", **parts)
+
+
 @pytest.fixture
 def scaled():
     """What `bench scale` writes: models with weights drawn at random."""
-    shapes = [(1_000, 64), (10_000, 64), (100_000, 64), (10_000, 128)]
     rows = [
-        row_of(target, times=times * items / 10_000 * width / 64, generated=True, items=items,
-               width=width, history=50, ndcg_at_10=None, ndcg_at_10_float=None, users=0,
-               file_bytes=items * width)
-        for target, times in (("tflite", 1), ("onnx", 3))
-        for items, width in shapes
-    ]  # fmt: skip
-    return document_of(*rows, kind="scale", not_measured={"app": "weights are drawn at random"})
+        generated(target, items, width, us * (1 + items / 10_000) * width / 64)
+        for items in (1_000, 10_000, 100_000)
+        for width in (64, 128)
+        for target, us in (("tflite", 5.0), ("onnx", 20.0))
+    ]
+    settings = {"threads": 1, "items": [1_000, 1_000_000], "budget_ms": 1000.0}
+    return scale_of(*rows, failed("onnx", 1_000_000, 64, "too large"), settings=settings)
 
 
 class Page(HTMLParser):
@@ -144,7 +170,8 @@ def test_a_page_says_what_was_measured_where_and_how(full):
     page = Page(text)
     said = "".join(page.text)
     for what in (
-        "AMD EPYC", "glint-edge bench &#39;my app.glint&#39;", "2.13.0", "1 of 8 rows failed",
+        "AMD EPYC", "glint-edge bench &#39;my app.glint&#39;", "2.13.0",
+        "1 of 7 rows failed; 1 row to compare with.",
         "the process died of SIGSEGV", "recommend: 3% of the calls", "41,000", "7.76–8.32",
         "cortex-a76", "Fully Connected int8", "torch.onnx.export; a tap", "0.9875",
         "stock is what one would do without this tool", "+8.4",
@@ -182,8 +209,11 @@ def test_plots_are_of_what_there_is(full, scaled):
         "Size against accuracy", "Growth with history",
     ]  # fmt: skip
     titles = [plot.title for plot in plots(scaled)]
-    assert titles[-3:] == ["Growth with history", "Growth with catalogue", "Growth with width"]
-    assert "Size against accuracy" not in titles
+    assert titles == [
+        "Growth with history", "Recommend after a history", "Growth with catalogue",
+        "Growth with width", "Latency: append", "Latency: recommend",
+        "Latency: cold start, 200 items",
+    ]  # fmt: skip
     assert plots(document_of(row_of(times=None, ndcg_at_10=None))) == []
 
 
@@ -196,12 +226,100 @@ def test_accuracy_is_drawn_over_the_same_histories_alone():
     assert "Over 943 histories" in drawn.note
 
 
-def test_what_was_not_measured_is_said(scaled):
+def test_what_was_not_measured_is_said(full, scaled):
     text = html(scaled)
-    assert "Accuracy was not measured: weights are drawn at random." in text
     assert "weights drawn at random: times and sizes" in text
     assert ">NDCG@10<" not in text
-    assert "Accuracy was not measured: weights are drawn" in markdown(scaled)
+    document = full | {"not_measured": {"app": "there are no test items"}}
+    assert "Accuracy of app was not measured: there are no test items." in html(document)
+    assert "Accuracy of app was not measured: there are no test items." in markdown(document)
+
+
+def note_of(plot):
+    return plot.note.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def texts_of(plot):
+    return re.findall(r"<text[^>]*>([^<]*)</text>", plot.svg)
+
+
+def test_generated_models_are_told_apart_by_their_shape(scaled):
+    page, text = html(scaled), markdown(scaled)
+    assert page.count("<small>10,000 × 64</small>") == 2  # a target each
+    assert "|  | append µs | recommend µs | cold 50 µs | cold 200 µs | file KB | ok |" in text
+    assert "| onnx int8 1,000 × 64 | 22.0 ± 0.9 | 66.0 ± 2.6 | 1,100 | 4,400 | 64 | ✅ |" in text
+    assert "| onnx int8 1,000,000 × 64 | – | – | – | – | – | ❌ |" in text
+    assert "- ❌ onnx int8 1,000,000 × 64: too large" in text
+
+
+def test_growth_is_drawn_one_thing_at_a_time(scaled):
+    history, recommend, catalogue, width, strips, *_ = plots(scaled)
+    for plot in (history, recommend, strips):
+        assert "Models of 100,000 × 128, weights" in note_of(plot)
+        assert sorted(name for name in texts_of(plot) if "int8" in name) == [
+            "onnx int8", "tflite int8",
+        ]  # fmt: skip
+    assert {"20", "50", "200"} <= set(texts_of(history)) & set(texts_of(recommend))
+    assert {"tflite int8, d 64", "onnx int8, d 128", "1k", "10k", "100k"} <= set(
+        texts_of(catalogue)
+    )
+    assert {"tflite int8, 1k items", "onnx int8, 100k items", "64", "128"} <= set(texts_of(width))
+
+
+def test_growth_is_drawn_at_a_shape_that_all_have():
+    rows = [generated("tflite", 1_000, 64), generated("tflite", 10_000, 64)]
+    rows += [generated("onnx", 1_000, 64), failed("onnx", 10_000, 64, "too large")]
+    history = next(plot for plot in plots(scale_of(*rows)) if plot.title == "Growth with history")
+    assert "Models of 1,000 × 64," in note_of(history)
+    assert {"tflite int8", "onnx int8"} <= set(texts_of(history))
+
+
+def test_noise_does_not_look_like_growth():
+    rows = [generated("tflite", 1_000, 64, us=2.4), generated("tflite", 2_000, 64, us=2.5)]
+    growth = next(p for p in plots(scale_of(*rows)) if p.title == "Growth with catalogue")
+    numbers = [float(text) for text in texts_of(growth) if re.fullmatch(r"[\d.]+", text)]
+    assert max(numbers) > 1.9 * min(numbers)
+
+
+def test_numbers_of_an_axis_are_told_apart():
+    close = row_of(quantiles_us={"append": [7.6 + n / 100 for n in range(41)]})
+    strips = plots(document_of(close))[0]
+    numbers = [text for text in texts_of(strips) if re.fullmatch(r"[\d.]+", text)]
+    assert len(numbers) == len(set(numbers)) > 2
+
+
+def test_what_rows_share_is_told_once(scaled):
+    for said in ("".join(Page(html(scaled)).text), markdown(scaled)):
+        assert said.count("the machine was busy") == 1
+
+
+def test_stock_rows_have_no_verdict():
+    stock = {"runner": "stock", "times": None, "file_bytes": 0, "warnings": ["it took too long"]}
+    document = document_of(row_of(), row_of("onnx", "fp32", **stock))
+    page = html(document)
+    assert "The only row is good; 1 row to compare with." in page
+    assert page.count('aria-label="yes"') == page.count('aria-label="not under test"') == 1
+    assert markdown(document).count("✅") == 1
+    assert "| onnx fp32 (stock) | – | – | – | – | – |" in markdown(document)
+
+
+def test_differences_within_the_noise_are_said_to_be():
+    rounds = {"calibrations_us": [30.0] * 3}
+    document = document_of(
+        row_of(medians_us={"append": [8.0, 8.1, 7.9]}, **rounds),
+        row_of("onnx", medians_us={"append": [8.1, 8.0, 8.2]}, **rounds),
+        row_of("executorch", medians_us={"append": [80.0, 81.0, 79.0]}, **rounds),
+    )
+    said = "ithin the noise: append of tflite int8 and onnx int8."
+    assert said in html(document)
+    assert said in markdown(document)
+
+
+def test_settings_are_for_people(scaled):
+    said = "".join(Page(html(scaled)).text)
+    assert "1,000, 1,000,000" in said
+    assert "1,000 ms" in said
+    assert "[" not in said[said.index("How it was measured") : said.index('"use strict"')]
 
 
 NOTHING = {"peak_memory_bytes": None, "memory_added_bytes": None, "load_ms": None,
@@ -268,7 +386,7 @@ def test_markdown_is_a_table_with_failures_below(full):
     assert "app: tflite int8 (arm64 cortex-a76)" in text
     assert "- ❌ other: onnx int8: the process died of SIGSEGV" in text
     assert "<summary>1 warning, and notes</summary>" in text
-    assert text.count("✅") == 7
+    assert text.count("✅") == 6
 
 
 def test_a_saved_run_is_shown_again(full, run, tmp_path):
