@@ -23,7 +23,13 @@ from glint_edge.files import sha256, write_atomic, write_json
 from glint_edge.model import GlintRU
 from glint_edge.sources import Catalogue, DataSource
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# Settings that format 1 did not know, with what was done then.
+BEFORE_2 = {
+    "schedule": "constant", "warmup_epochs": 0, "loss": "cross-entropy", "negatives": 1024,
+    "calibration": 0.75, "label_smoothing": 0.0, "temperature": 0.0, "seen_margin": 0.0,
+    "item_dropout": 0.0, "crop": 0.0, "precision": "float32",
+}  # fmt: skip
 WEIGHTS, CONFIG, ITEMS = "model.safetensors", "config.json", "items.json"
 
 # Trained by `glint-edge train --data ml-100k`, shipped in the wheel.
@@ -93,17 +99,17 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
     config = _read_json(folder, CONFIG)
     if config.get("architecture") != "GLINT-RU":
         raise CheckpointError(f"{folder} is not a GLINT-RU checkpoint; train one: glint-edge train")
-    if config.get("format_version") != FORMAT_VERSION:
+    if config.get("format_version") not in (1, FORMAT_VERSION):
         raise CheckpointError(
             f"{folder} has checkpoint format {config.get('format_version')!r}, this version reads "
-            f"{FORMAT_VERSION}; use the glint-edge that wrote it, or train again"
+            f"1 and {FORMAT_VERSION}; use the glint-edge that wrote it, or train again"
         )
     try:
         for name, digest in config["sha256"].items():
             _check_digest(folder, name, digest)
         model = GlintRU(ModelConfig.from_dict(config["model"]))
         catalogue = Catalogue.from_dict(_read_json(folder, ITEMS))
-        training = TrainConfig.from_dict(config["training"]) if config["training"] else None
+        training = _training(config["training"], config["format_version"])
         data = DataSource(**config["data"])
         metrics, digest = config["metrics"], config["sha256"][WEIGHTS]
     except (KeyError, TypeError, AttributeError, ConfigError) as error:
@@ -115,6 +121,12 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
             f"{model.config.items}; restore the file that belongs to it"
         )
     return Checkpoint(model.eval(), catalogue, data, training, metrics, digest)
+
+
+def _training(stored: dict[str, Any] | None, version: int) -> TrainConfig | None:
+    if stored is None:
+        return None
+    return TrainConfig.from_dict(BEFORE_2 | stored if version == 1 else stored)
 
 
 def _read_json(folder: Path, name: str) -> Any:  # noqa: ANN401  # JSON is any of its types

@@ -121,9 +121,6 @@ def train(
     gated_mlp: Annotated[
         bool, typer.Option(help="Without it: Light GLINT-RU.")
     ] = ModelConfig.gated_mlp,
-    embedding_dropout: float = ModelConfig.embedding_dropout,
-    attention_dropout: float = ModelConfig.attention_dropout,
-    block_dropout: float = ModelConfig.block_dropout,
     epochs: Annotated[int, typer.Option(help="At most.")] = TrainConfig.epochs,
     patience: Annotated[
         int, typer.Option(help="Epochs without a better validation NDCG@10.")
@@ -131,8 +128,73 @@ def train(
     batch_positions: Annotated[
         int, typer.Option(help="Predictions a step.")
     ] = TrainConfig.batch_positions,
-    learning_rate: float = TrainConfig.learning_rate,
-    weight_decay: float = TrainConfig.weight_decay,
+    learning_rate: Annotated[
+        float, typer.Option(help="Adam's step size, at its highest.")
+    ] = TrainConfig.learning_rate,
+    schedule: Annotated[
+        str, typer.Option(help="constant, or cosine: down to nothing at --epochs.")
+    ] = TrainConfig.schedule,
+    warmup_epochs: Annotated[
+        int, typer.Option(help="Epochs over which the step size grows.")
+    ] = TrainConfig.warmup_epochs,
+    loss: Annotated[
+        str, typer.Option(help="cross-entropy, sampled-softmax or gbce.", rich_help_panel="Loss")
+    ] = TrainConfig.loss,
+    negatives: Annotated[
+        int,
+        typer.Option(help="Items drawn a step, of the last two.", rich_help_panel="Loss"),
+    ] = TrainConfig.negatives,
+    calibration: Annotated[
+        float, typer.Option(help="t of gbce, 0 to 1.", rich_help_panel="Loss")
+    ] = TrainConfig.calibration,
+    temperature: Annotated[
+        float,
+        typer.Option(help="Above 0: scores are cosines divided by it.", rich_help_panel="Loss"),
+    ] = TrainConfig.temperature,
+    seen_margin: Annotated[
+        float,
+        typer.Option(
+            help="How much further down a user's own items are pushed; for logs in "
+            "which nobody takes an item twice.",
+            rich_help_panel="Loss",
+        ),
+    ] = TrainConfig.seen_margin,
+    label_smoothing: Annotated[
+        float,
+        typer.Option(
+            help="Share of the target's probability spread over the catalogue.",
+            rich_help_panel="Loss",
+        ),
+    ] = TrainConfig.label_smoothing,
+    weight_decay: Annotated[
+        float,
+        typer.Option(help="Decoupled (AdamW), of matrices.", rich_help_panel="Against overfitting"),
+    ] = TrainConfig.weight_decay,
+    embedding_dropout: Annotated[
+        float, typer.Option(rich_help_panel="Against overfitting")
+    ] = ModelConfig.embedding_dropout,
+    attention_dropout: Annotated[
+        float, typer.Option(rich_help_panel="Against overfitting")
+    ] = ModelConfig.attention_dropout,
+    block_dropout: Annotated[
+        float, typer.Option(rich_help_panel="Against overfitting")
+    ] = ModelConfig.block_dropout,
+    item_dropout: Annotated[
+        float,
+        typer.Option(
+            help="Share of the input items hidden.", rich_help_panel="Against overfitting"
+        ),
+    ] = TrainConfig.item_dropout,
+    crop: Annotated[
+        float,
+        typer.Option(
+            help="Share of the sequences of which an epoch sees a random part.",
+            rich_help_panel="Against overfitting",
+        ),
+    ] = TrainConfig.crop,
+    precision: Annotated[
+        str, typer.Option(help="float32, or bfloat16 for the products with the catalogue.")
+    ] = TrainConfig.precision,
     seed: int = TrainConfig.seed,
     threads: Annotated[
         int, typer.Option(help="One: the same weights on any machine; 0: torch's choice.")
@@ -147,7 +209,10 @@ def train(
 
     training = TrainConfig(
         epochs=epochs, patience=patience, batch_positions=batch_positions, seed=seed,
-        learning_rate=learning_rate, weight_decay=weight_decay, threads=threads,
+        learning_rate=learning_rate, schedule=schedule, warmup_epochs=warmup_epochs,
+        weight_decay=weight_decay, loss=loss, negatives=negatives, calibration=calibration,
+        label_smoothing=label_smoothing, temperature=temperature, seen_margin=seen_margin,
+        item_dropout=item_dropout, crop=crop, precision=precision, threads=threads,
     )  # fmt: skip
     options = _load_options(user_column, item_column, time_column, format, k_core)
     sequences, source = read(data, options)

@@ -5,6 +5,7 @@ Both are frozen, validated once when made, and stored as JSON beside the weights
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -112,16 +113,34 @@ class ModelConfig(_JsonConfig):
         return (self.kernel - 1) // 2
 
 
+LOSSES = ("cross-entropy", "sampled-softmax", "gbce")
+SCHEDULES = ("constant", "cosine")
+PRECISIONS = ("float32", "bfloat16")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(_JsonConfig):
-    """How a model is trained: Adam on the full-catalogue cross-entropy of every prefix.
+    """How a model is trained: Adam on a loss of every prefix's next item.
 
     Attributes:
         epochs: most passes over the training sequences.
         patience: stop after this many epochs without a better validation NDCG@10.
         batch_positions: predictions a step, padding included.
-        learning_rate: Adam's step size.
-        weight_decay: decoupled weight decay (AdamW); 0 is plain Adam.
+        learning_rate: Adam's step size, at its highest.
+        schedule: "constant", or "cosine": down to nothing at `epochs`.
+        warmup_epochs: over which the step size grows to its full height.
+        weight_decay: decoupled weight decay (AdamW) of matrices; 0 is plain Adam.
+        loss: "cross-entropy" over the whole catalogue; "sampled-softmax" over drawn items, with
+            logQ correction; "gbce", generalised binary cross-entropy (gSASRec).
+        negatives: items drawn a step, shared by its predictions; of the last two losses.
+        calibration: t of "gbce".
+        label_smoothing: share of the target's probability that is spread over the catalogue.
+        temperature: above 0, scores are cosines divided by it; 0 leaves them plain products.
+        seen_margin: how much further below the target the user's own earlier items have to be
+            scored, of "cross-entropy"; for logs in which nobody takes an item twice.
+        item_dropout: share of the input items replaced by "unknown".
+        crop: share of the sequences of which an epoch sees a random part alone.
+        precision: of the products of "cross-entropy" with the catalogue, "float32" or "bfloat16".
         seed: of the initialisation, the shuffling and the dropout.
         threads: CPU threads. One takes every sum in the same order, so the same seed gives the same
             weights on machines with any number of cores; 0 leaves torch's choice.
@@ -131,15 +150,51 @@ class TrainConfig(_JsonConfig):
     patience: int = 20
     batch_positions: int = 3200
     learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warmup_epochs: int = 0
     weight_decay: float = 0.0
+    loss: str = "cross-entropy"
+    negatives: int = 1024
+    calibration: float = 0.75
+    label_smoothing: float = 0.0
+    temperature: float = 0.0
+    seen_margin: float = 0.0
+    item_dropout: float = 0.0
+    crop: float = 0.0
+    precision: str = "float32"
     seed: int = 4
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "batch_positions"):
+        for name in ("epochs", "patience", "batch_positions", "negatives"):
             _check_whole(name, getattr(self, name), 1)
-        _check_whole("seed", self.seed, 0)
-        _check_whole("threads", self.threads, 0)
-        _check_number("learning_rate", self.learning_rate, 0.0, 10.0)
+        for name in ("warmup_epochs", "seed", "threads"):
+            _check_whole(name, getattr(self, name), 0)
+        for name in ("learning_rate", "weight_decay", "temperature"):
+            _check_number(name, getattr(self, name), 0.0, 10.0)
         _check(self.learning_rate > 0, "learning_rate must be above 0")
-        _check_number("weight_decay", self.weight_decay, 0.0, 10.0)
+        for name in ("label_smoothing", "item_dropout"):
+            _check_number(name, getattr(self, name), 0.0, 1.0)
+        for name in ("calibration", "crop"):
+            _check_number(name, getattr(self, name), 0.0, 1.0 + 1e-9)
+        _check_number("seen_margin", self.seen_margin, 0.0, 100.0)
+        for name, known in (
+            ("loss", LOSSES), ("schedule", SCHEDULES), ("precision", PRECISIONS),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            _check(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
+        whole = self.loss == "cross-entropy"
+        _check(whole or not self.seen_margin, f"seen_margin needs cross-entropy, not {self.loss}")
+        _check(
+            self.loss != "gbce" or not self.label_smoothing,
+            "label_smoothing is of a softmax: leave it out with gbce",
+        )
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Adam's step size in an epoch; the first is 1."""
+        if epoch <= self.warmup_epochs:
+            return self.learning_rate * epoch / (self.warmup_epochs + 1)
+        if self.schedule == "constant":
+            return self.learning_rate
+        done = (epoch - 1 - self.warmup_epochs) / max(1, self.epochs - self.warmup_epochs)
+        return self.learning_rate * (1 + math.cos(math.pi * done)) / 2

@@ -125,6 +125,10 @@ class Split:
     train_ids: Ids
     train_offsets: Ids
 
+    def counts(self) -> Ids:
+        """How often each item stands in the training sequences: int64 [V + 1], by id."""
+        return np.bincount(self.train_ids, minlength=self.sequences.catalogue + 1)
+
     def validation(self) -> HeldOut:
         """Each user's last but one item after the training items."""
         whole = self.sequences

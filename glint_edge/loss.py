@@ -1,29 +1,55 @@
-"""The training loss: cross-entropy over the whole catalogue, a block of logits at a time."""
+"""The training losses: which item comes next, against the whole catalogue or a sample of it.
+
+All take the hidden of every prefix and the item table, so any encoder with tied item embeddings can
+be trained by them.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 # Logits held at once. 1 MB of float32 stays in a core's cache, so that the passes over them (the
 # exponential, the sum, the gradient) do not go to memory.
 LOGITS = 1 << 18
+# Products in a lower precision are so quick that they want more rows at a time.
+LOW_LOGITS = 1 << 21
 
 
-def catalogue_cross_entropy(hidden: Tensor, table: Tensor, targets: Tensor) -> Tensor:
+def catalogue_cross_entropy(
+    hidden: Tensor,
+    table: Tensor,
+    targets: Tensor,
+    *,
+    seen: Tensor | None = None,
+    seen_margin: float = 0.0,
+    precision: torch.dtype | None = None,
+) -> Tensor:
     """Mean of −log softmax(hidden · tableᵀ) at the targets (eq. 13 and the paper's loss).
+
+    A block of logits at a time: memory does not grow with positions × catalogue.
 
     Args:
         hidden: float32 [P, d].
         table: float32 [V, d].
         targets: int64 [P], rows of the table.
+        seen: int64 [P, n], rows that each position's user already took, repeats allowed; the
+            target is never one of them.
+        seen_margin: added to the logits of `seen`, so that these have to be scored that much lower
+            than the rest to cost as little.
+        precision: of the three large products; None is that of `hidden`. The sums stay in float32.
 
     Returns:
         float32 [], differentiable in `hidden` and `table`.
     """
-    loss: Tensor = _CatalogueCrossEntropy.apply(hidden, table, targets)  # type: ignore[no-untyped-call]  # torch's
+    if seen_margin == 0.0:
+        seen = None
+    loss: Tensor = _CatalogueCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch's
+        hidden, table, targets, seen, seen_margin, precision or hidden.dtype
+    )
     return loss
 
 
@@ -31,13 +57,25 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
     """Takes the gradient while a block's logits are at hand, so that none is kept or made twice."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor) -> Tensor:  # noqa: ANN401  # torch's context
+    def forward(
+        ctx: Any,  # noqa: ANN401  # torch's context
+        hidden: Tensor,
+        table: Tensor,
+        targets: Tensor,
+        seen: Tensor | None,
+        seen_margin: float,
+        precision: torch.dtype,
+    ) -> Tensor:
         total = hidden.new_zeros(())
         to_hidden, to_table = torch.empty_like(hidden), torch.zeros_like(table)
-        size = max(1, LOGITS // len(table))
+        low_hidden, low_table = hidden.to(precision), table.to(precision)
+        held = LOGITS if precision == hidden.dtype else LOW_LOGITS
+        size = max(1, held // len(table))
         for block in torch.arange(len(hidden), device=hidden.device).split(size):
-            rows, wanted = hidden[block], targets[block, None]  # [b, d], [b, 1]
-            logits = rows @ table.T  # [b, V]
+            rows, wanted = low_hidden[block], targets[block, None]  # [b, d], [b, 1]
+            logits = (rows @ low_table.T).to(hidden.dtype)  # [b, V]
+            if seen is not None:
+                _raise_seen(logits, seen[block], wanted, seen_margin)
             largest = logits.amax(dim=1, keepdim=True)
             total += (largest - logits.gather(1, wanted)).sum()
             share = logits.sub_(largest).exp_()
@@ -45,12 +83,97 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
             total += sums.log().sum()
             # d loss / d logits = softmax − one at the target
             share.div_(sums).scatter_add_(1, wanted, torch.full_like(sums, -1.0))
-            to_hidden[block] = share @ table
-            to_table.addmm_(share.T, rows)
+            share = share.to(precision)
+            to_hidden[block] = (share @ low_table).to(hidden.dtype)
+            if precision == hidden.dtype:
+                to_table.addmm_(share.T, rows)
+            else:
+                to_table += share.T @ rows
         ctx.save_for_backward(to_hidden.div_(len(hidden)), to_table.div_(len(hidden)))
         return total / len(hidden)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401  # torch's context
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401  # torch's context
         to_hidden, to_table = ctx.saved_tensors
-        return grads[0] * to_hidden, grads[0] * to_table, None
+        return grads[0] * to_hidden, grads[0] * to_table, None, None, None, None
+
+
+def _raise_seen(logits: Tensor, seen: Tensor, wanted: Tensor, margin: float) -> None:
+    """Add the margin once to each seen item's logit, and not to the target's; in place."""
+    target = logits.gather(1, wanted)
+    # Written, not added, so that an item taken twice is raised once.
+    logits.scatter_(1, seen, logits.gather(1, seen) + margin)
+    logits.scatter_(1, wanted, target)
+
+
+def smoothing(hidden: Tensor, table: Tensor, targets: Tensor) -> Tensor:
+    """What label smoothing adds to a softmax loss, a unit of it.
+
+    Cross-entropy against (1 − ε)·one at the target + ε/V everywhere is cross-entropy plus ε times
+    the target's logit less the mean logit; the mean over the catalogue is one product with the
+    table's mean row.
+
+    Args:
+        hidden: float32 [P, d].
+        table: float32 [V, d].
+        targets: int64 [P], rows of the table.
+
+    Returns:
+        float32 [], to be multiplied by ε.
+    """
+    return (hidden * (table[targets] - table.mean(dim=0))).sum(dim=1).mean()
+
+
+def sampled_softmax(
+    hidden: Tensor, table: Tensor, targets: Tensor, negatives: Tensor, log_expected: Tensor
+) -> Tensor:
+    """Cross-entropy against drawn items in place of the catalogue, with logQ correction.
+
+    The softmax's denominator is estimated from the negatives by importance sampling: each counts by
+    one over how often it was to be expected among them, so the estimate's mean is the true sum,
+    whatever they are drawn from (Bengio & Senécal 2008). The target is no draw: it counts once, as
+    in the true sum (Khrylchenko et al., "Correcting the LogQ Correction", RecSys 2025).
+
+    Args:
+        hidden: float32 [P, d].
+        table: float32 [V, d].
+        targets: int64 [P], rows of the table.
+        negatives: int64 [M], rows drawn with replacement, shared by all positions. One that is a
+            position's target is left out there.
+        log_expected: float32 [M], log(M · the probability that a draw is this item).
+
+    Returns:
+        float32 [], differentiable in `hidden` and `table`.
+    """
+    target = (hidden * table[targets]).sum(dim=1, keepdim=True)  # [P, 1]
+    others = hidden @ table[negatives].T - log_expected  # [P, M]
+    others = others.masked_fill(negatives == targets[:, None], -torch.inf)
+    return (torch.logsumexp(torch.cat([target, others], dim=1), dim=1) - target[:, 0]).mean()
+
+
+def gbce(
+    hidden: Tensor, table: Tensor, targets: Tensor, negatives: Tensor, calibration: float
+) -> Tensor:
+    """Generalised binary cross-entropy: the positive's probability to the power β.
+
+    β undoes the overconfidence that comes of few negatives: with α = M/(V − 1) and calibration t,
+    β = α(t(1 − 1/α) + 1/α); t = 0 is plain binary cross-entropy, t = 1 fully calibrated (Petrov &
+    Macdonald, "gSASRec", RecSys 2023, eq. 9).
+
+    Args:
+        hidden: float32 [P, d].
+        table: float32 [V, d].
+        targets: int64 [P], rows of the table.
+        negatives: int64 [M], rows drawn evenly, shared by all positions. One that is a position's
+            target is left out there.
+        calibration: t, from 0 to 1.
+
+    Returns:
+        float32 [], differentiable in `hidden` and `table`: the mean over positions and items.
+    """
+    rate = len(negatives) / max(1, len(table) - 1)
+    beta = rate * (calibration * (1 - 1 / rate) + 1 / rate)
+    positive = F.logsigmoid((hidden * table[targets]).sum(dim=1))  # [P]
+    negative = F.logsigmoid(-(hidden @ table[negatives].T))  # [P, M]
+    negative = negative.masked_fill(negatives == targets[:, None], 0.0)
+    return -(beta * positive + negative.sum(dim=1)).mean() / (len(negatives) + 1)

@@ -16,18 +16,18 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import safetensors
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from glint_edge.batches import batches
 from glint_edge.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.curves import draw_curves
@@ -35,17 +35,13 @@ from glint_edge.data import Split
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluate import evaluate
 from glint_edge.files import write_atomic
-from glint_edge.loss import catalogue_cross_entropy
 from glint_edge.model import GlintRU
+from glint_edge.objective import Objective, prefix_objective, scale_rows
 from glint_edge.sources import Catalogue, DataSource
 
 log = logging.getLogger(__name__)
 
-# A loss to lower: model, items [B, N], lengths [B], targets [B, N], as `prefix_loss` takes them.
-Objective = Callable[[GlintRU, Tensor, Tensor, Tensor], Tensor]
-
 RESUME, METRICS, CURVES = "resume.safetensors", "metrics.jsonl", "curves.png"
-BUCKET = 32  # batches' worth of windows that are sorted by length together
 
 
 @dataclass(frozen=True)
@@ -129,6 +125,8 @@ def train(
         _restore(run, folder / RESUME, settings)
     while not run.finished(config):
         started = time.perf_counter()
+        for group in run.optimizer.param_groups:
+            group["lr"] = config.learning_rate_at(len(run.history) + 1)
         loss = train_epoch(
             run.model, run.optimizer, split, config, run.rng, _report(run, on_progress)
         )
@@ -159,101 +157,43 @@ def train_epoch(
         model: updated in place.
         optimizer: of its parameters.
         split: the training sequences.
-        config: batch size.
+        config: batch size, loss and regularisation.
         rng: of the window boundaries and the order.
         on_batch: called with (batch, batches, the mean loss so far).
-        objective: what to lower; None is `prefix_loss`.
+        objective: what to lower; None is what `config` says.
 
     Returns:
         The mean loss of a prediction.
     """
     model.train()
-    loss_of = objective or prefix_loss
-    batches = list(_batches(split, model.config.max_length, config.batch_positions, rng))
+    loss_of = objective or prefix_objective(config, split.counts())
+    steps = list(
+        batches(split, model.config.max_length, config.batch_positions, rng, crop=config.crop)
+    )
+    scale_rows(model, config)
     total = predictions = 0.0
-    for number, (items, lengths, targets) in enumerate(batches, 1):
+    for number, (items, lengths, targets) in enumerate(steps, 1):
         loss = loss_of(model, items, lengths, targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        scale_rows(model, config)
         count = int(lengths.sum())
         total, predictions = total + loss.item() * count, predictions + count
         if on_batch:
-            on_batch(number, len(batches), total / predictions)
+            on_batch(number, len(steps), total / predictions)
     return total / predictions
 
 
-def prefix_loss(model: GlintRU, items: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy over the catalogue of each prefix's next item.
-
-    Args:
-        model: in training mode.
-        items: int64 [B, N], right padded.
-        lengths: int64 [B].
-        targets: int64 [B, N], the item after each position; anything beyond a length.
-    """
-    inside = torch.arange(items.shape[1]) < lengths[:, None]
-    hidden = model.prefixes(items, lengths)[inside]  # [P, d]
-    # Row 0, padding, is no candidate.
-    return catalogue_cross_entropy(hidden, model.embedding.weight[1:], targets[inside] - 1)
-
-
-def _batches(
-    split: Split, max_length: int, positions: int, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Windows of similar length together, in random order: items, lengths, targets."""
-    starts, lengths = _windows(split.train_offsets, max_length, rng)
-    order = rng.permutation(len(starts))
-    pool = max(1, BUCKET * positions // max_length)
-    groups: list[npt.NDArray[np.int64]] = []
-    for at in range(0, len(order), pool):
-        windows = order[at : at + pool]
-        windows = windows[np.argsort(-lengths[windows], kind="stable")]
-        while len(windows):
-            size = max(1, positions // int(lengths[windows[0]]))
-            groups.append(windows[:size])
-            windows = windows[size:]
-    for index in rng.permutation(len(groups)):
-        rows = groups[index]
-        longest = lengths[rows].max()
-        column = np.arange(longest)
-        # Beyond a window stands whatever follows in the flat array: the model ignores it.
-        at_ids = np.minimum(starts[rows, None] + column, len(split.train_ids) - 2)
-        yield (
-            torch.from_numpy(split.train_ids[at_ids]),
-            torch.from_numpy(lengths[rows]),
-            torch.from_numpy(split.train_ids[at_ids + 1]),
-        )
-
-
-def _windows(
-    offsets: npt.NDArray[np.int64], max_length: int, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Cut each sequence into windows so that every item but the first is a target once.
-
-    A sequence longer than `max_length` is cut at a random phase, anew each epoch, so that an item
-    is met with contexts of every length.
-
-    Returns:
-        int64 [W] and int64 [W]: where each window's inputs start in the flat array, how many.
-    """
-    targets = np.diff(offsets) - 1
-    long = targets > max_length
-    phase = np.where(long, rng.integers(1, max_length + 1, len(targets)), targets)
-    rest = np.maximum(targets - phase, 0)
-    count = np.where(targets > 0, 1 + -(-rest // max_length), 0)
-    user = np.repeat(np.arange(len(targets)), count)
-    number = np.arange(len(user)) - np.repeat(np.cumsum(count) - count, count)
-    begin = np.where(number == 0, 0, phase[user] + (number - 1) * max_length)
-    end = np.minimum(phase[user] + number * max_length, targets[user])
-    return offsets[user] + begin, end - begin
-
-
 def _optimizer(model: GlintRU, config: TrainConfig) -> torch.optim.Optimizer:
-    # AdamW with no decay is Adam.
+    """AdamW; biases, norms and the mixing scalars are not decayed."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    rest = [p for p in model.parameters() if p.ndim <= 1]
     return torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
+        [{"params": matrices, "weight_decay": config.weight_decay},
+         {"params": rest, "weight_decay": 0.0}],
+        lr=config.learning_rate,
+    )  # fmt: skip
 
 
 def _report(

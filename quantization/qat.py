@@ -28,8 +28,9 @@ from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluate import evaluate
 from glint_edge.model import GlintRU
 from glint_edge.native_output import held_back
+from glint_edge.objective import Objective
 from glint_edge.target import missing
-from glint_edge.train import Objective, train_epoch
+from glint_edge.train import train_epoch
 from quantization.distil import catalogue_divergence
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ def edit_config(folder, **changes):
         (lambda f: (f / "config.json").write_text("{"), "damaged"),
         (lambda f: (f / "items.json").write_text('{"keys": []}'), "sha256 differs"),
         (lambda f: edit_config(f, architecture="SASRec"), "not a GLINT-RU checkpoint"),
-        (lambda f: edit_config(f, format_version=2), "format 2"),
+        (lambda f: edit_config(f, format_version=3), "format 3"),
         (lambda f: edit_config(f, model={"items": 0}), "incomplete"),
         (lambda f: edit_config(f, model={"items": 3, "new": 1}), "newer glint-edge"),
         (lambda f: edit_config(f, data=None), "incomplete"),

@@ -10,13 +10,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glint_edge.batches import batches, windows
 from glint_edge.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data import load, split
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluate import evaluate
+from glint_edge.objective import prefix_objective
 from glint_edge.sources import LoadOptions, read
-from glint_edge.train import _batches, _windows, prefix_loss, train
+from glint_edge.train import train
 
 MODEL = {"d": 8, "heads": 2, "max_length": 12}
 TRAINING = {"epochs": 4, "batch_positions": 64, "threads": 1}
@@ -176,7 +178,7 @@ def test_a_damaged_run_says_so(log, tmp_path):
 )
 def test_windows_make_every_item_but_the_first_a_target_once(lengths, max_length, seed):
     offsets = np.cumsum([0, *lengths])
-    starts, sizes = _windows(offsets, max_length, np.random.default_rng(seed))
+    starts, sizes = windows(offsets, max_length, np.random.default_rng(seed))
     assert (sizes >= 1).all()
     assert (sizes <= max_length).all()
     targets = sorted(t for s, n in zip(starts, sizes, strict=True) for t in range(s + 1, s + n + 1))
@@ -187,14 +189,14 @@ def test_windows_make_every_item_but_the_first_a_target_once(lengths, max_length
 def test_the_phase_of_a_long_sequence_changes():
     offsets = np.array([0, 100])
     rng = np.random.default_rng(0)
-    assert len({tuple(_windows(offsets, 10, rng)[0]) for _ in range(20)}) > 5
+    assert len({tuple(windows(offsets, 10, rng)[0]) for _ in range(20)}) > 5
 
 
 def test_batches_hold_each_prediction_once_and_little_padding(log):
     parts = split(load(log))
     rng = np.random.default_rng(0)
     pairs, padded = [], 0
-    for items, lengths, targets in _batches(parts, 12, 64, rng):
+    for items, lengths, targets in batches(parts, 12, 64, rng):
         assert items.shape == targets.shape
         assert items.numel() <= 64
         padded += items.numel()
@@ -218,7 +220,7 @@ def test_the_loss_is_that_of_each_prefix_alone(make_model):
         for n in range(int(lengths[row])):
             scores = model.score(items[row : row + 1, : n + 1], torch.tensor([n + 1]))
             losses.append(-scores.log_softmax(-1)[0, targets[row, n]])
-    loss = prefix_loss(model, items, lengths, targets)
+    loss = prefix_objective(TrainConfig(), np.ones(41, np.int64))(model, items, lengths, targets)
     assert loss.item() == pytest.approx(torch.stack(losses).mean().item(), abs=1e-5)
 
 

@@ -1,0 +1,91 @@
+"""Batches of training windows: similar lengths together, in random order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from glint_edge.data import Split
+
+BUCKET = 32  # batches' worth of windows that are sorted by length together
+
+
+def batches(
+    split: Split, max_length: int, positions: int, rng: np.random.Generator, *, crop: float = 0.0
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Windows of similar length together, in random order.
+
+    Args:
+        split: the training sequences.
+        max_length: N, the longest window.
+        positions: most predictions of a batch, padding included.
+        rng: of the windows and their order.
+        crop: share of the windows of which a random part is taken.
+
+    Yields:
+        int64 [B, n] items, right padded with anything; int64 [B] lengths; int64 [B, n] the item
+        after each.
+    """
+    starts, lengths = windows(split.train_offsets, max_length, rng)
+    if crop:
+        starts, lengths = _cropped(starts, lengths, crop, rng)
+    order = rng.permutation(len(starts))
+    pool = max(1, BUCKET * positions // max_length)
+    groups: list[npt.NDArray[np.int64]] = []
+    for at in range(0, len(order), pool):
+        rest = order[at : at + pool]
+        rest = rest[np.argsort(-lengths[rest], kind="stable")]
+        while len(rest):
+            size = max(1, positions // int(lengths[rest[0]]))
+            groups.append(rest[:size])
+            rest = rest[size:]
+    for index in rng.permutation(len(groups)):
+        rows = groups[index]
+        longest = lengths[rows].max()
+        column = np.arange(longest)
+        # Beyond a window stands whatever follows in the flat array: the model ignores it.
+        at_ids = np.minimum(starts[rows, None] + column, len(split.train_ids) - 2)
+        yield (
+            torch.from_numpy(split.train_ids[at_ids]),
+            torch.from_numpy(lengths[rows]),
+            torch.from_numpy(split.train_ids[at_ids + 1]),
+        )
+
+
+def windows(
+    offsets: npt.NDArray[np.int64], max_length: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Cut each sequence into windows so that every item but the first is a target once.
+
+    A sequence longer than `max_length` is cut at a random phase, anew each epoch, so that an item
+    is met with contexts of every length.
+
+    Returns:
+        int64 [W] and int64 [W]: where each window's inputs start in the flat array, how many.
+    """
+    targets = np.diff(offsets) - 1
+    long = targets > max_length
+    phase = np.where(long, rng.integers(1, max_length + 1, len(targets)), targets)
+    rest = np.maximum(targets - phase, 0)
+    count = np.where(targets > 0, 1 + -(-rest // max_length), 0)
+    user = np.repeat(np.arange(len(targets)), count)
+    number = np.arange(len(user)) - np.repeat(np.cumsum(count) - count, count)
+    begin = np.where(number == 0, 0, phase[user] + (number - 1) * max_length)
+    end = np.minimum(phase[user] + number * max_length, targets[user])
+    return offsets[user] + begin, end - begin
+
+
+def _cropped(
+    starts: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+    share: float,
+    rng: np.random.Generator,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """A random part, of any length from 1, of this share of the windows."""
+    chosen = rng.random(len(starts)) < share
+    shorter = np.where(chosen, rng.integers(1, lengths + 1), lengths)
+    return starts + rng.integers(0, lengths - shorter + 1), shorter

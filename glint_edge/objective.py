@@ -1,0 +1,103 @@
+"""What training lowers, made of its settings: the loss, and what keeps it from overfitting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glint_edge.config import TrainConfig
+from glint_edge.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
+from glint_edge.model import GlintRU
+
+# A loss to lower: model, items [B, N], lengths [B], targets [B, N] (the item after each position;
+# anything beyond a length) → float32 [], the mean of a prediction.
+Objective = Callable[[GlintRU, Tensor, Tensor, Tensor], Tensor]
+
+# A loss of hidden [P, d], table [V, d], target rows [P] and the seen rows [P, N].
+_Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+# Negatives are drawn by popularity to this power: between even (0), which seldom meets the items
+# that outrank the target, and the log's own shares (1), which seldom meets the tail.
+POPULARITY_POWER = 0.75
+
+
+def prefix_objective(config: TrainConfig, counts: npt.NDArray[np.int64]) -> Objective:
+    """The mean loss of each prefix's next item.
+
+    Args:
+        config: which loss and which regularisation.
+        counts: int64 [V + 1], how often each item is met in training.
+    """
+    loss = _loss(config, counts)
+
+    def objective(model: GlintRU, items: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
+        inside = torch.arange(items.shape[1], device=items.device) < lengths[:, None]
+        inputs = _unknown_at_random(items, config.item_dropout)
+        hidden = model.prefixes(inputs, lengths)[inside]  # [P, d]
+        if config.temperature:
+            hidden = F.normalize(hidden, dim=-1) / config.temperature
+        # Row 0, padding, is no candidate.
+        table, wanted = model.embedding.weight[1:], targets[inside] - 1
+        value = loss(hidden, table, wanted, _seen(items, inside) - 1)
+        if config.label_smoothing:
+            value = value + config.label_smoothing * smoothing(hidden, table, wanted)
+        return value
+
+    return objective
+
+
+def scale_rows(model: GlintRU, config: TrainConfig) -> None:
+    """Put the item table's rows back on the unit sphere, where scores are cosines; in place.
+
+    With a temperature the loss is one of cosines. Hidden vectors are scaled in the loss alone, as
+    that changes no ranking; the rows are stored at length 1, so that the product with them is what
+    was trained wherever the model runs.
+    """
+    if config.temperature:
+        with torch.no_grad():
+            rows = model.embedding.weight[1:]
+            rows.copy_(F.normalize(rows, dim=-1))
+
+
+def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
+    if config.loss == "sampled-softmax":
+        share = torch.from_numpy(counts[1:].astype(np.float32)).clamp_min(1) ** POPULARITY_POWER
+        share /= share.sum()
+        log_expected = (share * config.negatives).log()
+
+        def sampled(hidden: Tensor, table: Tensor, targets: Tensor, _: Tensor) -> Tensor:
+            drawn = torch.multinomial(share, config.negatives, replacement=True)
+            return sampled_softmax(hidden, table, targets, drawn, log_expected[drawn])
+
+        return sampled
+    if config.loss == "gbce":
+
+        def binary(hidden: Tensor, table: Tensor, targets: Tensor, _: Tensor) -> Tensor:
+            drawn = torch.randint(len(table), (config.negatives,))
+            return gbce(hidden, table, targets, drawn, config.calibration)
+
+        return binary
+    return lambda hidden, table, targets, seen: catalogue_cross_entropy(
+        hidden, table, targets,
+        seen=seen, seen_margin=config.seen_margin, precision=getattr(torch, config.precision),
+    )  # fmt: skip
+
+
+def _unknown_at_random(items: Tensor, rate: float) -> Tensor:
+    """Some inputs replaced by id 0, so that no prediction leans on one item: [B, N] → [B, N]."""
+    if rate == 0.0:
+        return items
+    return items.masked_fill(torch.rand(items.shape, device=items.device) < rate, 0)
+
+
+def _seen(items: Tensor, inside: Tensor) -> Tensor:
+    """Each position's items up to and with its own, the first one filling up: [P, N]."""
+    rows, columns = inside.nonzero(as_tuple=True)
+    ahead = torch.arange(items.shape[1], device=items.device) > columns[:, None]
+    of_user = items[rows]
+    return torch.where(ahead, of_user[:, :1], of_user)

@@ -1,0 +1,215 @@
+"""The losses and the settings against overfitting, each beside a plain form of itself."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from glint_edge.batches import batches
+from glint_edge.config import TrainConfig
+from glint_edge.data import load, split
+from glint_edge.errors import ConfigError
+from glint_edge.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
+from glint_edge.objective import prefix_objective, scale_rows
+
+P, D, V = 30, 6, 17
+
+
+@pytest.fixture
+def parts():
+    generator = torch.Generator().manual_seed(3)
+    hidden = torch.randn(P, D, generator=generator)
+    table = torch.randn(V, D, generator=generator)
+    return hidden, table, torch.randint(V, (P,), generator=generator)
+
+
+def test_the_seen_margin_raises_each_seen_item_once_and_never_the_target(parts):
+    hidden, table, targets = parts
+    seen = torch.randint(V, (P, 5))
+    seen[:, 4] = seen[:, 0]  # taken twice
+    seen[0] = targets[0]
+    logits = hidden @ table.T
+    for row in range(P):
+        for item in set(seen[row].tolist()) - {int(targets[row])}:
+            logits[row, item] += 2.5
+    found = catalogue_cross_entropy(hidden, table, targets, seen=seen, seen_margin=2.5)
+    torch.testing.assert_close(found, F.cross_entropy(logits, targets))
+
+
+def test_the_gradient_with_a_margin_is_autograds(parts):
+    hidden, table, targets = parts
+    seen = (targets[:, None] + torch.tensor([[1, 2, 5]])) % V
+
+    def plain(h, e):
+        raised = torch.zeros(P, V).scatter(1, seen, 3.0)
+        return F.cross_entropy(h @ e.T + raised, targets)
+
+    def ours(h, e):
+        return catalogue_cross_entropy(h, e, targets, seen=seen, seen_margin=3.0)
+
+    gradients = []
+    for compute in (plain, ours):
+        h, e = hidden.clone().requires_grad_(), table.clone().requires_grad_()
+        compute(h, e).backward()
+        gradients.append((h.grad, e.grad))
+    torch.testing.assert_close(gradients[1], gradients[0])
+
+
+def test_bfloat16_products_stay_near(parts):
+    hidden, table, targets = (t.requires_grad_() if t.is_floating_point() else t for t in parts)
+    exact = catalogue_cross_entropy(hidden, table, targets)
+    low = catalogue_cross_entropy(hidden, table, targets, precision=torch.bfloat16)
+    assert low.item() != exact.item()
+    assert low.item() == pytest.approx(exact.item(), rel=0.01)
+    (a,) = torch.autograd.grad(exact, hidden)
+    (b,) = torch.autograd.grad(low, hidden)
+    assert (a - b).norm() < 0.02 * a.norm()
+
+
+def test_label_smoothing_is_torchs(parts):
+    hidden, table, targets = parts
+    ours = catalogue_cross_entropy(hidden, table, targets) + 0.2 * smoothing(hidden, table, targets)
+    theirs = F.cross_entropy(hidden @ table.T, targets, label_smoothing=0.2)
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_a_sample_of_each_item_once_is_the_whole_catalogue(parts):
+    hidden, table, targets = parts
+    sampled = sampled_softmax(hidden, table, targets, torch.arange(V), torch.zeros(V))
+    torch.testing.assert_close(sampled, F.cross_entropy(hidden @ table.T, targets))
+
+
+def test_the_sampled_denominator_is_unbiased_whatever_it_is_drawn_from(parts):
+    hidden, table, targets = parts
+    share = torch.rand(V) + 0.05
+    share /= share.sum()
+    drawn = torch.multinomial(share, 200_000, replacement=True)
+    log_expected = (share[drawn] * len(drawn)).log()
+    sampled = sampled_softmax(hidden, table, targets, drawn, log_expected)
+    whole = F.cross_entropy(hidden @ table.T, targets)
+    assert sampled.item() == pytest.approx(whole.item(), rel=0.01)
+    uncorrected = sampled_softmax(hidden, table, targets, drawn, torch.zeros(len(drawn)))
+    assert uncorrected.item() != pytest.approx(whole.item(), rel=0.1)
+
+
+def test_gbce_at_zero_is_binary_cross_entropy(parts):
+    hidden, table, targets = parts
+    drawn = torch.tensor([0, 3, 3, 9])
+    logits = torch.cat([(hidden * table[targets]).sum(1)[:, None], hidden @ table[drawn].T], 1)
+    wanted = torch.zeros_like(logits)
+    wanted[:, 0] = 1
+    weight = torch.ones_like(logits)
+    weight[:, 1:][drawn == targets[:, None]] = 0
+    plain = F.binary_cross_entropy_with_logits(logits, wanted, weight)
+    torch.testing.assert_close(gbce(hidden, table, targets, drawn, 0.0), plain)
+
+
+def test_gbce_fully_calibrated_has_beta_alpha(parts):
+    hidden, table, targets = parts
+    drawn = torch.tensor([0, 3, 5, 9])
+    positive = -F.logsigmoid((hidden * table[targets]).sum(1)).mean()
+    difference = gbce(hidden, table, targets, drawn, 0.0) - gbce(hidden, table, targets, drawn, 1.0)
+    alpha = 4 / (V - 1)
+    torch.testing.assert_close(difference, (1 - alpha) * positive / 5)
+
+
+# ---- the objective ------------------------------------------------------------------------------
+
+
+BATCH = (
+    torch.tensor([[3, 7, 3, 9], [5, 6, 40, 40]]),
+    torch.tensor([4, 2]),
+    torch.tensor([[7, 3, 9, 1], [6, 8, 40, 40]]),
+)
+COUNTS = np.arange(41)
+
+
+def lowered(model, **settings):
+    return prefix_objective(TrainConfig(**settings), COUNTS)(model, *BATCH).item()
+
+
+def test_what_a_user_took_later_or_beyond_the_length_is_not_seen(make_model):
+    model = make_model()
+    seen_by_position = {
+        (0, 0): {3}, (0, 1): {3, 7}, (0, 2): {3, 7}, (0, 3): {3, 7, 9}, (1, 0): {5}, (1, 1): {5, 6},
+    }  # fmt: skip
+    items, _, targets = BATCH
+    losses = []
+    for (row, n), seen in seen_by_position.items():
+        logits = model.score(items[row : row + 1, : n + 1], torch.tensor([n + 1]))[0]
+        logits[sorted(seen - {int(targets[row, n])})] += 4.0
+        losses.append(-logits.log_softmax(-1)[targets[row, n]].item())
+    assert lowered(model, seen_margin=4.0) == pytest.approx(np.mean(losses), abs=1e-4)
+
+
+def test_every_setting_changes_what_is_lowered(make_model):
+    model = make_model()
+    plain = lowered(model)
+    changed = (
+        {"loss": "sampled-softmax", "negatives": 8}, {"loss": "gbce"}, {"label_smoothing": 0.1},
+        {"temperature": 0.1}, {"seen_margin": 1.0}, {"item_dropout": 0.9},
+        {"precision": "bfloat16"},
+    )  # fmt: skip
+    assert lowered(model) == plain
+    for settings in changed:
+        assert lowered(model, **settings) != plain, settings
+
+
+def test_with_a_temperature_rows_have_length_one_and_scores_rank_as_cosines(make_model):
+    model = make_model()
+    scale_rows(model, TrainConfig(temperature=0.1))
+    assert model.embedding.weight[0].abs().max() == 0
+    torch.testing.assert_close(model.embedding.weight[1:].norm(dim=1), torch.ones(40))
+    items, lengths = torch.tensor([[3, 7]]), torch.tensor([2])
+    cosine = F.cosine_similarity(model.encode(items, lengths), model.embedding.weight[1:])
+    ranked = model.score(items, lengths)[0, 1:].argsort()
+    assert torch.equal(ranked, cosine.argsort())
+
+
+def test_cropped_windows_are_parts_of_the_sequences(tmp_path):
+    path = tmp_path / "log.txt"
+    path.write_text(
+        "".join(f"{u} " + " ".join(map(str, range(u, u + 30))) + "\n" for u in range(9))
+    )
+    parts = split(load(path))
+    whole = [parts.train_ids[a:b].tolist() for a, b in zip(
+        parts.train_offsets, parts.train_offsets[1:], strict=False)]  # fmt: skip
+    rng = np.random.default_rng(0)
+    seen = set()
+    for items, lengths, targets in batches(parts, 50, 100, rng, crop=1.0):
+        for row, n in enumerate(lengths.tolist()):
+            window = [*items[row, :n].tolist(), int(targets[row, n - 1])]
+            assert any(
+                window == ids[at : at + n + 1] for ids in whole for at in range(len(ids) - n)
+            )
+            seen.add(n)
+    assert len(seen) > 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"loss": "hinge"}, "loss must be one of cross-entropy"),
+        ({"schedule": "step"}, "schedule must be one of"),
+        ({"precision": "float16"}, "precision must be one of"),
+        ({"loss": "gbce", "seen_margin": 1.0}, "seen_margin needs cross-entropy"),
+        ({"loss": "gbce", "label_smoothing": 0.1}, "label_smoothing is of a softmax"),
+        ({"crop": 1.1}, "crop"),
+        ({"negatives": 0}, "negatives"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, said):
+    with pytest.raises(ConfigError, match=said):
+        TrainConfig(**settings)
+
+
+def test_the_step_size_warms_up_and_falls():
+    config = TrainConfig(epochs=10, warmup_epochs=2, schedule="cosine", learning_rate=0.3)
+    rates = [config.learning_rate_at(epoch) for epoch in range(1, 11)]
+    assert rates[:3] == pytest.approx([0.1, 0.2, 0.3])
+    assert all(a > b for a, b in itertools.pairwise(rates[2:]))
+    assert 0 < rates[-1] < 0.02
+    constant = TrainConfig(learning_rate=0.3)
+    assert {constant.learning_rate_at(epoch) for epoch in (1, 5, 500)} == {0.3}
