@@ -239,8 +239,9 @@ def evaluate(
     data: DataOption = None,
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
     protocol: Annotated[
-        str, typer.Option(help="full ranks the whole catalogue; sampled-pop100 ranks among 100 "
-                          "popular negatives, as the paper's tables do: not comparable.")
+        str, typer.Option(help="full ranks the whole catalogue; unseen leaves out the user's own "
+                          "items, as published tables often do; sampled-pop100 ranks among 100 "
+                          "popular negatives, as the paper's do. Not comparable.")
     ] = "full",
     k: Annotated[int, typer.Option(min=1, help="The cut of every figure.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the sampled negatives.")] = 0,

@@ -23,7 +23,7 @@ from glint_edge.data import HeldOut, last_items
 from glint_edge.errors import ConfigError
 from glint_edge.model import GlintRU
 
-Protocol = Literal["full", "sampled-pop100"]
+Protocol = Literal["full", "unseen", "sampled-pop100"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 NEGATIVES = 100  # of the sampled protocol
@@ -82,15 +82,33 @@ def evaluate(
     popularity: npt.NDArray[np.int64] | None = None,
     seed: int = 0,
 ) -> RankingMetrics:
-    """Rank each user's target after the last `max_length` items before it.
+    """Rank each user's target after the last `max_length` items before it: the average figures.
+
+    Args and errors: those of `target_ranks`; `k` is the cut of every figure.
+    """
+    ranks = target_ranks(model, held_out, protocol=protocol, popularity=popularity, seed=seed)
+    return metrics_of_ranks(ranks, k)
+
+
+def target_ranks(
+    model: GlintRU,
+    held_out: HeldOut,
+    *,
+    protocol: str = "full",
+    popularity: npt.NDArray[np.int64] | None = None,
+    seed: int = 0,
+) -> npt.NDArray[np.int64]:
+    """Rank each user's target after the last `max_length` items before it: int64 [U], 1 is best.
 
     Args:
         model: the float model; put into evaluation mode for the time of the call.
         held_out: histories and targets.
-        k: the cut of every figure.
-        protocol: "full" ranks the whole catalogue (padding is never ranked). "sampled-pop100"
-            ranks the target among 100 negatives drawn by popularity, as in the authors' tables
-            (`mode: pop100` in their overall.yaml): higher figures, not comparable with "full".
+        protocol: "full" ranks the whole catalogue (padding is never ranked). "unseen" leaves out
+            what stands in the user's history, the target excepted: the published figures of
+            RecBoard and of S3-Rec's line of code on data in which nobody takes an item twice.
+            "sampled-pop100" ranks the target among 100 negatives drawn by popularity, as in the
+            authors' tables (`mode: pop100` in their overall.yaml). Figures of different protocols
+            cannot be compared.
         popularity: int64 [V + 1], interactions by item id; needed for "sampled-pop100".
         seed: of the drawn negatives.
 
@@ -104,9 +122,10 @@ def evaluate(
     items, lengths = last_items(held_out.ids, held_out.offsets, model.config.max_length)
     targets = torch.from_numpy(held_out.targets)
     negatives = (
-        None if popularity is None or protocol == "full"
-        else draw_negatives(popularity, held_out.targets, seed)
-    )  # fmt: skip
+        draw_negatives(popularity, held_out.targets, seed)
+        if protocol == "sampled-pop100" and popularity is not None
+        else None
+    )
     ranks = []
     training = model.training
     model.eval()
@@ -118,12 +137,23 @@ def evaluate(
                 torch.from_numpy(lengths[users.numpy()]),
             )
             target = scores.gather(1, targets[users, None])  # [b, 1]
+            if protocol == "unseen":
+                _leave_out_seen(scores, held_out, int(users[0]))
+                scores.scatter_(1, targets[users, None], target)
             if negatives is None:
                 ranks.append(_rank(scores, target) - 1)  # the target ties with itself
             else:
                 ranks.append(_rank(scores.gather(1, negatives[users]), target))
     model.train(training)
-    return metrics_of_ranks(torch.cat(ranks).numpy(), k)
+    return torch.cat(ranks).numpy()
+
+
+def _leave_out_seen(scores: Tensor, held_out: HeldOut, first: int) -> None:
+    """Put the items of each history last; in place, scores [b, V + 1] from user `first` on."""
+    offsets = held_out.offsets[first : first + len(scores) + 1]
+    rows = np.repeat(np.arange(len(scores)), np.diff(offsets))
+    seen = held_out.ids[offsets[0] : offsets[-1]]
+    scores[torch.from_numpy(rows), torch.from_numpy(seen)] = -math.inf
 
 
 def _rank(others: Tensor, target: Tensor) -> Tensor:

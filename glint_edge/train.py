@@ -119,7 +119,7 @@ def train(
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     model = GlintRU(model_config)
-    run = _Run(model, _optimizer(model, config), np.random.default_rng(config.seed))
+    run = _Run(model, make_optimizer(model, config), np.random.default_rng(config.seed))
     settings = {"model": model_config.to_dict(), "training": _result_settings(config)}
     if resume:
         _restore(run, folder / RESUME, settings)
@@ -185,7 +185,7 @@ def train_epoch(
     return total / predictions
 
 
-def _optimizer(model: GlintRU, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW; biases, norms and the mixing scalars are not decayed."""
     matrices = [p for p in model.parameters() if p.ndim > 1]
     rest = [p for p in model.parameters() if p.ndim <= 1]

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from glint_edge.data import HeldOut
 from glint_edge.errors import ConfigError
-from glint_edge.evaluate import draw_negatives, evaluate, metrics_of_ranks, rank_in_top_k
+from glint_edge.evaluate import (
+    draw_negatives,
+    evaluate,
+    metrics_of_ranks,
+    rank_in_top_k,
+    target_ranks,
+)
 
 
 def held_out(histories, targets):
@@ -139,7 +145,7 @@ def test_the_sampled_protocol_counts_ties_against_the_target(fixed_scores):
 
 
 def test_unknown_protocol_lists_the_choices(model):
-    with pytest.raises(ConfigError, match="full, sampled-pop100"):
+    with pytest.raises(ConfigError, match="full, unseen, sampled-pop100"):
         evaluate(model, held_out([[1]], [2]), protocol="pop100")
     with pytest.raises(ConfigError, match="popularity"):
         evaluate(model, held_out([[1]], [2]), protocol="sampled-pop100")
@@ -156,3 +162,14 @@ def test_a_score_that_is_no_number_never_ranks_first():
     scores = np.array([[math.nan, 2, 1]], dtype=np.float32)
     for target in (5, 6, 7):
         assert rank_in_top_k(np.array([[5, 6, 7]]), scores, np.array([target])) >= 2
+
+
+def test_unseen_leaves_out_the_whole_history_and_never_the_target(fixed_scores):
+    model = fixed_scores([5.0, 4.0, 3.0, 2.0, 1.0])
+    length = model.config.max_length
+    users = held_out(
+        [[1, 2], [3], [4] * length + [1] * length, [2, 5]],  # the third's 4s are older than N
+        [3, 3, 5, 1],
+    )
+    assert target_ranks(model, users).tolist() == [3, 3, 5, 1]
+    assert target_ranks(model, users, protocol="unseen").tolist() == [1, 3, 3, 1]
