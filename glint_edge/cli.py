@@ -112,7 +112,9 @@ def train(
     item_column: ItemColumn = None,
     time_column: TimeColumn = None,
     k_core: KCore = 0,
-    d: Annotated[int, typer.Option(help="Width.")] = ModelConfig.d,
+    d: Annotated[
+        int, typer.Option("--d", "--width", help="Width; after torchrun only --width will do.")
+    ] = ModelConfig.d,
     heads: Annotated[int, typer.Option(help="Heads of the attention.")] = ModelConfig.heads,
     kernel: Annotated[int, typer.Option(help="Taps of a convolution.")] = ModelConfig.kernel,
     max_length: Annotated[
@@ -204,6 +206,7 @@ def train(
 ) -> None:
     """Train GLINT-RU on a log, with early stopping; writes a checkpoint folder."""
     from glint_edge.data import split
+    from glint_edge.distributed import joined
     from glint_edge.sources import read
     from glint_edge.train import train as run
 
@@ -221,12 +224,14 @@ def train(
         gated_mlp=gated_mlp, embedding_dropout=embedding_dropout,
         attention_dropout=attention_dropout, block_dropout=block_dropout,
     )  # fmt: skip
-    console.say(render.data(source, sequences.dropped))
-    with console.training_bar(epochs) as on_progress:
-        checkpoint = run(
-            split(sequences), model, training, out,
-            source=source, resume=resume, on_progress=on_progress,
-        )  # fmt: skip
+    with joined() as group:
+        console.quiet(group.rank > 0)
+        console.say(render.data(source, sequences.dropped))
+        with console.training_bar(epochs) as on_progress:
+            checkpoint = run(
+                split(sequences), model, training, out,
+                source=source, resume=resume, on_progress=on_progress, group=group,
+            )  # fmt: skip
     if json:
         console.show_json(checkpoint.metrics)
     else:

@@ -42,6 +42,12 @@ class ConsoleHandler(logging.Handler):
         err.print(Text(self.format(record), style=style))
 
 
+def quiet(on: bool) -> None:
+    """Print nothing but errors: of several processes one speaks."""
+    out.quiet = on
+    err.quiet = on
+
+
 def say(message: str) -> None:
     """One line for people, on stderr."""
     err.print(escape(message), highlight=False)
@@ -49,6 +55,7 @@ def say(message: str) -> None:
 
 def fail(message: str) -> None:
     """The one line of an error."""
+    err.quiet = False
     err.print(Text.assemble(("error: ", "bold red"), " ".join(message.split())), soft_wrap=True)
 
 
@@ -59,7 +66,8 @@ def show(value: RenderableType) -> None:
 
 def show_json(value: Mapping[str, Any]) -> None:
     """The result for programs, on stdout."""
-    out.file.write(json.dumps(value, ensure_ascii=False) + "\n")
+    if not out.quiet:
+        out.file.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
 def show_text(text: str) -> None:

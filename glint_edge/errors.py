@@ -9,6 +9,7 @@
     ├── MissingExtraError       an optional dependency is not installed
     ├── ConversionError         a target's toolchain failed
     ├── RunnerError             a benchmark process died
+    ├── ProcessDied             another process of a training died
     └── CheckFailed             exit code 1: everything ran, and a figure is out of tolerance
 
 A message is one line that ends in what to do. The command line prints it and nothing else;
@@ -58,6 +59,10 @@ class ConversionError(GlintEdgeError):
 
 class RunnerError(GlintEdgeError):
     """A benchmark process died."""
+
+
+class ProcessDied(GlintEdgeError):
+    """Another of a training's processes died."""
 
 
 class CheckFailed(GlintEdgeError):

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from glint_edge.data import HeldOut, last_items
+from glint_edge.distributed import Alone
 from glint_edge.errors import ConfigError
 from glint_edge.model import GlintRU
 
@@ -81,13 +82,28 @@ def evaluate(
     protocol: str = "full",
     popularity: npt.NDArray[np.int64] | None = None,
     seed: int = 0,
+    group: Alone | None = None,
 ) -> RankingMetrics:
     """Rank each user's target after the last `max_length` items before it: the average figures.
 
-    Args and errors: those of `target_ranks`; `k` is the cut of every figure.
+    Args and errors: those of `target_ranks`; `k` is the cut of every figure, and with a `group` of
+    processes each ranks a part of the users.
     """
-    ranks = target_ranks(model, held_out, protocol=protocol, popularity=popularity, seed=seed)
-    return metrics_of_ranks(ranks, k)
+    group = group or Alone()
+    mine = _part(held_out, group)
+    ranks = target_ranks(model, mine, protocol=protocol, popularity=popularity, seed=seed)
+    return metrics_of_ranks(group.gather(torch.from_numpy(ranks)).numpy(), k)
+
+
+def _part(held_out: HeldOut, group: Alone) -> HeldOut:
+    """The users that one process ranks."""
+    if group.size == 1:
+        return held_out
+    users = len(held_out.targets)
+    first, end = (users * rank // group.size for rank in (group.rank, group.rank + 1))
+    offsets = held_out.offsets[first : end + 1]
+    ids = held_out.ids[offsets[0] : offsets[-1]]
+    return HeldOut(ids, offsets - offsets[0], held_out.targets[first:end])
 
 
 def target_ranks(
@@ -119,6 +135,8 @@ def target_ranks(
         raise ConfigError(f"protocol {protocol!r} is unknown; choose one of {', '.join(PROTOCOLS)}")
     if protocol == "sampled-pop100" and popularity is None:
         raise ConfigError("the sampled protocol needs the items' popularity")
+    if len(held_out.targets) == 0:
+        return np.zeros(0, dtype=np.int64)
     items, lengths = last_items(held_out.ids, held_out.offsets, model.config.max_length)
     targets = torch.from_numpy(held_out.targets)
     negatives = (

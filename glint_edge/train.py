@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import safetensors
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from glint_edge.batches import batches
@@ -32,6 +32,7 @@ from glint_edge.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.curves import draw_curves
 from glint_edge.data import Split
+from glint_edge.distributed import Alone
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluate import evaluate
 from glint_edge.files import write_atomic
@@ -98,6 +99,7 @@ def train(
     source: DataSource,
     resume: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
+    group: Alone | None = None,
 ) -> Checkpoint:
     """Train until validation NDCG@10 stops growing; keep and return the best epoch.
 
@@ -109,12 +111,16 @@ def train(
         source: recorded in the checkpoint.
         resume: go on from `folder`'s last complete epoch.
         on_progress: called after each batch.
+        group: the processes that train together; None is this one alone. Rank 0 alone writes.
 
     Raises:
+        ProcessDied: another process of the group died.
         ConfigError: `folder` holds a run and `resume` is off, or the other way round.
         CheckpointError: the run in `folder` is damaged or was started with other settings.
     """
-    _claim(folder, resume)
+    group = group or Alone()
+    if group.rank == 0:
+        _claim(folder, resume)
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -122,15 +128,21 @@ def train(
     run = _Run(model, make_optimizer(model, config), np.random.default_rng(config.seed))
     settings = {"model": model_config.to_dict(), "training": _result_settings(config)}
     if resume:
-        _restore(run, folder / RESUME, settings)
+        path = folder / RESUME
+        _restore(
+            run, group.copy_of_first(path.read_bytes() if group.rank == 0 else b""), path, settings
+        )
     while not run.finished(config):
         started = time.perf_counter()
-        for group in run.optimizer.param_groups:
-            group["lr"] = config.learning_rate_at(len(run.history) + 1)
+        for parameters in run.optimizer.param_groups:
+            parameters["lr"] = config.learning_rate_at(len(run.history) + 1)
+        if group.rank:  # rank 0's dropout goes on where it stopped; the others' must differ from it
+            torch.manual_seed(hash((config.seed, len(run.history), group.rank)))
         loss = train_epoch(
-            run.model, run.optimizer, split, config, run.rng, _report(run, on_progress)
-        )
-        ndcg = evaluate(run.model, split.validation()).ndcg
+            run.model, run.optimizer, split, config, run.rng, _report(run, on_progress),
+            group=group,
+        )  # fmt: skip
+        ndcg = evaluate(run.model, split.validation(), group=group).ndcg
         epoch = len(run.history) + 1
         if better := ndcg > run.best_ndcg:
             run.best = {n: t.detach().clone() for n, t in run.model.state_dict().items()}
@@ -138,8 +150,9 @@ def train(
             Epoch(epoch, loss, ndcg, time.perf_counter() - started,
                   epoch if better else run.best_epoch)
         )  # fmt: skip
-        _save_run(run, folder, settings)
-    return _finish(run, split, config, folder, source)
+        if group.rank == 0:
+            _save_run(run, folder, settings)
+    return _finish(run, split, config, folder, source, group)
 
 
 def train_epoch(
@@ -150,6 +163,7 @@ def train_epoch(
     rng: np.random.Generator,
     on_batch: Callable[[int, int, float], None] | None = None,
     objective: Objective | None = None,
+    group: Alone | None = None,
 ) -> float:
     """One pass over every (prefix, next item) of the training sequences.
 
@@ -161,6 +175,7 @@ def train_epoch(
         rng: of the window boundaries and the order.
         on_batch: called with (batch, batches, the mean loss so far).
         objective: what to lower; None is what `config` says.
+        group: the processes that train together; each takes its part of every batch.
 
     Returns:
         The mean loss of a prediction.
@@ -172,14 +187,20 @@ def train_epoch(
     )
     scale_rows(model, config)
     total = predictions = 0.0
-    for number, (items, lengths, targets) in enumerate(steps, 1):
-        loss = loss_of(model, items, lengths, targets)
+    group = group or Alone()
+    for number, batch in enumerate(steps, 1):
+        items, lengths, targets = group.part(batch)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        mine, count = int(lengths.sum()), int(batch[1].sum())
+        share = 0.0  # of the batch's mean loss
+        if mine:
+            loss = loss_of(model, items, lengths, targets) * (mine / count)
+            loss.backward()
+            share = loss.item()
+        group.add_gradients(model)
         optimizer.step()
         scale_rows(model, config)
-        count = int(lengths.sum())
-        total, predictions = total + loss.item() * count, predictions + count
+        total, predictions = total + group.total(share) * count, predictions + count
         if on_batch:
             on_batch(number, len(steps), total / predictions)
     return total / predictions
@@ -207,18 +228,20 @@ def _report(
 
 
 def _finish(
-    run: _Run, split: Split, config: TrainConfig, folder: Path, source: DataSource
+    run: _Run, split: Split, config: TrainConfig, folder: Path, source: DataSource, group: Alone
 ) -> Checkpoint:
     """Write the best epoch as a checkpoint, with its figures."""
     model = GlintRU(run.model.config)
     model.load_state_dict(run.best)
     metrics = {
-        "validation": evaluate(model, split.validation()).to_dict(),
-        "test": evaluate(model, split.test()).to_dict(),
+        "validation": evaluate(model, split.validation(), group=group).to_dict(),
+        "test": evaluate(model, split.test(), group=group).to_dict(),
     }
     sequences = split.sequences
     catalogue = Catalogue(sequences.items, sequences.titles)
     checkpoint = Checkpoint(model.eval(), catalogue, source, config, metrics)
+    if group.rank:
+        return checkpoint
     save_checkpoint(checkpoint, folder)
     losses = [epoch.loss for epoch in run.history]
     draw_curves(folder / CURVES, losses, [epoch.validation_ndcg_at_10 for epoch in run.history])
@@ -264,12 +287,13 @@ def _save_run(run: _Run, folder: Path, settings: dict[str, Any]) -> None:
     write_atomic(folder / METRICS, lines.encode())
 
 
-def _restore(run: _Run, path: Path, settings: dict[str, Any]) -> None:
-    """Put a run back to its last complete epoch."""
+def _restore(run: _Run, whole: bytes, path: Path, settings: dict[str, Any]) -> None:
+    """Put a run back to its last complete epoch, from the bytes of the file at `path`."""
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no dict
-            metadata = file.metadata()
+        tensors = load(whole)
+        # The format's header: its length in 8 bytes, then JSON; `load` leaves the metadata out.
+        header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+        metadata = header["__metadata__"]
         stored = json.loads(metadata["settings"])
         history = [Epoch(**values) for values in json.loads(metadata["history"])]
         numpy_state = json.loads(metadata["rng.numpy"])

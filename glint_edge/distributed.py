@@ -1,0 +1,112 @@
+"""Training in several processes: each takes a part of every batch, and all take the same step.
+
+    torchrun --nproc-per-node=2 -m glint_edge train --data LOG --out RUN
+
+torchrun starts the processes and tells each its rank. They begin with the same weights, draw the
+same batches, and add up their gradients, each weighted by its share of the batch's predictions: the
+sum is the gradient that one process would have had. Rank 0 alone writes and reports.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from glint_edge.errors import ProcessDied
+
+log = logging.getLogger(__name__)
+
+
+class Alone:
+    """One process: every part is the whole."""
+
+    rank = 0
+    size = 1
+
+    def part(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """This process's rows of a batch whose tensors are [B, …]; there may be none."""
+        return batch
+
+    def total(self, value: float) -> float:
+        """The sum of every process's value."""
+        return value
+
+    def add_gradients(self, model: nn.Module) -> None:
+        """Replace each gradient by the sum of every process's."""
+
+    def gather(self, values: Tensor) -> Tensor:
+        """Every process's int64 [n], n its own, one after another by rank."""
+        return values
+
+    def copy_of_first(self, data: bytes) -> bytes:
+        """The bytes that rank 0 has."""
+        return data
+
+
+class Together(Alone):
+    """One of several processes that torchrun started; made by `join`."""
+
+    def __init__(self) -> None:
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+
+    def part(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:  # noqa: D102  # Alone's
+        return tuple(tensor[self.rank :: self.size] for tensor in batch)
+
+    def total(self, value: float) -> float:  # noqa: D102  # Alone's
+        held = torch.tensor(value, dtype=torch.float64)
+        self._all_reduce(held)
+        return float(held)
+
+    def add_gradients(self, model: nn.Module) -> None:  # noqa: D102  # Alone's
+        for parameter in model.parameters():
+            # A process without rows has none; all must take part alike.
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            self._all_reduce(parameter.grad)
+
+    def gather(self, values: Tensor) -> Tensor:  # noqa: D102  # Alone's
+        sizes = torch.zeros(self.size, dtype=torch.int64)
+        sizes[self.rank] = len(values)
+        self._all_reduce(sizes)
+        # Each writes into its own place of zeros: the sum is all of them, one after another.
+        whole = torch.zeros(int(sizes.sum()), dtype=values.dtype)
+        start = int(sizes[: self.rank].sum())
+        whole[start : start + len(values)] = values
+        self._all_reduce(whole)
+        return whole
+
+    def copy_of_first(self, data: bytes) -> bytes:  # noqa: D102  # Alone's
+        size = int(self.total(len(data) if self.rank == 0 else 0))
+        held = torch.zeros(size, dtype=torch.uint8)
+        if self.rank == 0:
+            held = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        self._all_reduce(held)  # the others' are zeros
+        return held.numpy().tobytes()
+
+    def _all_reduce(self, tensor: Tensor) -> None:
+        try:
+            dist.all_reduce(tensor)
+        except RuntimeError as error:
+            raise ProcessDied(
+                "another process of this training died; what was trained up to the last complete "
+                "epoch is kept: start all of them again with --resume"
+            ) from error
+
+
+@contextmanager
+def joined() -> Iterator[Alone]:
+    """The other processes that torchrun started, until the end of the block; alone without it."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield Alone()
+        return
+    dist.init_process_group("gloo")
+    try:
+        yield Together()
+    finally:
+        dist.destroy_process_group()

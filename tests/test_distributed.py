@@ -1,0 +1,120 @@
+"""Training in two processes, by torchrun, as a user starts it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from glint_edge.data import HeldOut
+from glint_edge.distributed import Alone
+from glint_edge.evaluate import _part, target_ranks
+
+pytestmark = pytest.mark.slow
+
+SIZES = [
+    "--width", "8", "--heads", "2", "--max-length", "12", "--batch-positions", "64",
+    "--learning-rate", "0.01", "--embedding-dropout", "0", "--attention-dropout", "0",
+    "--block-dropout", "0",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("log") / "ring.txt"
+    lines = []
+    for user in range(60):
+        start, length = rng.integers(20), rng.integers(5, 40)
+        lines.append(f"{user} " + " ".join(f"i{(start + n) % 20}" for n in range(length)))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def command(log, out, *options, processes=2):
+    python = [sys.executable, "-m"]
+    if processes > 1:
+        python += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    return [*python, "glint_edge", "train", "--data", str(log), "--out", str(out), *SIZES, *options]
+
+
+def environment():
+    return os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        command(*arguments, **options), capture_output=True, text=True, check=False,
+        env=environment(),
+    )  # fmt: skip
+
+
+def curve(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in lines], [line["validation_ndcg_at_10"] for line in lines]
+
+
+def test_two_processes_take_the_steps_of_one(log, tmp_path):
+    alone = run(log, tmp_path / "one", "--epochs", "4", "--json", processes=1)
+    both = run(log, tmp_path / "two", "--epochs", "4", "--json")
+    assert both.returncode == 0, both.stderr
+    assert json.loads(both.stdout)["test"]["users"] == 60  # one object: rank 0 alone reports
+    assert json.loads(alone.stdout)["test"].keys() == json.loads(both.stdout)["test"].keys()
+    losses, ndcg = curve(tmp_path / "one")
+    assert losses[0] - losses[-1] > 0.5  # it learns: equal curves say something
+    assert curve(tmp_path / "two")[0] == pytest.approx(losses, rel=1e-4)
+    assert curve(tmp_path / "two")[1] == pytest.approx(ndcg, abs=0.02)
+    one, two = (load_file(tmp_path / n / "model.safetensors") for n in ("one", "two"))
+    for name, weights in one.items():
+        torch.testing.assert_close(two[name], weights, rtol=0.01, atol=0.003)
+
+
+def test_a_dead_process_is_one_line_and_loses_no_epoch(log, tmp_path):
+    out = tmp_path / "run"
+    started = subprocess.Popen(
+        command(log, out, "--epochs", "500", "--patience", "500"), stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, env=environment(),
+    )  # fmt: skip
+    waited = time.monotonic() + 90
+    while not (out / "metrics.jsonl").is_file() and time.monotonic() < waited:
+        time.sleep(0.1)
+    workers = {
+        child.environ().get("RANK"): child for child in psutil.Process(started.pid).children()
+    }
+    workers["1"].send_signal(signal.SIGKILL)
+    _, told = started.communicate(timeout=90)
+    assert started.returncode != 0
+    mine = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert len(mine) == 1
+    assert "another process of this training died" in mine[0]
+    assert "--resume" in mine[0]
+    kept = len(curve(out)[0])
+    assert kept >= 1
+    again = run(log, out, "--epochs", str(kept + 1), "--patience", "500", "--resume")
+    assert again.returncode == 0, again.stderr
+    assert len(curve(out)[0]) == kept + 1
+    assert (out / "model.safetensors").is_file()
+
+
+class Rank(Alone):
+    def __init__(self, rank, size):
+        self.rank, self.size = rank, size
+
+
+def test_the_parts_of_the_users_are_all_users_in_order(make_model):
+    model = make_model()
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(1, 9, 7)
+    users = HeldOut(
+        rng.integers(1, 41, lengths.sum()), np.cumsum([0, *lengths]), rng.integers(1, 41, 7)
+    )
+    for size in (1, 2, 3, 8):
+        parts = [target_ranks(model, _part(users, Rank(r, size))) for r in range(size)]
+        assert np.concatenate(parts).tolist() == target_ranks(model, users).tolist()
