@@ -71,7 +71,8 @@ class Method:
 
     def rows(self, ids: str, *, single: bool) -> Rows:
         """Rows of the table for ids int64 [n]; those outside 1 … V are rows of zeros."""
-        known = self.g.op("Clip", ids, 0, self.config.items + 1)
+        last: int = self.module.get_submodule("item").items  # type: ignore[assignment]  # an `_Items`
+        known = self.g.op("Clip", ids, 0, last + 1)
         return Rows(self.g, self.weights("item.table"), known, single=single)
 
     def unit(self, x: str, module: _UnitHeads, *, single: bool) -> str:
@@ -175,6 +176,8 @@ def recommend(g: Graph, config: ModelConfig, module: Recommend, state: str) -> t
     scores = m.cut(linear(g, m.weights("scores"), hidden), 1, -1)
     scores, index = g.ops("TopK", scores, [module.top_k], outputs=2, axis=1)
     found = g.op("Add", index, 1)
+    if module.ranks_all:
+        return found, scores
     items = g.op("Where", g.op("Greater", count, 0.0), found, module.popular.numpy())
     return items, scores
 

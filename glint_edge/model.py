@@ -49,6 +49,7 @@ class GlintRU(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.retired: tuple[int, ...] = ()  # ids that histories may hold and no list does
         d, k, p = config.d, config.kernel, config.lookahead
         # Row 0 is unknown: zeros, and it stays so (no gradient).
         self.embedding = nn.Embedding(config.items + 1, d, padding_idx=0)
@@ -135,10 +136,12 @@ class GlintRU(nn.Module):
             lengths: int64 [B].
 
         Returns:
-            float32 [B, V + 1]; column 0 (padding) is −inf, so it is never ranked.
+            float32 [B, V + 1]; columns of padding and of retired items are −inf: never ranked.
         """
         scores = self.encode(items, lengths) @ self.embedding.weight.T
         scores[:, 0] = -math.inf
+        if self.retired:
+            scores[:, list(self.retired)] = -math.inf
         return scores
 
     # ---- form 2: every prefix in one pass ---------------------------------------------------

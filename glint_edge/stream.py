@@ -31,6 +31,9 @@ from glint_edge.model import HEAD_NORM_EPS, GlintRU
 
 CHUNK = 25  # items of one `append_many`; two make 50, eight 200 (docs/design.md has the trade-off)
 CLOSED = 1e4  # a gate's input at which the sigmoid is 1 in float32
+# Finite: −∞ would be no number where a kernel multiplies it by 0. No score comes near.
+NOT_OFFERED = -1e30
+POPULARITY_STEP = 1e-30  # a normal float32, and so are its multiples up to any table's rows
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,28 @@ def _taps(conv: nn.Conv1d, count: int, scale: Tensor | float = 1.0) -> nn.Linear
     )
 
 
-def _table(model: GlintRU) -> Tensor:
-    """The item embeddings and one more row of zeros, for ids above V: [V + 2, d]."""
+def _table(model: GlintRU, room: int) -> Tensor:
+    """The item embeddings, then rows of zeros: `room` spare, one for ids above: [V + room + 2, d].
+
+    A spare row is an unknown item until a catalogue update fills it.
+    """
     weight = model.embedding.weight
-    return torch.cat([weight, torch.zeros(1, weight.shape[1])]).detach().clone()
+    return torch.cat([weight, torch.zeros(room + 1, weight.shape[1])]).detach().clone()
+
+
+def _offers(model: GlintRU, room: int) -> Tensor:
+    """What is added to each row's score: [V + room + 2].
+
+    `NOT_OFFERED` on rows that are never recommended: padding, spare, retired and unknown items. On
+    others a number far below a score's last digit, the larger the more popular the item, so that a
+    hidden of zeros (no history) ranks them by popularity.
+    """
+    rows = model.config.items + room + 2
+    offers = torch.arange(rows, 0, -1, dtype=torch.float32) * POPULARITY_STEP
+    offers[0] = NOT_OFFERED
+    offers[model.config.items + 1 :] = NOT_OFFERED
+    offers[list(model.retired)] = NOT_OFFERED
+    return offers
 
 
 def _join(*parts: Tensor) -> Tensor:
@@ -214,12 +235,12 @@ class _SelectiveGru(nn.Module):
 class _Items(nn.Module):
     """What items bring to the state: rows of the table, and their keys, values and GRU inputs."""
 
-    def __init__(self, model: GlintRU) -> None:
+    def __init__(self, model: GlintRU, room: int) -> None:
         super().__init__()
         config = model.config
-        self.d, self.items = config.d, config.items
-        self.table = nn.Embedding(config.items + 2, config.d)
-        self.table.weight = nn.Parameter(_table(model), requires_grad=False)
+        self.d, self.items = config.d, config.items + room
+        self.table = nn.Embedding(self.items + 2, config.d)
+        self.table.weight = nn.Parameter(_table(model, room), requires_grad=False)
         scale = 1.0 / math.sqrt(config.d / config.heads)
         value = _linear(model.value.weight * scale, model.value.bias * scale)
         self.item_in = _stack(model.gru_in, model.key, value)
@@ -241,12 +262,12 @@ class Append(nn.Module):
     finalised, and the new one stays provisional.
     """
 
-    def __init__(self, model: GlintRU) -> None:
+    def __init__(self, model: GlintRU, room: int | None = None) -> None:
         super().__init__()
         config = model.config
         self.d, self.p, self.heads = config.d, config.lookahead, config.heads
         self.parts = _StateParts(config)
-        self.item = _Items(model)
+        self.item = _Items(model, room or 0)
         self.gru = _SelectiveGru(model)
 
     def forward(self, state: Tensor, item: Tensor) -> Tensor:
@@ -277,14 +298,14 @@ class AppendMany(nn.Module):
 
     offsets: Tensor
 
-    def __init__(self, model: GlintRU, chunk: int) -> None:
+    def __init__(self, model: GlintRU, chunk: int, room: int | None = None) -> None:
         super().__init__()
         config = model.config
         if chunk < 1:
             raise ConfigError(f"a chunk is at least 1 item, not {chunk}")
         self.d, self.p, self.heads, self.chunk = config.d, config.lookahead, config.heads, chunk
         self.parts = _StateParts(config)
-        self.item = _Items(model)
+        self.item = _Items(model, room or 0)
         self.gru = _SelectiveGru(model)
         self.places = _Places(chunk + 2 * self.p + 1)
         self.register_buffer("offsets", torch.arange(2.0 * self.p)[:, None])
@@ -344,15 +365,19 @@ class Recommend(nn.Module):
 
     The last p positions take a provisional step, as if the history ended there, and it is
     forgotten: the state does not change.
+
+    Of a catalogue that may change (`room` is a number), the file's only constants that depend on
+    it are the table's rows and what is added to their scores: an update writes over these.
     """
 
     popular: Tensor
 
-    def __init__(self, model: GlintRU, top_k: int) -> None:
+    def __init__(self, model: GlintRU, top_k: int, room: int | None = None) -> None:
         super().__init__()
         config = model.config
-        if not 1 <= top_k <= config.items:
-            raise ConfigError(f"top-k must be between 1 and {config.items} items, not {top_k}")
+        offered = config.items - len(model.retired)
+        if not 1 <= top_k <= offered:
+            raise ConfigError(f"top-k must be between 1 and {offered} items, not {top_k}")
         self.d, self.p, self.top_k = config.d, config.lookahead, top_k
         self.heads = config.heads
         self.parts = _StateParts(config)
@@ -370,7 +395,10 @@ class Recommend(nn.Module):
         if config.gated_mlp:
             self.mlp_in = _stack(model.mlp_gate, model.mlp_in)
             self.mlp_out = _linear(model.mlp_out.weight, model.mlp_out.bias)
-        self.scores = _linear(_table(model), None)  # the rows of the lookup: files hold them once
+        offers = None if room is None else _offers(model, room)
+        # The rows of the lookup: files hold them once.
+        self.scores = _linear(_table(model, room or 0), offers)
+        self.ranks_all = offers is not None
         self.register_buffer("popular", torch.arange(1, top_k + 1).unsqueeze(0))
 
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -382,6 +410,8 @@ class Recommend(nn.Module):
         hidden = self.hidden(state) * torch.clamp(count, 0.0, 1.0)  # no history scores 0
         scores = self.scores(hidden)[:, 1:-1]  # padding and the unknown item are never ranked
         scores, index = torch.topk(scores, self.top_k)
+        if self.ranks_all:
+            return index + 1, scores
         return torch.where(count > 0.0, index + 1, self.popular), scores
 
     def hidden(self, state: Tensor) -> Tensor:
@@ -423,6 +453,7 @@ class StreamProgram:
         config: the model's.
         top_k: items that `recommend` returns.
         precision: "fp32", or "int8" once `quantization.quantize` replaced the linears.
+        room: spare rows of the table; None: the catalogue is fixed.
     """
 
     config: ModelConfig
@@ -431,6 +462,7 @@ class StreamProgram:
     append: Append
     append_many: AppendMany
     recommend: Recommend
+    room: int | None = None
 
     def methods(self) -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
         """Each method's module and an example of its inputs, by name and in order."""
@@ -443,21 +475,33 @@ class StreamProgram:
         }
 
 
-def stream_program(model: GlintRU, top_k: int = 10, chunk: int = CHUNK) -> StreamProgram:
+def stream_program(
+    model: GlintRU, top_k: int = 10, chunk: int = CHUNK, room: int | None = None
+) -> StreamProgram:
     """The float stream of a model, its weights copied and folded.
 
+    Args:
+        model: in evaluation mode.
+        top_k: items that `recommend` returns.
+        chunk: most items of one `append_many`.
+        room: spare rows for items to come, ≥ 0; None: none, and a catalogue that is fixed, unless
+            items of it are retired.
+
     Raises:
-        ConfigError: the model is in training mode, or `top_k` exceeds the catalogue.
+        ConfigError: the model is in training mode, or `top_k` exceeds the items on offer.
     """
     if model.training:
         raise ConfigError("the model is in training mode; call model.eval() first")
+    if room is None and model.retired:
+        room = 0
     return StreamProgram(
         config=model.config,
         top_k=top_k,
         precision="fp32",
-        append=Append(model).eval(),
-        append_many=AppendMany(model, chunk).eval(),
-        recommend=Recommend(model, top_k).eval(),
+        append=Append(model, room).eval(),
+        append_many=AppendMany(model, chunk, room).eval(),
+        recommend=Recommend(model, top_k, room).eval(),
+        room=room,
     )
 
 

@@ -51,6 +51,7 @@ class FakeQuantizedGlintRU(GlintRU):
 
     def __init__(self, model: GlintRU) -> None:
         super().__init__(model.config)
+        self.retired = model.retired
         self.load_state_dict(model.state_dict())
         for name, child in list(self.named_children()):
             if isinstance(child, nn.Linear):
@@ -68,6 +69,7 @@ class FakeQuantizedGlintRU(GlintRU):
     def to_float(self) -> GlintRU:
         """The unrounded weights as a plain model in evaluation mode."""
         model = GlintRU(self.config)
+        model.retired = self.retired
         original = self.state_dict()
         original["embedding.weight"] = original.pop("embedding.parametrizations.weight.original")
         model.load_state_dict(original)
