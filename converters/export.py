@@ -69,6 +69,8 @@ class ExportOptions:
             the model was trained for; "unbounded": its state keeps all.
         opset: of the ONNX file; None takes the converter's own.
         name: the bundle's; None takes the folder's.
+        spare_items: rows kept free for items to come, which `glint-edge catalogue` fills without
+            converting again; None: the catalogue is fixed.
     """
 
     target: str
@@ -78,6 +80,7 @@ class ExportOptions:
     window: str = "sliding"
     opset: int | None = None
     name: str | None = None
+    spare_items: int | None = None
 
     def __post_init__(self) -> None:
         for option, value, known in (
@@ -86,6 +89,8 @@ class ExportOptions:
         ):
             if value not in known:
                 raise ConfigError(f"--{option} {value!r} is unknown; choose one of {_list(known)}")
+        if self.spare_items is not None and self.spare_items < 0:
+            raise ConfigError(f"--spare-items must be at least 0, not {self.spare_items}")
         if self.out.suffix != SUFFIX:
             raise ConfigError(f"a bundle's name ends in {SUFFIX}: --out {self.out}{SUFFIX}")
 
@@ -161,21 +166,56 @@ def export(
     """
     chosen = options.targets()
     refuse_to_overwrite(options.out)
-    floats = stream_program(fine_tuned.model if fine_tuned else checkpoint.model, options.top_k)
-    on_step("folding" if options.precision == "fp32" else f"quantizing to {options.precision}")
-    program = floats if options.precision == "fp32" else quantize(floats, options.precision)
-    layers = layer_report(program, floats, histories)
     artifacts = [
         Artifact(target.name, options.precision, f"model{target.suffix}", target.runtime)
         for target in chosen
     ]
 
+    def lower(program: StreamProgram, artifact: Artifact, file: Path) -> None:
+        on_step(f"converting to {artifact.target}")
+        told = ConvertOptions(options.opset, _file_metadata(checkpoint, options, program))
+        convert(program, find_target(artifact.target, "convert"), file, told)
+
+    return write_bundle(
+        checkpoint, options, artifacts, lower,
+        folder=folder, histories=histories, check=check, fine_tuned=fine_tuned, on_step=on_step,
+    )  # fmt: skip
+
+
+def write_bundle(
+    checkpoint: Checkpoint,
+    options: ExportOptions,
+    artifacts: Sequence[Artifact],
+    lower: Callable[[StreamProgram, Artifact, Path], None],
+    *,
+    folder: Path,
+    histories: Sequence[Sequence[int]],
+    check: Check,
+    fine_tuned: FineTuned | None = None,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Bundle:
+    """The part of `export` that does not ask how a file comes about.
+
+    Args:
+        checkpoint: as for `export`.
+        options: as for `export`.
+        artifacts: what the bundle will hold.
+        lower: writes the file of one artifact, and what belongs to it, from a program.
+        folder: as for `export`, and so are the others.
+        histories: see there.
+        check: see there.
+        fine_tuned: see there.
+        on_step: see there.
+    """
+    model = fine_tuned.model if fine_tuned else checkpoint.model
+    floats = stream_program(model, options.top_k, room=options.spare_items)
+    on_step("folding" if options.precision == "fp32" else f"quantizing to {options.precision}")
+    program = floats if options.precision == "fp32" else quantize(floats, options.precision)
+    layers = layer_report(program, floats, histories)
     with new_folder(options.out) as work:
         files = [(artifact, work / artifact.file) for artifact in artifacts]
-        told = ConvertOptions(options.opset, _file_metadata(checkpoint, options, program))
-        for target, (_, file) in zip(chosen, files, strict=True):
-            on_step(f"converting to {target.name}")
-            convert(program, target, file, told)
+        for artifact, file in files:
+            lower(program, artifact, file)
         golden = golden_of(program, histories)
         write_json(work / ITEMS, checkpoint.catalogue.to_dict())
         write_json(work / GOLDEN, golden.to_dict())
@@ -206,7 +246,7 @@ def _manifest(
     layers: Sequence[LayerReport],
     folder: Path,
 ) -> dict[str, Any]:
-    config = program.config
+    config, catalogue = program.config, checkpoint.catalogue
     shipped = folder.resolve() == DEFAULT_CHECKPOINT.resolve()
     return {
         "name": _name(options),
@@ -215,6 +255,13 @@ def _manifest(
         "model": config.to_dict(),
         "window": options.window,
         "top_k": program.top_k,
+        "catalogue": {
+            "version": catalogue.version,
+            "added": catalogue.added,
+            "retired": len(catalogue.retired),
+            "spare": program.room,
+            "order": _order(config.items, catalogue.added),
+        },
         "state": state_of(config),
         "methods": methods_of(config, program.top_k, program.append_many.chunk),
         "quantization": {
@@ -234,6 +281,12 @@ def _manifest(
     }
 
 
+def _order(items: int, added: int) -> str:
+    """What the ids mean, for people."""
+    ranks = f"1 … {items - added}: ranks by popularity when the model was trained"
+    return f"{ranks}; then the items added since, oldest first" if added else ranks
+
+
 def _name(options: ExportOptions) -> str:
     return options.name or options.out.stem
 
@@ -241,11 +294,19 @@ def _name(options: ExportOptions) -> str:
 def _file_metadata(
     checkpoint: Checkpoint, options: ExportOptions, program: StreamProgram
 ) -> dict[str, str]:
-    """What a file says of itself, for those who find it without its bundle."""
+    """What a file says of itself, for those who find it without its bundle.
+
+    Of a catalogue that may change, nothing that a change would make untrue.
+    """
+    config = program.config.to_dict()
+    items = f"{program.config.items}"
+    about = {"checkpoint_sha256": checkpoint.sha256}
+    if program.room is not None:
+        items, about = f"up to {config.pop('items') + program.room}", {}
     return {
         "name": _name(options),
         "description": (
-            f"GLINT-RU as a stream: next-item recommendations over {program.config.items} items, "
+            f"GLINT-RU as a stream: next-item recommendations over {items} items, "
             f"{program.precision}; made by glint-edge"
         ),
         "version": metadata.version("glint-edge"),
@@ -253,11 +314,11 @@ def _file_metadata(
         "precision": program.precision,
         "top_k": str(program.top_k),
         "window": options.window,
-        "model": json.dumps(program.config.to_dict()),
+        "model": json.dumps(config),
         "state": json.dumps(state_of(program.config)),
         "data": checkpoint.data.name,
         "attribution": checkpoint.data.attribution,
-        "checkpoint_sha256": checkpoint.sha256,
+        **about,
     }
 
 

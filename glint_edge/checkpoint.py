@@ -109,6 +109,7 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
             _check_digest(folder, name, digest)
         model = GlintRU(ModelConfig.from_dict(config["model"]))
         catalogue = Catalogue.from_dict(_read_json(folder, ITEMS))
+        model.retired = catalogue.retired_ids()
         training = _training(config["training"], config["format_version"])
         data = DataSource(**config["data"])
         metrics, digest = config["metrics"], config["sha256"][WEIGHTS]

@@ -1,0 +1,121 @@
+"""A bundle after its catalogue changed: written over where its files allow, else converted again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from converters.export import (
+    ALL,
+    PRECISION_OF,
+    Check,
+    ExportOptions,
+    export,
+    refuse_to_overwrite,
+    write_bundle,
+)
+from converters.rewrite import rewrite
+from glint_edge.bundle import Artifact, Bundle
+from glint_edge.checkpoint import Checkpoint
+from glint_edge.errors import BundleError
+from glint_edge.stream import StreamProgram, stream_program
+from quantization import quantize
+
+
+def spare_after(bundle: Bundle, after: Checkpoint) -> int | None:
+    """Spare rows that are left once a bundle has the changed catalogue.
+
+    None: its files cannot take it, since their catalogue is fixed or too few rows are spare.
+    """
+    spare: int | None = bundle.manifest.get("catalogue", {}).get("spare")
+    if spare is None:
+        return None
+    left = spare - (after.model.config.items - bundle.config.items)
+    return left if left >= 0 else None
+
+
+def options_of(bundle: Bundle, out: Path, spare_items: int) -> ExportOptions:
+    """What a bundle was exported with, to be exported again.
+
+    Raises:
+        BundleError: it holds fine-tuned weights, which no checkpoint has.
+    """
+    manifest = bundle.manifest
+    if "fine_tuning" in manifest["quantization"]:
+        raise BundleError(
+            f"{bundle.path} was fine-tuned (int8-qat), and no checkpoint has its weights; change "
+            "the checkpoint's catalogue and export that with --quantize int8-qat"
+        )
+    precision = manifest["quantization"]["precision"]
+    names = [artifact.target for artifact in bundle.artifacts]
+    return ExportOptions(
+        target=names[0] if len(names) == 1 else ALL,
+        quantize=next(name for name, made in PRECISION_OF.items() if made == precision),
+        top_k=bundle.top_k,
+        out=out,
+        window=manifest["window"],
+        name=bundle.name,
+        spare_items=spare_items,
+    )
+
+
+def update(
+    bundle: Bundle,
+    before: Checkpoint,
+    after: Checkpoint,
+    out: Path,
+    *,
+    folder: Path,
+    histories: Sequence[Sequence[int]],
+    check: Check,
+    spare_items: int,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Bundle:
+    """Write a bundle with a changed catalogue; the given one stays, unless `out` is its folder.
+
+    Args:
+        bundle: made from `before`.
+        before: the float model.
+        after: the same with another catalogue, from `glint_edge.catalogue`.
+        out: the new bundle's folder.
+        folder: where `after` lies; the manifest names it.
+        histories: as for `export`.
+        check: as for `export`, of the changed float model.
+        spare_items: rows to keep free if the files have to be converted again.
+        on_step: told what is being done.
+
+    Raises:
+        BundleError: the bundle holds fine-tuned weights.
+        ConfigError: `out` is in the way, or fewer items stay on offer than a list holds.
+        ConversionError: the files are not what `before` was converted to.
+        MissingExtraError: it has to be converted again, and the toolchain is not installed.
+        OSError: the disk is full or not writable; nothing is left behind.
+    """
+    left = spare_after(bundle, after)
+    more: dict[str, Any] = {
+        "folder": folder, "histories": histories, "check": check, "on_step": on_step,
+    }  # fmt: skip
+    if left is None:
+        return export(after, options_of(bundle, out, spare_items), **more)
+    options = options_of(bundle, out, left)
+    refuse_to_overwrite(out)
+    old = stream_program(before.model, options.top_k, room=bundle.manifest["catalogue"]["spare"])
+    if options.precision != "fp32":
+        old = quantize(old, options.precision)
+
+    def lower(program: StreamProgram, artifact: Artifact, file: Path) -> None:
+        on_step(f"writing the catalogue over that of {artifact.file}")
+        file.write_bytes(rewrite(bundle.file(artifact).read_bytes(), old, program))
+        _write_others(bundle, artifact, file)
+
+    return write_bundle(after, options, bundle.artifacts, lower, **more)
+
+
+def _write_others(bundle: Bundle, artifact: Artifact, file: Path) -> None:
+    """What stands beside an artifact, of its stem: an ONNX file's form for minimal builds."""
+    if not (bundle.path / file.with_suffix(".ort").name).is_file() or artifact.target != "onnx":
+        return
+    from converters.onnx_ort import write_ort
+
+    write_ort(file, fold=artifact.precision != "fp16")

@@ -1,0 +1,232 @@
+"""A catalogue that changes after training: new items get a row, retired ones are not recommended.
+
+New items come after all others, so an id never changes its meaning and a stored state stays valid.
+A retired item keeps its row: it may stand in histories, and is in no list.
+
+Everything here maps a checkpoint to a new one; the given one stays as it is. How a bundle follows
+is `converters.update`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glint_edge.checkpoint import Checkpoint
+from glint_edge.data import Sequences
+from glint_edge.errors import ConfigError, DataError, UnknownItemError
+from glint_edge.model import GlintRU
+from glint_edge.sources import Catalogue
+
+WITHIN = 5  # places in a user's history that count as near
+
+
+@dataclass(frozen=True, eq=False)
+class NewItem:
+    """An item to be added.
+
+    Attributes:
+        key: the user's own.
+        row: its embedding, float32 [d].
+        title: may be empty.
+    """
+
+    key: str
+    row: Tensor
+    title: str = ""
+
+
+def add_items(checkpoint: Checkpoint, items: Sequence[NewItem]) -> Checkpoint:
+    """Append items to a checkpoint's catalogue, in this order.
+
+    Raises:
+        ConfigError: there are none, a key is empty, stands twice or is in the catalogue already,
+            or a row is not of the model's width, not finite or all zeros.
+    """
+    catalogue, config = checkpoint.catalogue, checkpoint.model.config
+    _check_keys([item.key for item in items], catalogue)
+    for item in items:
+        _check_row(item, config.d)
+    model = GlintRU(replace(config, items=config.items + len(items)))
+    weights = checkpoint.model.state_dict()
+    rows = torch.stack([item.row for item in items])
+    weights["embedding.weight"] = torch.cat([weights["embedding.weight"], rows])
+    model.load_state_dict(weights)
+    changed = replace(
+        catalogue,
+        keys=(*catalogue.keys, *(item.key for item in items)),
+        titles={**catalogue.titles, **{item.key: item.title for item in items if item.title}},
+        added=catalogue.added + len(items),
+        version=catalogue.version + 1,
+    )
+    return _changed(checkpoint, model, changed)
+
+
+def retire_items(checkpoint: Checkpoint, keys: Sequence[str], *, least: int = 1) -> Checkpoint:
+    """Mark items as never to be recommended again.
+
+    Args:
+        checkpoint: stays as it is.
+        keys: the items.
+        least: how many must stay on offer: a bundle's top-k.
+
+    Raises:
+        UnknownItemError: a key is not in the catalogue.
+        ConfigError: there are none, one is retired already, or too few items stay.
+    """
+    catalogue = checkpoint.catalogue
+    if not keys:
+        raise ConfigError("no item was named; pass --item KEY")
+    ids_of(catalogue, keys)
+    if again := _repeated([*catalogue.retired, *keys]):
+        raise ConfigError(f"item {again!r} is retired already; leave it out")
+    stay = checkpoint.model.config.items - len(catalogue.retired) - len(keys)
+    if stay < least:
+        raise ConfigError(
+            f"{stay} items would stay on offer, and a list holds {least}; retire fewer"
+        )
+    model = GlintRU(checkpoint.model.config)
+    model.load_state_dict(checkpoint.model.state_dict())
+    retired = (*catalogue.retired, *keys)
+    changed = replace(catalogue, retired=retired, version=catalogue.version + 1)
+    return _changed(checkpoint, model, changed)
+
+
+def mean_of(checkpoint: Checkpoint, keys: Sequence[str]) -> Tensor:
+    """A row like these items: float32 [d].
+
+    Raises:
+        UnknownItemError: a key is not in the catalogue.
+        ConfigError: there are no keys.
+    """
+    if not keys:
+        raise ConfigError("--like names no item; pass --like KEY,KEY,…")
+    ids = torch.tensor(ids_of(checkpoint.catalogue, keys))
+    near = checkpoint.model.embedding.weight.detach()[ids]
+    return near.mean(dim=0)
+
+
+def items_of_log(
+    checkpoint: Checkpoint, log: Sequences, *, within: int = WITHIN
+) -> tuple[list[NewItem], list[str]]:
+    """All items of a log that the catalogue does not have, by popularity in the log.
+
+    An item's row is the mean over the known items that stand at most `within` places from it in a
+    user's history, each as often as it does.
+
+    Args:
+        checkpoint: whose rows are averaged.
+        log: in ids of its own.
+        within: ≥ 1.
+
+    Returns:
+        The items, and the keys of those that never stand near a known one.
+
+    Raises:
+        ConfigError: `within` is below 1.
+        DataError: the catalogue has all items already, or none stands near a known one.
+    """
+    if within < 1:
+        raise ConfigError(f"--within must be at least 1 place, not {within}")
+    to_id = {key: number for number, key in enumerate(checkpoint.catalogue.keys)}
+    known = torch.tensor([to_id.get(key, 0) for key in log.items])
+    new = [number for number, key in enumerate(log.items) if key not in to_id]
+    if not new:
+        raise DataError(f"every item of {log.name} is in the catalogue already")
+    sums, counts = _sums_of_neighbours(checkpoint.model, log, known, within)
+    found = [
+        NewItem(log.items[n], sums[n] / counts[n], log.titles.get(log.items[n], ""))
+        for n in new if counts[n]
+    ]  # fmt: skip
+    if not found:
+        raise DataError(
+            f"no new item of {log.name} stands within {within} places of a known one; "
+            "pass a log in which users have both"
+        )
+    return found, [log.items[n] for n in new if not counts[n]]
+
+
+def _sums_of_neighbours(
+    model: GlintRU, log: Sequences, known: Tensor, within: int
+) -> tuple[Tensor, Tensor]:
+    """Of each item of the log, new or not: its known neighbours' rows, summed, and their number."""
+    table = model.embedding.weight.detach()
+    sums, counts = torch.zeros(len(known), table.shape[1]), torch.zeros(len(known))
+    ids = torch.from_numpy(log.ids)
+    user = torch.from_numpy(np.repeat(np.arange(len(log)), np.diff(log.offsets)))
+    for distance in range(1, within + 1):
+        same = user[:-distance] == user[distance:]
+        before, after = ids[:-distance][same], ids[distance:][same]
+        for item, other in ((before, after), (after, before)):
+            near = known[other] > 0
+            sums.index_add_(0, item[near], table[known[other[near]]])
+            counts.index_add_(0, item[near], torch.ones(int(near.sum())))
+    return sums, counts
+
+
+def read_rows(path: Path) -> Tensor:
+    """Rows given as a `.npy` file: numbers [d] or [n, d] → float32 [n, d].
+
+    Raises:
+        DataError: it is no such file.
+    """
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is no readable .npy file ({error}); write it by numpy.save") from error
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu" or rows.ndim not in (1, 2):
+        raise DataError(f"{path} does not hold numbers [d] or [n, d]; write it by numpy.save")
+    return torch.from_numpy(np.atleast_2d(rows).astype(np.float32))
+
+
+def ids_of(catalogue: Catalogue, keys: Iterable[str]) -> list[int]:
+    """Ids of keys.
+
+    Raises:
+        UnknownItemError: one is not in the catalogue.
+    """
+    known = {key: number for number, key in enumerate(catalogue.keys) if number}
+    keys = list(keys)
+    if unknown := [key for key in keys if key not in known]:
+        raise UnknownItemError(f"item {unknown[0]!r} is not in the catalogue; leave it out")
+    return [known[key] for key in keys]
+
+
+def _check_keys(keys: Sequence[str], catalogue: Catalogue) -> None:
+    if not keys:
+        raise ConfigError("no item was named; pass --item KEY, or --log FILE")
+    if "" in keys:
+        raise ConfigError("an item's key is empty; pass --item KEY")
+    if again := _repeated([*catalogue.keys, *keys]):
+        retired = ", and retired" if again in catalogue.retired else ""
+        raise ConfigError(f"item {again!r} is in the catalogue already{retired}; leave it out")
+
+
+def _check_row(item: NewItem, d: int) -> None:
+    if item.row.shape != (d,):
+        raise ConfigError(
+            f"item {item.key!r} has a vector of {item.row.numel()} numbers, the model's are {d} wide"
+        )
+    if not torch.isfinite(item.row).all():
+        raise ConfigError(f"the vector of item {item.key!r} has a number that is not finite")
+    if not item.row.any():
+        raise ConfigError(
+            f"the vector of item {item.key!r} is all zeros, which is the unknown item; give another"
+        )
+
+
+def _repeated(keys: Sequence[str]) -> str | None:
+    """The first key that stands there a second time."""
+    return next((key for key, count in Counter(keys).items() if count > 1), None)
+
+
+def _changed(checkpoint: Checkpoint, model: GlintRU, catalogue: Catalogue) -> Checkpoint:
+    # The figures were measured with the catalogue as it was; of the new one none are known yet.
+    model.retired = catalogue.retired_ids()
+    return replace(checkpoint, model=model.eval(), catalogue=catalogue, metrics={}, sha256="")
