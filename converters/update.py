@@ -1,4 +1,4 @@
-"""A bundle after its catalogue changed: written over where its files allow, else converted again."""
+"""A bundle after its catalogue changed: written over if its files allow, else converted again."""
 
 from __future__ import annotations
 

@@ -25,6 +25,10 @@ from glint_edge.model import GlintRU
 from glint_edge.sources import Catalogue
 
 WITHIN = 5  # places in a user's history that count as near
+# Length of a new row, relative to the rows that it is the mean of. The mean itself is short (0.45
+# of its parts on MovieLens-100K), so its scores are near 0 and it is in nobody's top 10; at the
+# parts' full length it crowds out the trained items (docs/catalogue.md has the figures).
+STRENGTH = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,22 +102,37 @@ def retire_items(checkpoint: Checkpoint, keys: Sequence[str], *, least: int = 1)
     return _changed(checkpoint, model, changed)
 
 
-def mean_of(checkpoint: Checkpoint, keys: Sequence[str]) -> Tensor:
+def mean_of(checkpoint: Checkpoint, keys: Sequence[str], strength: float = STRENGTH) -> Tensor:
     """A row like these items: float32 [d].
+
+    Args:
+        checkpoint: whose rows are averaged.
+        keys: of the items.
+        strength: length of the row relative to theirs; 0: that of their mean, as it comes out.
 
     Raises:
         UnknownItemError: a key is not in the catalogue.
-        ConfigError: there are no keys.
+        ConfigError: there are no keys, or the strength is impossible.
     """
     if not keys:
         raise ConfigError("--like names no item; pass --like KEY,KEY,…")
     ids = torch.tensor(ids_of(checkpoint.catalogue, keys))
     near = checkpoint.model.embedding.weight.detach()[ids]
-    return near.mean(dim=0)
+    return _lengthened(near.mean(dim=0), near.norm(dim=1).mean(), strength)
+
+
+def _lengthened(mean: Tensor, length: Tensor, strength: float) -> Tensor:
+    """A mean [d] of rows that are `length` long on average, as long as `strength` says."""
+    if not 0 <= strength <= 2:
+        raise ConfigError(f"--strength must be a number from 0 to 2, not {strength:g}")
+    if not strength or not mean.any():
+        return mean
+    row: Tensor = mean / mean.norm() * (strength * length)
+    return row
 
 
 def items_of_log(
-    checkpoint: Checkpoint, log: Sequences, *, within: int = WITHIN
+    checkpoint: Checkpoint, log: Sequences, *, within: int = WITHIN, strength: float = STRENGTH
 ) -> tuple[list[NewItem], list[str]]:
     """All items of a log that the catalogue does not have, by popularity in the log.
 
@@ -124,12 +143,13 @@ def items_of_log(
         checkpoint: whose rows are averaged.
         log: in ids of its own.
         within: ≥ 1.
+        strength: as for `mean_of`.
 
     Returns:
         The items, and the keys of those that never stand near a known one.
 
     Raises:
-        ConfigError: `within` is below 1.
+        ConfigError: `within` or the strength is impossible.
         DataError: the catalogue has all items already, or none stands near a known one.
     """
     if within < 1:
@@ -139,25 +159,27 @@ def items_of_log(
     new = [number for number, key in enumerate(log.items) if key not in to_id]
     if not new:
         raise DataError(f"every item of {log.name} is in the catalogue already")
-    sums, counts = _sums_of_neighbours(checkpoint.model, log, known, within)
+    means, lengths = _means_of_neighbours(checkpoint.model, log, known, within)
     found = [
-        NewItem(log.items[n], sums[n] / counts[n], log.titles.get(log.items[n], ""))
-        for n in new if counts[n]
+        NewItem(key, _lengthened(means[n], lengths[n], strength), log.titles.get(key, ""))
+        for n in new if lengths[n] and (key := log.items[n])
     ]  # fmt: skip
     if not found:
         raise DataError(
             f"no new item of {log.name} stands within {within} places of a known one; "
             "pass a log in which users have both"
         )
-    return found, [log.items[n] for n in new if not counts[n]]
+    return found, [log.items[n] for n in new if not lengths[n]]
 
 
-def _sums_of_neighbours(
+def _means_of_neighbours(
     model: GlintRU, log: Sequences, known: Tensor, within: int
 ) -> tuple[Tensor, Tensor]:
-    """Of each item of the log, new or not: its known neighbours' rows, summed, and their number."""
+    """Of each item of the log [n]: its known neighbours' mean [n, d] and mean length [n], or 0."""
     table = model.embedding.weight.detach()
-    sums, counts = torch.zeros(len(known), table.shape[1]), torch.zeros(len(known))
+    # A last column of ones counts; the one before it sums lengths.
+    rows = torch.cat([table, table.norm(dim=1, keepdim=True), torch.ones(len(table), 1)], dim=1)
+    sums = torch.zeros(len(known), rows.shape[1])
     ids = torch.from_numpy(log.ids)
     user = torch.from_numpy(np.repeat(np.arange(len(log)), np.diff(log.offsets)))
     for distance in range(1, within + 1):
@@ -165,9 +187,9 @@ def _sums_of_neighbours(
         before, after = ids[:-distance][same], ids[distance:][same]
         for item, other in ((before, after), (after, before)):
             near = known[other] > 0
-            sums.index_add_(0, item[near], table[known[other[near]]])
-            counts.index_add_(0, item[near], torch.ones(int(near.sum())))
-    return sums, counts
+            sums.index_add_(0, item[near], rows[known[other[near]]])
+    means = sums / sums[:, -1:].clamp(min=1)
+    return means[:, :-2], means[:, -2]
 
 
 def read_rows(path: Path) -> Tensor:
@@ -179,7 +201,9 @@ def read_rows(path: Path) -> Tensor:
     try:
         rows = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is no readable .npy file ({error}); write it by numpy.save") from error
+        raise DataError(
+            f"{path} is no readable .npy file ({error}); write it by numpy.save"
+        ) from error
     if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu" or rows.ndim not in (1, 2):
         raise DataError(f"{path} does not hold numbers [d] or [n, d]; write it by numpy.save")
     return torch.from_numpy(np.atleast_2d(rows).astype(np.float32))
@@ -211,7 +235,7 @@ def _check_keys(keys: Sequence[str], catalogue: Catalogue) -> None:
 def _check_row(item: NewItem, d: int) -> None:
     if item.row.shape != (d,):
         raise ConfigError(
-            f"item {item.key!r} has a vector of {item.row.numel()} numbers, the model's are {d} wide"
+            f"item {item.key!r} has a vector of {item.row.numel()} numbers, the model's have {d}"
         )
     if not torch.isfinite(item.row).all():
         raise ConfigError(f"the vector of item {item.key!r} has a number that is not finite")

@@ -1,8 +1,8 @@
 """The command line: parse, call one function, print one result.
 
-The composition root, with `bench_cli` and `device_cli`: the only modules that know the core,
-`quantization`, `converters` and `device_bench`. Each command imports what it needs when it runs, so
-that `--help` is quick.
+The composition root, with `bench_cli`, `catalogue_cli` and `device_cli`: the only modules that know
+the core, `quantization`, `converters` and `device_bench`. Each command imports what it needs when
+it runs, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typer
 
 from glint_edge import console, render
 from glint_edge.bench_cli import app as bench_app
+from glint_edge.catalogue_cli import app as catalogue_app
 from glint_edge.cli_options import (
     BundleArgument,
     CheckpointArgument,
@@ -30,6 +31,7 @@ from glint_edge.cli_options import (
     UserColumn,
     Verbose,
     open_bundle,
+    require_good,
 )
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.device_cli import app as device_app
@@ -88,6 +90,7 @@ def _version(on: bool) -> None:
 
 app.add_typer(bench_app, name="bench")
 app.add_typer(device_app, name="device")
+app.add_typer(catalogue_app, name="catalogue")
 
 
 @app.callback()
@@ -308,6 +311,13 @@ def export(
         ),
     ] = "sliding",
     opset: Annotated[int | None, typer.Option(help="The ONNX operator set.")] = None,
+    spare_items: Annotated[
+        int | None,
+        typer.Option(
+            help="Rows to keep free, which `catalogue add` fills without converting again; 0: "
+            "items can be retired so, not added.  [default: the files' catalogue is fixed]"
+        ),
+    ] = None,
     data: DataOption = None,
     offline: Offline = False,
     json: Json = False,
@@ -323,7 +333,7 @@ def export(
 
     loaded = _checkpoint(checkpoint)
     out = out or Path((name or Path(loaded.data.name).stem) + SUFFIX)
-    options = ExportOptions(target, quantize, top_k, out, window, opset, name)
+    options = ExportOptions(target, quantize, top_k, out, window, opset, name, spare_items)
     options.targets()
     refuse_to_overwrite(options.out)
     test_items = find_test_items(loaded.data, loaded.catalogue, data, offline=offline)
@@ -341,7 +351,7 @@ def export(
         console.show_json({"bundle": str(bundle.path), **bundle.manifest})
     else:
         console.show(render.bundle(bundle))
-    _require_good(bundle)
+    require_good(bundle)
 
 
 @app.command()
@@ -473,13 +483,3 @@ def _ids_of(bundle: Bundle, keys: list[str]) -> list[int]:
             f"({bundle.config.items} items, see items.json); leave it out"
         )
     return [known[key] for key in keys]
-
-
-def _require_good(bundle: Bundle) -> None:
-    failures = [
-        f"{check['target']} {check['precision']}: {failure}"
-        for check in bundle.manifest["checks"]
-        for failure in check["failures"]
-    ]
-    if failures:
-        raise CheckFailed(f"{bundle.path} is written and marked as not good: {'; '.join(failures)}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glint_edge import console
+from glint_edge.errors import CheckFailed
 
 if TYPE_CHECKING:
     from glint_edge.bundle import Bundle
@@ -70,3 +71,18 @@ def open_bundle(path: Path | None) -> Bundle:
         path = last_bundle()
         console.say(f"the last bundle written: {path}")
     return load_bundle(path)
+
+
+def require_good(bundle: Bundle) -> None:
+    """Say which of a bundle's files are out of tolerance.
+
+    Raises:
+        CheckFailed: one is.
+    """
+    failures = [
+        f"{check['target']} {check['precision']}: {failure}"
+        for check in bundle.manifest["checks"]
+        for failure in check["failures"]
+    ]
+    if failures:
+        raise CheckFailed(f"{bundle.path} is written and marked as not good: {'; '.join(failures)}")

@@ -50,6 +50,7 @@ def bundle(bundle: Bundle) -> RenderableType:
         str(bundle.path),
         [
             ("model", f"GLINT-RU, {config.items:,} items, d {config.d}, {config.heads} heads"),
+            ("catalogue", _catalogue(manifest.get("catalogue"))),
             ("data", manifest["data"]["name"]),
             ("state", f"{manifest['state']['shape'][1]:,} floats"),
             ("top-k", f"{bundle.top_k}"),
@@ -57,6 +58,17 @@ def bundle(bundle: Bundle) -> RenderableType:
             *((f"{c['target']} {c['precision']}", _verdict(c)) for c in manifest["checks"]),
         ],
     )
+
+
+def _catalogue(changes: Mapping[str, Any] | None) -> str:
+    if changes is None or changes["spare"] is None:
+        room = "fixed: a change converts again"
+    else:
+        room = f"{changes['spare']:,} spare rows"
+    if changes is None or changes["version"] == 1:
+        return room
+    done = f"{changes['added']:,} added, {changes['retired']:,} retired since training"
+    return f"version {changes['version']}: {done}; {room}"
 
 
 def _verdict(check: Mapping[str, Any]) -> str:

@@ -14,7 +14,9 @@ MAY_IMPORT = {
     "converters": {"converters", "quantization", "glint_edge"},
     "device_bench": {"device_bench", "glint_edge"},
 }
-COMPOSITION_ROOT = [ROOT / f"glint_edge/{name}.py" for name in ("cli", "bench_cli", "device_cli")]
+COMPOSITION_ROOT = [
+    ROOT / f"glint_edge/{name}.py" for name in ("cli", "bench_cli", "catalogue_cli", "device_cli")
+]
 
 
 def imports(path):
