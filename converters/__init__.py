@@ -16,7 +16,7 @@ from pathlib import Path
 from glint_edge.stream import StreamProgram
 from glint_edge.target import ConvertOptions, Target
 
-__all__ = ["convert"]
+__all__ = ["convert", "quiet_toolchain"]
 
 TOOLCHAINS = ("torch", "torchao", "executorch", "onnxscript", "onnx_ir", "litert_torch", "jax")
 
@@ -35,12 +35,12 @@ def convert(
     Raises:
         ConversionError: the toolchain failed.
     """
-    with _quiet_toolchain():
+    with quiet_toolchain():
         target.convert(program, path, options or ConvertOptions())
 
 
 @contextmanager
-def _quiet_toolchain() -> Iterator[None]:
+def quiet_toolchain() -> Iterator[None]:
     """Hold back what toolchains say of their own insides, unless we were asked to be verbose."""
     if logging.getLogger("glint_edge").isEnabledFor(logging.DEBUG):
         yield

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from converters import quiet_toolchain
 from converters.export import (
     ALL,
     PRECISION_OF,
@@ -118,4 +119,5 @@ def _write_others(bundle: Bundle, artifact: Artifact, file: Path) -> None:
         return
     from converters.onnx_ort import write_ort
 
-    write_ort(file, fold=artifact.precision != "fp16")
+    with quiet_toolchain():
+        write_ort(file, fold=artifact.precision != "fp16")
