@@ -1,14 +1,16 @@
 """Items added and retired after training, in a checkpoint and in the files of a bundle."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from converters import convert
+from converters.export import ExportOptions, write_bundle
 from converters.rewrite import rewrite
-from glint_edge.bundle import load_bundle
+from glint_edge.bundle import Artifact, load_bundle
 from glint_edge.catalogue import (
     NewItem,
     add_items,
@@ -97,8 +99,6 @@ def test_a_changed_checkpoint_is_stored_and_read_again(changed, tmp_path):
 
 
 def test_a_retired_item_that_is_not_there_is_a_damaged_checkpoint(changed, tmp_path):
-    from dataclasses import replace
-
     broken = replace(changed, catalogue=replace(changed.catalogue, retired=("nobody",)))
     save_checkpoint(broken, tmp_path / "run")
     with pytest.raises(CheckpointError, match="nobody"):
@@ -241,12 +241,17 @@ def test_an_onnx_file_written_over_is_the_one_converted_again(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["tflite", "executorch"])
-def test_a_file_written_over_recommends_as_the_changed_program(trained, changed, target, tmp_path):
+def test_a_file_written_over_recommends_as_the_changed_program(
+    trained, make_model, target, tmp_path
+):
     try:
         found = find_target(target, "convert")
     except Exception as error:
         pytest.skip(str(error))
-    before, after = programs(trained, changed, "int8", top_k=39, chunk=1)
+    # The smallest model there is: a conversion's time is that of its operators.
+    small = replace(trained, model=make_model(d=8, heads=1, kernel=1, gated_mlp=False))
+    changed = retire_items(add_items(small, [NewItem("new", torch.ones(8))]), ["k7", "k1"])
+    before, after = programs(small, changed, "int8", top_k=39, chunk=1)
     path = tmp_path / f"model{found.suffix}"
     convert(before, found, path)
     path.write_bytes(rewrite(path.read_bytes(), before, after))
@@ -288,21 +293,21 @@ def folder(trained, tmp_path_factory):
     return folder
 
 
+def passed(artifacts, *_, **__):
+    """What is tested is what is written; that `check_artifacts` finds faults is test_bench's."""
+    return [
+        {
+            "target": artifact.target, "precision": artifact.precision, "ok": True, "users": 0,
+            "max_score_error": None, "top10_overlap": None, "ndcg_at_10": None,
+            "ndcg_at_10_float": None, "failures": [],
+        }
+        for artifact, _ in artifacts
+    ]  # fmt: skip
+
+
 @pytest.fixture
 def quick_checks(monkeypatch):
-    """What is tested is what is written; that `check_artifacts` finds faults is test_bench's."""
-
-    def check(artifacts, **_):
-        return [
-            {
-                "target": artifact.target, "precision": artifact.precision, "ok": True, "users": 0,
-                "max_score_error": None, "top10_overlap": None, "ndcg_at_10": None,
-                "ndcg_at_10_float": None, "failures": [],
-            }
-            for artifact, file in artifacts
-        ]  # fmt: skip
-
-    monkeypatch.setattr("device_bench.bench.check_artifacts", check)
+    monkeypatch.setattr("device_bench.bench.check_artifacts", passed)
 
 
 def files_of(path):
@@ -362,9 +367,20 @@ def test_an_updated_bundle_is_what_the_updated_checkpoint_exports_to(
     assert files_of(tmp_path / "run.v3") == files_of(checkpoint)
 
 
+def without_spare_rows(folder, out):
+    """A bundle whose file is none: what is tested is what happens before it is read."""
+    artifact = Artifact("onnx", "int8", "model.onnx", {"onnxruntime": "1.32.0"})
+    write_bundle(
+        load_checkpoint(folder), ExportOptions("onnx", "int8", 10, out), [artifact],
+        lambda program, artifact, file: file.write_bytes(b"converted") and None,
+        folder=folder, histories=HISTORIES[:2], check=passed,
+    )  # fmt: skip
+    return out
+
+
 @pytest.fixture
-def fixed(folder, tmp_path, run, quick_checks, monkeypatch):
-    """A bundle without spare rows, and the programs that were converted since."""
+def fixed(folder, tmp_path, quick_checks, monkeypatch):
+    """Such a bundle, and the programs that were converted since."""
     asked = []
 
     def convert(program, target, path, options):
@@ -372,10 +388,13 @@ def fixed(folder, tmp_path, run, quick_checks, monkeypatch):
         path.write_bytes(b"converted")
 
     monkeypatch.setattr("converters.export.convert", convert)
-    path = tmp_path / "fixed.glint"
-    assert run("export", folder, "--target", "onnx", "--offline", "--out", path)[0] == 0
-    asked.clear()
-    return path, asked
+    return without_spare_rows(folder, tmp_path / "fixed.glint"), asked
+
+
+@pytest.fixture(scope="module")
+def unchanged(folder, tmp_path_factory):
+    """Such a bundle, for requests that are refused."""
+    return without_spare_rows(folder, tmp_path_factory.mktemp("unchanged") / "app.glint")
 
 
 def test_without_spare_rows_it_converts_again_and_keeps_some(fixed, run, tmp_path):
@@ -422,14 +441,14 @@ def test_a_failure_leaves_nothing_behind(fixed, run, tmp_path, monkeypatch):
          "9 items would stay on offer, and a list holds 10"),
     ],
 )  # fmt: skip
-def test_a_bad_request_is_one_line(fixed, run, tmp_path, words, says):
-    path, _ = fixed
-    before = sorted(each.name for each in tmp_path.iterdir())
-    code, out, err = run("catalogue", words[0], path, *words[1:])
+def test_a_bad_request_is_one_line(unchanged, run, words, says):
+    folder = unchanged.parent
+    before = sorted(each.name for each in folder.iterdir())
+    code, out, err = run("catalogue", words[0], unchanged, *words[1:])
     assert (code, out) == (2, "")
     assert says in err
     assert len(err.strip().splitlines()) == 1
-    assert sorted(each.name for each in tmp_path.iterdir()) == before
+    assert sorted(each.name for each in folder.iterdir()) == before
 
 
 def test_what_stands_in_the_way_is_not_written_over(fixed, run, tmp_path):
