@@ -48,6 +48,15 @@ def test_training_speed_without_the_peer(ml_100k):
     assert result["ratio"] is None
 
 
+def test_new_items(ml_100k):
+    result = run("new_items.py", "--seeds", 1, "--strengths", 0, 0.8)
+    assert set(result) == {"trained", "strength 0", "strength 0.8"}
+    # What the default strength is for: new items are found, and the others hardly less than before.
+    (_, plain, *_), (_, new, _, others) = result["strength 0"], result["strength 0.8"]
+    assert plain < 0.1 < 0.4 < new
+    assert others > 0.85 * result["trained"][3]
+
+
 @pytest.mark.alone
 def test_native_loop(require_native):
     """The bars: below 12 MB, the whole process, and within 10 % of a loop written by hand."""

@@ -19,6 +19,7 @@ from glint_edge.stream import stream_program
 ROOT = Path(__file__).parent.parent
 SUBCOMMANDS = {
     "bench": ("diff", "report", "scale"),
+    "catalogue": ("add", "retire"),
     "device": ("list", "setup", "check"),
 }
 
