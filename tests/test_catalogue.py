@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from converters import convert
-from converters.export import ExportOptions, write_bundle
+from converters.export import ExportOptions, FineTuned, write_bundle
 from converters.rewrite import rewrite
+from converters.update import spare_after
 from glint_edge.bundle import Artifact, load_bundle
 from glint_edge.catalogue import (
     NewItem,
@@ -367,13 +368,14 @@ def test_an_updated_bundle_is_what_the_updated_checkpoint_exports_to(
     assert files_of(tmp_path / "run.v3") == files_of(checkpoint)
 
 
-def without_spare_rows(folder, out):
+def a_bundle(folder, out, spare=None, **more):
     """A bundle whose file is none: what is tested is what happens before it is read."""
     artifact = Artifact("onnx", "int8", "model.onnx", {"onnxruntime": "1.32.0"})
+    options = ExportOptions("onnx", "int8", 10, out, spare_items=spare)
     write_bundle(
-        load_checkpoint(folder), ExportOptions("onnx", "int8", 10, out), [artifact],
-        lambda program, artifact, file: file.write_bytes(b"converted") and None,
-        folder=folder, histories=HISTORIES[:2], check=passed,
+        load_checkpoint(folder), options, [artifact],
+        lambda program, artifact, file: file.write_bytes(b"converted"),
+        folder=folder, histories=HISTORIES[:2], check=passed, **more,
     )  # fmt: skip
     return out
 
@@ -388,13 +390,13 @@ def fixed(folder, tmp_path, quick_checks, monkeypatch):
         path.write_bytes(b"converted")
 
     monkeypatch.setattr("converters.export.convert", convert)
-    return without_spare_rows(folder, tmp_path / "fixed.glint"), asked
+    return a_bundle(folder, tmp_path / "fixed.glint"), asked
 
 
 @pytest.fixture(scope="module")
 def unchanged(folder, tmp_path_factory):
     """Such a bundle, for requests that are refused."""
-    return without_spare_rows(folder, tmp_path_factory.mktemp("unchanged") / "app.glint")
+    return a_bundle(folder, tmp_path_factory.mktemp("unchanged") / "app.glint")
 
 
 def test_without_spare_rows_it_converts_again_and_keeps_some(fixed, run, tmp_path):
@@ -405,6 +407,32 @@ def test_without_spare_rows_it_converts_again_and_keeps_some(fixed, run, tmp_pat
     told = json.loads(out)
     assert (told["converted"], told["spare"]) == (True, 100)
     assert [program.room for program in converted] == [100]
+
+
+def test_more_items_than_spare_rows_convert_again(trained, folder, tmp_path):
+    bundle = load_bundle(a_bundle(folder, tmp_path / "app.glint", spare=1))
+    one, two = (
+        add_items(trained, [NewItem(f"new {n}", ROW) for n in range(count)]) for count in (1, 2)
+    )
+    assert spare_after(bundle, one) == 0
+    assert spare_after(bundle, two) is None
+
+
+def test_a_file_that_is_not_what_the_model_says_is_one_line(folder, run, tmp_path, quick_checks):
+    path = a_bundle(folder, tmp_path / "app.glint", spare=1)
+    code, _, err = run("catalogue", "retire", path, "--item", "k7")
+    assert code == 2
+    assert "error: the item rows of the model are not in the file" in err
+    assert [each.name for each in tmp_path.iterdir()] == ["app.glint"]
+
+
+def test_fine_tuned_weights_are_in_no_checkpoint(trained, folder, run, tmp_path, quick_checks):
+    tuned = FineTuned(trained.model, {"epochs": 3})
+    path = a_bundle(folder, tmp_path / "app.glint", spare=1, fine_tuned=tuned)
+    code, _, err = run("catalogue", "retire", path, "--item", "k7")
+    assert code == 2
+    assert "was fine-tuned (int8-qat)" in err
+    assert [each.name for each in tmp_path.iterdir()] == ["app.glint"]
 
 
 def test_a_failure_leaves_nothing_behind(fixed, run, tmp_path, monkeypatch):
