@@ -16,7 +16,7 @@ from onnx import TensorProto
 from converters.onnx_graph import END, Graph
 from converters.onnx_layers import Gru, Rows, Weights, linear, linear_rows
 from glint_edge.config import ModelConfig
-from glint_edge.stream import Append, AppendMany, Recommend, _Norm, _UnitHeads, state_layout
+from glint_edge.stream import Append, AppendMany, Pads, Recommend, _Norm, _UnitHeads, state_layout
 
 Module: TypeAlias = "Append | AppendMany | Recommend"
 
@@ -70,7 +70,7 @@ class Method:
         return u, self.unit(k, unit, single=rows.single), v
 
     def rows(self, ids: str, *, single: bool) -> Rows:
-        """Rows of the table for ids int64 [n]; those outside 1 … V are rows of zeros."""
+        """Rows of the table for ids int64 [n]; those outside 1 … V are the unknown item's."""
         last: int = self.module.get_submodule("item").items  # type: ignore[assignment]  # an `_Items`
         known = self.g.op("Clip", ids, 0, last + 1)
         return Rows(self.g, self.weights("item.table"), known, single=single)
@@ -186,9 +186,11 @@ def _hidden(m: Method, module: Recommend) -> str:
     """The hidden of the history so far: [1, d]."""
     g, d = m.g, m.d
     count, inputs, h, gated, x, memory = m.parts()
-    y = linear(g, m.weights("conv_out"), m.join(gated, *_provisional(m, count, inputs, h)))
+    pads = _Pads(m, module.pads, count) if module.pads is not None else None
+    y = linear(g, m.weights("conv_out"), m.join(gated, *_provisional(m, count, inputs, h, pads)))
     q, mix = g.ops("Split", linear(g, m.weights("item_out"), x), [d, d], outputs=2, axis=1)
     q = g.op("Reshape", m.unit(q, module.unit, single=True), [m.heads, 1, m.width])
+    memory = pads.added_to(memory) if pads else memory
     context = g.op("MatMul", q, g.op("Reshape", memory, [m.heads, m.width, m.width]))
     context = g.op("Reshape", context, [1, d])
     a = g.op("Add", x, linear(g, m.weights("attention_out"), context))
@@ -202,16 +204,47 @@ def _hidden(m: Method, module: Recommend) -> str:
     return _norm(g, "norm", module.norm, g.op("Add", z, inner))
 
 
-def _provisional(m: Method, count: str, inputs: str, h: str) -> list[str]:
-    """G of the last p positions, oldest first, nothing standing to the right of the last."""
+class _Pads:
+    """`glint_edge.stream.Pads` after t items: `count` is t, [1, 1]."""
+
+    def __init__(self, m: Method, module: Pads, count: str) -> None:
+        self.m, self.module = m, module
+        self.count = m.g.op("Sub", module.length, count)  # N − t
+
+    def exists(self, number: int) -> str:
+        """1 if there is pad `number`, of pads 0, 1, …, else 0: [1, 1]."""
+        left = self.m.g.op("Sub", self.count, float(number)) if number else self.count
+        return self.m.within_one(left)
+
+    def conv_input(self, number: int) -> str:
+        """That of pad `number`, zeros if there is none: [1, d]."""
+        u = self.m.g.constant(self.module.conv_input.numpy(), "pads.conv_input")
+        return self.m.g.op("Mul", u, self.exists(number))
+
+    def added_to(self, memory: str) -> str:
+        """The memory [1, d·d/H] with all pads in it."""
+        g = self.m.g
+        one = g.constant(self.module.memory.numpy(), "pads.memory")
+        return g.op("Add", memory, g.op("Mul", one, g.op("Relu", self.count)))
+
+
+def _provisional(m: Method, count: str, inputs: str, h: str, pads: _Pads | None) -> list[str]:
+    """G of the last p positions and of the first p pads, if there are pads; oldest first."""
     g, gated = m.g, []
-    window = g.op("Pad", inputs, [0, 0, 0, m.d]) if m.p else ""
-    for step in range(m.p):
+    window = ""
+    for step in range(2 * m.p if pads else m.p):
         if step:
-            window = g.op("Pad", m.cut(window, m.d), [0, 0, 0, m.d])
+            inputs = m.cut(window, m.d)
+        if pads:
+            window = m.join(inputs, pads.conv_input(step))
+        else:
+            window = g.op("Pad", inputs, [0, 0, 0, m.d])
         c = linear(g, m.weights("gru.conv_in"), window)
         h = m.gru.run(c, h)
-        exists = m.exists(count, m.p - 1 - step)
+        if pads and step >= m.p:
+            exists = pads.exists(step - m.p)
+        else:
+            exists = m.exists(count, m.p - 1 - step)
         h, selected = g.op("Mul", h, exists), m.select(c, h)
         gated.append(g.op("Mul", selected, exists))
     return gated

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glint_edge.config import ModelConfig, TrainConfig
     from glint_edge.errors import GlintEdgeError
     from glint_edge.model import GlintRU
+    from glint_edge.recommender import Recommender, load
     from glint_edge.stream import StreamProgram, stream_program
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     "GlintEdgeError",
     "GlintRU",
     "ModelConfig",
+    "Recommender",
     "StreamProgram",
     "TrainConfig",
+    "load",
     "load_bundle",
     "load_checkpoint",
     "save_checkpoint",
@@ -37,8 +40,10 @@ _MODULE_OF = {
     "GlintEdgeError": "errors",
     "GlintRU": "model",
     "ModelConfig": "config",
+    "Recommender": "recommender",
     "StreamProgram": "stream",
     "TrainConfig": "config",
+    "load": "recommender",
     "load_bundle": "bundle",
     "load_checkpoint": "checkpoint",
     "save_checkpoint": "checkpoint",

@@ -14,6 +14,8 @@ from glint_edge.errors import ConfigError
 
 T = TypeVar("T", bound="_JsonConfig")
 
+PADDINGS = ("masked", "reference")
+
 
 class _JsonConfig:
     """To and from a plain dict; unknown or missing keys are refused by name."""
@@ -76,7 +78,10 @@ class ModelConfig(_JsonConfig):
         block_dropout: on the selective gate, the mixing block and the gated MLP, in training
             (0.3 and not configurable in the authors' code).
         norm_eps: epsilon of every LayerNorm (1e-12 in the authors' run.py).
-        padding: "masked": a prediction depends on the user's items alone.
+        padding: what stands right of a history shorter than `max_length`. "masked": nothing, a
+            prediction depends on the user's items alone. "reference": the pad item, with an
+            embedding of its own, takes part in everything, as in the authors' code; a model
+            trained so (glint_edge.recbole imports them) needs it.
     """
 
     items: int
@@ -103,8 +108,8 @@ class ModelConfig(_JsonConfig):
             _check_number(name, getattr(self, name), 0.0, 1.0)
         _check_number("norm_eps", self.norm_eps, 0.0, 1.0)
         _check(
-            self.padding == "masked",
-            f"padding {self.padding!r} is not supported; this version knows 'masked'",
+            self.padding in PADDINGS,
+            f"padding {self.padding!r} is unknown; choose one of {', '.join(PADDINGS)}",
         )
 
     @property

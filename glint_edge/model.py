@@ -16,7 +16,8 @@ differ the code decides, since its checkpoints are what people have:
   the gated MLP.
 
 What we do otherwise than the code: its head norm divides by zero where elu(q) = 0, ours has an
-epsilon far below float32's resolution; its unused layers (`softmax`, `attn_dropout`) are left out.
+epsilon far below float32's resolution; its unused layers (`softmax`, `attn_dropout`) are left out;
+and it lets the padding take part, which here only `padding: "reference"` does (`ModelConfig`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from torch import Tensor, nn
 
 from glint_edge.config import ModelConfig
 from glint_edge.dropout import Dropout
+from glint_edge.errors import ConfigError
 
 # Added under the head norm's root. Keeps 0/0 and its gradient finite; elu(q) of a trained model
 # has squared norms around 1, so no digit of float32 changes.
@@ -40,7 +42,7 @@ ATTENTION_BLOCK = 64
 
 
 class GlintRU(nn.Module):
-    """GLINT-RU over a catalogue of V items; id 0 is padding and unknown items.
+    """GLINT-RU over a catalogue of V items; id 0 is padding (the pad item) and unknown items.
 
     In shape comments B is the batch, N the length, d the width, H the heads, k the kernel and
     p = (k − 1)/2 the look-ahead of a convolution.
@@ -51,7 +53,8 @@ class GlintRU(nn.Module):
         self.config = config
         self.retired: tuple[int, ...] = ()  # ids that histories may hold and no list does
         d, k, p = config.d, config.kernel, config.lookahead
-        # Row 0 is unknown: zeros, and it stays so (no gradient).
+        # Row 0 gets no gradient. It is zeros, but in a model of reference padding, whose authors
+        # drew it at random.
         self.embedding = nn.Embedding(config.items + 1, d, padding_idx=0)
 
         self.query = nn.Linear(d, d)  # Wq
@@ -112,7 +115,7 @@ class GlintRU(nn.Module):
         Returns:
             float32 [B, d]. What stands beyond a length has no influence.
         """
-        inside = _inside(items, lengths)
+        items, inside = self._computed_over(items, lengths)
         x = self._embed(items)  # [B, N, d]
         last = lengths - 1
 
@@ -161,7 +164,15 @@ class GlintRU(nn.Module):
 
         Returns:
             float32 [B, N, d]; rows beyond a length are finite and meaningless.
+
+        Raises:
+            ConfigError: the model has reference padding, which this form does not know.
         """
+        if self.config.padding != "masked":
+            raise ConfigError(
+                "a model of reference padding, as the authors' code trains it, cannot be trained "
+                "here; train one of this project's own: glint-edge train"
+            )
         inside = _inside(items, lengths)
         x = self._embed(items)
         a = self._attention_output(_running_attention(*self._attention_inputs(x)).flatten(2), x)
@@ -193,6 +204,19 @@ class GlintRU(nn.Module):
         return torch.gru_cell(c.flatten(0, 1), h.flatten(0, 1), w_in, w_state).view_as(h)
 
     # ---- the parts both forms share ---------------------------------------------------------
+
+    def _computed_over(self, items: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The ids that stand at each position, and 1.0 where one takes part, else 0.0.
+
+        With reference padding the pad item stands from a history's end to `max_length`, and takes
+        part there: ids int64 [B, max(N, max_length)].
+        """
+        inside = _inside(items, lengths)  # [B, N, 1]
+        if self.config.padding == "masked":
+            return items, inside
+        missing = max(0, self.config.max_length - items.shape[1])
+        items = F.pad(items * inside[..., 0].to(items.dtype), (0, missing))
+        return items, _inside(items, lengths.clamp(min=self.config.max_length))
 
     def _embed(self, items: Tensor) -> Tensor:
         x: Tensor = self.embedding_drop(self.embedding(items))

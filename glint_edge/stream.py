@@ -107,12 +107,12 @@ def _taps(conv: nn.Conv1d, count: int, scale: Tensor | float = 1.0) -> nn.Linear
 
 
 def _table(model: GlintRU, room: int) -> Tensor:
-    """The item embeddings, then rows of zeros: `room` spare, one for ids above: [V + room + 2, d].
+    """The item embeddings, then row 0 again: `room` spare, one for ids above: [V + room + 2, d].
 
     A spare row is an unknown item until a catalogue update fills it.
     """
     weight = model.embedding.weight
-    return torch.cat([weight, torch.zeros(room + 1, weight.shape[1])]).detach().clone()
+    return torch.cat([weight, weight[:1].expand(room + 1, -1)]).detach().clone()
 
 
 def _offers(model: GlintRU, room: int) -> Tensor:
@@ -249,7 +249,7 @@ class _Items(nn.Module):
     def forward(self, items: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Ids int64 [n] → x [n, d], u [n, d], k̂ [n, H, d/H], v / √(d/H) [n, d]."""
         d = self.d
-        # An id below 0 becomes the padding, one above V the unknown item: both are rows of zeros.
+        # An id below 0 becomes row 0, one above V its copy: both are the unknown item.
         x = self.table(items.clamp(0, self.items + 1))
         ukv = self.item_in(x)
         return x, ukv[:, :d], self.unit(ukv[:, d : 2 * d]), ukv[:, 2 * d :]
@@ -273,7 +273,7 @@ class Append(nn.Module):
     def forward(self, state: Tensor, item: Tensor) -> Tensor:
         """State float32 [1, S] and item id int64 [1] → state float32 [1, S].
 
-        An id outside 1 … V is the unknown item: a row of zeros, never a read outside the table.
+        An id outside 1 … V is the unknown item, row 0: never a read outside the table.
         """
         count, inputs, h, _, _, memory = self.parts(state)
         x, u, k, v = self.item(item)
@@ -360,11 +360,39 @@ class _Places(nn.Module):
         return self.numbers[:n]
 
 
+class Pads(nn.Module):
+    """Reference padding: the part of N − t pad items, at positions t … N − 1, in closed form.
+
+    They are all alike, so what they add to the attention memory is N − t times one matrix. Of
+    their GRU steps only the first p are ever read, through the second convolution.
+    """
+
+    conv_input: Tensor
+    memory: Tensor
+
+    def __init__(self, model: GlintRU) -> None:
+        super().__init__()
+        self.length = float(model.config.max_length)
+        with torch.no_grad():
+            _, u, k, v = _Items(model, room=0)(torch.tensor([0]))
+            memory = k.view(model.config.heads, -1, 1) * v.view(model.config.heads, 1, -1)
+        self.register_buffer("conv_input", u.clone())  # [1, d]
+        self.register_buffer("memory", memory.view(1, -1))  # [1, d·d/H]
+
+    def exists(self, count: Tensor, number: int) -> Tensor:
+        """1 if t items [1, 1] leave room for this pad, of pads 0, 1, …, else 0."""
+        return torch.clamp(self.length - number - count, 0.0, 1.0)
+
+    def in_memory(self, count: Tensor) -> Tensor:
+        """What all pads add to the memory of t items: [1, 1] → [1, d·d/H]."""
+        return F.relu(self.length - count) * self.memory
+
+
 class Recommend(nn.Module):
     """`recommend(state) -> (items, scores)`: the k best next items, best first.
 
     The last p positions take a provisional step, as if the history ended there, and it is
-    forgotten: the state does not change.
+    forgotten: the state does not change. With reference padding so do the first p pads.
 
     Of a catalogue that may change (`room` is a number), the file's only constants that depend on
     it are the table's rows and what is added to their scores: an update writes over these.
@@ -385,10 +413,13 @@ class Recommend(nn.Module):
         self.unit = _UnitHeads(config)
         self.attention_out = _linear(model.attention_out.weight, model.attention_out.bias)
         self.gru = _SelectiveGru(model)
+        self.pads = Pads(model) if config.padding == "reference" else None
 
         alpha = torch.softmax(model.mix.detach(), dim=0)
         self.attention_norm = _Norm(model.attention_norm, alpha[1])
-        self.conv_out = _taps(model.conv_out, self.p + 1, alpha[0])  # nothing stands to the right
+        # Where padding is masked, nothing stands to the right.
+        taps = config.kernel if self.pads is not None else self.p + 1
+        self.conv_out = _taps(model.conv_out, taps, alpha[0])
         self.mix_out = _linear(model.mix_out.weight, model.mix_out.bias)
         self.norm = _Norm(model.norm)
         self.mlp_in: nn.Linear | None = None
@@ -404,7 +435,7 @@ class Recommend(nn.Module):
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """State float32 [1, S] → items int64 [1, k], scores float32 [1, k].
 
-        With no history: the k most popular items, with score 0.
+        With no history: items 1 … k, the most popular where ids are ranks, with score 0.
         """
         count = state[:, :1]
         hidden = self.hidden(state) * torch.clamp(count, 0.0, 1.0)  # no history scores 0
@@ -421,6 +452,8 @@ class Recommend(nn.Module):
         y = self.conv_out(_join(g, *self._provisional(count, inputs, h)))
         q_gate = self.item_out(x)
         q = self.unit(q_gate[:, :d])  # [1, H, d/H]
+        if self.pads is not None:
+            memory = memory + self.pads.in_memory(count)
         memory = memory.view(self.heads, d // self.heads, d // self.heads)
         context = torch.bmm(q.view(self.heads, 1, d // self.heads), memory)
         a = self.attention_norm(x + self.attention_out(context.view(1, d)))
@@ -432,17 +465,30 @@ class Recommend(nn.Module):
         return r
 
     def _provisional(self, count: Tensor, inputs: Tensor, h: Tensor) -> list[Tensor]:
-        """G of the last p positions, oldest first, nothing standing to the right of the last."""
+        """G of the last p positions and of the first p pads, if there are pads; oldest first."""
         gated = []
-        window = F.pad(inputs, (0, self.d))  # [1, k·d], around position t − p
-        for step in range(self.p):
+        steps = self.p if self.pads is None else 2 * self.p
+        for step in range(steps):
+            window = self._with_neighbour(inputs, count, step)  # [1, k·d], around t − p + step
             h, gate = self.gru(window, h)
-            g = self.gru.select(gate, h)
-            exists = torch.clamp(count - (self.p - 1.0 - step), 0.0, 1.0)
+            exists = self._exists(count, step)
+            g = self.gru.select(gate, h) * exists
             h = h * exists
-            gated.append(g * exists)
-            window = F.pad(window[:, self.d :], (0, self.d))
+            gated.append(g)
+            inputs = window[:, self.d :]
         return gated
+
+    def _with_neighbour(self, inputs: Tensor, count: Tensor, number: int) -> Tensor:
+        """2p convolution inputs [1, 2p·d] and pad `number`, or zeros if there is none."""
+        if self.pads is None:
+            return F.pad(inputs, (0, self.d))
+        return _join(inputs, self.pads.conv_input * self.pads.exists(count, number))
+
+    def _exists(self, count: Tensor, step: int) -> Tensor:
+        """1 if there is a position t − p + step, else 0."""
+        if self.pads is None or step < self.p:
+            return torch.clamp(count - (self.p - 1.0 - step), 0.0, 1.0)
+        return self.pads.exists(count, step - self.p)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ IMPOSSIBLE_MODELS = [
         for value in (-0.1, 1.0, 1, "0.5", None, False, NAN, INFINITY)
     ],
     *[("norm_eps", value) for value in (-1e-12, 1.0, "0", None, False, NAN)],
-    ("padding", "reference"),
+    ("padding", "left"),
     ("padding", None),
 ]
 
