@@ -23,10 +23,12 @@ from glint_edge.bundle import (
     Bundle,
     load_bundle,
     methods_of,
+    no_history,
     state_of,
     write_manifest,
 )
 from glint_edge.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
+from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.golden import Golden, golden_of
@@ -93,6 +95,25 @@ class ExportOptions:
             raise ConfigError(f"--spare-items must be at least 0, not {self.spare_items}")
         if self.out.suffix != SUFFIX:
             raise ConfigError(f"a bundle's name ends in {SUFFIX}: --out {self.out}{SUFFIX}")
+
+    def require_possible_for(self, config: ModelConfig) -> None:
+        """Refuse what this model cannot be made into, before anything slow is done.
+
+        Raises:
+            ConfigError: the model has reference padding, and an option needs another.
+        """
+        if config.padding == "masked":
+            return
+        if self.window == "unbounded":
+            raise ConfigError(
+                f"an imported model gives its authors' scores for at most {config.max_length} "
+                "items: --window sliding"
+            )
+        if self.quantize == "int8-qat":
+            raise ConfigError(
+                "an imported model cannot be trained here, so there is no int8-qat of it; "
+                "choose --quantize int8"
+            )
 
     @property
     def precision(self) -> str:
@@ -165,6 +186,7 @@ def export(
         OSError: the disk is full or not writable; nothing is left behind.
     """
     chosen = options.targets()
+    options.require_possible_for(checkpoint.model.config)
     refuse_to_overwrite(options.out)
     artifacts = [
         Artifact(target.name, options.precision, f"model{target.suffix}", target.runtime)
@@ -262,6 +284,7 @@ def _manifest(
             "spare": program.room,
             "order": _order(config.items, catalogue.added),
         },
+        "no_history": no_history(config),
         "state": state_of(config),
         "methods": methods_of(config, program.top_k, program.append_many.chunk),
         "quantization": {

@@ -36,6 +36,7 @@ def bundle_readme(manifest: Mapping[str, Any]) -> str:
         "bytes": 4 * floats,
         "k": manifest["top_k"],
         "chunk": manifest["methods"]["append_many"]["inputs"][1]["shape"][1],
+        "no_history": manifest["no_history"],
         "window": WINDOWS[manifest["window"]].format(manifest["model"]["max_length"]),
     }
     artifacts = manifest["artifacts"]

@@ -140,6 +140,13 @@ def state_of(config: ModelConfig) -> dict[str, Any]:
     return {"dtype": "float32", "shape": [1, state_size(config)], "fields": fields}
 
 
+def no_history(config: ModelConfig) -> str:
+    """What `recommend` gives without a history, which is ids 1 … k, in words."""
+    if config.padding == "masked":  # trained here, where ids are ranks by popularity
+        return "the most popular items"
+    return "the first items of the imported catalogue"
+
+
 def methods_of(config: ModelConfig, top_k: int, chunk: int) -> dict[str, Any]:
     """The manifest's description of the methods: names, dtypes and shapes, in call order."""
     state = {"name": "state", "dtype": "float32", "shape": [1, state_size(config)]}

@@ -35,7 +35,7 @@ from glint_edge.cli_options import (
 )
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.device_cli import app as device_app
-from glint_edge.errors import CheckFailed, GlintEdgeError, UnknownItemError
+from glint_edge.errors import CheckFailed, ConfigError, GlintEdgeError, UnknownItemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -241,6 +241,34 @@ def train(
         console.show(render.metrics(f"{out}: the best epoch", checkpoint.metrics))
 
 
+@app.command("import")
+def import_(
+    model: Annotated[Path, typer.Argument(help="MODEL.pth, as RecBole saved it.")],
+    out: Annotated[Path, typer.Option(help="The checkpoint's folder.")],
+    items: Annotated[
+        Path | None,
+        typer.Option(
+            help="The items' keys in RecBole's order, one a line.  [default: the checkpoint's own "
+            "if it has them, else the ids]"
+        ),
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make a checkpoint folder of one that the authors' code saved; runs no code in it."""
+    from glint_edge.checkpoint import save_checkpoint
+    from glint_edge.recbole import import_recbole
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} exists and is not empty; choose another --out")
+    checkpoint = import_recbole(model, items)
+    save_checkpoint(checkpoint, out)
+    if json:
+        console.show_json({"checkpoint": str(out), "model": checkpoint.model.config.to_dict()})
+    else:
+        console.show(render.imported(out, checkpoint))
+
+
 @app.command()
 def evaluate(
     checkpoint: CheckpointArgument = None,
@@ -335,6 +363,7 @@ def export(
     out = out or Path((name or Path(loaded.data.name).stem) + SUFFIX)
     options = ExportOptions(target, quantize, top_k, out, window, opset, name, spare_items)
     options.targets()
+    options.require_possible_for(loaded.model.config)
     refuse_to_overwrite(options.out)
     test_items = find_test_items(loaded.data, loaded.catalogue, data, offline=offline)
     with console.steps() as on_step:
@@ -363,6 +392,7 @@ def recommend(
 ) -> None:
     """What the bundle's artifact recommends after a history."""
     from device_bench.runtimes import load_runtime, recommend_history
+    from glint_edge.bundle import no_history
 
     loaded = open_bundle(bundle)
     ids = _ids_of(loaded, [key.strip() for key in history.split(",") if key.strip()])
@@ -380,7 +410,7 @@ def recommend(
         console.show_json({"items": found})
         return
     seen = ", ".join(titles.get(keys[item], keys[item]) for item in ids)
-    console.show(render.recommendations(seen, found))
+    console.show(render.recommendations(seen, found, no_history(loaded.config)))
 
 
 @app.command()

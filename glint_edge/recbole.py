@@ -73,7 +73,7 @@ def import_recbole(path: Path, items: Path | None = None) -> Checkpoint:
     if not isinstance(saved, dict) or not isinstance(saved.get("state_dict"), dict):
         raise CheckpointError(f"{path} is no RecBole checkpoint: it has no state_dict")
     settings = _settings(saved.get("config"))
-    stored = _tensors(path, saved["state_dict"], str(settings.get("model", "another model")))
+    stored = _tensors(path, saved["state_dict"], str(settings.get("model", "unknown")))
     tensors = {name: _floats(path, file, name, tensor) for name, tensor in stored.items()}
     config = _model_config(path, settings, tensors["embedding.weight"].shape)
     model = GlintRU(config)
@@ -104,12 +104,12 @@ def _tensors(path: Path, state_dict: Mapping[Any, Any], model: str) -> dict[str,
     theirs = {name: _their_name(name) for name in ours}
     if lacking := sorted(set(theirs.values()) - set(state_dict)):
         raise CheckpointError(
-            f"{path} is no checkpoint of GLINT-RU ({model}): it has no {lacking[0]}; "
+            f"{path} is no checkpoint of GLINT-RU ({model!r}): it has no {lacking[0]}; "
             "give one that the authors' code saved"
         )
     if more := sorted(map(str, set(state_dict) - set(theirs.values()))):
         raise CheckpointError(
-            f"{path} has {more[0]}, which the authors' GLINT-RU has not: it computes something "
+            f"{path} has {more[0]!r}, which the authors' GLINT-RU has not: it computes something "
             "else, which this version cannot import"
         )
     found = {name: state_dict[theirs[name]] for name in ours}
@@ -183,8 +183,10 @@ def _model_config(path: Path, settings: Mapping[str, Any], embedding: torch.Size
 
 def _keys_of_file(path: Path, items: int) -> list[str]:
     """One key a line."""
+    if not path.is_file():
+        raise DataError(f"no such file: {path}; write one item a line, in RecBole's order")
     try:
-        keys = path.read_text("utf-8").splitlines()
+        keys = path.read_text("utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no UTF-8 text; write one item a line") from error
     return _checked(keys, items, str(path))

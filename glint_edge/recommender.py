@@ -47,7 +47,7 @@ class Recommender:
             UnknownItemError: an id is outside the catalogue.
         """
         self._check(items, lengths)
-        with torch.inference_mode():
+        with torch.no_grad():
             return self.model.encode(items, lengths)
 
     def score(self, items: Tensor, lengths: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class Recommender:
             float32 [B, V + 1], by id; column 0 (padding) is −inf.
         """
         self._check(items, lengths)
-        with torch.inference_mode():
+        with torch.no_grad():
             return self.model.score(items, lengths)
 
     def _check(self, items: Tensor, lengths: Tensor) -> None:

@@ -10,7 +10,10 @@ from rich.console import Group, RenderableType
 from glint_edge.console import columns, pairs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from glint_edge.bundle import Bundle
+    from glint_edge.checkpoint import Checkpoint
     from glint_edge.doctor import Report
     from glint_edge.sources import DataSource
 
@@ -33,13 +36,29 @@ def _figure(value: float | int) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
-def recommendations(seen: str, found: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """The top-k after a history, given as the titles seen."""
+def imported(folder: Path, checkpoint: Checkpoint) -> RenderableType:
+    """What was imported, and what its items are called."""
+    config, keys = checkpoint.model.config, checkpoint.catalogue.keys
+    return pairs(
+        str(folder),
+        [
+            ("model", f"GLINT-RU, {config.items:,} items, d {config.d}, {config.heads} heads"),
+            ("data", checkpoint.data.name),
+            ("padding", f"{config.padding}: histories of up to {config.max_length} items"),
+            ("items", f"{keys[1]!r} … {keys[-1]!r}"),
+        ],
+    )
+
+
+def recommendations(
+    seen: str, found: Sequence[Mapping[str, Any]], no_history: str
+) -> RenderableType:
+    """The top-k after a history, given as the titles seen; `no_history`: what comes without one."""
     rows = [
         (f"{rank}", item["title"], item["key"], f"{item['score']:.3f}")
         for rank, item in enumerate(found, 1)
     ]
-    title = f"after {seen}" if seen else "no history: the most popular"
+    title = f"after {seen}" if seen else f"no history: {no_history}"
     return columns(title, ("", "title", "key", "score"), rows)
 
 

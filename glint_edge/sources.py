@@ -26,7 +26,8 @@ class DataSource:
 
     Attributes:
         name: a named data set, or the file's name.
-        source: what `glint_edge.data.load` takes: the same name, or the file's path.
+        source: what `glint_edge.data.load` takes: the same name, or the file's path; "" for an
+            imported model's, which was never read here.
         options: `load`'s other arguments, as JSON values.
         attribution: who made the data; empty for the user's own.
         summary: users, items and interactions after filtering.
@@ -135,8 +136,10 @@ def read_again(source: DataSource) -> Sequences:
     """Read a checkpoint's data as it was read for training.
 
     Raises:
-        DataError: it is not there any more, or cannot be read.
+        DataError: it is not there any more, cannot be read, or was never here.
     """
+    if not source.source:
+        raise DataError(f"the model is imported and its data, {source.name}, unknown; pass --data")
     return read(source.source, LoadOptions.from_dict(source.options))[0]
 
 
@@ -232,7 +235,7 @@ def _find(
 def some_histories(
     test_items: HeldOut | None, config: ModelConfig, count: int = 16
 ) -> list[list[int]]:
-    """A few histories of different users; without data, runs of the most popular items."""
+    """A few histories of different users; without data, runs of the first items."""
     if test_items is None:
         longest = min(config.max_length, config.items, 2 * count)
         return [list(range(1, n + 1)) for n in range(1, longest + 1, 2)]

@@ -435,7 +435,7 @@ class Recommend(nn.Module):
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """State float32 [1, S] → items int64 [1, k], scores float32 [1, k].
 
-        With no history: items 1 … k, the most popular where ids are ranks, with score 0.
+        With no history: items 1 … k, the most popular if ids are ranks, with score 0.
         """
         count = state[:, :1]
         hidden = self.hidden(state) * torch.clamp(count, 0.0, 1.0)  # no history scores 0

@@ -34,8 +34,7 @@ from glint_edge.errors import CheckpointError
 # What damaged bytes make the unpickler and the readers below raise.
 DAMAGE = (
     pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, ValueError, TypeError,
-    KeyError, IndexError, AttributeError, ImportError, AssertionError, OverflowError, MemoryError,
-    RecursionError, NotImplementedError,
+    LookupError, AttributeError, AssertionError, OverflowError, MemoryError, RuntimeError,
 )  # fmt: skip
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -137,9 +136,11 @@ def read_torch_file(path: Path, inert_packages: frozenset[str]) -> TorchFile:
             that is no part of tensors, numbers and dicts is refused.
 
     Raises:
-        CheckpointError: it would run code, is truncated or damaged, or is no such file.
+        CheckpointError: it is missing, would run code, is truncated or damaged, or is none.
         OSError: it cannot be read.
     """
+    if not path.is_file():
+        raise CheckpointError(f"no such file: {path}; give a RecBole .pth")
     try:
         with path.open("rb") as file:
             start = file.read(2)
@@ -150,18 +151,19 @@ def read_torch_file(path: Path, inert_packages: frozenset[str]) -> TorchFile:
                 return _read_legacy(path, file, inert_packages)
     except CallRefused as refused:
         raise CheckpointError(
-            f"{path} is refused: reading it would call {refused.name}, which is code and no part "
-            "of a model's weights; do not load it with anything else either"
+            f"{path} is refused: reading it would call {_plain(refused.name)}, which is code and "
+            "no part of a model's weights; do not load it with anything else either"
         ) from refused
     except DAMAGE as error:
         raise CheckpointError(
-            f"{path} is truncated or damaged ({_first_line(error)}); copy it again"
+            f"{path} is truncated or damaged ({_plain(str(error))}); copy it again"
         ) from error
     raise CheckpointError(f"{path} is no file that torch.save wrote; give a RecBole .pth")
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _plain(text: str) -> str:
+    """Words out of a stranger's file, as part of one line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:120]).strip()
 
 
 # ---- the two formats ----------------------------------------------------------------------------

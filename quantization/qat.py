@@ -101,7 +101,7 @@ def fine_tune(
 
     Raises:
         ConfigError: `epochs` is below 1, the data has another catalogue, or the model is in
-            training mode.
+            training mode or imported.
         MissingExtraError: torchao is not installed.
     """
     _check(model, split, epochs)
@@ -133,6 +133,10 @@ def _check(model: GlintRU, split: Split, epochs: int) -> None:
         raise ConfigError(f"quantization-aware training takes at least 1 epoch, not {epochs}")
     if model.training:
         raise ConfigError("the model is in training mode; call model.eval() first")
+    if model.config.padding != "masked":
+        raise ConfigError(
+            "an imported model (reference padding) cannot be trained here; quantize it to int8"
+        )
     if split.sequences.catalogue != model.config.items:
         raise ConfigError(
             f"the model knows {model.config.items} items, the data has "
