@@ -18,7 +18,11 @@ import torch.nn.functional as F
 
 
 def weights(items=40, d=16, seed=0):
-    """Random weights under the authors' names, for a catalogue of V items and the pad."""
+    """Random weights under the authors' names, for a catalogue of V items and the pad.
+
+    Of the size that training starts from: larger ones make a chaotic GRU, in which int8's rounding
+    grows from step to step.
+    """
     draw = torch.Generator().manual_seed(seed)
 
     def normal(*shape, std=0.3, mean=0.0):
@@ -31,14 +35,12 @@ def weights(items=40, d=16, seed=0):
     shapes |= {"selective_gate.0": (d // 2, d), "selective_gate.2": (d, d // 2)}
     shapes |= {"conv1d": (d, d, 3), "conv1dforgru": (d, d, 3)}
     for name, shape in shapes.items():
-        made[f"{name}.weight"] = normal(*shape)
+        made[f"{name}.weight"] = normal(*shape, std=math.prod(shape[1:]) ** -0.5)
         made[f"{name}.bias"] = normal(shape[0])
     for name in ("LayerNorm", "linearattention.LayerNorm"):
         made[f"{name}.weight"], made[f"{name}.bias"] = normal(d, mean=1.0), normal(d)
-    made["gru_layers.weight_ih_l0"], made["gru_layers.weight_hh_l0"] = (
-        normal(3 * d, d),
-        normal(3 * d, d),
-    )
+    for name in ("ih", "hh"):
+        made[f"gru_layers.weight_{name}_l0"] = normal(3 * d, d, std=(2 * d) ** -0.5)
     made["weights"] = torch.tensor([0.9, -0.4])
     return made
 
