@@ -9,18 +9,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from glint_edge.data import Split
-
 BUCKET = 32  # batches' worth of windows that are sorted by length together
 
 
 def batches(
-    split: Split, max_length: int, positions: int, rng: np.random.Generator, *, crop: float = 0.0
+    ids: npt.NDArray[np.int64],
+    offsets: npt.NDArray[np.int64],
+    max_length: int,
+    positions: int,
+    rng: np.random.Generator,
+    *,
+    crop: float = 0.0,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Windows of similar length together, in random order.
 
     Args:
-        split: the training sequences.
+        ids: int64 [T], sequence after sequence.
+        offsets: int64 [U + 1], where each starts, and T.
         max_length: N, the longest window.
         positions: most predictions of a batch, padding included.
         rng: of the windows and their order.
@@ -30,7 +35,7 @@ def batches(
         int64 [B, n] items, right padded with anything; int64 [B] lengths; int64 [B, n] the item
         after each.
     """
-    starts, lengths = windows(split.train_offsets, max_length, rng)
+    starts, lengths = windows(offsets, max_length, rng)
     if crop:
         starts, lengths = _cropped(starts, lengths, crop, rng)
     order = rng.permutation(len(starts))
@@ -48,11 +53,11 @@ def batches(
         longest = lengths[rows].max()
         column = np.arange(longest)
         # Beyond a window stands whatever follows in the flat array: the model ignores it.
-        at_ids = np.minimum(starts[rows, None] + column, len(split.train_ids) - 2)
+        at_ids = np.minimum(starts[rows, None] + column, len(ids) - 2)
         yield (
-            torch.from_numpy(split.train_ids[at_ids]),
+            torch.from_numpy(ids[at_ids]),
             torch.from_numpy(lengths[rows]),
-            torch.from_numpy(split.train_ids[at_ids + 1]),
+            torch.from_numpy(ids[at_ids + 1]),
         )
 
 

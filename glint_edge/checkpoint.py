@@ -28,7 +28,7 @@ FORMAT_VERSION = 2
 BEFORE_2 = {
     "schedule": "constant", "warmup_epochs": 0, "loss": "cross-entropy", "negatives": 1024,
     "calibration": 0.75, "label_smoothing": 0.0, "temperature": 0.0, "seen_margin": 0.0,
-    "item_dropout": 0.0, "crop": 0.0, "precision": "float32",
+    "item_dropout": 0.0, "crop": 0.0, "l2": 0.0, "precision": "float32",
 }  # fmt: skip
 WEIGHTS, CONFIG, ITEMS = "model.safetensors", "config.json", "items.json"
 

@@ -30,12 +30,14 @@ from glint_edge.cli_options import (
     TimeColumn,
     UserColumn,
     Verbose,
+    load_options,
     open_bundle,
     require_good,
 )
-from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.config import TrainConfig
 from glint_edge.device_cli import app as device_app
 from glint_edge.errors import CheckFailed, ConfigError, GlintEdgeError, UnknownItemError
+from glint_edge.train_cli import shard, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +47,6 @@ if TYPE_CHECKING:
     from glint_edge.checkpoint import Checkpoint
     from glint_edge.data import HeldOut
     from glint_edge.golden import Golden
-    from glint_edge.sources import LoadOptions
 
 log = logging.getLogger("glint_edge")
 
@@ -105,140 +106,8 @@ def _root(
 # ---- commands -----------------------------------------------------------------------------------
 
 
-@app.command()
-def train(
-    data: Annotated[str, typer.Option(help="ml-100k, or a log of who tapped what when.")],
-    out: Annotated[Path, typer.Option(help="The run's folder.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    format: Format = None,
-    user_column: UserColumn = None,
-    item_column: ItemColumn = None,
-    time_column: TimeColumn = None,
-    k_core: KCore = 0,
-    d: Annotated[
-        int, typer.Option("--d", "--width", help="Width; after torchrun only --width will do.")
-    ] = ModelConfig.d,
-    heads: Annotated[int, typer.Option(help="Heads of the attention.")] = ModelConfig.heads,
-    kernel: Annotated[int, typer.Option(help="Taps of a convolution.")] = ModelConfig.kernel,
-    max_length: Annotated[
-        int, typer.Option(help="Items of a history that are seen.")
-    ] = ModelConfig.max_length,
-    gated_mlp: Annotated[
-        bool, typer.Option(help="Without it: Light GLINT-RU.")
-    ] = ModelConfig.gated_mlp,
-    epochs: Annotated[int, typer.Option(help="At most.")] = TrainConfig.epochs,
-    patience: Annotated[
-        int, typer.Option(help="Epochs without a better validation NDCG@10.")
-    ] = TrainConfig.patience,
-    batch_positions: Annotated[
-        int, typer.Option(help="Predictions a step.")
-    ] = TrainConfig.batch_positions,
-    learning_rate: Annotated[
-        float, typer.Option(help="Adam's step size, at its highest.")
-    ] = TrainConfig.learning_rate,
-    schedule: Annotated[
-        str, typer.Option(help="constant, or cosine: down to nothing at --epochs.")
-    ] = TrainConfig.schedule,
-    warmup_epochs: Annotated[
-        int, typer.Option(help="Epochs over which the step size grows.")
-    ] = TrainConfig.warmup_epochs,
-    loss: Annotated[
-        str, typer.Option(help="cross-entropy, sampled-softmax or gbce.", rich_help_panel="Loss")
-    ] = TrainConfig.loss,
-    negatives: Annotated[
-        int,
-        typer.Option(help="Items drawn a step, of the last two.", rich_help_panel="Loss"),
-    ] = TrainConfig.negatives,
-    calibration: Annotated[
-        float, typer.Option(help="t of gbce, 0 to 1.", rich_help_panel="Loss")
-    ] = TrainConfig.calibration,
-    temperature: Annotated[
-        float,
-        typer.Option(help="Above 0: scores are cosines divided by it.", rich_help_panel="Loss"),
-    ] = TrainConfig.temperature,
-    seen_margin: Annotated[
-        float,
-        typer.Option(
-            help="How much further down a user's own items are pushed; for logs in "
-            "which nobody takes an item twice.",
-            rich_help_panel="Loss",
-        ),
-    ] = TrainConfig.seen_margin,
-    label_smoothing: Annotated[
-        float,
-        typer.Option(
-            help="Share of the target's probability spread over the catalogue.",
-            rich_help_panel="Loss",
-        ),
-    ] = TrainConfig.label_smoothing,
-    weight_decay: Annotated[
-        float,
-        typer.Option(help="Decoupled (AdamW), of matrices.", rich_help_panel="Against overfitting"),
-    ] = TrainConfig.weight_decay,
-    embedding_dropout: Annotated[
-        float, typer.Option(rich_help_panel="Against overfitting")
-    ] = ModelConfig.embedding_dropout,
-    attention_dropout: Annotated[
-        float, typer.Option(rich_help_panel="Against overfitting")
-    ] = ModelConfig.attention_dropout,
-    block_dropout: Annotated[
-        float, typer.Option(rich_help_panel="Against overfitting")
-    ] = ModelConfig.block_dropout,
-    item_dropout: Annotated[
-        float,
-        typer.Option(
-            help="Share of the input items hidden.", rich_help_panel="Against overfitting"
-        ),
-    ] = TrainConfig.item_dropout,
-    crop: Annotated[
-        float,
-        typer.Option(
-            help="Share of the sequences of which an epoch sees a random part.",
-            rich_help_panel="Against overfitting",
-        ),
-    ] = TrainConfig.crop,
-    precision: Annotated[
-        str, typer.Option(help="float32, or bfloat16 for the products with the catalogue.")
-    ] = TrainConfig.precision,
-    seed: int = TrainConfig.seed,
-    threads: Annotated[
-        int, typer.Option(help="One: the same weights on any machine; 0: torch's choice.")
-    ] = TrainConfig.threads,
-    json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Train GLINT-RU on a log, with early stopping; writes a checkpoint folder."""
-    from glint_edge.data import split
-    from glint_edge.distributed import joined
-    from glint_edge.sources import read
-    from glint_edge.train import train as run
-
-    training = TrainConfig(
-        epochs=epochs, patience=patience, batch_positions=batch_positions, seed=seed,
-        learning_rate=learning_rate, schedule=schedule, warmup_epochs=warmup_epochs,
-        weight_decay=weight_decay, loss=loss, negatives=negatives, calibration=calibration,
-        label_smoothing=label_smoothing, temperature=temperature, seen_margin=seen_margin,
-        item_dropout=item_dropout, crop=crop, precision=precision, threads=threads,
-    )  # fmt: skip
-    options = _load_options(user_column, item_column, time_column, format, k_core)
-    sequences, source = read(data, options)
-    model = ModelConfig(
-        items=sequences.catalogue, d=d, heads=heads, kernel=kernel, max_length=max_length,
-        gated_mlp=gated_mlp, embedding_dropout=embedding_dropout,
-        attention_dropout=attention_dropout, block_dropout=block_dropout,
-    )  # fmt: skip
-    with joined() as group:
-        console.quiet(group.rank > 0)
-        console.say(render.data(source, sequences.dropped))
-        with console.training_bar(epochs) as on_progress:
-            checkpoint = run(
-                split(sequences), model, training, out,
-                source=source, resume=resume, on_progress=on_progress, group=group,
-            )  # fmt: skip
-    if json:
-        console.show_json(checkpoint.metrics)
-    else:
-        console.show(render.metrics(f"{out}: the best epoch", checkpoint.metrics))
+app.command()(train)
+app.command()(shard)
 
 
 @app.command("import")
@@ -296,7 +165,7 @@ def evaluate(
     from glint_edge.sources import held_out, in_catalogue, read, read_again
 
     loaded = _checkpoint(checkpoint)
-    options = _load_options(user_column, item_column, time_column, format, k_core)
+    options = load_options(user_column, item_column, time_column, format, k_core)
     sequences = read(data, options)[0] if data else read_again(loaded.data)
     known = in_catalogue(sequences, loaded.catalogue)
     popularity = np.bincount(known.ids, minlength=loaded.model.config.items + 1)
@@ -440,15 +309,6 @@ def doctor(json: Json = False, verbose: Verbose = False) -> None:
 
 
 # ---- between the layers -------------------------------------------------------------------------
-
-
-def _load_options(
-    user: str | None, item: str | None, time: str | None, format: str | None, k_core: int
-) -> LoadOptions:
-    from glint_edge.log import Columns
-    from glint_edge.sources import LoadOptions
-
-    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
 
 
 def _checker(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glint_edge.bundle import Bundle
     from glint_edge.checkpoint import Checkpoint
     from glint_edge.data import HeldOut
+    from glint_edge.sources import LoadOptions
 
 log = logging.getLogger("glint_edge")
 
@@ -50,6 +51,16 @@ KCore = Annotated[int, typer.Option(min=0, help="Drop rarer users and items, rep
 UserColumn = Annotated[str | None, typer.Option(help="Column of the user.")]
 ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.")]
 TimeColumn = Annotated[str | None, typer.Option(help="Column of the time.")]
+
+
+def load_options(
+    user: str | None, item: str | None, time: str | None, format: str | None, k_core: int
+) -> LoadOptions:
+    """How a log is to be read, from the options above."""
+    from glint_edge.log import Columns
+    from glint_edge.sources import LoadOptions
+
+    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
 
 
 def held_out_of(floats: Checkpoint | None, data: str | None, *, offline: bool) -> HeldOut | None:

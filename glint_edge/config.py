@@ -135,6 +135,8 @@ class TrainConfig(_JsonConfig):
         schedule: "constant", or "cosine": down to nothing at `epochs`.
         warmup_epochs: over which the step size grows to its full height.
         weight_decay: decoupled weight decay (AdamW) of matrices; 0 is plain Adam.
+        l2: penalty that is added to the gradient before Adam scales it, so that what is seldom
+            trained, a rare item's row, shrinks the fastest.
         loss: "cross-entropy" over the whole catalogue; "sampled-softmax" over drawn items, with
             logQ correction; "gbce", generalised binary cross-entropy (gSASRec).
         negatives: items drawn a step, shared by its predictions; of the last two losses.
@@ -158,6 +160,7 @@ class TrainConfig(_JsonConfig):
     schedule: str = "constant"
     warmup_epochs: int = 0
     weight_decay: float = 0.0
+    l2: float = 0.0
     loss: str = "cross-entropy"
     negatives: int = 1024
     calibration: float = 0.75
@@ -175,7 +178,7 @@ class TrainConfig(_JsonConfig):
             _check_whole(name, getattr(self, name), 1)
         for name in ("warmup_epochs", "seed", "threads"):
             _check_whole(name, getattr(self, name), 0)
-        for name in ("learning_rate", "weight_decay", "temperature"):
+        for name in ("learning_rate", "weight_decay", "l2", "temperature"):
             _check_number(name, getattr(self, name), 0.0, 10.0)
         _check(self.learning_rate > 0, "learning_rate must be above 0")
         for name in ("label_smoothing", "item_dropout"):
@@ -188,6 +191,7 @@ class TrainConfig(_JsonConfig):
         ):  # fmt: skip
             value = getattr(self, name)
             _check(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
+        _check(not (self.weight_decay and self.l2), "weight_decay and l2 are two kinds: choose one")
         whole = self.loss == "cross-entropy"
         _check(whole or not self.seen_margin, f"seen_margin needs cross-entropy, not {self.loss}")
         _check(

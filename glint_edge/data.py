@@ -125,6 +125,11 @@ class Split:
     train_ids: Ids
     train_offsets: Ids
 
+    @property
+    def catalogue(self) -> int:
+        """Number of items V."""
+        return self.sequences.catalogue
+
     def counts(self) -> Ids:
         """How often each item stands in the training sequences: int64 [V + 1], by id."""
         return np.bincount(self.train_ids, minlength=self.sequences.catalogue + 1)

@@ -190,7 +190,7 @@ def _read_movielens(path: Path, columns: Columns, *, separator: str) -> _Table:
 
 def _read_inter(path: Path, columns: Columns) -> _Table:
     header, lines = _inter_lines(_text(path))
-    at = {role: header.index(name) for role, name in _choose(path, header, columns).items()}
+    at = {role: header.index(name) for role, name in choose_columns(path, header, columns).items()}
     return _split(path, lines, "\t", len(header), at)
 
 
@@ -222,7 +222,7 @@ def _read_lines(path: Path, columns: Columns) -> _Table:
 def _read_delimited(path: Path, columns: Columns, *, separator: str) -> _Table:
     text = _text(path)
     rows = _delimited(path, text, separator)
-    chosen = _choose(path, rows.columns, columns)
+    chosen = choose_columns(path, rows.columns, columns)
     # polars shows a blank line as a row of nulls
     filled = rows.select(~pl.all_horizontal(pl.all().is_null())).to_series()
     numbers = filled.arg_true()
@@ -276,7 +276,7 @@ def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[
 def _read_parquet(path: Path, columns: Columns) -> _Table:
     try:
         schema = pl.read_parquet_schema(path)
-        chosen = _choose(path, list(schema), columns)
+        chosen = choose_columns(path, list(schema), columns)
         for name in chosen.values():
             if schema[name].is_nested():
                 raise DataError(
@@ -292,8 +292,20 @@ def _read_parquet(path: Path, columns: Columns) -> _Table:
     return _Table(path, frame, lambda row: f"row {row + 1}")
 
 
-def _choose(path: Path, seen: Sequence[str], columns: Columns) -> dict[str, str]:
-    """Which of the columns `seen` is the user, the item and, if there is one, the time."""
+def choose_columns(path: Path, seen: Sequence[str], columns: Columns) -> dict[str, str]:
+    """Which of the columns `seen` is the user, the item and, if there is one, the time.
+
+    Args:
+        path: of the log, for errors.
+        seen: the log's columns.
+        columns: the user's choice; None is the usual names.
+
+    Returns:
+        A column by role: "user", "item" and perhaps "time".
+
+    Raises:
+        DataError: one is missing.
+    """
     plain = {name.lower().translate(str.maketrans("", "", " _-")): name for name in reversed(seen)}
     chosen = {}
     for role, usual in _USUAL.items():

@@ -14,6 +14,7 @@ from glint_edge.config import ModelConfig
 from glint_edge.data import NAMED, HeldOut, Sequences, Split, is_cached, load, split
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.log import USUAL_NAMES, Columns
+from glint_edge.shards import ShardedLog, is_sharded, open_shards
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +128,11 @@ def read(source: str, options: LoadOptions) -> tuple[Sequences, DataSource]:
     )
 
 
+def source_of(shards: ShardedLog) -> DataSource:
+    """The record of a log in shards that a checkpoint keeps."""
+    return DataSource(shards.name, str(shards.folder.resolve()), summary=shards.summary)
+
+
 def is_at_hand(source: DataSource) -> bool:
     """Whether it can be read without the network."""
     return is_cached(source.source) if source.source in NAMED else Path(source.source).is_file()
@@ -138,6 +144,8 @@ def read_again(source: DataSource) -> Sequences:
     Raises:
         DataError: it is not there any more, cannot be read, or was never here.
     """
+    if is_sharded(source.source):
+        raise DataError(f"{source.source} holds shards, not a log; pass the log by --data")
     if not source.source:
         raise DataError(f"the model is imported and its data, {source.name}, unknown; pass --data")
     return read(source.source, LoadOptions.from_dict(source.options))[0]
@@ -193,6 +201,8 @@ def find_test_items(
     Raises:
         DataError: `data` cannot be read.
     """
+    if data is None and is_sharded(source.source):
+        return open_shards(Path(source.source)).test()
     found = _find(source, catalogue, data, offline=offline)
     if isinstance(found, str):
         log.warning("accuracy is not measured: %s", found)

@@ -178,7 +178,9 @@ def test_cropped_windows_are_parts_of_the_sequences(tmp_path):
         parts.train_offsets, parts.train_offsets[1:], strict=False)]  # fmt: skip
     rng = np.random.default_rng(0)
     seen = set()
-    for items, lengths, targets in batches(parts, 50, 100, rng, crop=1.0):
+    for items, lengths, targets in batches(
+        parts.train_ids, parts.train_offsets, 50, 100, rng, crop=1.0
+    ):
         for row, n in enumerate(lengths.tolist()):
             window = [*items[row, :n].tolist(), int(targets[row, n - 1])]
             assert any(
@@ -197,6 +199,7 @@ def test_cropped_windows_are_parts_of_the_sequences(tmp_path):
         ({"loss": "gbce", "seen_margin": 1.0}, "seen_margin needs cross-entropy"),
         ({"loss": "gbce", "label_smoothing": 0.1}, "label_smoothing is of a softmax"),
         ({"crop": 1.1}, "crop"),
+        ({"l2": 0.1, "weight_decay": 0.1}, "choose one"),
         ({"negatives": 0}, "negatives"),
     ],
 )

@@ -196,7 +196,7 @@ def test_batches_hold_each_prediction_once_and_little_padding(log):
     parts = split(load(log))
     rng = np.random.default_rng(0)
     pairs, padded = [], 0
-    for items, lengths, targets in batches(parts, 12, 64, rng):
+    for items, lengths, targets in batches(parts.train_ids, parts.train_offsets, 12, 64, rng):
         assert items.shape == targets.shape
         assert items.numel() <= 64
         padded += items.numel()

@@ -1,0 +1,207 @@
+"""`glint-edge train` and `glint-edge shard`: from a log to a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glint_edge import console, render
+from glint_edge.cli_options import (
+    Format,
+    ItemColumn,
+    Json,
+    KCore,
+    TimeColumn,
+    UserColumn,
+    Verbose,
+    load_options,
+)
+from glint_edge.config import ModelConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from glint_edge.data import Split
+    from glint_edge.shards import ShardedLog
+
+
+def train(
+    data: Annotated[
+        str,
+        typer.Option(help="ml-100k, a log of who tapped what when, or a folder that `shard` made."),
+    ],
+    out: Annotated[Path, typer.Option(help="The run's folder.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    format: Format = None,
+    user_column: UserColumn = None,
+    item_column: ItemColumn = None,
+    time_column: TimeColumn = None,
+    k_core: KCore = 0,
+    d: Annotated[
+        int, typer.Option("--d", "--width", help="Width; after torchrun only --width will do.")
+    ] = ModelConfig.d,
+    heads: Annotated[int, typer.Option(help="Heads of the attention.")] = ModelConfig.heads,
+    kernel: Annotated[int, typer.Option(help="Taps of a convolution.")] = ModelConfig.kernel,
+    max_length: Annotated[
+        int, typer.Option(help="Items of a history that are seen.")
+    ] = ModelConfig.max_length,
+    gated_mlp: Annotated[
+        bool, typer.Option(help="Without it: Light GLINT-RU.")
+    ] = ModelConfig.gated_mlp,
+    epochs: Annotated[int, typer.Option(help="At most.")] = TrainConfig.epochs,
+    patience: Annotated[
+        int, typer.Option(help="Epochs without a better validation NDCG@10.")
+    ] = TrainConfig.patience,
+    batch_positions: Annotated[
+        int, typer.Option(help="Predictions a step.")
+    ] = TrainConfig.batch_positions,
+    learning_rate: Annotated[
+        float, typer.Option(help="Adam's step size, at its highest.")
+    ] = TrainConfig.learning_rate,
+    schedule: Annotated[
+        str, typer.Option(help="constant, or cosine: down to nothing at --epochs.")
+    ] = TrainConfig.schedule,
+    warmup_epochs: Annotated[
+        int, typer.Option(help="Epochs over which the step size grows.")
+    ] = TrainConfig.warmup_epochs,
+    loss: Annotated[
+        str, typer.Option(help="cross-entropy, sampled-softmax or gbce.", rich_help_panel="Loss")
+    ] = TrainConfig.loss,
+    negatives: Annotated[
+        int,
+        typer.Option(help="Items drawn a step, of the last two.", rich_help_panel="Loss"),
+    ] = TrainConfig.negatives,
+    calibration: Annotated[
+        float, typer.Option(help="t of gbce, 0 to 1.", rich_help_panel="Loss")
+    ] = TrainConfig.calibration,
+    temperature: Annotated[
+        float,
+        typer.Option(help="Above 0: scores are cosines divided by it.", rich_help_panel="Loss"),
+    ] = TrainConfig.temperature,
+    seen_margin: Annotated[
+        float,
+        typer.Option(
+            help="How much further down a user's own items are pushed; for logs in "
+            "which nobody takes an item twice.",
+            rich_help_panel="Loss",
+        ),
+    ] = TrainConfig.seen_margin,
+    label_smoothing: Annotated[
+        float,
+        typer.Option(
+            help="Share of the target's probability spread over the catalogue.",
+            rich_help_panel="Loss",
+        ),
+    ] = TrainConfig.label_smoothing,
+    weight_decay: Annotated[
+        float,
+        typer.Option(help="Decoupled (AdamW), of matrices.", rich_help_panel="Against overfitting"),
+    ] = TrainConfig.weight_decay,
+    l2: Annotated[
+        float,
+        typer.Option(
+            help="Penalty in the gradient, which Adam scales: 1e-4 is a start.",
+            rich_help_panel="Against overfitting",
+        ),
+    ] = TrainConfig.l2,
+    embedding_dropout: Annotated[
+        float, typer.Option(rich_help_panel="Against overfitting")
+    ] = ModelConfig.embedding_dropout,
+    attention_dropout: Annotated[
+        float, typer.Option(rich_help_panel="Against overfitting")
+    ] = ModelConfig.attention_dropout,
+    block_dropout: Annotated[
+        float, typer.Option(rich_help_panel="Against overfitting")
+    ] = ModelConfig.block_dropout,
+    item_dropout: Annotated[
+        float,
+        typer.Option(
+            help="Share of the input items hidden.", rich_help_panel="Against overfitting"
+        ),
+    ] = TrainConfig.item_dropout,
+    crop: Annotated[
+        float,
+        typer.Option(
+            help="Share of the sequences of which an epoch sees a random part.",
+            rich_help_panel="Against overfitting",
+        ),
+    ] = TrainConfig.crop,
+    precision: Annotated[
+        str, typer.Option(help="float32, or bfloat16 for the products with the catalogue.")
+    ] = TrainConfig.precision,
+    seed: int = TrainConfig.seed,
+    threads: Annotated[
+        int, typer.Option(help="One: the same weights on any machine; 0: torch's choice.")
+    ] = TrainConfig.threads,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train GLINT-RU on a log, with early stopping; writes a checkpoint folder."""
+    from glint_edge.data import split
+    from glint_edge.distributed import joined
+    from glint_edge.shards import is_sharded, open_shards
+    from glint_edge.sources import read, source_of
+    from glint_edge.train import train as run
+
+    training = TrainConfig(
+        epochs=epochs, patience=patience, batch_positions=batch_positions, seed=seed,
+        learning_rate=learning_rate, schedule=schedule, warmup_epochs=warmup_epochs,
+        weight_decay=weight_decay, l2=l2, loss=loss, negatives=negatives, calibration=calibration,
+        label_smoothing=label_smoothing, temperature=temperature, seen_margin=seen_margin,
+        item_dropout=item_dropout, crop=crop, precision=precision, threads=threads,
+    )  # fmt: skip
+    found: Split | ShardedLog
+    if is_sharded(data):
+        found = open_shards(Path(data))
+        source, dropped = source_of(found), {}
+    else:
+        sequences, source = read(
+            data, load_options(user_column, item_column, time_column, format, k_core)
+        )
+        found, dropped = split(sequences), dict(sequences.dropped)
+    model = ModelConfig(
+        items=found.catalogue, d=d, heads=heads, kernel=kernel, max_length=max_length,
+        gated_mlp=gated_mlp, embedding_dropout=embedding_dropout,
+        attention_dropout=attention_dropout, block_dropout=block_dropout,
+    )  # fmt: skip
+    with joined() as group:
+        console.quiet(group.rank > 0)
+        console.say(render.data(source, dropped))
+        with console.training_bar(epochs) as on_progress:
+            checkpoint = run(
+                found, model, training, out,
+                source=source, resume=resume, on_progress=on_progress, group=group,
+            )  # fmt: skip
+    if json:
+        console.show_json(checkpoint.metrics)
+    else:
+        console.show(render.metrics(f"{out}: the best epoch", checkpoint.metrics))
+
+
+def shard(
+    log: Annotated[
+        Path, typer.Argument(help="A Parquet or CSV file of interactions, or a folder of Parquet.")
+    ],
+    out: Annotated[Path, typer.Option(help="The shards' folder.")],
+    parts: Annotated[
+        int, typer.Option(help="Shards; two at a time are in memory, and each process needs one.")
+    ] = 16,
+    held_out: Annotated[int, typer.Option(help="Users to evaluate on, at most.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the choice of these users.")] = 0,
+    user_column: UserColumn = None,
+    item_column: ItemColumn = None,
+    time_column: TimeColumn = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Cut a log that is larger than memory into shards that `train` reads a few at a time."""
+    from glint_edge.log import Columns
+    from glint_edge.shards import make_shards
+    from glint_edge.sources import source_of
+
+    columns = Columns(user=user_column, item=item_column, time=time_column)
+    made = make_shards(log, out, columns=columns, parts=parts, held_out=held_out, seed=seed)
+    if json:
+        console.show_json({"shards": str(out), "parts": parts, **made.summary})
+    else:
+        console.show(f"{out}: {parts} shards of {render.data(source_of(made), {})}")

@@ -1,0 +1,201 @@
+"""Logs larger than memory: what the shards hold, and training on them."""
+
+import json
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import pytest
+
+from glint_edge import cli
+from glint_edge.data import load, split
+from glint_edge.distributed import Alone
+from glint_edge.errors import ConfigError, DataError
+from glint_edge.shards import make_shards, open_shards
+from glint_edge.sources import find_test_items
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """A ring of 20 items walked by 90 users, rows shuffled; three more users are too short."""
+    rng = np.random.default_rng(0)
+    found = [(f"short{n}", f"i{n}", 5) for n in range(3)]
+    for user in range(90):
+        start, length = rng.integers(20), rng.integers(4, 30)
+        found += [(f"u{user}", f"i{(start + n) % 20}", 1000 * n + user) for n in range(length)]
+    order = rng.permutation(len(found))
+    users, items, times = zip(*(found[index] for index in order), strict=True)
+    return pl.DataFrame({"user_id": users, "item_id": items, "timestamp": times})
+
+
+@pytest.fixture(scope="module")
+def source(rows, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("source") / "interactions"
+    folder.mkdir()
+    rows[:400].write_parquet(folder / "a.parquet")
+    rows[400:].write_parquet(folder / "b.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shards(source):
+    return make_shards(source, source.parent / "shards", parts=5, held_out=30)
+
+
+def sequences_of(shards):
+    return [items for path in shards.parts for items in pl.read_parquet(path)["items"].to_list()]
+
+
+def test_shards_hold_each_users_items_in_time_order(rows, shards):
+    key = dict(enumerate(shards.items))
+    found = Counter(tuple(key[i] for i in ids) for ids in sequences_of(shards))
+    held = pl.read_parquet(shards.folder / "held_out.parquet")["items"].to_list()
+    for ids in held:  # their last two are not trained on
+        whole = tuple(key[i] for i in ids)
+        found[whole[:-2]] -= 1
+        found[whole] += 1
+    expected = Counter()
+    for _, user in rows.sort("timestamp").group_by("user_id"):
+        if len(user) >= 3:
+            expected[tuple(user["item_id"])] += 1
+    assert +found == expected
+    assert len(held) == 30
+    assert shards.summary == {
+        "users": 90, "items": 20, "interactions": len(rows) - 3,
+    }  # fmt: skip
+
+
+def test_ids_are_ranks_by_popularity(rows, shards):
+    counts = rows["item_id"].value_counts()
+    by_key = dict(zip(counts["item_id"], counts["count"], strict=True))
+    assert [by_key[key] for key in shards.items[1:]] == sorted(by_key.values(), reverse=True)
+    assert shards.counts()[1:].tolist() == [by_key[key] for key in shards.items[1:]]
+
+
+def test_held_out_items_are_the_last_two(shards):
+    whole = pl.read_parquet(shards.folder / "held_out.parquet")["items"].to_list()
+    validation, test = shards.validation(), shards.test()
+    for user, ids in enumerate(whole):
+        assert validation.targets[user] == ids[-2]
+        assert test.targets[user] == ids[-1]
+        at = slice(validation.offsets[user], validation.offsets[user + 1])
+        assert validation.ids[at].tolist() == ids[:-2]
+        at = slice(test.offsets[user], test.offsets[user + 1])
+        assert test.ids[at].tolist() == ids[:-1]
+
+
+class Rank(Alone):
+    def __init__(self, rank, size):
+        self.rank, self.size = rank, size
+
+
+def pairs_of(batches):
+    found = Counter()
+    for items, lengths, targets in batches:
+        for row, n in enumerate(lengths.tolist()):
+            found.update(zip(items[row, :n].tolist(), targets[row, :n].tolist(), strict=True))
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_the_processes_see_every_prediction_once_and_stay_in_step(shards, size):
+    expected = Counter()
+    for ids in sequences_of(shards):
+        expected.update(pairwise(ids))
+    found, after = Counter(), set()
+    for rank in range(size):
+        rng = np.random.default_rng(3)
+        found += pairs_of(shards.batches(12, 64, rng, group=Rank(rank, size)))
+        after.add(rng.integers(2**40))
+    assert found == expected
+    assert len(after) == 1
+
+
+def test_epochs_come_in_different_orders(shards):
+    rng = np.random.default_rng(0)
+    first, second = ([batch[0].tolist() for batch in shards.batches(12, 64, rng)] for _ in range(2))
+    assert first != second
+
+
+def test_more_processes_than_shards_are_refused(shards):
+    with pytest.raises(ConfigError, match="5 shards, too few for 6 processes"):
+        next(shards.batches(12, 64, np.random.default_rng(0), group=Rank(0, 6)))
+
+
+@pytest.mark.slow
+def test_the_command_line_trains_on_shards_and_evaluates_on_them(source, tmp_path, capsys):
+    assert cli.app(
+        ["shard", str(source), "--out", str(tmp_path / "s"), "--parts", "2", "--json"],
+        standalone_mode=False,
+    ) in (0, None)  # fmt: skip
+    assert json.loads(capsys.readouterr().out)["users"] == 90
+    cli.app(
+        ["train", "--data", str(tmp_path / "s"), "--out", str(tmp_path / "run"), "--json",
+         "--width", "16", "--heads", "2", "--max-length", "12", "--batch-positions", "64",
+         "--learning-rate", "0.02", "--epochs", "15"],
+        standalone_mode=False,
+    )  # fmt: skip
+    told = json.loads(capsys.readouterr().out)
+    assert told["test"]["users"] == 90
+    assert told["test"]["ndcg_at_10"] > 0.6
+    from glint_edge.checkpoint import load_checkpoint
+
+    trained = load_checkpoint(tmp_path / "run")
+    again = find_test_items(trained.data, trained.catalogue, None, offline=True)
+    assert again.targets.tolist() == open_shards(tmp_path / "s").test().targets.tolist()
+
+
+def test_a_csv_gives_the_same_shards(rows, shards, tmp_path):
+    rows.write_csv(tmp_path / "log.csv")
+    again = make_shards(tmp_path / "log.csv", tmp_path / "s", parts=5, held_out=30)
+    assert again.summary == shards.summary
+    assert again.counts().tolist() == shards.counts().tolist()
+
+
+def test_shards_and_the_whole_log_train_on_the_same_users(rows, tmp_path):
+    rows.write_parquet(tmp_path / "log.parquet")
+    whole = split(load(tmp_path / "log.parquet"))
+    shards = make_shards(tmp_path / "log.parquet", tmp_path / "s", parts=3, held_out=1000)
+    named = {
+        tuple(whole.sequences.items[i] for i in whole.train_ids[a:b])
+        for a, b in pairwise(whole.train_offsets)
+    }
+    assert {tuple(shards.items[i] for i in ids) for ids in sequences_of(shards)} == named
+
+
+def test_bad_input_is_one_line_and_leaves_nothing(source, shards, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(DataError, match=r"no such file"):
+        make_shards(tmp_path / "nothing.parquet", out)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"holds no \.parquet file"):
+        make_shards(tmp_path / "empty", out)
+    pl.DataFrame({"user": ["a"], "item": ["b"]}).write_parquet(tmp_path / "one.parquet")
+    with pytest.raises(DataError, match="no user has 3 items"):
+        make_shards(tmp_path / "one.parquet", out)
+    (tmp_path / "torn.parquet").write_bytes((source / "a.parquet").read_bytes()[:200])
+    with pytest.raises(DataError, match="cannot be read"):
+        make_shards(tmp_path / "torn.parquet", out)
+    with pytest.raises(ConfigError, match="parts"):
+        make_shards(source, out, parts=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "empty",
+        "one.parquet",
+        "torn.parquet",
+    ]
+    with pytest.raises(ConfigError, match="exists"):
+        make_shards(source, shards.folder)
+
+
+def test_damaged_shards_are_named(source, tmp_path):
+    made = make_shards(source, tmp_path / "s", parts=2)
+    made.parts[1].write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"part-0001\.parquet is damaged"):
+        list(made.batches(12, 64, np.random.default_rng(0)))
+    made.parts[1].unlink()
+    with pytest.raises(DataError, match=r"lacks part-0001\.parquet"):
+        open_shards(made.folder)
+    (made.folder / "shards.json").write_text('{"format_version": 9}')
+    with pytest.raises(DataError, match="format 9"):
+        open_shards(made.folder)
