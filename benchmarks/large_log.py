@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,8 @@ def train(shards: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         if told[-1][0] > 60 * chosen.minutes:
             raise _Enough
 
-    try:
+    with suppress(_Enough):
         train_epoch(model, optimizer, data, config, np.random.default_rng(0), on_batch)
-    except _Enough:
-        pass
     first = told[0]  # warms up
     seconds, steps = told[-1][0] - first[0], told[-1][1] - first[1]
     fill = _filled(data, config)
@@ -156,8 +155,9 @@ def main() -> None:
         return
     for name in ("generate", "shard", "train"):
         step = result[name]
-        print(f"{name:9} {step['whole_seconds']:7.0f} s   {step['peak_memory_bytes'] / 1e9:5.2f} GB"
-              + (f"   {step['items_per_second']:,.0f} items/s" if name == "train" else ""))  # fmt: skip
+        rate = f"   {step['items_per_second']:,.0f} items/s" if name == "train" else ""
+        peak = step["peak_memory_bytes"] / 1e9
+        print(f"{name:9} {step['whole_seconds']:7.0f} s   {peak:5.2f} GB{rate}")
 
 
 if __name__ == "__main__":

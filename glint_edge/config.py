@@ -144,7 +144,7 @@ class TrainConfig(_JsonConfig):
         label_smoothing: share of the target's probability that is spread over the catalogue.
         temperature: above 0, scores are cosines divided by it; 0 leaves them plain products.
         seen_margin: how much further below the target the user's own earlier items have to be
-            scored, of "cross-entropy"; for logs in which nobody takes an item twice.
+            scored, of a softmax; for logs in which nobody takes an item twice.
         item_dropout: share of the input items replaced by "unknown".
         crop: share of the sequences of which an epoch sees a random part alone.
         precision: of the products of "cross-entropy" with the catalogue, "float32" or "bfloat16".
@@ -192,12 +192,11 @@ class TrainConfig(_JsonConfig):
             value = getattr(self, name)
             _check(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
         _check(not (self.weight_decay and self.l2), "weight_decay and l2 are two kinds: choose one")
-        whole = self.loss == "cross-entropy"
-        _check(whole or not self.seen_margin, f"seen_margin needs cross-entropy, not {self.loss}")
-        _check(
-            self.loss != "gbce" or not self.label_smoothing,
-            "label_smoothing is of a softmax: leave it out with gbce",
-        )
+        for name in ("label_smoothing", "seen_margin"):
+            _check(
+                self.loss != "gbce" or not getattr(self, name),
+                f"{name} is of a softmax: leave it out with gbce",
+            )
 
     def learning_rate_at(self, epoch: int) -> float:
         """Adam's step size in an epoch; the first is 1."""

@@ -125,7 +125,13 @@ def smoothing(hidden: Tensor, table: Tensor, targets: Tensor) -> Tensor:
 
 
 def sampled_softmax(
-    hidden: Tensor, table: Tensor, targets: Tensor, negatives: Tensor, log_expected: Tensor
+    hidden: Tensor,
+    table: Tensor,
+    targets: Tensor,
+    negatives: Tensor,
+    log_expected: Tensor,
+    *,
+    seen_logits: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy against drawn items in place of the catalogue, with logQ correction.
 
@@ -141,6 +147,7 @@ def sampled_softmax(
         negatives: int64 [M], rows drawn with replacement, shared by all positions. One that is a
             position's target is left out there.
         log_expected: float32 [M], log(M · the probability that a draw is this item).
+        seen_logits: float32 [P, n], of more items that count beside the sample; −inf for none.
 
     Returns:
         float32 [], differentiable in `hidden` and `table`.
@@ -148,7 +155,8 @@ def sampled_softmax(
     target = (hidden * table[targets]).sum(dim=1, keepdim=True)  # [P, 1]
     others = hidden @ table[negatives].T - log_expected  # [P, M]
     others = others.masked_fill(negatives == targets[:, None], -torch.inf)
-    return (torch.logsumexp(torch.cat([target, others], dim=1), dim=1) - target[:, 0]).mean()
+    logits = [target, others] if seen_logits is None else [target, others, seen_logits]
+    return (torch.logsumexp(torch.cat(logits, dim=1), dim=1) - target[:, 0]).mean()
 
 
 def gbce(

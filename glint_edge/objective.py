@@ -18,7 +18,7 @@ from glint_edge.model import GlintRU
 # anything beyond a length) → float32 [], the mean of a prediction.
 Objective = Callable[[GlintRU, Tensor, Tensor, Tensor], Tensor]
 
-# A loss of hidden [P, d], table [V, d], target rows [P] and the seen rows [P, N].
+# A loss of hidden [P, d], table [V, d], target rows [P] and the seen rows [P, n].
 _Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 # Negatives are drawn by popularity to this power: between even (0), which seldom meets the items
@@ -70,9 +70,11 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
         share /= share.sum()
         log_expected = (share * config.negatives).log()
 
-        def sampled(hidden: Tensor, table: Tensor, targets: Tensor, _: Tensor) -> Tensor:
+        def sampled(hidden: Tensor, table: Tensor, targets: Tensor, seen: Tensor) -> Tensor:
             drawn = torch.multinomial(share, config.negatives, replacement=True)
-            return sampled_softmax(hidden, table, targets, drawn, log_expected[drawn])
+            raised = _seen_logits(hidden, table, targets, seen, config.seen_margin)
+            expected = log_expected[drawn]
+            return sampled_softmax(hidden, table, targets, drawn, expected, seen_logits=raised)
 
         return sampled
     if config.loss == "gbce":
@@ -86,6 +88,19 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
         hidden, table, targets,
         seen=seen, seen_margin=config.seen_margin, precision=getattr(torch, config.precision),
     )  # fmt: skip
+
+
+def _seen_logits(
+    hidden: Tensor, table: Tensor, targets: Tensor, seen: Tensor, margin: float
+) -> Tensor | None:
+    """Logits of the seen rows, raised by the margin; −inf for repeats and the target: [P, n]."""
+    if margin == 0.0:
+        return None
+    seen = seen.sort(dim=1).values
+    left_out = seen == targets[:, None]
+    left_out[:, 1:] |= seen[:, 1:] == seen[:, :-1]
+    logits = torch.einsum("pd,pnd->pn", hidden, table[seen]) + margin
+    return logits.masked_fill(left_out, -torch.inf)
 
 
 def _unknown_at_random(items: Tensor, rate: float) -> Tensor:

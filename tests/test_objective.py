@@ -144,6 +144,14 @@ def test_what_a_user_took_later_or_beyond_the_length_is_not_seen(make_model):
     assert lowered(model, seen_margin=4.0) == pytest.approx(np.mean(losses), abs=1e-4)
 
 
+def test_a_sample_knows_the_margin_too(make_model):
+    model = make_model()
+    unlikely = {"loss": "sampled-softmax", "negatives": 4}
+    # So far up that they are all that counts: the sample is drawn again, the loss hardly moves.
+    high = [lowered(model, seen_margin=50.0, **unlikely) for _ in range(2)]
+    assert high == pytest.approx([lowered(model, seen_margin=50.0)] * 2, abs=0.1)
+
+
 def test_every_setting_changes_what_is_lowered(make_model):
     model = make_model()
     plain = lowered(model)
@@ -196,7 +204,7 @@ def test_cropped_windows_are_parts_of_the_sequences(tmp_path):
         ({"loss": "hinge"}, "loss must be one of cross-entropy"),
         ({"schedule": "step"}, "schedule must be one of"),
         ({"precision": "float16"}, "precision must be one of"),
-        ({"loss": "gbce", "seen_margin": 1.0}, "seen_margin needs cross-entropy"),
+        ({"loss": "gbce", "seen_margin": 1.0}, "seen_margin is of a softmax"),
         ({"loss": "gbce", "label_smoothing": 0.1}, "label_smoothing is of a softmax"),
         ({"crop": 1.1}, "crop"),
         ({"l2": 0.1, "weight_decay": 0.1}, "choose one"),
