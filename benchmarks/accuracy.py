@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data import Split, load, split
+from glint_edge.data import load, split
 from glint_edge.errors import GlintEdgeError
 from glint_edge.evaluate import evaluate
 from glint_edge.model import GlintRU
@@ -69,19 +69,12 @@ def make_model(name: str, items: int, chosen: argparse.Namespace) -> Any:  # noq
     )  # fmt: skip
 
 
-def protocol_of(parts: Split) -> str:
-    """The protocol of "auto": "unseen" where no user has an item twice, else "full"."""
-    sequences = parts.sequences
-    user = np.repeat(np.arange(len(sequences.offsets) - 1), np.diff(sequences.offsets))
-    pairs = user * (sequences.catalogue + 1) + sequences.ids
-    return "unseen" if len(np.unique(pairs)) == len(pairs) else "full"
-
-
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     """Train for the time allowed; the test figures of the best epoch."""
     torch.set_num_threads(chosen.threads)
     parts = split(load(chosen.data))
-    protocol = protocol_of(parts) if chosen.protocol == "auto" else chosen.protocol
+    auto = "full" if parts.sequences.has_repeats else "unseen"
+    protocol = auto if chosen.protocol == "auto" else chosen.protocol
     torch.manual_seed(chosen.seed)
     rng = np.random.default_rng(chosen.seed)
     model = make_model(chosen.model, parts.sequences.catalogue, chosen)

@@ -22,21 +22,16 @@ from glint_edge.cli_options import (
     BundleArgument,
     CheckpointArgument,
     DataOption,
-    Format,
-    ItemColumn,
     Json,
-    KCore,
     Offline,
-    TimeColumn,
-    UserColumn,
     Verbose,
-    load_options,
     open_bundle,
     require_good,
 )
 from glint_edge.config import TrainConfig
 from glint_edge.device_cli import app as device_app
 from glint_edge.errors import CheckFailed, ConfigError, GlintEdgeError, UnknownItemError
+from glint_edge.evaluate_cli import evaluate
 from glint_edge.train_cli import shard, train
 
 if TYPE_CHECKING:
@@ -138,46 +133,7 @@ def import_(
         console.show(render.imported(out, checkpoint))
 
 
-@app.command()
-def evaluate(
-    checkpoint: CheckpointArgument = None,
-    data: DataOption = None,
-    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
-    protocol: Annotated[
-        str, typer.Option(help="full ranks the whole catalogue; unseen leaves out the user's own "
-                          "items, as published tables often do; sampled-pop100 ranks among 100 "
-                          "popular negatives, as the paper's do. Not comparable.")
-    ] = "full",
-    k: Annotated[int, typer.Option(min=1, help="The cut of every figure.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of the sampled negatives.")] = 0,
-    format: Format = None,
-    user_column: UserColumn = None,
-    item_column: ItemColumn = None,
-    time_column: TimeColumn = None,
-    k_core: KCore = 0,
-    json: Json = False,
-    verbose: Verbose = False,
-) -> None:  # fmt: skip
-    """Recall, MRR and NDCG of a float checkpoint on held-out items."""
-    import numpy as np
-
-    from glint_edge.evaluate import evaluate as run
-    from glint_edge.sources import held_out, in_catalogue, read, read_again
-
-    loaded = _checkpoint(checkpoint)
-    options = load_options(user_column, item_column, time_column, format, k_core)
-    sequences = read(data, options)[0] if data else read_again(loaded.data)
-    known = in_catalogue(sequences, loaded.catalogue)
-    popularity = np.bincount(known.ids, minlength=loaded.model.config.items + 1)
-    metrics = run(
-        loaded.model, held_out(known, split),
-        k=k, protocol=protocol, popularity=popularity, seed=seed,
-    )  # fmt: skip
-    if json:
-        console.show_json(metrics.to_dict())
-    else:
-        title = f"{checkpoint or 'the shipped checkpoint'} on {known.name}, protocol {protocol}"
-        console.show(render.metrics(title, {split: metrics.to_dict()}))
+app.command()(evaluate)
 
 
 @app.command()

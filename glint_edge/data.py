@@ -91,6 +91,14 @@ class Sequences:
         """Interactions per user."""
         return self.interactions / len(self)
 
+    @property
+    def has_repeats(self) -> bool:
+        """Whether some user has an item twice."""
+        user = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        known = self.ids > 0
+        pairs = user[known] * (self.catalogue + 1) + self.ids[known]
+        return len(np.unique(pairs)) < len(pairs)
+
     def history(self, user: int) -> Ids:
         """A view of user number `user`'s items, int64, in time order."""
         return self.ids[self.offsets[user] : self.offsets[user + 1]]

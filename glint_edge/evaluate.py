@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from glint_edge.baselines import LastItemNeighbours, Popularity
 from glint_edge.data import HeldOut, last_items
 from glint_edge.distributed import Alone
 from glint_edge.errors import ConfigError
@@ -26,6 +27,11 @@ from glint_edge.model import GlintRU
 
 Protocol = Literal["full", "unseen", "sampled-pop100"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+
+# What can be evaluated: the model, or a baseline that scores like one.
+Scorer = GlintRU | Popularity | LastItemNeighbours
+
+WINDOWS = ("sliding", "unbounded")
 
 NEGATIVES = 100  # of the sampled protocol
 CHUNK = 256  # users scored at once
@@ -75,7 +81,7 @@ def ndcg_by_user(ranks: npt.NDArray[np.int64], k: int = 10) -> npt.NDArray[np.fl
 
 
 def evaluate(
-    model: GlintRU,
+    model: Scorer,
     held_out: HeldOut,
     *,
     k: int = 10,
@@ -107,17 +113,18 @@ def _part(held_out: HeldOut, group: Alone) -> HeldOut:
 
 
 def target_ranks(
-    model: GlintRU,
+    model: Scorer,
     held_out: HeldOut,
     *,
     protocol: str = "full",
     popularity: npt.NDArray[np.int64] | None = None,
     seed: int = 0,
+    window: str = "sliding",
 ) -> npt.NDArray[np.int64]:
-    """Rank each user's target after the last `max_length` items before it: int64 [U], 1 is best.
+    """Rank each user's target after the items before it: int64 [U], 1 is best.
 
     Args:
-        model: the float model; put into evaluation mode for the time of the call.
+        model: the float model or a baseline; put into evaluation mode for the time of the call.
         held_out: histories and targets.
         protocol: "full" ranks the whole catalogue (padding is never ranked). "unseen" leaves out
             what stands in the user's history, the target excepted: the published figures of
@@ -127,17 +134,23 @@ def target_ranks(
             cannot be compared.
         popularity: int64 [V + 1], interactions by item id; needed for "sampled-pop100".
         seed: of the drawn negatives.
+        window: "sliding": the model sees the last `max_length` items of a history. "unbounded": all
+            of them, as the stream does whose state is never built again.
 
     Raises:
-        ConfigError: the protocol is unknown, or needs a popularity.
+        ConfigError: the protocol or the window is unknown, or a popularity is missing.
     """
+    if window not in WINDOWS:
+        raise ConfigError(f"window {window!r} is unknown; choose one of {', '.join(WINDOWS)}")
     if protocol not in PROTOCOLS:
         raise ConfigError(f"protocol {protocol!r} is unknown; choose one of {', '.join(PROTOCOLS)}")
     if protocol == "sampled-pop100" and popularity is None:
         raise ConfigError("the sampled protocol needs the items' popularity")
     if len(held_out.targets) == 0:
         return np.zeros(0, dtype=np.int64)
-    items, lengths = last_items(held_out.ids, held_out.offsets, model.config.max_length)
+    longest_history = int(np.diff(held_out.offsets).max())
+    seen = longest_history if window == "unbounded" else model.config.max_length
+    items, lengths = last_items(held_out.ids, held_out.offsets, seen)
     targets = torch.from_numpy(held_out.targets)
     negatives = (
         draw_negatives(popularity, held_out.targets, seed)

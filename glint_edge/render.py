@@ -12,9 +12,11 @@ from glint_edge.console import columns, pairs
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glint_edge.appraisal import Appraisal
     from glint_edge.bundle import Bundle
     from glint_edge.checkpoint import Checkpoint
     from glint_edge.doctor import Report
+    from glint_edge.slices import Slice
     from glint_edge.sources import DataSource
 
 
@@ -30,6 +32,27 @@ def metrics(title: str, by_split: Mapping[str, Mapping[str, float]]) -> Renderab
     names = next(iter(by_split.values()))
     rows = [(split, *map(_figure, figures.values())) for split, figures in by_split.items()]
     return columns(title, ("", *names), rows)
+
+
+def appraisal(title: str, found: Appraisal, max_length: int) -> RenderableType:
+    """The model beside its baselines, and over whole histories where some are longer than N."""
+    rows = {f"the last {max_length} items" if found.unbounded else "the model": found.figures}
+    if found.unbounded:
+        rows["unbounded: all of a history"] = found.unbounded
+    rows |= found.baselines
+    return metrics(title, {name: figures.to_dict() for name, figures in rows.items()})
+
+
+def slices(parts: Sequence[Slice], k: int) -> RenderableType:
+    """Figures by slice, the baselines' NDCG beside."""
+    names = list(parts[0].baselines)
+    header = ("users", f"NDCG@{k}", "± 95 %", "Recall", "MRR", *names)
+    rows = [
+        (part.name, f"{part.users:,}", _figure(part.ndcg), _figure(part.half_width),
+         _figure(part.recall), _figure(part.mrr), *(_figure(part.baselines[n]) for n in names))
+        for part in parts
+    ]  # fmt: skip
+    return columns(f"by slice; the baselines' NDCG@{k} beside", ("", *header), rows)
 
 
 def _figure(value: float | int) -> str:

@@ -93,8 +93,12 @@ def test_evaluate_prints_exactly_what_scripts_rely_on(trained, run):
     code, out, _ = run("evaluate", trained, "--json")
     figures = json.loads(out)
     assert code == 0
-    assert list(figures) == ["recall_at_10", "mrr_at_10", "ndcg_at_10", "users"]
-    assert figures == pytest.approx(load_checkpoint(trained).metrics["test"])
+    own = ["recall_at_10", "mrr_at_10", "ndcg_at_10", "users"]
+    assert list(figures) == [*own, "unbounded", "baselines", "slices"]
+    stored = load_checkpoint(trained).metrics["test"]
+    assert {name: figures[name] for name in own} == pytest.approx(stored)
+    assert set(figures["baselines"]) == {"popularity", "neighbours"}
+    assert sum(s["users"] for s in figures["slices"] if s["by"] == "history") == figures["users"]
 
 
 def test_the_protocols_and_splits_differ(trained, taps, run):

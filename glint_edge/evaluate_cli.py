@@ -1,0 +1,120 @@
+"""`glint-edge evaluate`: what a model is worth, and to whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import numpy as np
+import typer
+
+from glint_edge import console, render
+from glint_edge.cli_options import (
+    CheckpointArgument,
+    DataOption,
+    Format,
+    ItemColumn,
+    Json,
+    KCore,
+    TimeColumn,
+    UserColumn,
+    Verbose,
+    load_options,
+)
+from glint_edge.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from glint_edge.appraisal import Ids
+    from glint_edge.checkpoint import Checkpoint
+    from glint_edge.data import HeldOut
+    from glint_edge.sources import LoadOptions
+
+
+def evaluate(
+    checkpoint: CheckpointArgument = None,
+    data: DataOption = None,
+    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    protocol: Annotated[
+        str, typer.Option(help="full ranks the whole catalogue; unseen leaves out the user's own "
+                          "items, as published tables often do; sampled-pop100 ranks among 100 "
+                          "popular negatives, as the paper's do. Not comparable.")
+    ] = "full",
+    k: Annotated[int, typer.Option(min=1, help="The cut of every figure.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of the sampled negatives.")] = 0,
+    format: Format = None,
+    user_column: UserColumn = None,
+    item_column: ItemColumn = None,
+    time_column: TimeColumn = None,
+    k_core: KCore = 0,
+    by_slice: Annotated[
+        bool, typer.Option("--slices", help="Also by history length and the target's popularity.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the slices into a .png or .svg file.")
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:  # fmt: skip
+    """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines."""
+    from glint_edge.appraisal import appraise
+    from glint_edge.checkpoint import load_checkpoint
+    from glint_edge.slice_plot import draw_slices
+
+    loaded = load_checkpoint(checkpoint)
+    options = load_options(user_column, item_column, time_column, format, k_core)
+    measured = _measured_on(loaded, data, options, split)
+    found = appraise(
+        loaded.model, measured.held_out, measured.counts, training=measured.training,
+        popularity=measured.popularity, protocol=protocol, k=k, seed=seed,
+    )  # fmt: skip
+    if plot:
+        draw_slices(plot, found.slices, k)
+    if json:
+        console.show_json(found.to_dict())
+        return
+    title = (
+        f"{checkpoint or 'the shipped checkpoint'} on {measured.name}, {split}, protocol {protocol}"
+    )
+    console.show(render.appraisal(title, found, loaded.model.config.max_length))
+    if by_slice:
+        console.show(render.slices(found.slices, k))
+
+
+class _Measured(NamedTuple):
+    """What a model is measured on; the fields are those of `appraise`."""
+
+    name: str
+    held_out: HeldOut
+    counts: Ids
+    training: tuple[Ids, Ids] | None
+    popularity: Ids
+    repeats: bool  # somebody takes an item twice, as far as is known
+
+
+def _measured_on(
+    loaded: Checkpoint, data: str | None, options: LoadOptions, part: str
+) -> _Measured:
+    from glint_edge.data import split
+    from glint_edge.shards import is_sharded, open_shards
+    from glint_edge.sources import SPLITS, in_catalogue, read, read_again
+
+    if part not in SPLITS:
+        raise ConfigError(f"split {part!r} is unknown; choose one of {', '.join(SPLITS)}")
+    source = data or loaded.data.source
+    if is_sharded(source):
+        shards = open_shards(Path(source))
+        if shards.items != loaded.catalogue.keys:
+            raise DataError(f"{source} has another catalogue than the model; pass the log itself")
+        held_out = shards.test() if part == "test" else shards.validation()
+        return _Measured(shards.name, held_out, shards.counts(), None, shards.counts(), True)
+    sequences = read(data, options)[0] if data else read_again(loaded.data)
+    known = in_catalogue(sequences, loaded.catalogue)
+    parts = split(known)
+    return _Measured(
+        known.name,
+        parts.test() if part == "test" else parts.validation(),
+        parts.counts(),
+        (parts.train_ids, parts.train_offsets),
+        np.bincount(known.ids, minlength=known.catalogue + 1),
+        known.has_repeats,
+    )

@@ -1,0 +1,127 @@
+"""Where a model is good: ranking figures by history length and by the target's popularity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glint_edge.evaluate import metrics_of_ranks, ndcg_by_user
+
+COLD = 5  # items: a user with so many or fewer is cold
+LENGTHS = (COLD, 10, 20, 50, 100, 200)
+# Shares of the catalogue, the most popular first.
+POPULARITY = (0.01, 0.1, 0.5, 1.0)
+Z = 1.96  # of a 95 % interval
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some of the users.
+
+    Attributes:
+        by: "all", "history" or "popularity".
+        name: which of them, for people: "6-10 items" of history, or "target: 1%-10%", counted from
+            the most popular item; "untrained" targets are in no training sequence.
+        users: how many.
+        ndcg, recall, mrr: figures at k of the model.
+        half_width: of the 95 % interval of `ndcg`, by the users' spread; of a dozen users it is
+            wide, and says so.
+        baselines: NDCG at k of each baseline on the same users.
+    """
+
+    by: str
+    name: str
+    users: int
+    ndcg: float
+    half_width: float
+    recall: float
+    mrr: float
+    baselines: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def slices(
+    ranks: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+    popularity: npt.NDArray[np.int64],
+    catalogue: int,
+    *,
+    k: int = 10,
+    baselines: Mapping[str, npt.NDArray[np.int64]] | None = None,
+) -> list[Slice]:
+    """Figures of all users, by history length, and by the target's popularity; no empty slice.
+
+    Args:
+        ranks: int64 [U], of the targets, 1 is best.
+        lengths: int64 [U], items of each history.
+        popularity: int64 [U], the target's place among the items by training interactions, from 1;
+            0 where it has none.
+        catalogue: V.
+        k: the cut.
+        baselines: int64 [U] ranks by baseline.
+    """
+    chosen = {("all", "all users"): np.ones(len(ranks), dtype=bool)}
+    low = 0
+    for high in (*LENGTHS, math.inf):
+        name = f"{low + 1}-{high} items" if math.isfinite(high) else f"over {low} items"
+        name = f"{name} (cold)" if high == COLD else name
+        chosen["history", name] = (lengths > low) & (lengths <= high)
+        low = int(high) if math.isfinite(high) else low
+    place = popularity / catalogue
+    chosen["popularity", "target: untrained"] = popularity == 0
+    share = 0.0
+    for next_share in POPULARITY:
+        name = f"target: {share:.0%}-{next_share:.0%}"
+        chosen["popularity", name] = (popularity > 0) & (place > share) & (place <= next_share)
+        share = next_share
+    return [
+        _slice(by, name, users, ranks, k, baselines or {})
+        for (by, name), users in chosen.items()
+        if users.any()
+    ]
+
+
+def _slice(
+    by: str,
+    name: str,
+    users: npt.NDArray[np.bool_],
+    ranks: npt.NDArray[np.int64],
+    k: int,
+    baselines: Mapping[str, npt.NDArray[np.int64]],
+) -> Slice:
+    figures = metrics_of_ranks(ranks[users], k)
+    spread = float(ndcg_by_user(ranks[users], k).std(ddof=1)) if users.sum() > 1 else math.inf
+    return Slice(
+        by=by,
+        name=name,
+        users=figures.users,
+        ndcg=figures.ndcg,
+        # One user says nothing: the whole range.
+        half_width=min(1.0, Z * spread / math.sqrt(figures.users)),
+        recall=figures.recall,
+        mrr=figures.mrr,
+        baselines={
+            baseline: metrics_of_ranks(theirs[users], k).ndcg
+            for baseline, theirs in baselines.items()
+        },
+    )
+
+
+def popularity_ranks(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Each item's place by training interactions: counts int64 [V + 1] → int64 [V + 1].
+
+    1 is the most frequent; of equals the lower id comes first; 0 where there is none.
+    """
+    places = np.zeros(len(counts), dtype=np.int64)
+    order = np.argsort(-counts[1:], kind="stable") + 1
+    places[order] = np.arange(1, len(counts))
+    places[counts == 0] = 0
+    return places
