@@ -73,7 +73,7 @@ def import_recbole(path: Path, items: Path | None = None) -> Checkpoint:
     if not isinstance(saved, dict) or not isinstance(saved.get("state_dict"), dict):
         raise CheckpointError(f"{path} is no RecBole checkpoint: it has no state_dict")
     settings = _settings(saved.get("config"))
-    stored = _tensors(path, saved["state_dict"], str(settings.get("model", "unknown")))
+    stored = _tensors(path, saved["state_dict"], _text(settings, "model", "unknown"))
     tensors = {name: _floats(path, file, name, tensor) for name, tensor in stored.items()}
     config = _model_config(path, settings, tensors["embedding.weight"].shape)
     model = GlintRU(config)
@@ -83,7 +83,7 @@ def import_recbole(path: Path, items: Path | None = None) -> Checkpoint:
     else:
         keys = _keys_of_checkpoint(path, saved, settings, config.items)
     # What it was trained on is not at hand: users pass --data.
-    source = DataSource(name=str(settings.get("dataset", path.stem)), source="")
+    source = DataSource(name=_text(settings, "dataset", path.stem), source="")
     return Checkpoint(model.eval(), Catalogue(("", *keys), {}), source)
 
 
@@ -92,6 +92,12 @@ def _settings(config: object) -> Mapping[str, Any]:
     if isinstance(config, Inert):
         config = config.values.get("final_config_dict")
     return config if isinstance(config, dict) else {}
+
+
+def _text(settings: Mapping[str, Any], name: str, otherwise: str) -> str:
+    """A setting that is to be a text; a stranger's file may hold anything there."""
+    value = settings.get(name)
+    return value if isinstance(value, str) and value.isprintable() else otherwise
 
 
 # ---- the weights --------------------------------------------------------------------------------
@@ -107,7 +113,7 @@ def _tensors(path: Path, state_dict: Mapping[Any, Any], model: str) -> dict[str,
             f"{path} is no checkpoint of GLINT-RU ({model!r}): it has no {lacking[0]}; "
             "give one that the authors' code saved"
         )
-    if more := sorted(map(str, set(state_dict) - set(theirs.values()))):
+    if more := [str(name)[:80] for name in state_dict if name not in theirs.values()]:
         raise CheckpointError(
             f"{path} has {more[0]!r}, which the authors' GLINT-RU has not: it computes something "
             "else, which this version cannot import"
@@ -186,7 +192,8 @@ def _keys_of_file(path: Path, items: int) -> list[str]:
     if not path.is_file():
         raise DataError(f"no such file: {path}; write one item a line, in RecBole's order")
     try:
-        keys = path.read_text("utf-8").removesuffix("\n").split("\n")
+        # With or without the byte order mark that Windows' editors put first.
+        keys = path.read_text("utf-8-sig").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no UTF-8 text; write one item a line") from error
     return _checked(keys, items, str(path))
@@ -196,24 +203,32 @@ def _keys_of_checkpoint(
     path: Path, saved: Mapping[Any, Any], settings: Mapping[str, Any], items: int
 ) -> list[str]:
     """RecBole's own tables if someone saved one along; else the ids."""
-    field = settings.get("ITEM_ID_FIELD", "item_id")
-    where = f"{path}, field2id_token"
-    by_field = saved.get("field2id_token")
-    if isinstance(by_field, dict) and field in by_field:
-        return _checked(_texts(by_field[field]), items, where)
-    by_field = saved.get("field2token_id")
-    if isinstance(by_field, dict) and isinstance(by_field.get(field), dict):
-        ids = by_field[field]
-        if sorted(ids.values()) != list(range(items + 1)):
-            raise DataError(f"{path}, field2token_id: its ids are not 0 … {items}")
-        return _checked(sorted(ids, key=ids.__getitem__), items, f"{path}, field2token_id")
+    field = _text(settings, "ITEM_ID_FIELD", "item_id")
+    tokens = _of_field(saved.get("field2id_token"), field)
+    if tokens is not None:
+        return _checked(_texts(tokens), items, f"{path}, field2id_token")
+    ids = _of_field(saved.get("field2token_id"), field)
+    if ids is not None:
+        where = f"{path}, field2token_id"
+        pairs = ids.items() if isinstance(ids, dict) else ()
+        by_id = {number: token for token, number in pairs if isinstance(number, int)}
+        if len(pairs) != items + 1 or set(by_id) != set(range(items + 1)):
+            raise DataError(f"{where}: its ids are not 0 … {items}; give the keys with --items")
+        return _checked(_texts([by_id[number] for number in range(items + 1)]), items, where)
     return [str(number) for number in range(1, items + 1)]
 
 
+def _of_field(by_field: object, field: str) -> object:
+    return by_field.get(field) if isinstance(by_field, dict) else None
+
+
 def _texts(tokens: object) -> list[str]:
+    """Tokens as texts; what is no list of them is none."""
     if isinstance(tokens, StoredArray):
         return tokens.texts
-    return list(map(str, tokens)) if isinstance(tokens, (list, tuple)) else []
+    if not isinstance(tokens, (list, tuple)):
+        return []
+    return [str(token) for token in tokens if isinstance(token, (str, int))]
 
 
 def _checked(keys: Sequence[str], items: int, where: str) -> list[str]:

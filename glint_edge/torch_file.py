@@ -16,6 +16,7 @@ import math
 # checkpoints are pickles, and this module, the only one to touch them, replaces the part of the
 # unpickler that would find code (`_Unpickler.find_class`).
 import pickle  # noqa: TID251
+import pickletools
 import re
 import struct
 import zipfile
@@ -117,7 +118,10 @@ class TorchFile:
             ValueError: its storage is shorter than it says.
         """
         storage = stored.storage
-        flat = torch.frombuffer(bytearray(self._read(storage)), dtype=storage.dtype)
+        raw = bytearray(self._read(storage))
+        # torch.frombuffer holds on to what it refuses.
+        _require(bool(raw) and len(raw) % storage.dtype.itemsize == 0, "a tensor has no numbers")
+        flat = torch.frombuffer(raw, dtype=storage.dtype)
         spans = zip(stored.shape, stored.strides, strict=True)
         last = stored.offset + sum((size - 1) * stride for size, stride in spans)
         whole = (stored.offset, *stored.shape, *stored.strides)
@@ -176,8 +180,9 @@ def _read_zip(path: Path, inert_packages: frozenset[str]) -> TorchFile:
             raise ValueError("it has no data.pkl")
         folder = names[0].removesuffix("data.pkl")
         if f"{folder}byteorder" in archive.namelist():
-            _require(archive.read(f"{folder}byteorder") == b"little", "it is big-endian")
-        value = _Unpickler(io.BytesIO(_member(archive, names[0])), inert_packages).load()
+            order = _member(archive, f"{folder}byteorder")
+            _require(order == b"little", "it is big-endian")
+        value, _ = _load(io.BytesIO(_member(archive, names[0])), inert_packages)
 
     def read(storage: Storage) -> bytes:
         with zipfile.ZipFile(path) as archive:
@@ -196,9 +201,8 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 def _read_legacy(path: Path, file: BinaryIO, inert_packages: frozenset[str]) -> TorchFile:
     """Pickles in a row (magic, version, the writer's machine, the value, keys), then storages."""
 
-    def load() -> tuple[Any, dict[str, Storage]]:
-        unpickler = _Unpickler(file, inert_packages)
-        return unpickler.load(), unpickler.storages
+    def load() -> tuple[Any, Mapping[str, Storage]]:
+        return _load(file, inert_packages)
 
     _require(load()[0] == LEGACY_MAGIC, "it is some other pickle")
     _require(load()[0] == LEGACY_VERSION, "it is of an unknown version")
@@ -276,6 +280,18 @@ class _Unpickler(pickle.Unpickler):
         _require(isinstance(key, str) and isinstance(count, int), "a storage has no key")
         _require(view in ([], [None]), "a storage is a part of another one")
         return self.storages.setdefault(key, Storage(dtype, key, count))
+
+
+def _load(file: BinaryIO, inert_packages: frozenset[str]) -> tuple[Any, Mapping[str, Storage]]:
+    """The pickle that begins here, and the storages that it names."""
+    begin = file.tell()
+    for number, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+        # The unpickler allocates what a damaged number asks for: a memo of 32 GB, say.
+        memo = opcode.name in ("PUT", "BINPUT", "LONG_BINPUT")
+        _require(not memo or int(argument or 0) <= number, "it counts wrongly")
+    file.seek(begin)
+    unpickler = _Unpickler(file, inert_packages)
+    return unpickler.load(), unpickler.storages
 
 
 def _renamed(module: str) -> str:

@@ -408,11 +408,31 @@ def test_a_flipped_bit_in_the_weights_is_found(save, whole):
         import_recbole(save(damaged))
 
 
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+@pytest.mark.parametrize(
+    ("opcodes", "says"),
+    [(b"Nr\xff\xff\xff\x7f", "it counts wrongly"), (b"\x96\xff\xff\xff\x3f" + bytes(4), "bytes")],
+    ids=["a memo of 16 GB", "a bytearray of 1 GB"],
+)
+def test_a_damaged_size_is_found_before_the_unpickler_allocates_it(save, opcodes, says, legacy):
+    with pytest.raises(CheckpointError, match=rf"damaged \(.*{says}"):
+        import_recbole(save(attack(opcodes, legacy=legacy)))
+
+
 def without(name):
     return {key: value for key, value in WEIGHTS.items() if key != name}
 
 
-SASREC = {"item_embedding.weight": torch.ones(5, 4), "position_embedding.weight": torch.ones(5, 4)}
+SASREC = {
+    "item_embedding.weight": torch.ones(5, 4),
+    "position_embedding.weight": torch.ones(5, 4),
+    **{
+        f"trm_encoder.layer.0.{part}.{kind}": torch.ones(shape)
+        for part in ("multi_head_attention.query", "multi_head_attention.dense")
+        for kind, shape in (("weight", (4, 4)), ("bias", 4))
+    },
+    **{f"LayerNorm.{kind}": torch.ones(4) for kind in ("weight", "bias")},
+}
 
 
 @pytest.mark.parametrize(
@@ -447,6 +467,10 @@ SASREC = {"item_embedding.weight": torch.ones(5, 4), "position_embedding.weight"
         (lambda: checkpoint_bytes(WEIGHTS, config=None), "no setting 'n_heads'"),
         (lambda: attack(b"N"), r"no checkpoint of GLINT-RU \('unknown'\)"),
         (lambda: zipped(pickle.dumps({"state_dict": [1]})), "it has no state_dict"),
+        (
+            lambda: checkpoint_bytes(WEIGHTS | {"dense.bias": torch.ones(0)}),
+            r"damaged at dense\.bias \(a tensor has no numbers\)",
+        ),
     ],
 )
 def test_what_is_no_glint_ru_is_one_clear_line(save, data, says):
@@ -468,7 +492,7 @@ def test_without_a_map_the_ids_are_the_keys(save, whole):
 
 @pytest.mark.parametrize(
     "text",
-    ["\n".join(KEYS), "\n".join(["[PAD]", *KEYS]) + "\n", "\r\n".join(KEYS) + "\r\n"],
+    ["\n".join(KEYS), "\n".join(["[PAD]", *KEYS]) + "\n", "\ufeff" + "\r\n".join(KEYS) + "\r\n"],
     ids=["plain", "with the pad", "from Windows"],
 )
 def test_a_map_is_one_key_a_line(save, whole, tmp_path, text):
@@ -511,13 +535,22 @@ def test_a_map_that_does_not_fit_is_one_clear_line(save, whole, tmp_path, keys, 
         import_recbole(save(whole), tmp_path / "items.txt")
 
 
-def test_a_map_in_the_checkpoint_that_lacks_items_is_refused(save):
-    for more in (
-        {"field2id_token": {"item_id": np.array(["[PAD]", *KEYS[1:]])}},
-        {"field2token_id": {"item_id": {key: n for n, key in enumerate(KEYS)}}},
-    ):
-        with pytest.raises(DataError, match=r"items, the model has|ids are not"):
-            import_recbole(save(checkpoint_bytes(WEIGHTS, **more)))
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"field2id_token": {"item_id": np.array(["[PAD]", *KEYS[1:]])}}, "lists 39 items"),
+        ({"field2id_token": {"item_id": np.array([1.5] * 41)}}, "lists 0 items"),
+        ({"field2id_token": {"item_id": ["[PAD]", *KEYS[:-1], None]}}, "lists 39 items"),
+        ({"field2id_token": {"item_id": ["[PAD]", *KEYS[1:], KEYS[1]]}}, "stands there twice"),
+        ({"field2token_id": {"item_id": {key: n for n, key in enumerate(KEYS)}}}, "are not 0 … 40"),
+        ({"field2token_id": {"item_id": dict.fromkeys(["[PAD]", *KEYS], 1)}}, "are not 0 … 40"),
+        ({"field2token_id": {"item_id": {"a": [1], "b": "1"}}}, "are not 0 … 40"),
+        ({"field2token_id": {"item_id": "B001"}}, "are not 0 … 40"),
+    ],
+)
+def test_a_map_in_the_checkpoint_that_does_not_fit_is_one_clear_line(save, more, says):
+    with pytest.raises(DataError, match=says):
+        import_recbole(save(checkpoint_bytes(WEIGHTS, **more)))
 
 
 # ---- from the command line to a bundle, and from Python -----------------------------------------
@@ -600,6 +633,28 @@ def test_a_refusal_is_one_line_and_exit_code_2(folder, run, tmp_path, monkeypatc
     assert says in err
     assert err.count("\n") == 1
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "keys", "says"),
+    [
+        (checkpoint_bytes(SASREC, SETTINGS | {"model": "SASRec"}), KEYS, "GLINT-RU ('SASRec')"),
+        (checkpoint_bytes(WEIGHTS)[:20_000], KEYS, "is truncated or damaged"),
+        (attack(ATTACKS["os.system"]), KEYS, "is refused: reading it would call os.system"),
+        (checkpoint_bytes(WEIGHTS), KEYS[:-1], "lists 39 items, the model has 40"),
+        (checkpoint_bytes(WEIGHTS), [*KEYS[:-1], KEYS[0]], "stands there twice"),
+    ],
+    ids=["another model", "truncated", "malicious", "an item is lacking", "an item twice"],
+)
+def test_a_bad_file_is_one_line_exit_code_2_and_no_folder(save, run, tmp_path, data, keys, says):
+    (tmp_path / "items.txt").write_text("\n".join(keys))
+    out = tmp_path / "new"
+    code, said, err = run("import", save(data), "--items", tmp_path / "items.txt", "--out", out)
+    assert (code, said) == (2, "")
+    assert says in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert not out.exists()
 
 
 def test_the_summary_for_people(save, whole, run, tmp_path):
