@@ -44,7 +44,7 @@ class StockRuntime:
         self._program = program
 
     def empty_state(self) -> State:
-        """No item. A program reads at least one: the padding, whose row is zeros."""
+        """No item. A program reads at least one: the padding, the unknown item."""
         return np.zeros((1, self.config.max_length), np.int64), np.zeros(1, np.int64)
 
     def append(self, state: State, item: int) -> State:

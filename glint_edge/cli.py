@@ -30,8 +30,9 @@ from glint_edge.cli_options import (
 )
 from glint_edge.config import TrainConfig
 from glint_edge.device_cli import app as device_app
-from glint_edge.errors import CheckFailed, ConfigError, GlintEdgeError, UnknownItemError
+from glint_edge.errors import CheckFailed, GlintEdgeError, UnknownItemError
 from glint_edge.evaluate_cli import evaluate
+from glint_edge.exchange_cli import import_, pull, push
 from glint_edge.train_cli import shard, train
 
 if TYPE_CHECKING:
@@ -103,34 +104,7 @@ def _root(
 
 app.command()(train)
 app.command()(shard)
-
-
-@app.command("import")
-def import_(
-    model: Annotated[Path, typer.Argument(help="MODEL.pth, as RecBole saved it.")],
-    out: Annotated[Path, typer.Option(help="The checkpoint's folder.")],
-    items: Annotated[
-        Path | None,
-        typer.Option(
-            help="The items' keys in RecBole's order, one a line.  [default: the checkpoint's own "
-            "if it has them, else the ids]"
-        ),
-    ] = None,
-    json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Make a checkpoint folder of one that the authors' code saved; runs no code in it."""
-    from glint_edge.checkpoint import save_checkpoint
-    from glint_edge.recbole import import_recbole
-
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} exists and is not empty; choose another --out")
-    checkpoint = import_recbole(model, items)
-    save_checkpoint(checkpoint, out)
-    if json:
-        console.show_json({"checkpoint": str(out), "model": checkpoint.model.config.to_dict()})
-    else:
-        console.show(render.imported(out, checkpoint))
+app.command("import")(import_)
 
 
 app.command()(evaluate)
@@ -236,6 +210,10 @@ def recommend(
         return
     seen = ", ".join(titles.get(keys[item], keys[item]) for item in ids)
     console.show(render.recommendations(seen, found, no_history(loaded.config)))
+
+
+app.command()(push)
+app.command()(pull)
 
 
 @app.command()

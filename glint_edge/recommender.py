@@ -78,8 +78,18 @@ class Recommender:
 def load(path: str | Path | None = None) -> Recommender:
     """Load a checkpoint folder; without one, the model shipped with the package.
 
+    Args:
+        path: of a folder; or "hf://owner/name", which fetches that of the Hugging Face Hub (and
+            takes glint-edge[hub]). Nothing else uses the network.
+
     Raises:
         CheckpointError: it is missing, damaged, of another model, or newer than this version.
+        HubError: the Hub has none, refuses, or is out of reach.
+        MissingExtraError: glint-edge[hub] is not installed.
     """
+    if isinstance(path, str) and path.startswith("hf://"):
+        from glint_edge.hub import fetch
+
+        path = fetch(path)
     checkpoint = load_checkpoint(path)
     return Recommender(checkpoint.model, checkpoint.catalogue.keys)

@@ -27,8 +27,8 @@ class DataSource:
 
     Attributes:
         name: a named data set, or the file's name.
-        source: what `glint_edge.data.load` takes: the same name, or the file's path; "" for an
-            imported model's, which was never read here.
+        source: what `glint_edge.data.load` takes: the same name, or the file's path; "" if it was
+            read elsewhere: an imported model's, or a pulled one's.
         options: `load`'s other arguments, as JSON values.
         attribution: who made the data; empty for the user's own.
         summary: users, items and interactions after filtering.
@@ -147,7 +147,7 @@ def read_again(source: DataSource) -> Sequences:
     if is_sharded(source.source):
         raise DataError(f"{source.source} holds shards, not a log; pass the log by --data")
     if not source.source:
-        raise DataError(f"the model is imported and its data, {source.name}, unknown; pass --data")
+        raise DataError(f"what the model was trained on, {source.name}, is not here; pass --data")
     return read(source.source, LoadOptions.from_dict(source.options))[0]
 
 

@@ -193,7 +193,7 @@ def test_a_missing_extra_is_one_line(trained, run, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["train", "import", "evaluate", "export", "bench", "recommend",
-                                     "inspect", "doctor"])  # fmt: skip
+                                     "push", "pull", "inspect", "doctor"])  # fmt: skip
 def test_every_command_has_json_verbose_and_help(command, run):
     code, out, _ = run(command, "--help")
     assert code == 0
