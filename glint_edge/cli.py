@@ -33,7 +33,7 @@ from glint_edge.device_cli import app as device_app
 from glint_edge.errors import CheckFailed, GlintEdgeError, UnknownItemError
 from glint_edge.evaluate_cli import evaluate
 from glint_edge.exchange_cli import import_, pull, push
-from glint_edge.train_cli import shard, train
+from glint_edge.train_cli import shard, train, tune
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,6 +104,7 @@ def _root(
 
 app.command()(train)
 app.command()(shard)
+app.command()(tune)
 app.command("import")(import_)
 
 

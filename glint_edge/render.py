@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from glint_edge.doctor import Report
     from glint_edge.slices import Slice
     from glint_edge.sources import DataSource
+    from glint_edge.tune import TrialResult
 
 
 def data(source: DataSource, dropped: Mapping[str, int]) -> str:
@@ -32,6 +33,28 @@ def metrics(title: str, by_split: Mapping[str, Mapping[str, float]]) -> Renderab
     names = next(iter(by_split.values()))
     rows = [(split, *map(_figure, figures.values())) for split, figures in by_split.items()]
     return columns(title, ("", *names), rows)
+
+
+def trial(result: TrialResult) -> str:
+    """One line: a trial of a search."""
+    end = "stopped" if result.stopped else "ended"
+    return (
+        f"trial {result.number}: validation NDCG@10 {result.ndcg:.4f}, "
+        f"{end} after {result.epochs} epochs"
+    )
+
+
+def trials(folder: Path, results: Sequence[TrialResult]) -> RenderableType:
+    """The best trials, and the flags of the best for `glint-edge train`."""
+    names = list(results[0].settings)
+    header = ("trial", "NDCG@10", "epochs", *(name.replace("_", " ") for name in names))
+    rows = [
+        (str(result.number), _figure(result.ndcg), str(result.epochs),
+         *(f"{result.settings[name]:.3g}" for name in names))
+        for result in results[:10]
+    ]  # fmt: skip
+    title = f"{folder}: the best of {len(results)} trials, on the validation items"
+    return Group(columns(title, header, rows), f"glint-edge train {results[0].flags()}")
 
 
 def appraisal(title: str, found: Appraisal, max_length: int) -> RenderableType:

@@ -1,4 +1,4 @@
-"""`glint-edge train` and `glint-edge shard`: from a log to a checkpoint."""
+"""`glint-edge train`, `shard` and `tune`: from a log to a checkpoint."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ from glint_edge.cli_options import (
 from glint_edge.config import ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from glint_edge.data import Split
     from glint_edge.shards import ShardedLog
+    from glint_edge.sources import DataSource, LoadOptions
 
 
 def train(
@@ -137,10 +140,7 @@ def train(
     verbose: Verbose = False,
 ) -> None:
     """Train GLINT-RU on a log, with early stopping; writes a checkpoint folder."""
-    from glint_edge.data import split
     from glint_edge.distributed import joined
-    from glint_edge.shards import is_sharded, open_shards
-    from glint_edge.sources import read, source_of
     from glint_edge.train import train as run
 
     training = TrainConfig(
@@ -150,15 +150,9 @@ def train(
         label_smoothing=label_smoothing, temperature=temperature, seen_margin=seen_margin,
         item_dropout=item_dropout, crop=crop, precision=precision, threads=threads,
     )  # fmt: skip
-    found: Split | ShardedLog
-    if is_sharded(data):
-        found = open_shards(Path(data))
-        source, dropped = source_of(found), {}
-    else:
-        sequences, source = read(
-            data, load_options(user_column, item_column, time_column, format, k_core)
-        )
-        found, dropped = split(sequences), dict(sequences.dropped)
+    found, source, dropped = _read(
+        data, load_options(user_column, item_column, time_column, format, k_core)
+    )
     model = ModelConfig(
         items=found.catalogue, d=d, heads=heads, kernel=kernel, max_length=max_length,
         gated_mlp=gated_mlp, embedding_dropout=embedding_dropout,
@@ -205,3 +199,72 @@ def shard(
         console.show_json({"shards": str(out), "parts": parts, **made.summary})
     else:
         console.show(f"{out}: {parts} shards of {render.data(source_of(made), {})}")
+
+
+def tune(
+    data: Annotated[
+        str, typer.Option(help="ml-100k, a log of who tapped what when, or what `shard` made.")
+    ],
+    out: Annotated[Path, typer.Option(help="The study's folder; one that exists is gone on with.")],
+    trials: Annotated[int, typer.Option(help="Finished ones in the end, earlier ones too.")] = 30,
+    protocol: Annotated[
+        str, typer.Option(help="full, or unseen: without the user's own items.")
+    ] = "full",
+    format: Format = None,
+    user_column: UserColumn = None,
+    item_column: ItemColumn = None,
+    time_column: TimeColumn = None,
+    k_core: KCore = 0,
+    d: Annotated[int, typer.Option("--d", "--width", help="Width.")] = ModelConfig.d,
+    max_length: Annotated[int, typer.Option(help="Items of a history that are seen.")] = 50,
+    epochs: Annotated[int, typer.Option(help="Of a trial, at most.")] = 30,
+    patience: Annotated[int, typer.Option(help="Of a trial.")] = 3,
+    batch_positions: int = TrainConfig.batch_positions,
+    loss: Annotated[str, typer.Option(help="As `train` takes it.")] = TrainConfig.loss,
+    negatives: int = TrainConfig.negatives,
+    seen_margin: float = TrainConfig.seen_margin,
+    precision: str = TrainConfig.precision,
+    seed: int = TrainConfig.seed,
+    threads: int = TrainConfig.threads,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Search for good dropouts, step size and penalties with Optuna; resumable."""
+    from glint_edge.tune import tune as run
+
+    found, source, dropped = _read(
+        data, load_options(user_column, item_column, time_column, format, k_core)
+    )
+    console.say(render.data(source, dropped))
+    results = run(
+        found,
+        ModelConfig(items=found.catalogue, d=d, max_length=max_length),
+        TrainConfig(
+            epochs=epochs, patience=patience, batch_positions=batch_positions, loss=loss,
+            negatives=negatives, seen_margin=seen_margin, precision=precision, seed=seed,
+            threads=threads,
+        ),
+        out,
+        trials=trials,
+        protocol=protocol,
+        on_trial=lambda result: console.say(render.trial(result)),
+    )  # fmt: skip
+    if json:
+        console.show_json({"study": str(out), "trials": [vars(result) for result in results]})
+    else:
+        console.show(render.trials(out, results))
+
+
+def _read(
+    data: str, options: LoadOptions
+) -> tuple[Split | ShardedLog, DataSource, Mapping[str, int]]:
+    """What to train on, the record of it, and what was left out."""
+    from glint_edge.data import split
+    from glint_edge.shards import is_sharded, open_shards
+    from glint_edge.sources import read, source_of
+
+    if is_sharded(data):
+        shards = open_shards(Path(data))
+        return shards, source_of(shards), {}
+    sequences, source = read(data, options)
+    return split(sequences), source, sequences.dropped

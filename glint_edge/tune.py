@@ -1,0 +1,216 @@
+"""A search for good settings, by Optuna: resumable, each trial one short training.
+
+    glint-edge tune --data LOG --out STUDY --trials 30
+
+`STUDY/journal.log` holds every trial; the same command with more trials goes on from it. What is
+searched (`SPACE`) are the levers that decide how a model generalises; the model's size and the
+batch stay as given. A trial that is clearly behind the others at the same epoch is stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.data import Split
+from glint_edge.errors import CheckpointError, ConfigError, MissingExtraError
+from glint_edge.evaluate import evaluate
+from glint_edge.files import write_json
+from glint_edge.model import GlintRU
+from glint_edge.shards import ShardedLog
+from glint_edge.train import make_optimizer, train_epoch
+
+if TYPE_CHECKING:
+    import optuna
+
+EXTRA = "glint-edge[tune]"
+JOURNAL, BEST = "journal.log", "best.json"
+STUDY = "glint-edge"
+
+# Lever, low, high, and whether its size or its logarithm is drawn evenly.
+SPACE: tuple[tuple[str, float, float, bool], ...] = (
+    ("embedding_dropout", 0.0, 0.6, False),
+    ("attention_dropout", 0.0, 0.6, False),
+    ("block_dropout", 0.0, 0.6, False),
+    ("learning_rate", 3e-4, 5e-3, True),
+    ("l2", 1e-6, 1e-3, True),
+    ("label_smoothing", 0.0, 0.2, False),
+    ("item_dropout", 0.0, 0.3, False),
+    ("crop", 0.0, 0.5, False),
+)
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial came to.
+
+    Attributes:
+        number: of the trial, from 0.
+        settings: the levers' values.
+        ndcg: best validation NDCG@10 of its epochs.
+        epochs: trained.
+        stopped: it was behind the others and not trained to its end.
+    """
+
+    number: int
+    settings: dict[str, float]
+    ndcg: float
+    epochs: int
+    stopped: bool
+
+    def flags(self) -> str:
+        """As `glint-edge train` takes them."""
+        return " ".join(
+            f"--{name.replace('_', '-')} {value:.4g}" for name, value in self.settings.items()
+        )
+
+
+def tune(
+    data: Split | ShardedLog,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    trials: int,
+    protocol: str = "full",
+    on_trial: Callable[[TrialResult], None] | None = None,
+) -> list[TrialResult]:
+    """Search until the study in `folder` has so many finished trials; all of them, best first.
+
+    Args:
+        data: to train on; its validation items are what is searched for. The test items are not
+            looked at.
+        model_config: the model's shape; its dropouts are searched.
+        config: epochs and patience of a trial, and all that is not in `SPACE`.
+        folder: the study's; one that exists is gone on with.
+        trials: finished ones in the end, those of earlier calls among them.
+        protocol: what is ranked, as `glint_edge.evaluate.target_ranks` takes it.
+        on_trial: called after each trial.
+
+    Raises:
+        ConfigError: `trials` is impossible, or the study was begun with other fixed settings.
+        CheckpointError: the study in `folder` is damaged.
+        MissingExtraError: Optuna is not installed.
+    """
+    if trials < 1:
+        raise ConfigError(f"trials must be ≥ 1, not {trials}")
+    folder.mkdir(parents=True, exist_ok=True)
+    study = _study(folder, config.seed)
+    _claim(study, _fixed(model_config, config, protocol), folder)
+
+    def objective(trial: optuna.Trial) -> float:
+        drawn = {
+            name: trial.suggest_float(name, low, high, log=by_log)
+            for name, low, high, by_log in SPACE
+        }
+        return _train(trial, data, model_config, config, drawn, protocol)
+
+    def told(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        write_json(folder / BEST, vars(_results(study)[0]))
+        if on_trial:
+            on_trial(_result(trial))
+
+    if (left := trials - len(_results(study))) > 0:
+        study.optimize(objective, n_trials=left, callbacks=[told])
+    return _results(study)
+
+
+def _train(
+    trial: optuna.Trial,
+    data: Split | ShardedLog,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    drawn: dict[str, float],
+    protocol: str,
+) -> float:
+    """One trial: the best validation NDCG@10 of its epochs."""
+    import optuna
+
+    of_model = {name: value for name, value in drawn.items() if hasattr(model_config, name)}
+    of_training = {name: value for name, value in drawn.items() if name not in of_model}
+    config = replace(config, **of_training)  # type: ignore[arg-type]  # floats, all of them
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    model = GlintRU(replace(model_config, **of_model))  # type: ignore[arg-type]  # floats
+    optimizer, rng = make_optimizer(model, config), np.random.default_rng(config.seed)
+    best, best_epoch = -1.0, 0
+    for epoch in range(1, config.epochs + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate_at(epoch)
+        train_epoch(model, optimizer, data, config, rng)
+        ndcg = evaluate(model, data.validation(), protocol=protocol).ndcg
+        if ndcg > best:
+            best, best_epoch = ndcg, epoch
+        trial.set_user_attr("best", best)
+        trial.set_user_attr("epochs", epoch)
+        trial.report(ndcg, epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+        if epoch - best_epoch >= config.patience:
+            break
+    return best
+
+
+def _study(folder: Path, seed: int) -> optuna.Study:
+    try:
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+    except ImportError as error:
+        raise MissingExtraError(EXTRA, "tuning") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return optuna.create_study(
+            study_name=STUDY, direction="maximize", load_if_exists=True,
+            storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
+            # Behind the median of the others at the same epoch; five have to be through.
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2),
+            sampler=optuna.samplers.TPESampler(seed=seed),
+        )  # fmt: skip
+    except (ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{folder / JOURNAL} is damaged ({error}); choose another --out"
+        ) from error
+
+
+def _fixed(model: ModelConfig, config: TrainConfig, protocol: str) -> dict[str, Any]:
+    """What all trials of a study share."""
+    searched = {name for name, *_ in SPACE}
+    settings = {"protocol": protocol, **model.to_dict(), **config.to_dict()}
+    return {name: value for name, value in settings.items() if name not in {*searched, "threads"}}
+
+
+def _claim(study: optuna.Study, fixed: dict[str, Any], folder: Path) -> None:
+    """Remember the fixed settings, or refuse others than the study was begun with."""
+    stored = study.user_attrs.get("fixed")
+    if stored is None:
+        study.set_user_attr("fixed", fixed)
+    elif stored != fixed:
+        name = next(n for n in {*stored, *fixed} if stored.get(n) != fixed.get(n))
+        raise ConfigError(
+            f"the study in {folder} was begun with {name} {stored.get(name)!r}, not "
+            f"{fixed.get(name)!r}; use that, or choose another --out"
+        )
+
+
+def _results(study: optuna.Study) -> list[TrialResult]:
+    """All finished trials, best first."""
+    found = [_result(trial) for trial in study.trials if trial.state.is_finished()]
+    return sorted(found, key=lambda result: -result.ndcg)
+
+
+def _result(trial: optuna.trial.FrozenTrial) -> TrialResult:
+    return TrialResult(
+        number=trial.number,
+        settings=dict(trial.params),
+        ndcg=trial.user_attrs.get("best", 0.0),
+        epochs=trial.user_attrs.get("epochs", 0),
+        stopped=trial.state.name == "PRUNED",
+    )
