@@ -40,12 +40,12 @@ class Defaults:
     d: int
     dropout: float
     learning_rate: float
-    weight_decay: float
+    l2: float
     batch_positions: int
 
 
 DEFAULTS = {
-    "glint": Defaults(64, 0.2, 1e-3, 0.0, 3200),
+    "glint": Defaults(64, 0.2, 1e-3, 1e-4, 1600),
     "sasrec": Defaults(64, 0.5, 1e-3, 0.0, 1600),
     "gru4rec": Defaults(64, 0.5, 1e-3, 0.0, 1600),
 }
@@ -80,7 +80,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     model = make_model(chosen.model, parts.sequences.catalogue, chosen)
     config = TrainConfig(
         batch_positions=chosen.batch_positions, learning_rate=chosen.learning_rate,
-        weight_decay=chosen.weight_decay, seen_margin=chosen.seen_margin,
+        l2=chosen.l2, seen_margin=chosen.seen_margin,
         precision=chosen.precision,
     )  # fmt: skip
     optimizer = make_optimizer(model, config)
@@ -122,11 +122,11 @@ def main() -> None:
     parser.add_argument("--protocol", choices=("auto", "full", "unseen"), default="auto")
     parser.add_argument("--max-length", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seen-margin", type=float, default=0.0)
+    parser.add_argument("--seen-margin", type=float, default=1.0)
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     for name, kind in (
-        ("d", int), ("dropout", float), ("learning-rate", float), ("weight-decay", float),
+        ("d", int), ("dropout", float), ("learning-rate", float), ("l2", float),
         ("batch-positions", int),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=kind, help="default: the model's own")
