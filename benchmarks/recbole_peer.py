@@ -32,6 +32,7 @@ def main() -> None:
     """Train some batches and print their times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, help="the authors' GLINT-RU.py")
+    parser.add_argument("--data", default="ml-100k", help="ml-100k, or a file of a user a line")
     parser.add_argument("--batches", type=int, required=True, help="to time; 0: a whole epoch")
     parser.add_argument("--d", type=int, required=True)
     parser.add_argument("--max-length", type=int, required=True)
@@ -46,10 +47,15 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     disable(CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
+        name = arguments.data
+        if name != "ml-100k":
+            name = Path(arguments.data).stem
+            write_atomic_file(Path(arguments.data), Path(folder) / name)
         config = Config(
             model=load_module(arguments.model).GLINTRU,
-            dataset="ml-100k",
+            dataset=name,
             config_dict={
+                **({} if name == "ml-100k" else {"data_path": folder}),
                 # the authors' run.py and overall.yaml, at this benchmark's width and length
                 "embedding_size": arguments.d, "hidden_size": arguments.d, "n_heads": 8,
                 "num_layers": 1, "dropout_prob": 0.2, "hidden_dropout_prob": 0.2,
@@ -66,6 +72,16 @@ def main() -> None:
         model = config.model_class(config, data.dataset)
         print(json.dumps({"batch_seconds": timed(model, data, arguments.batches),
                           "batches": len(data)}))  # fmt: skip
+
+
+def write_atomic_file(source: Path, folder: Path) -> None:
+    """A file of `USER ITEM ITEM …` lines as RecBole's `.inter`, the place in the line as time."""
+    folder.mkdir()
+    with (folder / f"{folder.name}.inter").open("w") as out:
+        out.write("user_id:token\titem_id:token\ttimestamp:float\n")
+        for line in source.read_text().splitlines():
+            user, *items = line.split()
+            out.writelines(f"{user}\t{item}\t{at}\n" for at, item in enumerate(items))
 
 
 def timed(model: Any, data: Any, batches: int) -> list[float]:  # noqa: ANN401  # RecBole's own

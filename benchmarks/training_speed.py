@@ -2,9 +2,10 @@
 
     python benchmarks/training_speed.py --json
     python benchmarks/training_speed.py --peer-python PEER/bin/python --peer-model GLINT-RU.py
+    python benchmarks/training_speed.py --data amazon-beauty.txt --precision bfloat16
 
-Both learn to predict every item of MovieLens-100K's training sequences but the first, at the same
-width, length and number of threads, on one machine in one run: ours before and after the peer. A
+Both learn to predict every item of the training sequences but the first, at the same width, length
+and number of threads, on one machine in one run: ours before and after the peer. A
 peer's epoch takes minutes, so a few of its batches are timed and scaled to an epoch
 (`--peer-batches 0` times a whole one). benchmarks/README.md says how to install the peer.
 """
@@ -26,26 +27,31 @@ import torch
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data import load, split
 from glint_edge.model import GlintRU
-from glint_edge.train import train_epoch
+from glint_edge.train import make_optimizer, train_epoch
 
 PEER = Path(__file__).parent / "recbole_peer.py"
 
 
 class Ours:
-    """This project's trainer on MovieLens-100K."""
+    """This project's trainer."""
 
-    def __init__(self, d: int, max_length: int) -> None:
-        sequences = load("ml-100k")
+    def __init__(self, chosen: argparse.Namespace) -> None:
+        sequences = load(chosen.data)
         self.split = split(sequences)
         torch.manual_seed(0)
-        self.model = GlintRU(ModelConfig(items=sequences.catalogue, d=d, max_length=max_length))
-        self.optimizer = torch.optim.AdamW(self.model.parameters())
+        self.model = GlintRU(
+            ModelConfig(items=sequences.catalogue, d=chosen.width, max_length=chosen.length)
+        )
+        self.config = TrainConfig(
+            precision=chosen.precision, batch_positions=chosen.batch_positions
+        )
+        self.optimizer = make_optimizer(self.model, self.config)
         self.rng = np.random.default_rng(0)
 
     def epoch(self) -> float:
         """Train one epoch: its seconds."""
         start = time.perf_counter()
-        train_epoch(self.model, self.optimizer, self.split, TrainConfig(), self.rng)
+        train_epoch(self.model, self.optimizer, self.split, self.config, self.rng)
         return time.perf_counter() - start
 
 
@@ -55,7 +61,7 @@ def peer_epoch(arguments: argparse.Namespace) -> float | None:
         return None
     command = [
         arguments.peer_python, PEER, arguments.peer_model.resolve(),
-        "--batches", arguments.peer_batches, "--d", arguments.width,
+        "--data", arguments.data, "--batches", arguments.peer_batches, "--d", arguments.width,
         "--max-length", arguments.length, "--threads", arguments.threads,
     ]  # fmt: skip
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
@@ -68,7 +74,7 @@ def peer_epoch(arguments: argparse.Namespace) -> float | None:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Time both."""
     torch.set_num_threads(arguments.threads)
-    ours = Ours(arguments.width, arguments.length)
+    ours = Ours(arguments)
     ours.epoch()  # warms up
     seconds = [ours.epoch() for _ in range(2)]
     peer = peer_epoch(arguments)
@@ -78,7 +84,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "seconds_per_epoch": epoch,
         "peer_seconds_per_epoch": peer,
         "ratio": None if peer is None else peer / epoch,
-        **{name: getattr(arguments, name) for name in ("width", "length", "threads")},
+        **{
+            name: getattr(arguments, name)
+            for name in ("data", "width", "length", "threads", "precision", "batch_positions")
+        },
     }
 
 
@@ -89,6 +98,9 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64, help="d")
     parser.add_argument("--length", type=int, default=50, help="N")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--data", default="ml-100k", help="ml-100k, or a file of a user a line")
+    parser.add_argument("--precision", default="float32", help="of ours: float32 or bfloat16")
+    parser.add_argument("--batch-positions", type=int, default=3200, help="of ours")
     parser.add_argument("--peer-python", type=Path, help="python of an environment with RecBole")
     parser.add_argument("--peer-model", type=Path, help="the authors' GLINT-RU.py")
     parser.add_argument("--peer-batches", type=int, default=5, help="to time; 0: all of an epoch")
@@ -96,7 +108,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(result))
         return
-    print(f"an epoch of MovieLens-100K, d {arguments.width}, N {arguments.length}:")
+    print(f"an epoch of {arguments.data}, d {arguments.width}, N {arguments.length}:")
     print(f"  glint-edge                {result['seconds_per_epoch']:8.1f} s")
     if result["ratio"] is None:
         print("  RecBole, authors' code    not installed: see benchmarks/README.md")

@@ -147,7 +147,8 @@ class TrainConfig(_JsonConfig):
             scored, of a softmax; for logs in which nobody takes an item twice.
         item_dropout: share of the input items replaced by "unknown".
         crop: share of the sequences of which an epoch sees a random part alone.
-        precision: of the products of "cross-entropy" with the catalogue, "float32" or "bfloat16".
+        precision: "float32", or "bfloat16" for the products of matrices; weights, sums and Adam's
+            moments stay float32.
         seed: of the initialisation, the shuffling and the dropout.
         threads: CPU threads. One takes every sum in the same order, so the same seed gives the same
             weights on machines with any number of cores; 0 leaves torch's choice.

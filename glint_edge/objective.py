@@ -34,11 +34,13 @@ def prefix_objective(config: TrainConfig, counts: npt.NDArray[np.int64]) -> Obje
         counts: int64 [V + 1], how often each item is met in training.
     """
     loss = _loss(config, counts)
+    low = config.precision == "bfloat16"
 
     def objective(model: GlintRU, items: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
         inside = torch.arange(items.shape[1], device=items.device) < lengths[:, None]
         inputs = _unknown_at_random(items, config.item_dropout)
-        hidden = model.prefixes(inputs, lengths)[inside]  # [P, d]
+        with torch.autocast(items.device.type, torch.bfloat16, enabled=low):
+            hidden = model.prefixes(inputs, lengths)[inside].float()  # [P, d]
         if config.temperature:
             hidden = F.normalize(hidden, dim=-1) / config.temperature
         # Row 0, padding, is no candidate.

@@ -130,7 +130,7 @@ def train(
         ),
     ] = TrainConfig.crop,
     precision: Annotated[
-        str, typer.Option(help="float32, or bfloat16 for the products with the catalogue.")
+        str, typer.Option(help="float32, or bfloat16 for products of matrices.")
     ] = TrainConfig.precision,
     seed: int = TrainConfig.seed,
     threads: Annotated[
