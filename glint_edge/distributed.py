@@ -4,23 +4,34 @@
 
 torchrun starts the processes and tells each its rank. They begin with the same weights, draw the
 same batches, and add up their gradients, each weighted by its share of the batch's predictions: the
-sum is the gradient that one process would have had. Rank 0 alone writes and reports.
+sum is the gradient that one process would have had. Rank 0 alone writes and reports; of those that
+fail, the first one says so.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import Store
+from torch.distributed.rendezvous import rendezvous
 
 from glint_edge.errors import ProcessDied
 
 log = logging.getLogger(__name__)
+
+DIED = (
+    "another process of this training died, or torchrun was stopped; what was trained up to the "
+    "last complete epoch is kept: start all of them again with --resume"
+)
 
 
 class Alone:
@@ -93,20 +104,44 @@ class Together(Alone):
         try:
             dist.all_reduce(tensor)
         except RuntimeError as error:
-            raise ProcessDied(
-                "another process of this training died; what was trained up to the last complete "
-                "epoch is kept: start all of them again with --resume"
-            ) from error
+            raise ProcessDied(DIED) from error
 
 
 @contextmanager
 def joined() -> Iterator[Alone]:
-    """The other processes that torchrun started, until the end of the block; alone without it."""
+    """The other processes that torchrun started, until the end of the block; alone without it.
+
+    Raises:
+        ProcessDied: another process died, or torchrun ends this one because of that.
+        SystemExit: this one fails too, but not as the first: what matters has been said.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Alone()
         return
-    dist.init_process_group("gloo")
+    # torchrun's own store, which outlives any of the processes.
+    store, rank, size = next(rendezvous("env://"))
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
+    before = signal.signal(signal.SIGTERM, _stopped)
     try:
         yield Together()
+        signal.signal(signal.SIGTERM, before)
+    except Exception as error:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's must not cut the line short
+        if not _is_first_to_fail(store):
+            log.debug("so did this process:", exc_info=error)
+            raise SystemExit(ProcessDied.exit_code) from error
+        raise
     finally:
         dist.destroy_process_group()
+
+
+def _stopped(signal: int, frame: types.FrameType | None) -> NoReturn:
+    # Often sooner than the broken connection is noticed, as a step may take seconds.
+    raise ProcessDied(DIED)
+
+
+def _is_first_to_fail(store: Store) -> bool:
+    try:
+        return bool(store.add("failed", 1) == 1)
+    except RuntimeError:  # the store is gone, with torchrun
+        return True

@@ -117,7 +117,8 @@ def train(
 
     Raises:
         ProcessDied: another process of the group died.
-        ConfigError: `folder` holds a run and `resume` is off, or the other way round.
+        ConfigError: `folder` holds a run and `resume` is off, or the other way round; or the
+            group's processes were given different data or settings.
         CheckpointError: the run in `folder` is damaged or was started with other settings.
     """
     group = group or Alone()
@@ -129,6 +130,7 @@ def train(
     model = GlintRU(model_config)
     run = _Run(model, make_optimizer(model, config), np.random.default_rng(config.seed))
     settings = {"model": model_config.to_dict(), "training": _result_settings(config)}
+    _require_same(group, [settings, config.epochs, config.patience, resume, dict(source.summary)])
     if resume:
         path = folder / RESUME
         _restore(
@@ -299,6 +301,16 @@ def _claim(folder: Path, resume: bool) -> None:
         way_out = "add --resume to go on with it" if unfinished else "choose another --out"
         raise ConfigError(f"{folder} exists and is not empty; {way_out}")
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _require_same(group: Alone, told: list[Any]) -> None:
+    """Refuse processes that would not take the same steps, as on machines with different logs."""
+    mine = json.dumps(told, sort_keys=True).encode()
+    if group.copy_of_first(mine) != mine:
+        raise ConfigError(
+            f"process {group.rank} has other data or other options than the first; give all of "
+            "them the same command and the same log"
+        )
 
 
 def _result_settings(config: TrainConfig) -> dict[str, Any]:

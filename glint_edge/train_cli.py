@@ -143,23 +143,24 @@ def train(
     from glint_edge.distributed import joined
     from glint_edge.train import train as run
 
-    training = TrainConfig(
-        epochs=epochs, patience=patience, batch_positions=batch_positions, seed=seed,
-        learning_rate=learning_rate, schedule=schedule, warmup_epochs=warmup_epochs,
-        weight_decay=weight_decay, l2=l2, loss=loss, negatives=negatives, calibration=calibration,
-        label_smoothing=label_smoothing, temperature=temperature, seen_margin=seen_margin,
-        item_dropout=item_dropout, crop=crop, precision=precision, threads=threads,
-    )  # fmt: skip
-    found, source, dropped = _read(
-        data, load_options(user_column, item_column, time_column, format, k_core)
-    )
-    model = ModelConfig(
-        items=found.catalogue, d=d, heads=heads, kernel=kernel, max_length=max_length,
-        gated_mlp=gated_mlp, embedding_dropout=embedding_dropout,
-        attention_dropout=attention_dropout, block_dropout=block_dropout,
-    )  # fmt: skip
     with joined() as group:
         console.quiet(group.rank > 0)
+        training = TrainConfig(
+            epochs=epochs, patience=patience, batch_positions=batch_positions, seed=seed,
+            learning_rate=learning_rate, schedule=schedule, warmup_epochs=warmup_epochs,
+            weight_decay=weight_decay, l2=l2, loss=loss, negatives=negatives,
+            calibration=calibration, label_smoothing=label_smoothing, temperature=temperature,
+            seen_margin=seen_margin, item_dropout=item_dropout, crop=crop, precision=precision,
+            threads=threads,
+        )  # fmt: skip
+        found, source, dropped = _read(
+            data, load_options(user_column, item_column, time_column, format, k_core)
+        )
+        model = ModelConfig(
+            items=found.catalogue, d=d, heads=heads, kernel=kernel, max_length=max_length,
+            gated_mlp=gated_mlp, embedding_dropout=embedding_dropout,
+            attention_dropout=attention_dropout, block_dropout=block_dropout,
+        )  # fmt: skip
         console.say(render.data(source, dropped))
         with console.training_bar(epochs) as on_progress:
             checkpoint = run(

@@ -76,11 +76,11 @@ def test_two_processes_take_the_steps_of_one(log, tmp_path):
         torch.testing.assert_close(two[name], weights, rtol=0.01, atol=0.003)
 
 
-def test_a_dead_process_is_one_line_and_loses_no_epoch(log, tmp_path):
-    out = tmp_path / "run"
+def killed(rank, log, out, *options):
+    """A run one of whose two processes is killed after an epoch: exit code, our lines."""
     started = subprocess.Popen(
-        command(log, out, "--epochs", "500", "--patience", "500"), stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True, env=environment(),
+        command(log, out, "--epochs", "500", "--patience", "500", *options),
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(),
     )  # fmt: skip
     waited = time.monotonic() + 90
     while not (out / "metrics.jsonl").is_file() and time.monotonic() < waited:
@@ -88,19 +88,67 @@ def test_a_dead_process_is_one_line_and_loses_no_epoch(log, tmp_path):
     workers = {
         child.environ().get("RANK"): child for child in psutil.Process(started.pid).children()
     }
-    workers["1"].send_signal(signal.SIGKILL)
+    workers[rank].send_signal(signal.SIGKILL)
     _, told = started.communicate(timeout=90)
-    assert started.returncode != 0
-    mine = [line for line in told.splitlines() if line.startswith("error: ")]
-    assert len(mine) == 1
-    assert "another process of this training died" in mine[0]
-    assert "--resume" in mine[0]
+    return started.returncode, errors(told)
+
+
+def errors(told):
+    return [line for line in told.splitlines() if line.startswith("error: ")]
+
+
+def test_a_dead_process_is_one_line_and_loses_no_epoch(log, tmp_path):
+    out = tmp_path / "run"
+    code, (line,) = killed("1", log, out)
+    assert code != 0
+    assert "another process of this training died" in line
+    assert "--resume" in line
     kept = len(curve(out)[0])
     assert kept >= 1
     again = run(log, out, "--epochs", str(kept + 1), "--patience", "500", "--resume")
     assert again.returncode == 0, again.stderr
     assert len(curve(out)[0]) == kept + 1
     assert (out / "model.safetensors").is_file()
+
+
+def test_the_first_process_dies_while_the_other_computes(log, tmp_path):
+    # Steps so long that torchrun ends the other process before it misses the first.
+    long = ("--width", "512", "--heads", "2", "--max-length", "38", "--batch-positions", "2400")
+    code, (line,) = killed("0", log, tmp_path / "run", *long)
+    assert code != 0
+    assert "another process of this training died" in line
+
+
+def test_what_all_processes_refuse_is_said_once(tmp_path):
+    refused = run(tmp_path / "nothing.csv", tmp_path / "run")
+    assert refused.returncode != 0
+    assert len(errors(refused.stderr)) == 1
+    assert "no such file" in errors(refused.stderr)[0]
+
+
+def test_processes_with_different_data_are_refused(log, tmp_path):
+    """As on two machines, each with a log of its own under one path."""
+    script = tmp_path / "each.py"
+    script.write_text(
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from glint_edge.cli import main\n"
+        "if os.environ['RANK'] == '1':\n"
+        "    at = sys.argv.index('--data') + 1\n"
+        "    other = Path(sys.argv[at]).with_name('other.txt')\n"
+        "    other.write_text(Path(sys.argv[at]).read_text().partition('\\n')[2])\n"
+        "    sys.argv[at] = str(other)\n"
+        "main()\n"
+    )
+    whole = command(log, tmp_path / "run")
+    at = whole.index("glint_edge")
+    refused = subprocess.run(
+        [*whole[: at - 1], str(script), *whole[at + 1 :]], capture_output=True, text=True,
+        check=False, env=environment(),
+    )  # fmt: skip
+    assert refused.returncode != 0
+    assert len(errors(refused.stderr)) == 1
+    assert "process 1 has other data" in errors(refused.stderr)[0]
 
 
 class Rank(Alone):
