@@ -152,11 +152,56 @@ def sampled_softmax(
     Returns:
         float32 [], differentiable in `hidden` and `table`.
     """
-    target = (hidden * table[targets]).sum(dim=1, keepdim=True)  # [P, 1]
-    others = hidden @ table[negatives].T - log_expected  # [P, M]
-    others = others.masked_fill(negatives == targets[:, None], -torch.inf)
-    logits = [target, others] if seen_logits is None else [target, others, seen_logits]
-    return (torch.logsumexp(torch.cat(logits, dim=1), dim=1) - target[:, 0]).mean()
+    # One lookup: the gradient of each is as large as the table.
+    rows = F.embedding(torch.cat([targets, negatives]), table)
+    of_targets, of_negatives = rows.split([len(targets), len(negatives)])
+    given = (hidden * of_targets).sum(dim=1, keepdim=True)  # [P, 1]
+    if seen_logits is not None:
+        given = torch.cat([given, seen_logits], dim=1)
+    loss: Tensor = _DrawnCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch's
+        hidden, of_negatives, given, log_expected, negatives, targets
+    )
+    return loss
+
+
+class _DrawnCrossEntropy(torch.autograd.Function):
+    """Mean of logsumexp(given, hidden · rowsᵀ − log_expected) − given₀, a block at a time."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401  # torch's context
+        hidden: Tensor,
+        rows: Tensor,
+        given: Tensor,
+        log_expected: Tensor,
+        negatives: Tensor,
+        targets: Tensor,
+    ) -> Tensor:
+        total = hidden.new_zeros(())
+        to_hidden, to_rows = torch.empty_like(hidden), torch.zeros_like(rows)
+        to_given = torch.empty_like(given)
+        size = max(1, LOGITS // len(rows))
+        for block in torch.arange(len(hidden), device=hidden.device).split(size):
+            mine, known = hidden[block], given[block]  # [b, d], [b, 1 + n]
+            logits = torch.addmm(log_expected, mine, rows.T, beta=-1)  # [b, M]
+            logits.masked_fill_(negatives == targets[block, None], -torch.inf)
+            largest = torch.maximum(
+                logits.amax(dim=1, keepdim=True), known.amax(dim=1, keepdim=True)
+            )
+            share, known_share = logits.sub_(largest).exp_(), (known - largest).exp_()
+            sums = share.sum(dim=1, keepdim=True) + known_share.sum(dim=1, keepdim=True)
+            total += (sums.log() + largest - known[:, :1]).sum()
+            share.div_(sums)
+            known_share.div_(sums)[:, 0] -= 1  # softmax − one at the target
+            to_given[block] = known_share
+            to_hidden[block] = share @ rows
+            to_rows.addmm_(share.T, mine)
+        ctx.save_for_backward(*(t.div_(len(hidden)) for t in (to_hidden, to_rows, to_given)))
+        return total / len(hidden)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401  # torch's context
+        return (*(grads[0] * held for held in ctx.saved_tensors), None, None, None)
 
 
 def gbce(

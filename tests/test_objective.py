@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from glint_edge import loss
 from glint_edge.batches import batches
 from glint_edge.config import TrainConfig
 from glint_edge.data import load, split
@@ -92,6 +93,37 @@ def test_the_sampled_denominator_is_unbiased_whatever_it_is_drawn_from(parts):
     assert sampled.item() == pytest.approx(whole.item(), rel=0.01)
     uncorrected = sampled_softmax(hidden, table, targets, drawn, torch.zeros(len(drawn)))
     assert uncorrected.item() != pytest.approx(whole.item(), rel=0.1)
+
+
+@pytest.mark.parametrize("logits", [1, 64, 1 << 18])
+@pytest.mark.parametrize("seen", [False, True])
+def test_the_samples_gradient_is_autograds(parts, monkeypatch, logits, seen):
+    monkeypatch.setattr(loss, "LOGITS", logits)  # blocks of a row, of some, of all
+    hidden, table, targets = parts
+    drawn = torch.tensor([0, 3, 3, 9, 11, 16, int(targets[0])])
+    log_expected = torch.linspace(-1, 1, len(drawn))
+    more = torch.randn(P, 3, generator=torch.Generator().manual_seed(5))
+    more[0] = more[:, 2] = -torch.inf
+
+    def plain(h, e, m):
+        others = h @ e[drawn].T - log_expected
+        others = others.masked_fill(drawn == targets[:, None], -torch.inf)
+        target = (h * e[targets]).sum(dim=1, keepdim=True)
+        return F.cross_entropy(torch.cat([target, others, m], dim=1), torch.zeros_like(targets))
+
+    def ours(h, e, m):
+        return sampled_softmax(h, e, targets, drawn, log_expected, seen_logits=m if seen else None)
+
+    found = []
+    for compute in (plain, ours):
+        inputs = [t.clone().requires_grad_() for t in (hidden, table)]
+        given = (more if seen else torch.full_like(more, -torch.inf)).clone().requires_grad_()
+        value = compute(*inputs, given)
+        (3 * value).backward()
+        found.append([value.detach(), *(t.grad for t in inputs), given.grad])
+    torch.testing.assert_close(found[1][:3], found[0][:3])
+    if seen:
+        torch.testing.assert_close(found[1][3], found[0][3])
 
 
 def test_gbce_at_zero_is_binary_cross_entropy(parts):
