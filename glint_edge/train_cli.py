@@ -41,31 +41,47 @@ def train(
     time_column: TimeColumn = None,
     k_core: KCore = 0,
     d: Annotated[
-        int, typer.Option("--d", "--width", help="Width; after torchrun only --width will do.")
+        int,
+        typer.Option(
+            "--d",
+            "--width",
+            help="Width; after torchrun only --width will do.",
+            rich_help_panel="Model",
+        ),
     ] = ModelConfig.d,
-    heads: Annotated[int, typer.Option(help="Heads of the attention.")] = ModelConfig.heads,
-    kernel: Annotated[int, typer.Option(help="Taps of a convolution.")] = ModelConfig.kernel,
+    heads: Annotated[
+        int, typer.Option(help="Heads of the attention.", rich_help_panel="Model")
+    ] = ModelConfig.heads,
+    kernel: Annotated[
+        int, typer.Option(help="Taps of a convolution.", rich_help_panel="Model")
+    ] = ModelConfig.kernel,
     max_length: Annotated[
-        int, typer.Option(help="Items of a history that are seen.")
+        int, typer.Option(help="Items of a history that are seen.", rich_help_panel="Model")
     ] = ModelConfig.max_length,
     gated_mlp: Annotated[
-        bool, typer.Option(help="Without it: Light GLINT-RU.")
+        bool, typer.Option(help="Without it: Light GLINT-RU.", rich_help_panel="Model")
     ] = ModelConfig.gated_mlp,
-    epochs: Annotated[int, typer.Option(help="At most.")] = TrainConfig.epochs,
+    epochs: Annotated[
+        int, typer.Option(help="At most.", rich_help_panel="Steps")
+    ] = TrainConfig.epochs,
     patience: Annotated[
-        int, typer.Option(help="Epochs without a better validation NDCG@10.")
+        int,
+        typer.Option(help="Epochs without a better validation NDCG@10.", rich_help_panel="Steps"),
     ] = TrainConfig.patience,
     batch_positions: Annotated[
-        int, typer.Option(help="Predictions a step.")
+        int, typer.Option(help="Predictions a step.", rich_help_panel="Steps")
     ] = TrainConfig.batch_positions,
     learning_rate: Annotated[
-        float, typer.Option(help="Adam's step size, at its highest.")
+        float, typer.Option(help="Adam's step size, at its highest.", rich_help_panel="Steps")
     ] = TrainConfig.learning_rate,
     schedule: Annotated[
-        str, typer.Option(help="constant, or cosine: down to nothing at --epochs.")
+        str,
+        typer.Option(
+            help="constant, or cosine: down to nothing at --epochs.", rich_help_panel="Steps"
+        ),
     ] = TrainConfig.schedule,
     warmup_epochs: Annotated[
-        int, typer.Option(help="Epochs over which the step size grows.")
+        int, typer.Option(help="Epochs over which the step size grows.", rich_help_panel="Steps")
     ] = TrainConfig.warmup_epochs,
     loss: Annotated[
         str, typer.Option(help="cross-entropy, sampled-softmax or gbce.", rich_help_panel="Loss")
@@ -130,11 +146,20 @@ def train(
         ),
     ] = TrainConfig.crop,
     precision: Annotated[
-        str, typer.Option(help="float32, or bfloat16 for products of matrices.")
+        str,
+        typer.Option(
+            help="float32, or bfloat16 for products of matrices.", rich_help_panel="Steps"
+        ),
     ] = TrainConfig.precision,
-    seed: int = TrainConfig.seed,
+    seed: Annotated[
+        int,
+        typer.Option(help="Of the weights, the order and the dropout.", rich_help_panel="Steps"),
+    ] = TrainConfig.seed,
     threads: Annotated[
-        int, typer.Option(help="One: the same weights on any machine; 0: torch's choice.")
+        int,
+        typer.Option(
+            help="One: the same weights on any machine; 0: torch's choice.", rich_help_panel="Steps"
+        ),
     ] = TrainConfig.threads,
     json: Json = False,
     verbose: Verbose = False,
