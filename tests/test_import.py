@@ -206,8 +206,11 @@ def test_int8_without_the_pads_is_below_the_bar(imported, oracle, padding):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    # int8 rounds the same program for all targets: one of them says whether its pads are right.
+    ("target", "precision"),
+    [*((target, "fp32") for target in TARGETS), ("onnx", "int8")],
+)
 def test_every_artifact_gives_the_authors_scores(imported, oracle, tmp_path, target, precision):
     """At every length, and beyond N over the last N items."""
     pytest.importorskip(TARGETS[target], reason=f"needs glint-edge[{target}]")
