@@ -28,7 +28,7 @@ from glint_edge.bundle import (
     write_manifest,
 )
 from glint_edge.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
-from glint_edge.config import ModelConfig
+from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.golden import Golden, golden_of
@@ -46,7 +46,6 @@ PRECISION_OF = {
     "int8": "int8",
     "int8-qat": "int8",
 }
-WINDOWS = ("sliding", "unbounded")
 
 
 class Check(Protocol):

@@ -23,7 +23,7 @@ from typing import Any
 
 import jsonschema
 
-from glint_edge.config import ModelConfig
+from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import sha256, write_json
 from glint_edge.golden import Golden
@@ -77,7 +77,22 @@ class Bundle:
     @property
     def window(self) -> int | None:
         """How many of a session's last items count; None: all."""
-        return self.config.max_length if self.manifest["window"] == "sliding" else None
+        return self.window_of(None)
+
+    def window_of(self, name: str | None) -> int | None:
+        """The same for a window by name; None: the bundle's own.
+
+        Raises:
+            ConfigError: there is no such window, or the model knows its last N items alone.
+        """
+        name = name or self.manifest["window"]
+        if name not in WINDOWS:
+            raise ConfigError(f"window {name!r} is unknown; choose one of {', '.join(WINDOWS)}")
+        if name == "unbounded" and self.config.padding == "reference":
+            raise ConfigError(
+                f"an imported model knows its last {self.config.max_length} items: --window sliding"
+            )
+        return self.config.max_length if name == "sliding" else None
 
     @property
     def name(self) -> str:

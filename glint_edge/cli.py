@@ -187,9 +187,14 @@ def export(
 def recommend(
     bundle: BundleArgument = None,
     history: Annotated[str, typer.Option(help="Item keys, oldest first: KEY,KEY,…")] = "",
+    window: Annotated[
+        str | None,
+        typer.Option(help="Of a history longer than the model's: sliding keeps its last items, "
+                     "unbounded all.  [default: what the bundle was exported for]"),
+    ] = None,
     json: Json = False,
     verbose: Verbose = False,
-) -> None:
+) -> None:  # fmt: skip
     """What the bundle's artifact recommends after a history."""
     from device_bench.runtimes import load_runtime, recommend_history
     from glint_edge.bundle import no_history
@@ -200,7 +205,7 @@ def recommend(
     runtime = load_runtime(
         artifact.target, loaded.file(artifact), loaded.config, top_k=loaded.top_k
     )
-    items, scores = recommend_history(runtime, ids, loaded.window)
+    items, scores = recommend_history(runtime, ids, loaded.window_of(window))
     keys, titles = loaded.catalogue.keys, loaded.catalogue.titles
     found = [
         {"key": keys[item], "title": titles.get(keys[item], ""), "score": float(score)}

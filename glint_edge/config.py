@@ -118,6 +118,9 @@ class ModelConfig(_JsonConfig):
         return (self.kernel - 1) // 2
 
 
+# Of a history longer than N: its last N items, or all of it.
+WINDOWS = ("sliding", "unbounded")
+
 LOSSES = ("cross-entropy", "sampled-softmax", "gbce")
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "bfloat16")

@@ -272,6 +272,27 @@ def test_recommend_names_items_and_refuses_unknown_keys(bundle, run):
 
 
 @pytest.mark.slow
+def test_a_long_history_is_cut_or_kept_as_the_user_says(bundle, run):
+    length = load_bundle(bundle).config.max_length
+    last = [f"i{1 + n % 7}" for n in range(length)]
+    long = ["i9", "i8", "i9", "i8", *last]
+
+    def items(history, *options):
+        code, out, _ = run(
+            "recommend", bundle, "--history", ",".join(history), "--json", *options
+        )  # fmt: skip
+        assert code == 0
+        return json.loads(out)["items"]
+
+    assert items(long) == items(long, "--window", "sliding") == items(last)
+    assert items(long, "--window", "unbounded") != items(last)
+    assert items(last, "--window", "unbounded") == items(last)
+    code, _, err = run("recommend", bundle, "--history", "i1", "--window", "all")
+    assert code == 2
+    assert "choose one of sliding, unbounded" in only_line(err)
+
+
+@pytest.mark.slow
 def test_no_history_is_the_most_popular(bundle, run):
     _, out, _ = run("recommend", bundle, "--json")
     keys = load_bundle(bundle).catalogue.keys
