@@ -24,9 +24,11 @@ from torch import Tensor, nn
 from torch.distributed.distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous
 
-from glint_edge.errors import ProcessDied
+from glint_edge.errors import ConfigError, ProcessDied
 
 log = logging.getLogger(__name__)
+
+DEVICES = ("cpu", "cuda")
 
 DIED = (
     "another process of this training died, or torchrun was stopped; what was trained up to the "
@@ -107,6 +109,28 @@ class Together(Alone):
             raise ProcessDied(DIED) from error
 
 
+def find_device(name: str) -> torch.device:
+    """Where this process computes: the CPU, or its own GPU of this machine's.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    if name not in DEVICES:
+        raise ConfigError(f"device {name!r} is unknown; choose one of {', '.join(DEVICES)}")
+    if name == "cpu":
+        return torch.device("cpu")
+    index, found = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if not found:
+        raise ConfigError(
+            "torch finds no CUDA device here; leave out --device cuda, or install a CUDA build of "
+            "torch where there is one"
+        )
+    if index >= found:
+        raise ConfigError(f"process {index} has no GPU, there are {found}; start fewer processes")
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
+
+
 @contextmanager
 def joined() -> Iterator[Alone]:
     """The other processes that torchrun started, until the end of the block; alone without it.
@@ -120,7 +144,8 @@ def joined() -> Iterator[Alone]:
         return
     # torchrun's own store, which outlives any of the processes.
     store, rank, size = next(rendezvous("env://"))
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     before = signal.signal(signal.SIGTERM, _stopped)
     try:
         yield Together()

@@ -150,9 +150,10 @@ def target_ranks(
     longest_history = int(np.diff(held_out.offsets).max())
     seen = longest_history if window == "unbounded" else model.config.max_length
     items, lengths = last_items(held_out.ids, held_out.offsets, seen)
-    targets = torch.from_numpy(held_out.targets)
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    targets = torch.from_numpy(held_out.targets).to(device)
     negatives = (
-        draw_negatives(popularity, held_out.targets, seed)
+        draw_negatives(popularity, held_out.targets, seed).to(device)
         if protocol == "sampled-pop100" and popularity is not None
         else None
     )
@@ -163,8 +164,8 @@ def target_ranks(
         for users in torch.arange(len(targets)).split(CHUNK):
             longest = int(lengths[users.numpy()].max())
             scores = model.score(
-                torch.from_numpy(items[users.numpy(), :longest]),
-                torch.from_numpy(lengths[users.numpy()]),
+                torch.from_numpy(items[users.numpy(), :longest]).to(device),
+                torch.from_numpy(lengths[users.numpy()]).to(device),
             )
             target = scores.gather(1, targets[users, None])  # [b, 1]
             if protocol == "unseen":
@@ -175,7 +176,7 @@ def target_ranks(
             else:
                 ranks.append(_rank(scores.gather(1, negatives[users]), target))
     model.train(training)
-    return torch.cat(ranks).numpy()
+    return torch.cat(ranks).cpu().numpy()
 
 
 def _leave_out_seen(scores: Tensor, held_out: HeldOut, first: int) -> None:

@@ -17,6 +17,8 @@ from torch import Tensor
 LOGITS = 1 << 18
 # Products in a lower precision are so quick that they want more rows at a time.
 LOW_LOGITS = 1 << 21
+# A GPU has no use for a small block: it would wait for the next.
+GPU_LOGITS = 1 << 26
 
 
 def catalogue_cross_entropy(
@@ -69,8 +71,7 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
         total = hidden.new_zeros(())
         to_hidden, to_table = torch.empty_like(hidden), torch.zeros_like(table)
         low_hidden, low_table = hidden.to(precision), table.to(precision)
-        held = LOGITS if precision == hidden.dtype else LOW_LOGITS
-        size = max(1, held // len(table))
+        size = _rows_at_once(hidden, len(table), lower=precision != hidden.dtype)
         for block in torch.arange(len(hidden), device=hidden.device).split(size):
             rows, wanted = low_hidden[block], targets[block, None]  # [b, d], [b, 1]
             logits = (rows @ low_table.T).to(hidden.dtype)  # [b, V]
@@ -96,6 +97,12 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401  # torch's context
         to_hidden, to_table = ctx.saved_tensors
         return grads[0] * to_hidden, grads[0] * to_table, None, None, None, None
+
+
+def _rows_at_once(hidden: Tensor, columns: int, *, lower: bool = False) -> int:
+    """Positions whose logits against so many items are held together."""
+    held = LOW_LOGITS if lower else LOGITS
+    return max(1, (held if hidden.device.type == "cpu" else GPU_LOGITS) // columns)
 
 
 def _raise_seen(logits: Tensor, seen: Tensor, wanted: Tensor, margin: float) -> None:
@@ -180,7 +187,7 @@ class _DrawnCrossEntropy(torch.autograd.Function):
         total = hidden.new_zeros(())
         to_hidden, to_rows = torch.empty_like(hidden), torch.zeros_like(rows)
         to_given = torch.empty_like(given)
-        size = max(1, LOGITS // len(rows))
+        size = _rows_at_once(hidden, len(rows))
         for block in torch.arange(len(hidden), device=hidden.device).split(size):
             mine, known = hidden[block], given[block]  # [b, d], [b, 1 + n]
             logits = torch.addmm(log_expected, mine, rows.T, beta=-1)  # [b, M]

@@ -74,15 +74,15 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
 
         def sampled(hidden: Tensor, table: Tensor, targets: Tensor, seen: Tensor) -> Tensor:
             drawn = torch.multinomial(share, config.negatives, replacement=True)
+            drawn, expected = (t.to(table.device) for t in (drawn, log_expected[drawn]))
             raised = _seen_logits(hidden, table, targets, seen, config.seen_margin)
-            expected = log_expected[drawn]
             return sampled_softmax(hidden, table, targets, drawn, expected, seen_logits=raised)
 
         return sampled
     if config.loss == "gbce":
 
         def binary(hidden: Tensor, table: Tensor, targets: Tensor, _: Tensor) -> Tensor:
-            drawn = torch.randint(len(table), (config.negatives,))
+            drawn = torch.randint(len(table), (config.negatives,), device=table.device)
             return gbce(hidden, table, targets, drawn, config.calibration)
 
         return binary

@@ -32,7 +32,7 @@ from glint_edge.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.curves import draw_curves
 from glint_edge.data import Split
-from glint_edge.distributed import Alone
+from glint_edge.distributed import Alone, find_device
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluate import evaluate
 from glint_edge.files import write_atomic
@@ -102,6 +102,7 @@ def train(
     resume: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     group: Alone | None = None,
+    device: str = "cpu",
 ) -> Checkpoint:
     """Train until validation NDCG@10 stops growing; keep and return the best epoch.
 
@@ -114,20 +115,22 @@ def train(
         resume: go on from `folder`'s last complete epoch.
         on_progress: called after each batch.
         group: the processes that train together; None is this one alone. Rank 0 alone writes.
+        device: "cpu" or "cuda".
 
     Raises:
         ProcessDied: another process of the group died.
-        ConfigError: `folder` holds a run and `resume` is off, or the other way round; or the
-            group's processes were given different data or settings.
+        ConfigError: `folder` holds a run and `resume` is off, or the other way round; there is no
+            such device; or the group's processes were given different data or settings.
         CheckpointError: the run in `folder` is damaged or was started with other settings.
     """
     group = group or Alone()
+    at = find_device(device)
     if group.rank == 0:
         _claim(folder, resume)
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    model = GlintRU(model_config)
+    model = GlintRU(model_config).to(at)
     run = _Run(model, make_optimizer(model, config), np.random.default_rng(config.seed))
     settings = {"model": model_config.to_dict(), "training": _result_settings(config)}
     _require_same(group, [settings, config.epochs, config.patience, resume, dict(source.summary)])
@@ -140,7 +143,8 @@ def train(
         started = time.perf_counter()
         for parameters in run.optimizer.param_groups:
             parameters["lr"] = config.learning_rate_at(len(run.history) + 1)
-        if group.rank:  # rank 0's dropout goes on where it stopped; the others' must differ from it
+        # On the CPU, rank 0's dropout goes on where it stopped; the others' must differ from it.
+        if group.rank or at.type != "cpu":
             torch.manual_seed(hash((config.seed, len(run.history), group.rank)))
         loss = train_epoch(
             run.model, run.optimizer, split, config, run.rng, _report(run, on_progress),
@@ -187,6 +191,7 @@ def train_epoch(
     model.train()
     loss_of = objective or prefix_objective(config, split.counts())
     group = group or Alone()
+    device = next(model.parameters()).device
     steps, expected = _batches(split, model.config.max_length, config, rng, group)
     scale_rows(model, config)
     total = predictions = 0.0
@@ -201,7 +206,8 @@ def train_epoch(
         optimizer.zero_grad(set_to_none=True)
         share = 0.0  # of the batch's mean loss
         if batch is not None and mine:
-            loss = loss_of(model, *batch) * (mine / count)
+            items, lengths, targets = (tensor.to(device) for tensor in batch)
+            loss = loss_of(model, items, lengths, targets) * (mine / count)
             loss.backward()
             share = loss.item()
         group.add_gradients(model)
@@ -271,7 +277,7 @@ def _finish(
     group: Alone,
 ) -> Checkpoint:
     """Write the best epoch as a checkpoint, with its figures."""
-    model = GlintRU(run.model.config)
+    model = run.model
     model.load_state_dict(run.best)
     metrics = {
         "validation": evaluate(model, split.validation(), group=group).to_dict(),
@@ -279,7 +285,7 @@ def _finish(
     }
     sequences = split if isinstance(split, ShardedLog) else split.sequences
     catalogue = Catalogue(sequences.items, sequences.titles)
-    checkpoint = Checkpoint(model.eval(), catalogue, source, config, metrics)
+    checkpoint = Checkpoint(model.cpu().eval(), catalogue, source, config, metrics)
     if group.rank:
         return checkpoint
     save_checkpoint(checkpoint, folder)

@@ -151,6 +151,9 @@ def train(
             help="float32, or bfloat16 for products of matrices.", rich_help_panel="Steps"
         ),
     ] = TrainConfig.precision,
+    device: Annotated[
+        str, typer.Option(help="cpu, or cuda: one GPU a process.", rich_help_panel="Steps")
+    ] = "cpu",
     seed: Annotated[
         int,
         typer.Option(help="Of the weights, the order and the dropout.", rich_help_panel="Steps"),
@@ -191,6 +194,7 @@ def train(
             checkpoint = run(
                 found, model, training, out,
                 source=source, resume=resume, on_progress=on_progress, group=group,
+                device=device,
             )  # fmt: skip
     if json:
         console.show_json(checkpoint.metrics)

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from glint_edge.data import HeldOut
-from glint_edge.distributed import Alone
+from glint_edge.distributed import Alone, find_device
+from glint_edge.errors import ConfigError
 from glint_edge.evaluate import _part, target_ranks
 
 pytestmark = pytest.mark.slow
@@ -149,6 +150,27 @@ def test_processes_with_different_data_are_refused(log, tmp_path):
     assert refused.returncode != 0
     assert len(errors(refused.stderr)) == 1
     assert "process 1 has other data" in errors(refused.stderr)[0]
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    assert find_device("cpu") == torch.device("cpu")
+    with pytest.raises(ConfigError, match="choose one of cpu, cuda"):
+        find_device("gpu")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ConfigError, match="finds no CUDA device"):
+        find_device("cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ConfigError, match="process 2 has no GPU, there are 2"):
+        find_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_takes_the_steps_of_the_cpu(log, tmp_path):
+    for device in ("cpu", "cuda"):
+        done = run(log, tmp_path / device, "--epochs", "3", "--device", device, processes=1)
+        assert done.returncode == 0, done.stderr
+    assert curve(tmp_path / "cuda")[0] == pytest.approx(curve(tmp_path / "cpu")[0], rel=1e-3)
 
 
 class Rank(Alone):
