@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64, help="d")
     parser.add_argument("--negatives", type=int, default=4096)
     parser.add_argument("--batch-positions", type=int, default=16384)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

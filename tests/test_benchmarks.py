@@ -70,6 +70,15 @@ def test_native_loop(require_native):
         assert found["ratio"] < 1.1, method
 
 
+def test_large_log():
+    sizes = ("--interactions", 40_000, "--items", 2000, "--parts", 2, "--minutes", 0.05)
+    result = run("large_log.py", *sizes, "--width", 16, "--batch-positions", 1024)
+    assert result["shard"]["items"] == 2000
+    assert result["train"]["items_per_second"] > 0
+    for step in ("generate", "shard", "train"):
+        assert 1e7 < result[step]["peak_memory_bytes"] < 8e9
+
+
 def test_instructions():
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
     from device_bench import arm64
