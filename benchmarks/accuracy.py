@@ -45,8 +45,8 @@ class Defaults:
     batch_positions: int
 
 
-# The dropout of SASRec is that of RecBole's and S3-Rec's code (RecBoard's, on Beauty: 0.4). Nothing
-# here was searched for any further; every column is a flag, to do so.
+# SASRec's dropout is RecBoard's on Beauty. GLINT-RU's L2 was chosen on Beauty's validation items;
+# nothing was searched for the peers: every column is a flag, to do so.
 DEFAULTS = {
     #                 d  dropout rate decay  l2 positions a step
     "glint": Defaults(64, 0.2, 1e-3, 0.0, 1e-4, 1600),
