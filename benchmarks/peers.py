@@ -1,4 +1,4 @@
-"""SASRec and GRU4Rec in plain torch, with the interface that this project trains and evaluates.
+"""SASRec and GRU4Rec in plain torch, as `glint_edge.encoder.Encoder` asks for.
 
 - SASRec: Kang & McAuley, ICDM 2018: causal self-attention over item and position embeddings, two
   blocks, normalised before each part, scored by the tied item table.
@@ -79,7 +79,9 @@ class Peer(nn.Module):
 
     def encode(self, items: Tensor, lengths: Tensor) -> Tensor:
         """The hidden of each history's last position: int64 [B, N], [B] → float32 [B, d]."""
-        return self.prefixes(items, lengths)[torch.arange(len(items)), lengths - 1]
+        return self.prefixes(items, lengths)[
+            torch.arange(len(items), device=items.device), lengths - 1
+        ]
 
     def score(self, items: Tensor, lengths: Tensor) -> Tensor:
         """Scores of the catalogue: int64 [B, N], [B] → float32 [B, V + 1]; padding is −inf."""
@@ -124,7 +126,8 @@ class _Block(nn.Module):
         rate = self.rate if self.training else 0.0
         context = F.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=True)
         x = x + self.drop(self.out(context.transpose(1, 2).flatten(2)))
-        return x + self.drop(self.down(self.drop(F.gelu(self.up(self.norm(x))))))
+        out: Tensor = x + self.drop(self.down(self.drop(F.gelu(self.up(self.norm(x))))))
+        return out
 
 
 class GRU4Rec(Peer):

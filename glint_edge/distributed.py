@@ -20,10 +20,11 @@ from typing import NoReturn
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed.distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous
 
+from glint_edge.encoder import Encoder
 from glint_edge.errors import ConfigError, ProcessDied
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Alone:
         """The sum of every process's value."""
         return value
 
-    def add_gradients(self, model: nn.Module) -> None:
+    def add_gradients(self, model: Encoder) -> None:
         """Replace each gradient by the sum of every process's."""
 
     def gather(self, values: Tensor) -> Tensor:
@@ -76,7 +77,7 @@ class Together(Alone):
         self._all_reduce(held)
         return float(held)
 
-    def add_gradients(self, model: nn.Module) -> None:  # noqa: D102  # Alone's
+    def add_gradients(self, model: Encoder) -> None:  # noqa: D102  # Alone's
         for parameter in model.parameters():
             # A process without rows has none; all must take part alike.
             if parameter.grad is None:

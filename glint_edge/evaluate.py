@@ -19,18 +19,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from glint_edge.baselines import LastItemNeighbours, Popularity
 from glint_edge.config import WINDOWS
 from glint_edge.data import HeldOut, last_items
 from glint_edge.distributed import Alone
+from glint_edge.encoder import Scorer
 from glint_edge.errors import ConfigError
-from glint_edge.model import GlintRU
 
 Protocol = Literal["full", "unseen", "sampled-pop100"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
-
-# What can be evaluated: the model, or a baseline that scores like one.
-Scorer = GlintRU | Popularity | LastItemNeighbours
 
 NEGATIVES = 100  # of the sampled protocol
 CHUNK = 256  # users scored at once

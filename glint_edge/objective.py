@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glint_edge.config import TrainConfig
+from glint_edge.encoder import Encoder
 from glint_edge.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
-from glint_edge.model import GlintRU
 
 # A loss to lower: model, items [B, N], lengths [B], targets [B, N] (the item after each position;
 # anything beyond a length) → float32 [], the mean of a prediction.
-Objective = Callable[[GlintRU, Tensor, Tensor, Tensor], Tensor]
+Objective = Callable[[Encoder, Tensor, Tensor, Tensor], Tensor]
 
 # A loss of hidden [P, d], table [V, d], target rows [P] and the seen rows [P, n].
 _Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -36,7 +36,7 @@ def prefix_objective(config: TrainConfig, counts: npt.NDArray[np.int64]) -> Obje
     loss = _loss(config, counts)
     low = config.precision == "bfloat16"
 
-    def objective(model: GlintRU, items: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
+    def objective(model: Encoder, items: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
         inside = torch.arange(items.shape[1], device=items.device) < lengths[:, None]
         inputs = _unknown_at_random(items, config.item_dropout)
         with torch.autocast(items.device.type, torch.bfloat16, enabled=low):
@@ -53,7 +53,7 @@ def prefix_objective(config: TrainConfig, counts: npt.NDArray[np.int64]) -> Obje
     return objective
 
 
-def scale_rows(model: GlintRU, config: TrainConfig) -> None:
+def scale_rows(model: Encoder, config: TrainConfig) -> None:
     """Put the item table's rows back on the unit sphere, where scores are cosines; in place.
 
     With a temperature the loss is one of cosines. Hidden vectors are scaled in the loss alone, as

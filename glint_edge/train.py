@@ -33,6 +33,7 @@ from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.curves import draw_curves
 from glint_edge.data import Split
 from glint_edge.distributed import Alone, find_device
+from glint_edge.encoder import Encoder
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluate import evaluate
 from glint_edge.files import write_atomic
@@ -164,7 +165,7 @@ def train(
 
 
 def train_epoch(
-    model: GlintRU,
+    model: Encoder,
     optimizer: torch.optim.Optimizer,
     split: Split | ShardedLog,
     config: TrainConfig,

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from glint_edge.config import TrainConfig
 from glint_edge.data import Split
+from glint_edge.encoder import Encoder
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluate import evaluate
 from glint_edge.model import GlintRU
@@ -159,7 +160,7 @@ def _distance_to(model: GlintRU) -> Objective:
     """How far the predictions after every prefix are from this model's."""
     wanted_rows = model.embedding.weight.detach()[1:]
 
-    def distance(trained: GlintRU, items: Tensor, lengths: Tensor, _: Tensor) -> Tensor:
+    def distance(trained: Encoder, items: Tensor, lengths: Tensor, _: Tensor) -> Tensor:
         inside = torch.arange(items.shape[1]) < lengths[:, None]
         with torch.no_grad():
             wanted = model.prefixes(items, lengths)[inside]  # [P, d]
