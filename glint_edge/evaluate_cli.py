@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-import numpy as np
 import typer
 
 from glint_edge import console, render
@@ -94,6 +93,8 @@ class _Measured(NamedTuple):
 def _measured_on(
     loaded: Checkpoint, data: str | None, options: LoadOptions, part: str
 ) -> _Measured:
+    import numpy as np
+
     from glint_edge.data import split
     from glint_edge.shards import is_sharded, open_shards
     from glint_edge.sources import SPLITS, in_catalogue, read, read_again
