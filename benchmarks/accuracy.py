@@ -45,7 +45,7 @@ class Defaults:
     batch_positions: int
 
 
-# SASRec's dropout is RecBoard's on Beauty. GLINT-RU's L2 was chosen on Beauty's validation items;
+# SASRec's dropout is RecBole's default. GLINT-RU's L2 was chosen on Beauty's validation items;
 # nothing was searched for the peers: every column is a flag, to do so.
 DEFAULTS = {
     #                 d  dropout rate decay  l2 positions a step
