@@ -18,6 +18,9 @@ from types import ModuleType
 from typing import Any
 
 
+COLUMNS = {"inter": ["user_id", "item_id", "timestamp"]}
+
+
 def load_module(path: Path) -> ModuleType:
     """Import the authors' file, whose name is no Python identifier."""
     spec = importlib.util.spec_from_file_location("authors_glint_ru", path)
@@ -55,7 +58,7 @@ def main() -> None:
             model=load_module(arguments.model).GLINTRU,
             dataset=name,
             config_dict={
-                **({} if name == "ml-100k" else {"data_path": folder}),
+                **({} if name == "ml-100k" else {"data_path": folder, "load_col": COLUMNS}),
                 # the authors' run.py and overall.yaml, at this benchmark's width and length
                 "embedding_size": arguments.d, "hidden_size": arguments.d, "n_heads": 8,
                 "num_layers": 1, "dropout_prob": 0.2, "hidden_dropout_prob": 0.2,
