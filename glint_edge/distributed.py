@@ -29,6 +29,8 @@ from glint_edge.errors import ConfigError, ProcessDied
 
 log = logging.getLogger(__name__)
 
+SMALL = 1 << 16  # elements of a gradient that is not worth an exchange of its own
+
 DEVICES = ("cpu", "cuda")
 
 DIED = (
@@ -78,11 +80,20 @@ class Together(Alone):
         return float(held)
 
     def add_gradients(self, model: Encoder) -> None:  # noqa: D102  # Alone's
+        gradients = []
         for parameter in model.parameters():
             # A process without rows has none; all must take part alike.
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-            self._all_reduce(parameter.grad)
+            gradients.append(parameter.grad)
+        # Each exchange waits for the slowest process: the small ones, most of them, go as one.
+        for large in (g for g in gradients if g.numel() > SMALL):
+            self._all_reduce(large)
+        small = [g for g in gradients if g.numel() <= SMALL]
+        whole = torch.cat([g.flatten() for g in small])
+        self._all_reduce(whole)
+        for gradient, summed in zip(small, whole.split([g.numel() for g in small]), strict=True):
+            gradient.copy_(summed.view_as(gradient))
 
     def gather(self, values: Tensor) -> Tensor:  # noqa: D102  # Alone's
         sizes = torch.zeros(self.size, dtype=torch.int64)

@@ -29,7 +29,8 @@ Protocol = Literal["full", "unseen", "sampled-pop100"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 NEGATIVES = 100  # of the sampled protocol
-CHUNK = 256  # users scored at once
+CHUNK = 256  # users scored at once, at most
+SCORES = 1 << 25  # scores held at once: of a large catalogue, fewer users'
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,12 @@ def target_ranks(
         else None
     )
     ranks = []
+    at, size = 0, 1  # one user, until it is known how many scores that is
     training = model.training
     model.eval()
     with torch.inference_mode():
-        for users in torch.arange(len(targets)).split(CHUNK):
+        while at < len(targets):
+            users = torch.arange(at, min(at + size, len(targets)))
             longest = int(lengths[users.numpy()].max())
             scores = model.score(
                 torch.from_numpy(items[users.numpy(), :longest]).to(device),
@@ -171,6 +174,7 @@ def target_ranks(
                 ranks.append(_rank(scores, target) - 1)  # the target ties with itself
             else:
                 ranks.append(_rank(scores.gather(1, negatives[users]), target))
+            at, size = at + size, min(CHUNK, max(1, SCORES // scores.shape[1]))
     model.train(training)
     return torch.cat(ranks).cpu().numpy()
 

@@ -124,6 +124,18 @@ def test_negatives_follow_popularity():
     assert share == pytest.approx([0.9, 0.09, 0.01], abs=0.01)
 
 
+def test_no_more_scores_are_held_than_asked_for(make_model, monkeypatch):
+    model = make_model()
+    rng = np.random.default_rng(0)
+    users = held_out(rng.integers(1, 41, (30, 4)).tolist(), rng.integers(1, 41, 30).tolist())
+    expected = target_ranks(model, users)
+    made, score = [], model.score
+    monkeypatch.setattr(model, "score", lambda *a: made.append(score(*a)) or made[-1])
+    monkeypatch.setattr("glint_edge.evaluate.SCORES", 5 * 41 + 3)
+    assert target_ranks(model, users).tolist() == expected.tolist()
+    assert [len(scores) for scores in made] == [1, 5, 5, 5, 5, 5, 4]
+
+
 def test_the_sampled_protocol_ranks_among_its_negatives_alone(fixed_scores):
     # Item 3 is beaten by item 2, which is never drawn, and beats the rest.
     model = fixed_scores([1.0, 9.0, 5.0, 1.0])
