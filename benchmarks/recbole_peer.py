@@ -17,7 +17,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-
 COLUMNS = {"inter": ["user_id", "item_id", "timestamp"]}
 
 
