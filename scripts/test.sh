@@ -12,5 +12,5 @@ tests() {
     .venv/bin/python -m pytest "$@" || [ $? -eq 5 ]
 }
 # Two at a time, and then, with nothing beside them, those that compare times.
-tests -n 2 --dist loadfile --alone not "$@"
+tests -n 2 --dist loadfile --no-loadscope-reorder --alone not "$@"
 tests --alone only "$@"

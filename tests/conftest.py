@@ -27,7 +27,17 @@ def pytest_addoption(parser):
     )  # fmt: skip
 
 
+# Longest first, so that no worker sits idle while another one converts: pytest-xdist hands files
+# out in this order (--no-loadscope-reorder).
+LONGEST = (
+    "test_default_bundle.py", "test_bench.py", "test_stock.py", "test_cli.py", "test_executorch.py",
+    "test_tflite.py", "test_benchmarks.py", "test_import.py", "test_distributed.py",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(config, items):
+    order = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
     wanted = config.getoption("--alone")
     if wanted is not None:
         kept = [
