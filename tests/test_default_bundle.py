@@ -1,14 +1,11 @@
 """The main job on the shipped checkpoint: real artifacts, all test users, the real gate."""
 
-from functools import partial
-
 import pytest
 
 from converters.export import ALL, ExportOptions, export
 from device_bench.bench import check_artifacts
 from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.sources import held_out, in_catalogue, some_histories
-from glint_edge.stream import CHUNK, stream_program
 from glint_edge.target import targets
 
 pytestmark = pytest.mark.slow
@@ -32,9 +29,6 @@ def bundles(ml_100k, tmp_path_factory):
         )  # fmt: skip
 
     def make(precision, quantize):
-        # int8, which is what people export, with the real chunk; each of its steps takes a second.
-        chunk = CHUNK if quantize == "int8" else 4
-        monkey.setattr("converters.export.stream_program", partial(stream_program, chunk=chunk))
         return export(
             checkpoint,
             ExportOptions(ALL, quantize, 10, folder / f"{precision}.glint"),
@@ -44,8 +38,7 @@ def bundles(ml_100k, tmp_path_factory):
         )
 
     folder = tmp_path_factory.mktemp("default")
-    with pytest.MonkeyPatch.context() as monkey:
-        return {"fp32": make("fp32", "none"), "int8": make("int8", "int8")}
+    return {"fp32": make("fp32", "none"), "int8": make("int8", "int8")}
 
 
 def figures(bundle, target):
