@@ -29,7 +29,7 @@ import torch
 
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.model import GlintRU
-from glint_edge.shards import make_shards, open_shards
+from glint_edge.shards import ShardedLog, make_shards, open_shards
 from glint_edge.train import make_optimizer, train_epoch
 
 FILES = 10
@@ -100,14 +100,14 @@ def train(shards: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _filled(data: Any, config: TrainConfig) -> float:  # noqa: ANN401  # a ShardedLog
+def _filled(data: ShardedLog, config: TrainConfig) -> float:
     """Predictions a position of a batch: the rest is padding."""
     batches = data.batches(50, config.batch_positions, np.random.default_rng(0))
     sample = [next(batches) for _ in range(20)]
     return sum(int(b[1].sum()) for b in sample) / (len(sample) * config.batch_positions)
 
 
-def alone(step: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+def alone(step: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:  # noqa: ANN401  # the step's
     """Run a step in a fresh process: its result, seconds and peak memory."""
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
@@ -122,7 +122,7 @@ def alone(step: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any
     return result
 
 
-def _measured(queue: Any, step: Callable[..., dict[str, Any]], arguments: Any) -> None:  # noqa: ANN401
+def _measured(queue: Any, step: Callable[..., dict[str, Any]], arguments: Any) -> None:  # noqa: ANN401  # the step's
     began = time.perf_counter()
     result = step(*arguments)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # bytes; Linux has KiB

@@ -20,7 +20,7 @@ from glint_edge.cli_options import (
     Verbose,
     load_options,
 )
-from glint_edge.errors import ConfigError, DataError
+from glint_edge.errors import DataError
 
 if TYPE_CHECKING:
     from glint_edge.appraisal import Ids
@@ -87,7 +87,6 @@ class _Measured(NamedTuple):
     counts: Ids
     training: tuple[Ids, Ids] | None
     popularity: Ids
-    repeats: bool  # somebody takes an item twice, as far as is known
 
 
 def _measured_on(
@@ -97,25 +96,21 @@ def _measured_on(
 
     from glint_edge.data import split
     from glint_edge.shards import is_sharded, open_shards
-    from glint_edge.sources import SPLITS, in_catalogue, read, read_again
+    from glint_edge.sources import in_catalogue, part_of, read, read_again
 
-    if part not in SPLITS:
-        raise ConfigError(f"split {part!r} is unknown; choose one of {', '.join(SPLITS)}")
     source = data or loaded.data.source
     if is_sharded(source):
         shards = open_shards(Path(source))
         if shards.items != loaded.catalogue.keys:
             raise DataError(f"{source} has another catalogue than the model; pass the log itself")
-        held_out = shards.test() if part == "test" else shards.validation()
-        return _Measured(shards.name, held_out, shards.counts(), None, shards.counts(), True)
+        return _Measured(shards.name, part_of(shards, part), shards.counts(), None, shards.counts())
     sequences = read(data, options)[0] if data else read_again(loaded.data)
     known = in_catalogue(sequences, loaded.catalogue)
     parts = split(known)
     return _Measured(
         known.name,
-        parts.test() if part == "test" else parts.validation(),
+        part_of(parts, part),
         parts.counts(),
         (parts.train_ids, parts.train_offsets),
         np.bincount(known.ids, minlength=known.catalogue + 1),
-        known.has_repeats,
     )

@@ -18,8 +18,8 @@ from glint_edge.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoo
 # anything beyond a length) → float32 [], the mean of a prediction.
 Objective = Callable[[Encoder, Tensor, Tensor, Tensor], Tensor]
 
-# A loss of hidden [P, d], table [V, d], target rows [P] and the seen rows [P, n].
-_Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+# A loss of hidden [P, d], table [V, d], target rows [P] and, with a margin, the seen rows [P, n].
+_Loss = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
 # Negatives are drawn by popularity to this power: between even (0), which seldom meets the items
 # that outrank the target, and the log's own shares (1), which seldom meets the tail.
@@ -45,7 +45,8 @@ def prefix_objective(config: TrainConfig, counts: npt.NDArray[np.int64]) -> Obje
             hidden = F.normalize(hidden, dim=-1) / config.temperature
         # Row 0, padding, is no candidate.
         table, wanted = model.embedding.weight[1:], targets[inside] - 1
-        value = loss(hidden, table, wanted, _seen(items, inside) - 1)
+        seen = _seen(items, inside) - 1 if config.seen_margin else None
+        value = loss(hidden, table, wanted, seen)
         if config.label_smoothing:
             value = value + config.label_smoothing * smoothing(hidden, table, wanted)
         return value
@@ -72,7 +73,7 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
         share /= share.sum()
         log_expected = (share * config.negatives).log()
 
-        def sampled(hidden: Tensor, table: Tensor, targets: Tensor, seen: Tensor) -> Tensor:
+        def sampled(hidden: Tensor, table: Tensor, targets: Tensor, seen: Tensor | None) -> Tensor:
             drawn = torch.multinomial(share, config.negatives, replacement=True)
             drawn, expected = (t.to(table.device) for t in (drawn, log_expected[drawn]))
             raised = _seen_logits(hidden, table, targets, seen, config.seen_margin)
@@ -81,7 +82,7 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
         return sampled
     if config.loss == "gbce":
 
-        def binary(hidden: Tensor, table: Tensor, targets: Tensor, _: Tensor) -> Tensor:
+        def binary(hidden: Tensor, table: Tensor, targets: Tensor, _: Tensor | None) -> Tensor:
             drawn = torch.randint(len(table), (config.negatives,), device=table.device)
             return gbce(hidden, table, targets, drawn, config.calibration)
 
@@ -93,10 +94,10 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
 
 
 def _seen_logits(
-    hidden: Tensor, table: Tensor, targets: Tensor, seen: Tensor, margin: float
+    hidden: Tensor, table: Tensor, targets: Tensor, seen: Tensor | None, margin: float
 ) -> Tensor | None:
     """Logits of the seen rows, raised by the margin; −inf for repeats and the target: [P, n]."""
-    if margin == 0.0:
+    if seen is None:
         return None
     seen = seen.sort(dim=1).values
     left_out = seen == targets[:, None]

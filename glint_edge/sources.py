@@ -181,10 +181,18 @@ def held_out(sequences: Sequences, part: str) -> HeldOut:
     Raises:
         ConfigError: there is no such part.
     """
+    return part_of(split(sequences), part)
+
+
+def part_of(data: Split | ShardedLog, part: str) -> HeldOut:
+    """The "validation" or "test" items of data that is split.
+
+    Raises:
+        ConfigError: there is no such part.
+    """
     if part not in SPLITS:
         raise ConfigError(f"split {part!r} is unknown; choose one of {', '.join(SPLITS)}")
-    parts = split(sequences)
-    return parts.test() if part == "test" else parts.validation()
+    return data.test() if part == "test" else data.validation()
 
 
 def find_test_items(
