@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,9 @@ from glint_edge.model import GlintRU
 from glint_edge.slices import Slice, popularity_ranks, slices
 
 Ids = npt.NDArray[np.int64]
+Training = tuple[npt.NDArray[np.integer], Ids]
 
-POPULARITY, NEIGHBOURS = "popularity", "neighbours"
+UNBOUNDED, POPULARITY, NEIGHBOURS = "unbounded", "popularity", "neighbours"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Appraisal:
         figures: the model's, of the last N items of each history.
         unbounded: the model's over whole histories; None where none is longer than N.
         baselines: of those that need no model.
-        slices: the figures of some of the users, the baselines' NDCG beside each.
+        slices: the figures of some of the users, with all of these.
     """
 
     figures: RankingMetrics
@@ -50,51 +51,55 @@ class Appraisal:
 def appraise(
     model: GlintRU,
     held_out: HeldOut,
-    counts: Ids,
+    training: Training,
     *,
-    training: tuple[Ids, Ids] | None,
     popularity: Ids | None = None,
     protocol: str = "full",
     k: int = 10,
     seed: int = 0,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> Appraisal:
     """Measure a model and its baselines on the same users under the same protocol.
 
     Args:
         model: the float model.
         held_out: histories and targets.
-        counts: int64 [V + 1], training interactions by id.
-        training: the training sequences, int64 [T] and where each starts [U + 1]; None: they do not
-            fit into memory, and the neighbours are left out.
-        popularity: int64 [V + 1], by which negatives are sampled; None: `counts`.
+        training: integers [T], the training sequences, one after another, and int64 [U + 1], where
+            each starts. All that the baselines know.
+        popularity: int64 [V + 1], by which negatives are sampled; None: training interactions.
         protocol: as `glint_edge.evaluate.target_ranks` takes it.
         seed: of sampled negatives.
         k: the cut.
+        on_step: called with each step's name before it begins.
 
     Raises:
         ConfigError: the protocol is unknown.
     """
+    counts = np.bincount(training[0], minlength=model.config.items + 1)
     drawn_by = counts if popularity is None else popularity
 
-    def ranks_of(scorer: Scorer, window: str = "sliding") -> Ids:
-        return target_ranks(
-            scorer, held_out, protocol=protocol, popularity=drawn_by, seed=seed, window=window
-        )
-
-    ranks = ranks_of(model)
-    baselines = {POPULARITY: ranks_of(Popularity(counts))}
-    if training is not None:
-        baselines[NEIGHBOURS] = ranks_of(LastItemNeighbours(*training, counts))
     lengths = np.diff(held_out.offsets)
     longer = bool((lengths > model.config.max_length).any())
     # With reference padding a history of N items leaves no pad: there is no longer one.
     whole = longer and model.config.padding == "masked"
+
+    def ranks_of(name: str, scorer: Scorer, window: str = "sliding") -> Ids:
+        on_step(f"ranking for {len(lengths):,} users: {name}")
+        return target_ranks(
+            scorer, held_out, protocol=protocol, popularity=drawn_by, seed=seed, window=window
+        )
+
+    ranks = ranks_of("the model", model)
+    beside = {UNBOUNDED: ranks_of(UNBOUNDED, model, "unbounded")} if whole else {}
+    beside[POPULARITY] = ranks_of(POPULARITY, Popularity(counts))
+    beside[NEIGHBOURS] = ranks_of(NEIGHBOURS, LastItemNeighbours(*training, counts))
+    figures = {name: metrics_of_ranks(found, k) for name, found in beside.items()}
     return Appraisal(
         figures=metrics_of_ranks(ranks, k),
-        unbounded=metrics_of_ranks(ranks_of(model, "unbounded"), k) if whole else None,
-        baselines={name: metrics_of_ranks(found, k) for name, found in baselines.items()},
+        unbounded=figures.pop(UNBOUNDED, None),
+        baselines=figures,
         slices=slices(
             ranks, lengths, popularity_ranks(counts)[held_out.targets], len(counts) - 1,
-            k=k, baselines=baselines,
+            k=k, beside=beside,
         ),
     )  # fmt: skip

@@ -35,7 +35,7 @@ from glint_edge.log import FORMATS, USUAL_NAMES, Columns, read_log
 
 __all__ = [
     "FORMATS", "NAMED", "Columns", "HeldOut", "Sequences", "Split", "cache_folder", "is_cached",
-    "last_items", "load", "split",
+    "load", "split",
 ]  # fmt: skip  # a table
 
 Ids = npt.NDArray[np.int64]
@@ -172,26 +172,6 @@ def _without_last(sequences: Sequences, count: int) -> tuple[Ids, Ids]:
     offsets = sequences.offsets - count * np.arange(len(sequences) + 1)
     shift = np.repeat(count * np.arange(len(sequences)), np.diff(offsets))
     return sequences.ids[np.arange(offsets[-1]) + shift], offsets
-
-
-def last_items(ids: Ids, offsets: Ids, max_length: int) -> tuple[Ids, Ids]:
-    """The last items of many sequences, as one padded array.
-
-    Args:
-        ids: int64 [T], sequence after sequence.
-        offsets: int64 [U + 1], where each starts, and T.
-        max_length: N, the most items to keep of a sequence.
-
-    Returns:
-        int64 [U, N], each row a sequence's last N items in order, then zeros; and int64 [U], how
-        many items each row holds.
-    """
-    lengths = np.minimum(np.diff(offsets), max_length)
-    column = np.arange(max_length)
-    filled = column < lengths[:, None]
-    items = np.zeros(filled.shape, dtype=np.int64)
-    items[filled] = ids[((offsets[1:] - lengths)[:, None] + column)[filled]]
-    return items, lengths
 
 
 def load(

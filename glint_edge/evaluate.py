@@ -20,16 +20,18 @@ import torch
 from torch import Tensor
 
 from glint_edge.config import WINDOWS
-from glint_edge.data import HeldOut, last_items
+from glint_edge.data import HeldOut
 from glint_edge.distributed import Alone
 from glint_edge.encoder import Scorer
 from glint_edge.errors import ConfigError
+from glint_edge.histories import padded
 
 Protocol = Literal["full", "unseen", "sampled-pop100"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 NEGATIVES = 100  # of the sampled protocol
 CHUNK = 256  # users scored at once, at most
+POSITIONS = 1 << 16  # items of their histories at once: of very long ones, fewer users'
 SCORES = 1 << 25  # scores held at once: of a large catalogue, fewer users'
 
 
@@ -144,9 +146,12 @@ def target_ranks(
         raise ConfigError("the sampled protocol needs the items' popularity")
     if len(held_out.targets) == 0:
         return np.zeros(0, dtype=np.int64)
-    longest_history = int(np.diff(held_out.offsets).max())
-    seen = longest_history if window == "unbounded" else model.config.max_length
-    items, lengths = last_items(held_out.ids, held_out.offsets, seen)
+    lengths = np.diff(held_out.offsets)
+    order = np.arange(len(lengths))
+    if window == "sliding":
+        lengths = np.minimum(lengths, model.config.max_length)
+    else:
+        order = np.argsort(lengths, kind="stable")  # no short history is padded to the longest
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     targets = torch.from_numpy(held_out.targets).to(device)
     negatives = (
@@ -154,36 +159,39 @@ def target_ranks(
         if protocol == "sampled-pop100" and popularity is not None
         else None
     )
-    ranks = []
+    ranks = np.zeros(len(order), dtype=np.int64)
     at, size = 0, 1  # one user, until it is known how many scores that is
     training = model.training
     model.eval()
     with torch.inference_mode():
-        while at < len(targets):
-            users = torch.arange(at, min(at + size, len(targets)))
-            longest = int(lengths[users.numpy()].max())
+        while at < len(order):
+            users = order[at : at + size]
+            users = users[: max(1, POSITIONS // int(lengths[users].max()))]
+            items = padded(held_out.ids, held_out.offsets[users + 1], lengths[users])
             scores = model.score(
-                torch.from_numpy(items[users.numpy(), :longest]).to(device),
-                torch.from_numpy(lengths[users.numpy()]).to(device),
+                torch.from_numpy(items).to(device), torch.from_numpy(lengths[users]).to(device)
             )
             target = scores.gather(1, targets[users, None])  # [b, 1]
             if protocol == "unseen":
-                _leave_out_seen(scores, held_out, int(users[0]))
+                _leave_out_seen(scores, held_out, users)
                 scores.scatter_(1, targets[users, None], target)
             if negatives is None:
-                ranks.append(_rank(scores, target) - 1)  # the target ties with itself
+                found = _rank(scores, target) - 1  # the target ties with itself
             else:
-                ranks.append(_rank(scores.gather(1, negatives[users]), target))
-            at, size = at + size, min(CHUNK, max(1, SCORES // scores.shape[1]))
+                found = _rank(scores.gather(1, negatives[users]), target)
+            ranks[users] = found.cpu().numpy()
+            at, size = at + len(users), min(CHUNK, max(1, SCORES // scores.shape[1]))
     model.train(training)
-    return torch.cat(ranks).cpu().numpy()
+    return ranks
 
 
-def _leave_out_seen(scores: Tensor, held_out: HeldOut, first: int) -> None:
-    """Put the items of each history last; in place, scores [b, V + 1] from user `first` on."""
-    offsets = held_out.offsets[first : first + len(scores) + 1]
-    rows = np.repeat(np.arange(len(scores)), np.diff(offsets))
-    seen = held_out.ids[offsets[0] : offsets[-1]]
+def _leave_out_seen(scores: Tensor, held_out: HeldOut, users: npt.NDArray[np.int64]) -> None:
+    """Put the items of each user's history last; in place, scores [b, V + 1] of users int64 [b]."""
+    firsts, ends = held_out.offsets[users], held_out.offsets[users + 1]
+    rows = np.repeat(np.arange(len(users)), ends - firsts)
+    seen = np.concatenate(
+        [held_out.ids[first:end] for first, end in zip(firsts, ends, strict=True)]
+    )
     scores[torch.from_numpy(rows), torch.from_numpy(seen)] = -math.inf
 
 

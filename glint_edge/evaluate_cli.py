@@ -23,7 +23,7 @@ from glint_edge.cli_options import (
 from glint_edge.errors import DataError
 
 if TYPE_CHECKING:
-    from glint_edge.appraisal import Ids
+    from glint_edge.appraisal import Ids, Training
     from glint_edge.checkpoint import Checkpoint
     from glint_edge.data import HeldOut
     from glint_edge.sources import LoadOptions
@@ -57,17 +57,21 @@ def evaluate(
     """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines."""
     from glint_edge.appraisal import appraise
     from glint_edge.checkpoint import load_checkpoint
-    from glint_edge.slice_plot import draw_slices
 
+    if plot:
+        from glint_edge.slice_plot import check_plot, draw_slices
+
+        check_plot(plot)
     loaded = load_checkpoint(checkpoint)
     options = load_options(user_column, item_column, time_column, format, k_core)
     measured = _measured_on(loaded, data, options, split)
-    found = appraise(
-        loaded.model, measured.held_out, measured.counts, training=measured.training,
-        popularity=measured.popularity, protocol=protocol, k=k, seed=seed,
-    )  # fmt: skip
+    with console.steps() as on_step:
+        found = appraise(
+            loaded.model, measured.held_out, measured.training, popularity=measured.popularity,
+            protocol=protocol, k=k, seed=seed, on_step=on_step,
+        )  # fmt: skip
     if plot:
-        draw_slices(plot, found.slices, k)
+        draw_slices(plot, found.slices)
     if json:
         console.show_json(found.to_dict())
         return
@@ -76,7 +80,7 @@ def evaluate(
     )
     console.show(render.appraisal(title, found, loaded.model.config.max_length))
     if by_slice:
-        console.show(render.slices(found.slices, k))
+        console.show(render.slices(found.slices))
 
 
 class _Measured(NamedTuple):
@@ -84,8 +88,7 @@ class _Measured(NamedTuple):
 
     name: str
     held_out: HeldOut
-    counts: Ids
-    training: tuple[Ids, Ids] | None
+    training: Training
     popularity: Ids
 
 
@@ -103,14 +106,13 @@ def _measured_on(
         shards = open_shards(Path(source))
         if shards.items != loaded.catalogue.keys:
             raise DataError(f"{source} has another catalogue than the model; pass the log itself")
-        return _Measured(shards.name, part_of(shards, part), shards.counts(), None, shards.counts())
+        return _Measured(shards.name, part_of(shards, part), shards.training(), shards.counts())
     sequences = read(data, options)[0] if data else read_again(loaded.data)
     known = in_catalogue(sequences, loaded.catalogue)
     parts = split(known)
     return _Measured(
         known.name,
         part_of(parts, part),
-        parts.counts(),
         (parts.train_ids, parts.train_offsets),
         np.bincount(known.ids, minlength=known.catalogue + 1),
     )

@@ -66,16 +66,23 @@ def appraisal(title: str, found: Appraisal, max_length: int) -> RenderableType:
     return metrics(title, {name: figures.to_dict() for name, figures in rows.items()})
 
 
-def slices(parts: Sequence[Slice], k: int) -> RenderableType:
-    """Figures by slice, the baselines' NDCG beside."""
-    names = list(parts[0].baselines)
-    header = ("users", f"NDCG@{k}", "± 95 %", "Recall", "MRR", *names)
-    rows = [
-        (part.name, f"{part.users:,}", _figure(part.ndcg), _figure(part.half_width),
-         _figure(part.recall), _figure(part.mrr), *(_figure(part.baselines[n]) for n in names))
+def slices(parts: Sequence[Slice]) -> RenderableType:
+    """The model's figures by slice, then its NDCG beside the others': each fits a terminal."""
+    k, names = parts[0].figures.k, list(parts[0].beside)
+    own = [
+        (part.name, f"{part.figures.users:,}",
+         f"{_figure(part.figures.ndcg)} ± {_figure(part.half_width)}",
+         _figure(part.figures.recall), _figure(part.figures.mrr))
         for part in parts
     ]  # fmt: skip
-    return columns(f"by slice; the baselines' NDCG@{k} beside", ("", *header), rows)
+    beside = [
+        (part.name, _figure(part.figures.ndcg), *(_figure(part.beside[n].ndcg) for n in names))
+        for part in parts
+    ]
+    return Group(
+        columns("by slice, ± 95 %", ("", "users", f"NDCG@{k}", "Recall", "MRR"), own),
+        columns(f"NDCG@{k} by slice, beside others", ("", "the model", *names), beside),
+    )
 
 
 def _figure(value: float | int) -> str:

@@ -77,8 +77,23 @@ class ShardedLog:
         return {}
 
     def counts(self) -> Ids:
-        """Interactions by id: int64 [V + 1]."""
+        """Interactions by id, the held-out ones among them: int64 [V + 1]."""
         return self.item_counts
+
+    def training(self) -> tuple[npt.NDArray[np.int32], Ids]:
+        """The training sequences: int32 [T], and int64 [U + 1], where each starts.
+
+        Four bytes an interaction: a log whose text is larger than memory fits as ids.
+
+        Raises:
+            DataError: a shard is damaged.
+        """
+        ids, lengths = [], []
+        for path in self.parts:
+            part, offsets = _flat(_read(path)["items"])
+            ids.append(part.astype(np.int32))
+            lengths.append(np.diff(offsets))
+        return np.concatenate(ids), np.concatenate([[0], np.concatenate(lengths).cumsum()])
 
     def validation(self) -> HeldOut:
         """The held-out users' last but one items, after the ones before."""

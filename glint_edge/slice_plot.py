@@ -14,40 +14,55 @@ from glint_edge.errors import ConfigError
 from glint_edge.files import write_atomic
 from glint_edge.slices import Slice
 
-# Told apart by shape as well as by colour.
-MARKERS = ("s", "^", "D")
-COLOURS = ("tab:gray", "tab:olive", "tab:purple")
+CANVAS = {".png": FigureCanvasAgg, ".svg": FigureCanvasSVG}
+
+# Told apart by shape as well as by colour; Okabe and Ito's colours, which the colour-blind tell
+# apart too.
+MODEL = "#0072B2"
+OTHERS = (("s", "#D55E00"), ("^", "#009E73"), ("D", "#CC79A7"))
 
 
-def draw_slices(path: Path, parts: Sequence[Slice], k: int) -> None:
-    """Draw NDCG of each slice with its 95 % interval, the baselines beside it, as PNG or SVG.
+def check_plot(path: Path) -> None:
+    """Refuse, before anything is measured, a file that could not be drawn.
 
     Raises:
-        ConfigError: the file's name ends otherwise.
+        ConfigError: its name does not end in .png or .svg, or its folder does not exist.
+    """
+    if path.suffix not in CANVAS:
+        raise ConfigError(f"{path}: a plot is a .png or .svg file; call it so")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: there is no folder {path.parent}; make it first")
+
+
+def draw_slices(path: Path, parts: Sequence[Slice]) -> None:
+    """Draw NDCG of each slice with its 95 % interval, the others beside it, as PNG or SVG.
+
+    Raises:
+        ConfigError: as `check_plot`.
         OSError: it cannot be written.
     """
-    canvas = {".png": FigureCanvasAgg, ".svg": FigureCanvasSVG}.get(path.suffix)
-    if canvas is None:
-        raise ConfigError(f"{path}: a plot is a .png or .svg file; call it so")
+    check_plot(path)
     figure = Figure(figsize=(8, 0.34 * len(parts) + 1.3), layout="constrained")
     axes = figure.subplots()
     rows = range(len(parts))
     axes.errorbar(
-        [part.ndcg for part in parts], rows, xerr=[part.half_width for part in parts],
-        fmt="o", color="tab:blue", capsize=3, label="model, 95 % interval",
+        [part.figures.ndcg for part in parts], rows, xerr=[part.half_width for part in parts],
+        fmt="o", color=MODEL, capsize=3, label="model, 95 % interval",
     )  # fmt: skip
-    for number, name in enumerate(parts[0].baselines):
+    for number, name in enumerate(parts[0].beside):
+        marker, colour = OTHERS[number % len(OTHERS)]
         axes.plot(
-            [part.baselines[name] for part in parts], rows, MARKERS[number % 3],
-            color=COLOURS[number % 3], fillstyle="none", label=name,
+            [part.beside[name].ndcg for part in parts], rows, marker,
+            color=colour, fillstyle="none", label=name,
         )  # fmt: skip
-    axes.set_yticks(list(rows), [f"{part.name} ({part.users:,})" for part in parts])
+    axes.set_yticks(list(rows), [f"{part.name} ({part.figures.users:,})" for part in parts])
     axes.invert_yaxis()
     # A handful of users has an interval that would squeeze all others.
-    axes.set_xlim(0, 1.25 * max(max(p.ndcg, *p.baselines.values()) for p in parts) + 1e-3)
-    axes.set_xlabel(f"NDCG@{k}")
+    highest = max(f.ndcg for part in parts for f in (part.figures, *part.beside.values()))
+    axes.set_xlim(0, 1.25 * highest + 1e-3)
+    axes.set_xlabel(f"NDCG@{parts[0].figures.k}")
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", fontsize="small")
+    figure.legend(loc="outside lower center", ncols=4, fontsize="small")
     image = io.BytesIO()
-    canvas(figure).print_figure(image, format=path.suffix[1:])
+    CANVAS[path.suffix](figure).print_figure(image, format=path.suffix[1:])
     write_atomic(path, image.getvalue())

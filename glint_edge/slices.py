@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.evaluate import metrics_of_ranks, ndcg_by_user
+from glint_edge.evaluate import RankingMetrics, metrics_of_ranks, ndcg_by_user
 
 COLD = 5  # items: a user with so many or fewer is cold
 LENGTHS = (COLD, 10, 20, 50, 100, 200)
@@ -27,25 +27,27 @@ class Slice:
         by: "all", "history" or "popularity".
         name: which of them, for people: "6-10 items" of history, or "target: 1%-10%", counted from
             the most popular item; "untrained" targets are in no training sequence.
-        users: how many.
-        ndcg, recall, mrr: figures at k of the model.
-        half_width: of the 95 % interval of `ndcg`, by the users' spread; of a dozen users it is
-            wide, and says so.
-        baselines: NDCG at k of each baseline on the same users.
+        figures: the model's, of the last N items of each history.
+        half_width: of the 95 % interval of its NDCG; of a dozen users it is wide, and says so.
+        beside: others' figures on the same users: whole histories, baselines.
     """
 
     by: str
     name: str
-    users: int
-    ndcg: float
+    figures: RankingMetrics
     half_width: float
-    recall: float
-    mrr: float
-    baselines: Mapping[str, float]
+    beside: Mapping[str, RankingMetrics]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return asdict(self)
+        figures = self.figures.to_dict()
+        return {
+            "by": self.by,
+            "name": self.name,
+            **figures,
+            f"ndcg_at_{self.figures.k}_half_width": self.half_width,
+            "beside": {name: found.to_dict() for name, found in self.beside.items()},
+        }
 
 
 def slices(
@@ -55,7 +57,7 @@ def slices(
     catalogue: int,
     *,
     k: int = 10,
-    baselines: Mapping[str, npt.NDArray[np.int64]] | None = None,
+    beside: Mapping[str, npt.NDArray[np.int64]] | None = None,
 ) -> list[Slice]:
     """Figures of all users, by history length, and by the target's popularity; no empty slice.
 
@@ -66,7 +68,7 @@ def slices(
             0 where it has none.
         catalogue: V.
         k: the cut.
-        baselines: int64 [U] ranks by baseline.
+        beside: int64 [U] ranks of others, by name.
     """
     chosen = {("all", "all users"): np.ones(len(ranks), dtype=bool)}
     low = 0
@@ -83,7 +85,7 @@ def slices(
         chosen["popularity", name] = (popularity > 0) & (place > share) & (place <= next_share)
         share = next_share
     return [
-        _slice(by, name, users, ranks, k, baselines or {})
+        _slice(by, name, users, ranks, k, beside or {})
         for (by, name), users in chosen.items()
         if users.any()
     ]
@@ -95,24 +97,27 @@ def _slice(
     users: npt.NDArray[np.bool_],
     ranks: npt.NDArray[np.int64],
     k: int,
-    baselines: Mapping[str, npt.NDArray[np.int64]],
+    beside: Mapping[str, npt.NDArray[np.int64]],
 ) -> Slice:
-    figures = metrics_of_ranks(ranks[users], k)
-    spread = float(ndcg_by_user(ranks[users], k).std(ddof=1)) if users.sum() > 1 else math.inf
     return Slice(
         by=by,
         name=name,
-        users=figures.users,
-        ndcg=figures.ndcg,
-        # One user says nothing: the whole range.
-        half_width=min(1.0, Z * spread / math.sqrt(figures.users)),
-        recall=figures.recall,
-        mrr=figures.mrr,
-        baselines={
-            baseline: metrics_of_ranks(theirs[users], k).ndcg
-            for baseline, theirs in baselines.items()
-        },
+        figures=metrics_of_ranks(ranks[users], k),
+        half_width=half_width(ndcg_by_user(ranks[users], k)),
+        beside={other: metrics_of_ranks(theirs[users], k) for other, theirs in beside.items()},
     )
+
+
+def half_width(values: npt.NDArray[np.float64]) -> float:
+    """Half the 95 % interval of the mean of figures in [0, 1], float64 [U].
+
+    The normal one by the figures' spread, but never below 3 / U. A dozen users without a hit have
+    no spread, yet one user in four may be a hit: of U users without one, the interval's end is
+    3 / U (the rule of three: Hanley and Lippman-Hand, JAMA 249, 1983).
+    """
+    users = len(values)
+    normal = Z * float(values.std(ddof=1)) / math.sqrt(users) if users > 1 else 1.0
+    return min(1.0, max(normal, 3.0 / users))
 
 
 def popularity_ranks(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

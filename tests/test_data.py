@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glint_edge import data
-from glint_edge.data import FORMATS, Columns, NamedData, last_items, load, split
+from glint_edge.data import FORMATS, Columns, NamedData, load, split
 from glint_edge.errors import ConfigError, DataError
+from glint_edge.histories import last_items
 
 SHARED = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
