@@ -1,5 +1,6 @@
 """Baselines beside naive forms of themselves, slices that add up, both windows."""
 
+import io
 import math
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from glint_edge import render
 from glint_edge.appraisal import appraise
 from glint_edge.baselines import REACH, LastItemNeighbours, Popularity
 from glint_edge.config import ModelConfig
@@ -16,7 +19,7 @@ from glint_edge.errors import ConfigError
 from glint_edge.evaluate import metrics_of_ranks, target_ranks
 from glint_edge.model import GlintRU
 from glint_edge.slice_plot import draw_slices
-from glint_edge.slices import popularity_ranks, slices
+from glint_edge.slices import half_width, popularity_ranks, slices
 
 V = 12
 SEQUENCES = st.lists(st.lists(st.integers(1, V), min_size=1, max_size=12), min_size=1, max_size=6)
@@ -66,16 +69,16 @@ def test_the_slices_of_a_kind_are_all_users_once_and_average_to_the_whole(data):
         np.array(data.draw(st.lists(st.integers(low, high), min_size=users, max_size=users)))
         for low, high in ((1, 30), (1, 400), (0, 60))
     )
-    found = slices(ranks, lengths, popularity, 60, baselines={"other": ranks[::-1]})
+    found = slices(ranks, lengths, popularity, 60, beside={"other": ranks[::-1]})
     whole = metrics_of_ranks(ranks)
     for kind in ("all", "history", "popularity"):
         parts = [part for part in found if part.by == kind]
-        assert sum(part.users for part in parts) == users
-        for name, figure in (("ndcg", whole.ndcg), ("recall", whole.recall), ("mrr", whole.mrr)):
-            mean = sum(part.users * getattr(part, name) for part in parts) / users
-            assert mean == pytest.approx(figure)
-        other = sum(part.users * part.baselines["other"] for part in parts) / users
-        assert other == pytest.approx(metrics_of_ranks(ranks[::-1]).ndcg)
+        assert sum(part.figures.users for part in parts) == users
+        for name in ("ndcg", "recall", "mrr"):
+            for figures in ([p.figures for p in parts], [p.beside["other"] for p in parts]):
+                mean = sum(f.users * getattr(f, name) for f in figures) / users
+                # The others' ranks are the same, of other users: so is their mean.
+                assert mean == pytest.approx(getattr(whole, name))
 
 
 def test_edges_of_the_slices():
@@ -92,11 +95,22 @@ def test_the_interval_is_wide_where_users_are_few():
     rng = np.random.default_rng(0)
     few, many = (
         slices(rng.integers(1, 21, n), np.full(n, 3), np.full(n, 1), 10)[0].half_width
-        for n in (12, 12_000)
+        for n in (300, 30_000)
     )
-    assert few == pytest.approx(many * math.sqrt(1000), rel=0.5)
+    assert few == pytest.approx(many * math.sqrt(100), rel=0.1)
     alone = slices(np.array([1]), np.array([3]), np.array([1]), 10)[0]
     assert alone.half_width == 1.0
+
+
+@pytest.mark.parametrize("users", [12, 60, 400])
+def test_the_interval_holds_where_nobody_was_hit(users):
+    """Hits so rare that the sample often has none: the truth must be in 95 of 100 intervals."""
+    rng = np.random.default_rng(1)
+    share = 1.5 / users
+    hits = (rng.random((2000, users)) < share).astype(float)
+    inside = [abs(sample.mean() - share) <= half_width(sample) for sample in hits]
+    assert np.mean(inside) >= 0.95
+    assert half_width(np.zeros(users)) == 3 / users
 
 
 @pytest.fixture
@@ -121,20 +135,138 @@ def test_the_windows_differ_for_longer_histories_alone(measured):
         history = torch.from_numpy(users.ids[users.offsets[user] : users.offsets[user + 1]])
         scores = model.score(history[None], torch.tensor([len(history)]))[0]
         assert unbounded[user] == int((scores >= scores[users.targets[user]]).sum())
+    kept = [user for user in range(50) if short[user]]
+    fitting = HeldOut(
+        np.concatenate([users.ids[users.offsets[u] : users.offsets[u + 1]] for u in kept]),
+        np.cumsum([0, *lengths[kept]]), users.targets[kept],
+    )  # fmt: skip
+    both = [target_ranks(model, fitting, window=w).tolist() for w in ("sliding", "unbounded")]
+    assert both[0] == both[1] == sliding[short].tolist()
     with pytest.raises(ConfigError, match="sliding, unbounded"):
         target_ranks(model, users, window="all")
 
 
-def test_an_appraisal_has_all_of_it(measured, tmp_path):
+@pytest.mark.parametrize("protocol", ["full", "unseen", "sampled-pop100"])
+@pytest.mark.parametrize("window", ["sliding", "unbounded"])
+def test_ranks_do_not_depend_on_how_many_users_fit(measured, monkeypatch, protocol, window):
+    model, users, lengths = measured
+    given = {"protocol": protocol, "window": window, "popularity": counts_of(users.ids)}
+    expected = target_ranks(model, users, **given)
+    seen = []
+    score = model.score
+    monkeypatch.setattr(model, "score", lambda i, n: seen.append(tuple(i.shape)) or score(i, n))
+    monkeypatch.setattr("glint_edge.evaluate.POSITIONS", 16)
+    assert target_ranks(model, users, **given).tolist() == expected.tolist()
+    assert max(rows * columns for rows, columns in seen) <= 16
+    longest = lengths.max() if window == "unbounded" else 6
+    assert max(columns for _, columns in seen) == longest
+
+
+def test_a_history_far_longer_than_others_costs_its_own_length(measured):
+    """A padded array of all users would hold two billion items."""
+    model, _, _ = measured
+    lengths = np.array([20_000, *[3] * 100_000])
+    ids = np.ones(lengths.sum(), dtype=np.int64)
+    users = HeldOut(ids, np.cumsum([0, *lengths]), np.full(len(lengths), 2))
+    ranks = target_ranks(model, users, window="unbounded")
+    assert len(set(ranks[1:].tolist())) == 1
+
+
+def ring(users, rng):
+    """Everyone goes on to the next of twelve items; all are equally popular."""
+    return [[1 + (start + n) % V for n in range(6)] for start in rng.integers(0, V, users).tolist()]
+
+
+def test_neighbours_win_where_the_last_item_decides():
+    rng = np.random.default_rng(0)
+    ids, offsets = flat(ring(60, rng))
+    histories, starts = flat([sequence[:1] for sequence in ring(40, rng)])
+    users = HeldOut(histories, starts, 1 + histories % V)
+    counts = counts_of(ids)
+    popularity = metrics_of_ranks(target_ranks(Popularity(counts), users), 2)
+    neighbours = metrics_of_ranks(target_ranks(LastItemNeighbours(ids, offsets, counts), users), 2)
+    assert neighbours.recall > 0.6 > popularity.recall
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEQUENCES, st.booleans())
+def test_baselines_rank_as_a_loop_over_users_does(sequences, unseen):
+    ids, offsets = flat(sequences)
+    counts = counts_of(ids)
+    rng = np.random.default_rng(len(ids))
+    users = HeldOut(ids, offsets, rng.integers(1, V + 1, len(sequences)))
+    expected = {"popularity": [], "neighbours": []}
+    for history, target in zip(sequences, users.targets.tolist(), strict=True):
+        near = np.zeros(V + 1)
+        for other in sequences:
+            for n, item in enumerate(other):
+                if item == history[-1]:
+                    for b in other[max(0, n - REACH) : n] + other[n + 1 : n + 1 + REACH]:
+                        near[b] += b != item
+        rivals = [i for i in range(1, V + 1) if i != target and not (unseen and i in history)]
+        for name, key in (
+            ("popularity", lambda i: counts[i]),
+            ("neighbours", lambda i: (near[i], counts[i])),  # noqa: B023  # used in this turn
+        ):
+            expected[name].append(1 + sum(key(i) >= key(target) for i in rivals))
+    protocol = "unseen" if unseen else "full"
+    models = (Popularity(counts), LastItemNeighbours(ids, offsets, counts))
+    for model, ranks in zip(models, expected.values(), strict=True):
+        assert target_ranks(model, users, protocol=protocol).tolist() == ranks
+
+
+def test_an_appraisal_has_all_of_it(measured):
     model, users, _ = measured
-    counts = counts_of(users.ids)
-    found = appraise(model, users, counts, training=(users.ids, users.offsets))
+    steps = []
+    found = appraise(model, users, (users.ids, users.offsets), on_step=steps.append)
     assert found.figures == metrics_of_ranks(target_ranks(model, users))
+    assert found.unbounded == metrics_of_ranks(target_ranks(model, users, window="unbounded"))
     assert found.unbounded != found.figures
     assert set(found.baselines) == {"popularity", "neighbours"}
-    assert appraise(model, users, counts, training=None).baselines.keys() == {"popularity"}
-    for name in ("a.png", "a.svg"):
-        draw_slices(tmp_path / name, found.slices, 10)
-        assert (tmp_path / name).stat().st_size > 3000
+    assert [step.partition(": ")[2] for step in steps] == [
+        "the model", "unbounded", "popularity", "neighbours",
+    ]  # fmt: skip
+    for part in found.slices:
+        assert list(part.beside) == ["unbounded", "popularity", "neighbours"]
+    assert found.slices[0].beside["neighbours"] == found.baselines["neighbours"]
+    told = found.slices[0].to_dict()
+    assert told["ndcg_at_10"] == found.figures.ndcg
+    assert told["beside"]["unbounded"] == found.unbounded.to_dict()
+    short = HeldOut(users.ids[:3], np.array([0, 3]), users.targets[:1])
+    found = appraise(model, short, (users.ids, users.offsets))
+    assert found.unbounded is None
+    assert list(found.slices[0].beside) == ["popularity", "neighbours"]
+
+
+def test_the_baselines_know_the_training_interactions_alone(measured):
+    """Training and histories are disjoint here: what is held out must not lift its own rank."""
+    model, _, _ = measured
+    training = flat([[1, 2, 3], [1, 2]])
+    users = HeldOut(np.array([9, 9, 9, 9]), np.array([0, 2, 4]), np.array([8, 8]))
+    found = appraise(model, users, training)
+    for figures in found.baselines.values():  # all that was not trained on ties with the target
+        assert figures.recall == 0
+    assert found.slices[-1].name == "target: untrained"
+
+
+def test_plots_are_drawn_or_refused(measured, tmp_path):
+    model, users, _ = measured
+    parts = appraise(model, users, (users.ids, users.offsets)).slices
+    draw_slices(tmp_path / "a.png", parts)
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+    draw_slices(tmp_path / "a.svg", parts)
+    assert b"<svg" in (tmp_path / "a.svg").read_bytes()
     with pytest.raises(ConfigError, match=r"\.png or \.svg"):
-        draw_slices(tmp_path / "a.pdf", found.slices, 10)
+        draw_slices(tmp_path / "a.pdf", parts)
+    with pytest.raises(ConfigError, match="there is no folder"):
+        draw_slices(tmp_path / "none" / "a.png", parts)
+
+
+def test_the_tables_fit_a_terminal(measured):
+    model, users, _ = measured
+    found = appraise(model, users, (users.ids, users.offsets))
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(render.slices(found.slices))
+    assert "…" not in shown.getvalue()
+    for part in found.slices:
+        assert shown.getvalue().count(part.name) >= 2

@@ -101,6 +101,18 @@ def test_evaluate_prints_exactly_what_scripts_rely_on(trained, run):
     assert sum(s["users"] for s in figures["slices"] if s["by"] == "history") == figures["users"]
 
 
+def test_evaluate_draws_what_it_tells(trained, run, tmp_path):
+    code, out, err = run("evaluate", trained, "--slices", "--plot", tmp_path / "slices.svg")
+    assert code == 0, err
+    assert "neighbours" in out
+    assert "all users" in out
+    assert "<svg" in (tmp_path / "slices.svg").read_text("utf-8")
+    for name, says in (("a.pdf", ".png or .svg"), ("none/a.png", "there is no folder")):
+        code, _, err = run("evaluate", trained, "--plot", tmp_path / name)
+        assert code == 2
+        assert says in only_line(err)  # before anything is ranked: no other line
+
+
 def test_the_protocols_and_splits_differ(trained, taps, run):
     variants = [
         run("evaluate", trained, "--data", taps, "--json", *more)[1]

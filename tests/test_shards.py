@@ -85,6 +85,19 @@ def test_held_out_items_are_the_last_two(shards):
         assert test.ids[at].tolist() == ids[:-1]
 
 
+def test_training_sequences_lack_what_is_held_out(shards):
+    ids, offsets = shards.training()
+    expected = sequences_of(shards)
+    assert ids.dtype == np.int32
+    assert [ids[a:b].tolist() for a, b in pairwise(offsets)] == expected
+    held = np.concatenate([shards.validation().targets, shards.test().targets])
+    trained = np.bincount(ids, minlength=shards.catalogue + 1)
+    too_short = 3  # users of one item each, who are counted but in no shard
+    missing = shards.counts() - trained - np.bincount(held, minlength=shards.catalogue + 1)
+    assert missing.sum() == too_short
+    assert (missing >= 0).all()
+
+
 class Rank(Alone):
     def __init__(self, rank, size):
         self.rank, self.size = rank, size
@@ -144,6 +157,12 @@ def test_the_command_line_trains_on_shards_and_evaluates_on_them(source, tmp_pat
     trained = load_checkpoint(tmp_path / "run")
     again = find_test_items(trained.data, trained.catalogue, None, offline=True)
     assert again.targets.tolist() == open_shards(tmp_path / "s").test().targets.tolist()
+    cli.app(["evaluate", str(tmp_path / "run"), "--json"], standalone_mode=False)
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["ndcg_at_10"] == pytest.approx(told["test"]["ndcg_at_10"])
+    # On a ring, what comes next is as near as what came before: better than what is popular.
+    figures = {name: found["recall_at_10"] for name, found in measured["baselines"].items()}
+    assert figures["neighbours"] > figures["popularity"]
 
 
 def test_a_csv_gives_the_same_shards(rows, shards, tmp_path):
