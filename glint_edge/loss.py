@@ -42,7 +42,8 @@ def catalogue_cross_entropy(
             target is never one of them.
         seen_margin: added to the logits of `seen`, so that these have to be scored that much lower
             than the rest to cost as little.
-        precision: of the three large products; None is that of `hidden`. The sums stay in float32.
+        precision: of the three large products and of what is as wide as the catalogue; None is
+            that of `hidden`. Sums are taken in float32.
 
     Returns:
         float32 [], differentiable in `hidden` and `table`.
@@ -72,24 +73,29 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
         to_hidden, to_table = torch.empty_like(hidden), torch.zeros_like(table)
         low_hidden, low_table = hidden.to(precision), table.to(precision)
         size = _rows_at_once(hidden, len(table), lower=precision != hidden.dtype)
+        # One for all blocks: fresh memory costs a page fault every 4 KB.
+        room = low_hidden.new_empty(min(size, len(hidden)), len(table))
         for block in torch.arange(len(hidden), device=hidden.device).split(size):
             rows, wanted = low_hidden[block], targets[block, None]  # [b, d], [b, 1]
-            logits = (rows @ low_table.T).to(hidden.dtype)  # [b, V]
+            logits = torch.mm(rows, low_table.T, out=room[: len(block)])  # [b, V]
             if seen is not None:
                 _raise_seen(logits, seen[block], wanted, seen_margin)
             largest = logits.amax(dim=1, keepdim=True)
-            total += (largest - logits.gather(1, wanted)).sum()
+            total += (largest.to(hidden.dtype) - logits.gather(1, wanted)).sum()
             share = logits.sub_(largest).exp_()
-            sums = share.sum(dim=1, keepdim=True)
+            sums = share.sum(dim=1, keepdim=True).to(hidden.dtype)
             total += sums.log().sum()
-            # d loss / d logits = softmax − one at the target
-            share.div_(sums).scatter_add_(1, wanted, torch.full_like(sums, -1.0))
-            share = share.to(precision)
-            to_hidden[block] = (share @ low_table).to(hidden.dtype)
+            # d loss / d logits = softmax − one at the target. What is as wide as the catalogue is
+            # passed over as few times as can be: the sums divide, and the ones are taken off, where
+            # it is d wide.
+            to_hidden[block] = (share @ low_table).to(hidden.dtype).div_(sums)
+            weighted = (hidden[block] / sums).to(precision)
             if precision == hidden.dtype:
-                to_table.addmm_(share.T, rows)
+                to_table.addmm_(share.T, weighted)
             else:
-                to_table += share.T @ rows
+                to_table += share.T @ weighted
+        to_hidden -= table[targets]
+        to_table.index_add_(0, targets, hidden, alpha=-1)
         ctx.save_for_backward(to_hidden.div_(len(hidden)), to_table.div_(len(hidden)))
         return total / len(hidden)
 

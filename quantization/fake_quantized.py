@@ -87,6 +87,10 @@ class FakeQuantizedGlintRU(GlintRU):
             window.append(self._select(c, h) * exists)
         return self.conv_out.of_windows(torch.cat(window, dim=-1))
 
+    def _linears(self, x: Tensor, *layers: nn.Linear) -> Tensor:
+        """Each by itself: it rounds its own weight."""
+        return torch.cat([layer(x) for layer in layers], dim=-1)
+
     def _head(self, x: Tensor, y: Tensor, a: Tensor) -> Tensor:
         """The hidden, rounded, since all that is done with it is scoring."""
         hidden: Tensor = self.activation(super()._head(x, y, a))
