@@ -12,9 +12,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from glint_edge.stream import StreamProgram
 from glint_edge.target import ConvertOptions, Target
+
+if TYPE_CHECKING:
+    from glint_edge.stream import StreamProgram
 
 __all__ = ["convert", "quiet_toolchain"]
 

@@ -16,7 +16,8 @@ from onnx import TensorProto
 from converters.onnx_graph import END, Graph
 from converters.onnx_layers import Gru, Rows, Weights, linear, linear_rows
 from glint_edge.config import ModelConfig
-from glint_edge.stream import Append, AppendMany, Pads, Recommend, _Norm, _UnitHeads, state_layout
+from glint_edge.state import state_layout
+from glint_edge.stream import Append, AppendMany, Pads, Recommend, _Norm, _UnitHeads
 
 Module: TypeAlias = "Append | AppendMany | Recommend"
 

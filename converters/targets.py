@@ -10,11 +10,14 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConversionError
-from glint_edge.stream import StreamProgram
 from glint_edge.target import ConvertOptions, Runtime
+
+if TYPE_CHECKING:
+    from glint_edge.stream import StreamProgram
 
 
 @dataclass(frozen=True)

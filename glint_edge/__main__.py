@@ -1,5 +1,21 @@
-"""`python -m glint_edge`: the same command line."""
+"""The command line's door, and `python -m glint_edge`."""
 
-from glint_edge.cli import main
+import sys
+from importlib.util import find_spec
 
-main()
+
+def main() -> None:
+    """Run the command line; without the toolkit's packages, say which extra brings them."""
+    if find_spec("typer") is None or find_spec("torch") is None:
+        sys.stderr.write(
+            "glint-edge: only the runtime is installed; for the command line: "
+            "pip install 'glint-edge[executorch]' (or [onnx], [litert], [all])\n"
+        )
+        sys.exit(2)
+    from glint_edge import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,6 @@ Nothing in a bundle is code to be run by this tool.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,11 +26,19 @@ from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import sha256, write_json
 from glint_edge.golden import Golden
+from glint_edge.manifest import (
+    ITEMS,
+    MANIFEST,
+    SCHEMA_VERSION,
+    check_file,
+    digest_of,
+    read_json,
+    read_manifest,
+)
 from glint_edge.sources import Catalogue
-from glint_edge.stream import state_layout, state_size
+from glint_edge.state import state_layout, state_size
 
-SCHEMA_VERSION = 1
-MANIFEST, ITEMS, GOLDEN, README = "manifest.json", "items.json", "golden.json", "README.md"
+GOLDEN, README = "golden.json", "README.md"
 SUFFIX = ".glint"
 
 
@@ -111,16 +118,16 @@ def load_bundle(path: str | Path) -> Bundle:
         BundleError: the folder, its manifest or a file is missing, damaged or of another version.
     """
     path = Path(path)
-    manifest = _read_manifest(path)
+    manifest = read_manifest(path, _conform)
     for name, expected in manifest["files"].items():
-        _check_file(path / name, expected)
+        check_file(path / name, expected)
     missing = {ITEMS, GOLDEN, *(a["file"] for a in manifest["artifacts"])} - set(manifest["files"])
     if missing:
         raise BundleError(f"{path / MANIFEST} does not list {min(missing)}; export it again")
     try:
         config = ModelConfig.from_dict(manifest["model"])
-        catalogue = Catalogue.from_dict(_read_json(path / ITEMS))
-        golden = Golden.from_dict(_read_json(path / GOLDEN))
+        catalogue = Catalogue.from_dict(read_json(path / ITEMS))
+        golden = Golden.from_dict(read_json(path / GOLDEN))
     except (KeyError, TypeError, ConfigError) as error:
         raise BundleError(f"{path} is inconsistent ({error}); export it again") from error
     if manifest["state"]["shape"] != [1, state_size(config)]:
@@ -144,7 +151,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
         if file.name != MANIFEST
     }
     whole = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
-    whole["digest"] = _digest(whole)
+    whole["digest"] = digest_of(whole)
     _validator().validate(whole)
     write_json(folder / MANIFEST, whole)
 
@@ -181,62 +188,20 @@ def methods_of(config: ModelConfig, top_k: int, chunk: int) -> dict[str, Any]:
     }
 
 
-def _digest(manifest: Mapping[str, Any]) -> str:
-    """The manifest's checksum of itself: a flipped bit in a figure is still good JSON."""
-    rest = {name: value for name, value in manifest.items() if name != "digest"}
-    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 @cache
 def _validator() -> jsonschema.Draft202012Validator:
     text = resources.files("glint_edge").joinpath("manifest.schema.json").read_text("utf-8")
     return jsonschema.Draft202012Validator(json.loads(text))
 
 
-def _read_json(path: Path) -> Any:  # noqa: ANN401  # JSON is any of its types
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise BundleError(f"{path} is damaged ({error}); export it again") from error
+def _conform(path: Path, manifest: Any) -> None:  # noqa: ANN401  # JSON is any of its types
+    """Hold a manifest to its schema.
 
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    if not (path / MANIFEST).is_file():
-        raise BundleError(f"{path} is not a bundle: it has no {MANIFEST}; run glint-edge export")
-    manifest = _read_json(path / MANIFEST)
-    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise BundleError(
-            f"{path} has schema version {version}, this glint-edge reads {SCHEMA_VERSION}; "
-            "upgrade glint-edge"
-        )
+    Raises:
+        BundleError: it does not conform.
+    """
     error = jsonschema.exceptions.best_match(_validator().iter_errors(manifest))
     if error is not None:
         raise BundleError(
-            f"{path / MANIFEST} is damaged at {error.json_path}: {error.message[:120]}; "
-            "export it again"
-        )
-    if manifest["digest"] != _digest(manifest):
-        raise BundleError(
-            f"{path / MANIFEST} is damaged or was edited: its digest does not match; "
-            "copy the bundle again, or export it again"
-        )
-    whole: dict[str, Any] = manifest
-    return whole
-
-
-def _check_file(file: Path, expected: Mapping[str, Any]) -> None:
-    if not file.is_file():
-        raise BundleError(f"{file} is missing; copy the whole bundle, or export it again")
-    size = file.stat().st_size
-    if size != expected["bytes"]:
-        raise BundleError(
-            f"{file} has {size:,} bytes, its manifest says {expected['bytes']:,}; "
-            "copy the bundle again, or export it again"
-        )
-    if sha256(file) != expected["sha256"]:
-        raise BundleError(
-            f"{file} is damaged: its sha256 is not its manifest's; "
-            "copy the bundle again, or export it again"
+            f"{path} is damaged at {error.json_path}: {error.message[:120]}; export it again"
         )

@@ -182,8 +182,9 @@ def _named_items(
 def _opened(where: Path, checkpoint: Path | None) -> tuple[Bundle | None, Checkpoint]:
     """A bundle and its float model; or no bundle and a checkpoint."""
     from device_bench.resolve import find_checkpoint
-    from glint_edge.bundle import MANIFEST, SUFFIX, load_bundle
+    from glint_edge.bundle import SUFFIX, load_bundle
     from glint_edge.checkpoint import load_checkpoint
+    from glint_edge.manifest import MANIFEST
 
     if where.suffix != SUFFIX and not (where / MANIFEST).is_file():
         if checkpoint is not None:

@@ -6,6 +6,7 @@
     ├── CheckpointError         a checkpoint is missing, damaged, or of another model
     ├── BundleError             a bundle, or a file in it, is missing or damaged
     ├── UnknownItemError        an item key is not in the catalogue
+    ├── SessionError            a saved session is damaged, or of another model
     ├── HubError                the Hugging Face Hub refuses, or is out of reach
     ├── MissingExtraError       an optional dependency is not installed
     ├── ConversionError         a target's toolchain failed
@@ -44,6 +45,10 @@ class BundleError(GlintEdgeError):
 
 class UnknownItemError(GlintEdgeError):
     """An item key is not in the catalogue."""
+
+
+class SessionError(GlintEdgeError):
+    """A saved session is damaged, or of another model or version."""
 
 
 class HubError(GlintEdgeError):

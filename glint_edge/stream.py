@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -28,49 +27,13 @@ from torch import Tensor, nn
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.model import HEAD_NORM_EPS, GlintRU
+from glint_edge.state import state_layout, state_size
 
 CHUNK = 25  # items of one `append_many`; two make 50, eight 200 (docs/design.md has the trade-off)
 CLOSED = 1e4  # a gate's input at which the sigmoid is 1 in float32
 # Finite: −∞ would be no number where a kernel multiplies it by 0. No score comes near.
 NOT_OFFERED = -1e30
 POPULARITY_STEP = 1e-30  # a normal float32, and so are its multiples up to any table's rows
-
-
-@dataclass(frozen=True)
-class StateField:
-    """One named part of the state: `size` floats from `offset`."""
-
-    name: str
-    offset: int
-    size: int
-
-
-def state_layout(config: ModelConfig) -> tuple[StateField, ...]:
-    """What the state's floats mean, in order.
-
-    - count: t;
-    - conv_inputs: u of the last 2p items, oldest first (the windows still open);
-    - gru: the last final hidden, of position t − 1 − p;
-    - gated: G of that position;
-    - item: the last item's embedding;
-    - memory: Σ k̂ vᵀ / √(d/H), head after head.
-    """
-    d = config.d
-    sizes = {
-        "count": 1,
-        "conv_inputs": 2 * config.lookahead * d,
-        "gru": d,
-        "gated": d,
-        "item": d,
-        "memory": d * d // config.heads,
-    }
-    starts = accumulate(sizes.values(), initial=0)
-    return tuple(StateField(name, at, n) for (name, n), at in zip(sizes.items(), starts))  # noqa: B905  # accumulate yields the total as one more
-
-
-def state_size(config: ModelConfig) -> int:
-    """S, the floats in one state."""
-    return sum(field.size for field in state_layout(config))
 
 
 class _StateParts(nn.Module):

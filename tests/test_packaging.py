@@ -61,3 +61,62 @@ def test_the_wheel_runs_from_a_neutral_folder(wheel, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "held-out items" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("extra", "target"), [("runtime-onnx", "onnx"), ("runtime-litert", "tflite")]
+)
+def test_the_runtime_alone_replays_the_golden_vectors(extra, target, tmp_path):
+    """A clean environment with one extra: no torch, and the command line says what it lacks."""
+    pytest.importorskip({"onnx": "onnxscript", "tflite": "litert_torch"}[target])
+    bundle = make_bundle(target, tmp_path / "app.glint")
+    wheel = build("wheel", tmp_path / "wheel")
+    python = tmp_path / "env/bin/python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run([*install, f"{wheel}[{extra}]"], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"pip could not install {extra}: {done.stderr.strip().splitlines()[-1]}")
+
+    done = subprocess.run([python, "-c", REPLAY, bundle], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["4", "cases"]
+    there = {path.name for path in (tmp_path / "env").glob("lib*/python*/site-packages/*")}
+    assert not there & {"torch", "polars", "matplotlib", "typer", "jsonschema", "onnx"}
+    assert there & {"onnxruntime", "ai_edge_litert"} == {LOADS[target]}
+
+    done = subprocess.run(
+        [tmp_path / "env/bin/glint-edge", "bench"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert "pip install 'glint-edge[executorch]'" in line
+
+
+LOADS = {"onnx": "onnxruntime", "tflite": "ai_edge_litert"}
+REPLAY = """
+import json, sys
+from pathlib import Path
+from glint_edge.runtime import Recommender
+bundle = Path(sys.argv[1])
+recommender = Recommender.load(bundle)
+golden = json.loads((bundle / "golden.json").read_text("utf-8"))
+keys = recommender.bundle.keys
+for case in golden["cases"]:
+    got = recommender.recommend([keys[item] for item in case["history"]], len(case["items"]))
+    assert [one.key for one in got] == [keys[item] for item in case["items"]]
+    for one, score in zip(got, case["scores"]):
+        assert abs(one.score - score) <= golden["tolerance"]["score_error"]
+print(len(golden["cases"]), "cases")
+"""
+
+
+def make_bundle(target, out):
+    from converters.export import ExportOptions, export
+    from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+
+    return export(
+        load_checkpoint(), ExportOptions(target, "none", 10, out), folder=DEFAULT_CHECKPOINT,
+        histories=[[1, 2, 3], [50, 181, 172], [7]], check=lambda *_: [],
+    ).path  # fmt: skip

@@ -1,0 +1,89 @@
+"""A bundle's manifest.json, and whether the files are those it lists.
+
+Apart from `glint_edge.bundle`, so that what only runs a bundle needs nothing but the standard
+library for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from glint_edge.errors import BundleError
+from glint_edge.files import sha256
+
+SCHEMA_VERSION = 1
+MANIFEST, ITEMS = "manifest.json", "items.json"
+
+
+def read_manifest(path: Path, conform: Callable[[Path, Any], None]) -> dict[str, Any]:
+    """Read the manifest of a bundle's folder.
+
+    Args:
+        path: the folder.
+        conform: called with the file and what it holds; raises if a part is missing or wrong.
+
+    Raises:
+        BundleError: it is missing, damaged, edited, or of a later version.
+    """
+    file = path / MANIFEST
+    if not file.is_file():
+        raise BundleError(f"{path} is not a bundle: it has no {MANIFEST}; run glint-edge export")
+    manifest = read_json(file)
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise BundleError(
+            f"{path} has schema version {version}, this glint-edge reads {SCHEMA_VERSION}; "
+            "upgrade glint-edge"
+        )
+    conform(file, manifest)
+    if manifest["digest"] != digest_of(manifest):
+        raise BundleError(
+            f"{file} is damaged or was edited: its digest does not match; "
+            "copy the bundle again, or export it again"
+        )
+    whole: dict[str, Any] = manifest
+    return whole
+
+
+def digest_of(manifest: Mapping[str, Any]) -> str:
+    """A manifest's checksum of itself: a flipped bit in a figure is still good JSON."""
+    rest = {name: value for name, value in manifest.items() if name != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401  # JSON is any of its types
+    """A JSON file's value.
+
+    Raises:
+        BundleError: it is no JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise BundleError(f"{path} is damaged ({error}); export it again") from error
+
+
+def check_file(file: Path, expected: Mapping[str, Any]) -> None:
+    """Hold a file to the size and sha256 that its manifest gives it.
+
+    Raises:
+        BundleError: it is missing or another.
+    """
+    if not file.is_file():
+        raise BundleError(f"{file} is missing; copy the whole bundle, or export it again")
+    size = file.stat().st_size
+    if size != expected["bytes"]:
+        raise BundleError(
+            f"{file} has {size:,} bytes, its manifest says {expected['bytes']:,}; "
+            "copy the bundle again, or export it again"
+        )
+    if sha256(file) != expected["sha256"]:
+        raise BundleError(
+            f"{file} is damaged: its sha256 is not its manifest's; "
+            "copy the bundle again, or export it again"
+        )

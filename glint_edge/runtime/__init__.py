@@ -1,0 +1,20 @@
+"""A bundle at work in a Python application, without torch.
+
+    from glint_edge.runtime import Recommender
+
+    recommender = Recommender.load("mine.glint")
+    recommender.recommend(["50", "181"], k=5)
+
+    session = recommender.start(["50", "181"])
+    session.append("172")
+    session.top(5)
+    kept = session.save()  # bytes
+    session = recommender.resume(kept)
+
+It needs numpy and one runtime: ONNX Runtime or LiteRT. It never opens the network.
+"""
+
+from glint_edge.runtime.recommender import Recommendation, Recommender
+from glint_edge.runtime.session import Session
+
+__all__ = ["Recommendation", "Recommender", "Session"]

@@ -1,0 +1,106 @@
+"""A bundle as an application needs it: one artifact, the items' keys and titles.
+
+`glint_edge.bundle` reads all of a bundle and holds it to its schema; this reads what runs, and
+checks the size and sha256 of every file it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glint_edge.config import ModelConfig
+from glint_edge.errors import BundleError, ConfigError, MissingExtraError
+from glint_edge.manifest import ITEMS, check_file, read_json, read_manifest
+from glint_edge.target import missing, targets
+
+# Those whose state is an array of numpy, the better one first, and the extra that brings each.
+EXTRAS = {"onnx": "glint-edge[runtime-onnx]", "tflite": "glint-edge[runtime-litert]"}
+NEEDED = {
+    "schema_version": int, "model": dict, "window": str, "top_k": int, "artifacts": list,
+    "files": dict, "digest": str,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AppBundle:
+    """What an application needs of a bundle.
+
+    Attributes:
+        digest: the manifest's: which model this is, to the last bit.
+        config: the model's.
+        top_k: items that the artifact returns.
+        window: how many of a session's last items count; None: all.
+        target: "onnx" or "tflite".
+        artifact: the file that the runtime loads.
+        keys: the user's item keys by id; `keys[0]` is "", an unknown item.
+        titles: title by key; may be empty.
+    """
+
+    digest: str
+    config: ModelConfig
+    top_k: int
+    window: int | None
+    target: str
+    artifact: Path
+    keys: tuple[str, ...]
+    titles: Mapping[str, str]
+
+
+def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
+    """Read and check a bundle's manifest, items and one artifact.
+
+    Args:
+        path: the bundle's folder.
+        target: whose artifact; None: the first of onnx and tflite that the bundle has and that an
+            installed runtime runs.
+
+    Raises:
+        BundleError: a file is missing, damaged or of a later version, or there is no artifact.
+        ConfigError: there is no such target.
+        MissingExtraError: no runtime for the bundle's artifacts is installed.
+    """
+    manifest = read_manifest(path, _conform)
+    files = manifest["files"]
+    has = {artifact["target"]: artifact["file"] for artifact in manifest["artifacts"]}
+    chosen = _choose(path, has, target)
+    for name in (ITEMS, has[chosen]):
+        if name not in files:
+            raise BundleError(f"{path}: the manifest does not list {name}; export it again")
+        check_file(path / name, files[name])
+    items = read_json(path / ITEMS)
+    config = ModelConfig.from_dict(manifest["model"])
+    return AppBundle(
+        digest=manifest["digest"],
+        config=config,
+        top_k=manifest["top_k"],
+        window=config.max_length if manifest["window"] == "sliding" else None,
+        target=chosen,
+        artifact=path / has[chosen],
+        keys=("", *items["keys"]),
+        titles=items.get("titles", {}),
+    )
+
+
+def _choose(path: Path, has: Mapping[str, str], target: str | None) -> str:
+    if target is not None and target not in EXTRAS:
+        raise ConfigError(f"target {target!r} has no runtime here; choose {' or '.join(EXTRAS)}")
+    usable = [name for name in ([target] if target else EXTRAS) if name in has]
+    if not usable:
+        wanted = target or " or ".join(EXTRAS)
+        raise BundleError(
+            f"{path} has no artifact for {wanted} (it has {', '.join(has)}); "
+            f"export with --target {target or 'onnx'}"
+        )
+    for name in usable:
+        if not missing(targets()[name].load_packages):
+            return name
+    raise MissingExtraError(EXTRAS[usable[0]], f"running {path.name}")
+
+
+def _conform(file: Path, manifest: Any) -> None:  # noqa: ANN401  # JSON is any of its types
+    for name, kind in NEEDED.items():
+        if not isinstance(manifest, dict) or not isinstance(manifest.get(name), kind):
+            raise BundleError(f"{file} is damaged at $.{name}; copy the bundle again")

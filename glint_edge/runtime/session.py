@@ -1,0 +1,73 @@
+"""One user's session: a state, and the items it was made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glint_edge.runtime.session_bytes import pack
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from glint_edge.runtime.recommender import Recommendation, Recommender
+
+
+class Session:
+    """Begun by `Recommender.start` or `Recommender.resume`; for one thread at a time.
+
+    Attributes:
+        skipped: unknown keys that were left out since it began.
+    """
+
+    def __init__(
+        self,
+        recommender: Recommender,
+        ids: list[int],
+        state: npt.NDArray[np.float32],
+        skipped: int = 0,
+    ) -> None:
+        self._recommender, self._ids, self._state = recommender, ids, state
+        self.skipped = skipped
+
+    @property
+    def history(self) -> list[str]:
+        """The keys taken in, oldest first: what a session of another bundle is started from."""
+        return [self._recommender.bundle.keys[number] for number in self._ids]
+
+    def append(self, item: str) -> None:
+        """Take one more item in. What the user saw before is a session's to remember.
+
+        A session longer than a sliding window is encoded again, from its last items.
+
+        Raises:
+            UnknownItemError: the key is not in the catalogue, and those are refused.
+        """
+        found = self._recommender.id_of(item)
+        if found is None:
+            self.skipped += 1
+            return
+        window = self._recommender.bundle.window
+        if window is not None and len(self._ids) >= window:
+            self._state = self._recommender.encode([*self._ids[-window:], found])
+        else:
+            self._state = self._recommender.step(self._state, found)
+        self._ids.append(found)
+
+    def top(self, k: int = 10, *, exclude_seen: bool = False) -> list[Recommendation]:
+        """The best k items now, best first.
+
+        Args:
+            k: up to the bundle's top-k.
+            exclude_seen: leave out the session's own items. Fewer than k may be left of what the
+                artifact returns: export with a `--top-k` as much larger as histories are long.
+
+        Raises:
+            ConfigError: the artifact returns fewer than k items.
+        """
+        seen = frozenset(self._ids) if exclude_seen else frozenset()
+        return self._recommender.top(self._state, k, seen)
+
+    def save(self) -> bytes:
+        """The session as bytes, for `Recommender.resume` with the same bundle."""
+        return pack(self._recommender.bundle.digest, self._state[0], self._ids)

@@ -1,0 +1,48 @@
+"""The stream's state: what its floats mean.
+
+Apart from the programs that compute it, so that what only runs an artifact needs no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+from glint_edge.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class StateField:
+    """One named part of the state: `size` floats from `offset`."""
+
+    name: str
+    offset: int
+    size: int
+
+
+def state_layout(config: ModelConfig) -> tuple[StateField, ...]:
+    """What the state's floats mean, in order.
+
+    - count: t;
+    - conv_inputs: u of the last 2p items, oldest first (the windows still open);
+    - gru: the last final hidden, of position t − 1 − p;
+    - gated: G of that position;
+    - item: the last item's embedding;
+    - memory: Σ k̂ vᵀ / √(d/H), head after head.
+    """
+    d = config.d
+    sizes = {
+        "count": 1,
+        "conv_inputs": 2 * config.lookahead * d,
+        "gru": d,
+        "gated": d,
+        "item": d,
+        "memory": d * d // config.heads,
+    }
+    starts = accumulate(sizes.values(), initial=0)
+    return tuple(StateField(name, at, n) for (name, n), at in zip(sizes.items(), starts))  # noqa: B905  # accumulate yields the total as one more
+
+
+def state_size(config: ModelConfig) -> int:
+    """S, the floats in one state."""
+    return sum(field.size for field in state_layout(config))
