@@ -1,0 +1,34 @@
+"""The command that writes a module for an app: `embed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glint_edge import console
+from glint_edge.cli_options import BundleArgument, Json, Verbose, open_bundle
+
+
+def embed(
+    platform: Annotated[str, typer.Option(help="web, android, ios, cpp or python.")],
+    out: Annotated[Path, typer.Option(help="The module's folder; new or empty.")],
+    bundle: BundleArgument = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Whose artifact it loads.  [default: the platform's best in the bundle]"),
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write a small module around a bundle, to be copied into an app."""
+    from glint_edge import embed as module
+
+    files = module.embed(open_bundle(bundle), module.find_platform(platform), out, target)
+    if json:
+        console.show_json({"folder": str(out), "files": [str(f.relative_to(out)) for f in files]})
+    else:
+        console.show(
+            f"{out}: {len(files)} files; {out / 'README.md'} says how to build and call it"
+        )
