@@ -1,0 +1,11 @@
+# 64-bit Arm Linux by Debian's and Ubuntu's cross compiler, g++-aarch64-linux-gnu; with qemu-user
+# installed, ctest runs what was built:
+#
+#   cmake -S . -B build-aarch64 --toolchain cmake/aarch64-linux.cmake -D CMAKE_PREFIX_PATH=FOLDER
+#
+# FOLDER is `executorch/` in ExecuTorch's unpacked aarch64 wheel: README.md says how to get it.
+
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu)

@@ -1,0 +1,104 @@
+// A sequential recommender on this device: load a bundle, give it what the user took, ask for more.
+//
+//     const auto recommender = glint_edge::Recommender::load("mine.glint");
+//     auto session = recommender.start({"50", "181"});  // your own item keys, the oldest first
+//     session.append("172");
+//     for (const glint_edge::Item& item : session.top(10)) …
+//
+// Nothing is ever downloaded. Keys and titles are UTF-8.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace glint_edge {
+
+// Whatever goes wrong here; what() is one line that says what to do.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// A recommended item.
+struct Item {
+  std::string key;
+  std::optional<std::string> title;  // none: the catalogue has none for it
+  float score;                       // to be compared within one list alone
+};
+
+// What a key that is not in the catalogue does: throw, or be left out and counted.
+enum class UnknownItems { refuse, skip };
+
+// Whether the session's own items may be recommended again.
+enum class SeenItems { keep, exclude };
+
+struct Options {
+  UnknownItems unknown = UnknownItems::refuse;
+};
+
+class Model;  // a loaded bundle, which sessions share
+
+// One person's history, and the state the model keeps of it: for one thread at a time. A copy goes
+// its own way. It may outlive the Recommender that began it.
+class Session {
+ public:
+  // Takes in one more item, at constant cost. A session longer than a sliding window is encoded
+  // again, from its last items. After an error the session is as it was.
+  void append(const std::string& key);
+
+  // The k best items, best first. Seen items are left out of the list that the bundle was exported
+  // to give, so fewer than k may be left: export with a larger --top-k.
+  std::vector<Item> top(std::size_t k = 10, SeenItems seen = SeenItems::keep) const;
+
+  // The keys taken in, the oldest first: what a session of another bundle is started from.
+  std::vector<std::string> history() const;
+
+  // How many unknown items were left out since it began.
+  std::size_t skipped() const { return skipped_; }
+
+  // For Recommender::resume, on any platform, with the same bundle.
+  std::vector<std::uint8_t> save() const;
+
+ private:
+  friend class Recommender;
+  explicit Session(std::shared_ptr<const Model> model);
+
+  std::shared_ptr<const Model> model_;
+  std::vector<float> state_;
+  std::vector<std::int32_t> ids_;
+  std::size_t skipped_ = 0;
+};
+
+// A loaded bundle. Safe to use from several threads: they, and the sessions of one bundle, take
+// turns in the runtime. A copy is the same model, not a second one in memory.
+class Recommender {
+ public:
+  // Loads a bundle's folder; the size and sha256 of every file that is read are checked first.
+  static Recommender load(const std::filesystem::path& bundle, const Options& options = {});
+
+  // The k best items after a history of keys, the oldest first.
+  std::vector<Item> recommend(
+      const std::vector<std::string>& history, std::size_t k = 10,
+      SeenItems seen = SeenItems::keep) const;
+
+  // A session that has taken in a history of keys, the oldest first.
+  Session start(const std::vector<std::string>& history = {}) const;
+
+  // The session that Session::save gave these bytes of. Throws if they are damaged, or of another
+  // bundle: start again from the history, which is yours to keep.
+  Session resume(const std::vector<std::uint8_t>& saved) const;
+
+ private:
+  explicit Recommender(std::shared_ptr<const Model> model);
+
+  std::shared_ptr<const Model> model_;
+};
+
+}  // namespace glint_edge

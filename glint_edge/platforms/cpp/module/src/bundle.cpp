@@ -1,0 +1,153 @@
+#include "bundle.h"
+
+#include <fstream>
+#include <utility>
+
+#include "glint_edge/recommender.h"
+#include "sha256.h"
+
+namespace glint_edge {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kSchemaVersion = 1;
+
+// A file from its start, a piece at a time: `take(data, size)`.
+template <typename Take>
+void read_file(const fs::path& file, const Take& take) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!fs::is_regular_file(file) || !stream) {
+    throw Error(file.string() + " is missing or cannot be read; copy the whole bundle");
+  }
+  std::vector<char> piece(1 << 16);
+  while (stream) {
+    stream.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    take(piece.data(), static_cast<std::size_t>(stream.gcount()));
+  }
+  if (stream.bad()) throw Error(file.string() + " cannot be read; copy the bundle again");
+}
+
+std::string read_text(const fs::path& file) {
+  std::string text;
+  read_file(file, [&](const char* data, std::size_t size) { text.append(data, size); });
+  return text;
+}
+
+// What `read` gives; an error in what it reads is one of the file.
+template <typename Read>
+auto of_file(const fs::path& file, const Read& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    throw Error(file.string() + " is damaged (" + error.what() + "); copy the bundle again");
+  }
+}
+
+// Holds what was read of a file to the manifest.
+void check(
+    const fs::path& file, const Json& manifest, std::uintmax_t size, const std::string& sha256) {
+  const Json* expected = manifest.at("files").find(file.filename().string());
+  if (expected == nullptr) {
+    throw Error(file.string() + " is not listed in the manifest; export the bundle again");
+  }
+  if (std::to_string(size) != std::to_string(expected->at("bytes").integer())) {
+    throw Error(
+        file.string() + " has " + std::to_string(size) + " bytes, its manifest says " +
+        std::to_string(expected->at("bytes").integer()) + "; copy the bundle again");
+  }
+  if (sha256 != expected->at("sha256").string()) {
+    throw Error(
+        file.string() + " is damaged: its sha256 is not its manifest's; copy the bundle again");
+  }
+}
+
+fs::path checked_artifact(const fs::path& folder, const Json& manifest) {
+  for (const Json& artifact : manifest.at("artifacts").array()) {
+    if (artifact.at("target").string() != "executorch") continue;
+    const fs::path file = folder / artifact.at("file").string();
+    Sha256 sum;
+    std::uintmax_t bytes = 0;
+    read_file(file, [&](const char* data, std::size_t size) {
+      sum.update(data, size);
+      bytes += size;
+    });
+    check(file, manifest, bytes, sum.hex());
+    return file;
+  }
+  throw Error(
+      folder.string() + " has no artifact for ExecuTorch; export it with --target executorch");
+}
+
+std::size_t last(const Json& shape) {
+  const auto& sizes = shape.array();
+  if (sizes.empty() || sizes.back().integer() < 1) throw Error("a shape is empty");
+  return static_cast<std::size_t>(sizes.back().integer());
+}
+
+std::size_t chunk_of(const Json& manifest) {
+  for (const Json& input : manifest.at("methods").at("append_many").at("inputs").array()) {
+    if (input.at("name").string() == "items") return last(input.at("shape"));
+  }
+  throw Error("append_many takes no items");
+}
+
+// All of a bundle but its items and artifact.
+Bundle described_by(const Json& manifest) {
+  Bundle bundle;
+  bundle.digest = manifest.at("digest").string();
+  bundle.state_size = last(manifest.at("state").at("shape"));
+  bundle.chunk = chunk_of(manifest);
+  bundle.top_k = static_cast<std::size_t>(manifest.at("top_k").integer());
+  if (manifest.at("window").string() == "sliding") {
+    bundle.window = static_cast<std::size_t>(manifest.at("model").at("max_length").integer());
+  }
+  return bundle;
+}
+
+}  // namespace
+
+Json read_manifest(const fs::path& folder) {
+  const fs::path file = folder / "manifest.json";
+  if (!fs::is_regular_file(file)) {
+    throw Error(folder.string() + " is not a bundle: it has no manifest.json");
+  }
+  const Json manifest = of_file(file, [&] { return Json::parse(read_text(file)); });
+  const auto version = of_file(file, [&] { return manifest.at("schema_version").integer(); });
+  if (version > kSchemaVersion) {
+    throw Error(
+        folder.string() + " has schema version " + std::to_string(version) + ", this app reads " +
+        std::to_string(kSchemaVersion) + "; upgrade the app");
+  }
+  const auto digest = of_file(file, [&] { return manifest.at("digest").string(); });
+  // A flipped bit in a figure is still good JSON.
+  if (digest != sha256(manifest.without("digest").canonical())) {
+    throw Error(
+        file.string() + " is damaged or was edited: its digest does not match; copy the bundle "
+        "again");
+  }
+  return manifest;
+}
+
+Json read_checked(const fs::path& folder, const Json& manifest, const std::string& name) {
+  const fs::path file = folder / name;
+  const std::string text = read_text(file);
+  check(file, manifest, text.size(), sha256(text));
+  return of_file(file, [&] { return Json::parse(text); });
+}
+
+Bundle read_bundle(const fs::path& folder) {
+  const Json manifest = read_manifest(folder);
+  Bundle bundle = of_file(folder / "manifest.json", [&] { return described_by(manifest); });
+  bundle.artifact = checked_artifact(folder, manifest);
+  const Json items = read_checked(folder, manifest, "items.json");
+  of_file(folder / "items.json", [&] {
+    for (const Json& key : items.at("keys").array()) bundle.keys.push_back(key.string());
+    if (const Json* titles = items.find("titles")) {
+      for (const auto& [key, title] : titles->object()) bundle.titles[key] = title.string();
+    }
+  });
+  return bundle;
+}
+
+}  // namespace glint_edge

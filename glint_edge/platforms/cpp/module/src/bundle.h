@@ -1,0 +1,38 @@
+// A bundle's folder, read and checked.
+
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "json.h"
+
+namespace glint_edge {
+
+// What an app needs of a bundle.
+struct Bundle {
+  std::string digest;               // the manifest's: which model this is, to the last bit
+  std::filesystem::path artifact;   // the .pte
+  std::size_t state_size;           // floats of a state
+  std::size_t chunk;                // items that append_many takes at once
+  std::size_t top_k;                // items that the artifact recommends
+  std::optional<std::size_t> window;  // how many of a session's last items count; none: all
+  std::vector<std::string> keys;    // the user's own, by id - 1; retired ones too
+  std::unordered_map<std::string, std::string> titles;  // by key
+};
+
+// Throws Error if a file is missing, damaged or of a later version, or there is no .pte.
+Bundle read_bundle(const std::filesystem::path& folder);
+
+// A JSON file of a bundle, checked against the manifest.
+Json read_checked(
+    const std::filesystem::path& folder, const Json& manifest, const std::string& name);
+
+// The manifest, checked against its own digest.
+Json read_manifest(const std::filesystem::path& folder);
+
+}  // namespace glint_edge

@@ -1,0 +1,116 @@
+#include "stream.h"
+
+#include <executorch/extension/tensor/tensor.h>
+#include <executorch/extension/threadpool/threadpool_guard.h>
+
+#include <algorithm>
+
+#include "glint_edge/recommender.h"
+
+namespace glint_edge {
+namespace {
+
+using executorch::aten::ScalarType;
+using executorch::extension::from_blob;
+using executorch::extension::Module;
+using executorch::extension::TensorPtr;
+// A call takes some tens of microseconds: less than it takes to wake other threads for it.
+using OneThread = executorch::extension::threadpool::NoThreadPoolGuard;
+
+void check(executorch::runtime::Error error, const std::string& what) {
+  if (error != executorch::runtime::Error::Ok) {
+    throw Error(
+        "ExecuTorch refuses " + what + " (" + executorch::runtime::to_string(error) +
+        "); use the version that the bundle's manifest names, or a newer one");
+  }
+}
+
+// A tensor borrows its memory for the time of a call, in which it is only read.
+TensorPtr ids_tensor(const std::int64_t* ids, std::vector<executorch::aten::SizesType> sizes) {
+  return from_blob(const_cast<std::int64_t*>(ids), std::move(sizes), ScalarType::Long);
+}
+
+}  // namespace
+
+Stream::Stream(const Bundle& bundle)
+    : state_size_(bundle.state_size),
+      chunk_(bundle.chunk),
+      top_k_(bundle.top_k),
+      window_(bundle.window),
+      module_(bundle.artifact.string(), Module::LoadMode::Mmap) {
+  const OneThread guard;
+  // One packed copy of the weights that several methods use, instead of one each.
+  executorch::runtime::BackendOptions<1> xnnpack;
+  executorch::runtime::LoadBackendOptionsMap options;
+  check(xnnpack.set_option("weight_cache_enabled", true), "an option of XNNPACK");
+  check(options.set_options("XnnpackBackend", xnnpack.view()), "an option of XNNPACK");
+  check(module_.load(options), bundle.artifact.string());
+  for (const char* method : {"append", "append_many", "recommend"}) {
+    check(module_.load_method(method), bundle.artifact.string() + ", method " + method);
+  }
+  // The first calls set up what later ones use: some milliseconds, better spent here.
+  top(append(encode({1}), {1}));
+}
+
+State Stream::encode(const Ids& history) const {
+  const std::size_t kept = std::min(history.size(), window_.value_or(history.size()));
+  auto next = history.end() - static_cast<std::ptrdiff_t>(kept);
+  State state(state_size_);
+  const std::lock_guard lock(turn_);
+  while (next != history.end()) {
+    const auto size = static_cast<std::int64_t>(chunk_);
+    const std::int64_t count = std::min<std::int64_t>(size, history.end() - next);
+    std::vector<std::int64_t> chunk(chunk_);  // 0 is padding
+    std::copy_n(next, count, chunk.begin());
+    state = state_of(execute(
+        "append_many",
+        {tensor_of(state), ids_tensor(chunk.data(), {1, static_cast<int>(chunk_)}),
+         ids_tensor(&count, {1})}));
+    next += count;
+  }
+  return state;
+}
+
+State Stream::append(const State& state, const Ids& history) const {
+  // A state cannot forget its oldest item: a full one begins again from the last ones.
+  if (window_ && history.size() > *window_) return encode(history);
+  const std::int64_t item = history.back();
+  const std::lock_guard lock(turn_);
+  return state_of(execute("append", {tensor_of(state), ids_tensor(&item, {1})}));
+}
+
+TopK Stream::top(const State& state) const {
+  const std::lock_guard lock(turn_);
+  const Outputs outputs = execute("recommend", {tensor_of(state)});
+  const auto items = outputs.at(0).toTensor(), scores = outputs.at(1).toTensor();
+  if (items.numel() != scores.numel() || static_cast<std::size_t>(items.numel()) != top_k_) {
+    throw Error("the artifact is of another model than its manifest; export the bundle again");
+  }
+  const auto* ids = items.const_data_ptr<std::int64_t>();
+  const auto* values = scores.const_data_ptr<float>();
+  return {{ids, ids + top_k_}, {values, values + top_k_}};
+}
+
+Stream::Outputs Stream::execute(const char* method, const Inputs& inputs) const {
+  const OneThread guard;
+  auto outputs = module_.execute(
+      method, std::vector<executorch::runtime::EValue>(inputs.begin(), inputs.end()));
+  check(outputs.error(), std::string("a call of ") + method);
+  return std::move(*outputs);
+}
+
+TensorPtr Stream::tensor_of(const State& state) const {
+  return from_blob(const_cast<float*>(state.data()), {1, static_cast<int>(state_size_)});
+}
+
+// The output lies in the method's own memory until its next call.
+State Stream::state_of(const Outputs& outputs) const {
+  const auto tensor = outputs.at(0).toTensor();
+  if (static_cast<std::size_t>(tensor.numel()) != state_size_) {
+    throw Error("the artifact is of another model than its manifest; export the bundle again");
+  }
+  const auto* values = tensor.const_data_ptr<float>();
+  return {values, values + state_size_};
+}
+
+}  // namespace glint_edge

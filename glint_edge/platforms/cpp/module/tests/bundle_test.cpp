@@ -1,0 +1,151 @@
+// What is not the bundle that was exported is refused, in one line.
+
+#include "bundle.h"
+
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+
+#include "check.h"
+#include "sha256.h"
+
+using glint_edge::Json;
+using glint_edge::Recommender;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A copy of a bundle, to be damaged; gone with the object.
+class Copy {
+ public:
+  explicit Copy(const fs::path& bundle)
+      : root_(fs::temp_directory_path() / ("glint edge – tést " + std::to_string(std::random_device()()))) {
+    fs::create_directory(root_);
+    fs::copy(bundle, folder());
+  }
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
+  ~Copy() { fs::remove_all(root_); }
+
+  fs::path folder() const { return root_ / "copy.glint"; }
+  fs::path file(const std::string& name) const { return folder() / name; }
+
+  std::string read(const std::string& name) const {
+    std::ifstream stream(file(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(file(name), std::ios::binary) << text;
+  }
+
+  void flip(const std::string& name, std::size_t place) const {
+    std::string text = read(name);
+    text.at(place) = static_cast<char>(text[place] ^ 1);
+    write(name, text);
+  }
+
+  // Replaces a part of the manifest, which must be there.
+  void edit(const std::string& from, const std::string& to) const {
+    std::string text = read("manifest.json");
+    write("manifest.json", text.replace(text.find(from), from.size(), to));
+  }
+
+  // The same, with a digest that fits: as another exporter would write it.
+  void forge(const std::string& from, const std::string& to) const {
+    edit(from, to);
+    const Json manifest = Json::parse(read("manifest.json"));
+    edit(
+        manifest.at("digest").string(),
+        glint_edge::sha256(manifest.without("digest").canonical()));
+  }
+
+  void check_refused_with(const std::string& part) const {
+    check_refused(part, [this] { Recommender::load(folder()); });
+  }
+
+ private:
+  fs::path root_;
+};
+
+void test_a_whole_copy_is_loaded(const fs::path& bundle) {
+  const Copy copy(bundle);
+  CHECK(!Recommender::load(copy.folder()).recommend({}, 1).empty());
+}
+
+void test_no_bundle(const fs::path& bundle) {
+  const Copy copy(bundle);
+  fs::remove(copy.file("manifest.json"));
+  copy.check_refused_with("is not a bundle: it has no manifest.json");
+  check_refused("is not a bundle", [] { Recommender::load("nowhere.glint"); });
+}
+
+void test_a_damaged_manifest(const fs::path& bundle) {
+  const std::string whole = Copy(bundle).read("manifest.json");
+  for (const std::size_t size : {std::size_t{0}, whole.size() / 2, whole.size() - 3}) {
+    const Copy copy(bundle);
+    copy.write("manifest.json", whole.substr(0, size));
+    copy.check_refused_with("manifest.json is damaged");
+  }
+  for (const std::string text : {"[]", "{}", "null", "{\"schema_version\": \"1\"}"}) {
+    const Copy copy(bundle);
+    copy.write("manifest.json", text);
+    copy.check_refused_with("manifest.json is damaged");
+  }
+  const Copy copy(bundle);
+  copy.edit("\"created\": \"2", "\"created\": \"3");
+  copy.check_refused_with("its digest does not match");
+}
+
+void test_a_later_version(const fs::path& bundle) {
+  const Copy copy(bundle);
+  copy.edit("\"schema_version\": 1", "\"schema_version\": 2");
+  copy.check_refused_with("has schema version 2, this app reads 1; upgrade the app");
+}
+
+void test_a_damaged_file(const fs::path& bundle) {
+  const std::string artifact = glint_edge::read_bundle(bundle).artifact.filename().string();
+  for (const std::string& name : {std::string("items.json"), artifact}) {
+    const std::string whole = Copy(bundle).read(name);
+    for (const std::size_t place : {std::size_t{0}, whole.size() / 2, whole.size() - 1}) {
+      const Copy copy(bundle);
+      copy.flip(name, place);
+      copy.check_refused_with(name + " is damaged: its sha256 is not its manifest's");
+    }
+    const Copy copy(bundle);
+    copy.write(name, whole.substr(0, whole.size() / 2));
+    copy.check_refused_with(
+        name + " has " + std::to_string(whole.size() / 2) + " bytes, its manifest says " +
+        std::to_string(whole.size()));
+    fs::remove(copy.file(name));
+    copy.check_refused_with(name + " is missing or cannot be read; copy the whole bundle");
+  }
+}
+
+void test_a_manifest_that_says_otherwise(const fs::path& bundle) {
+  const auto top_k = glint_edge::read_bundle(bundle).top_k;
+  const std::string told = "\"top_k\": ";
+  const Copy other(bundle), none(bundle), unlisted(bundle);
+  other.forge(told + std::to_string(top_k), told + std::to_string(top_k + 1));
+  other.check_refused_with("the artifact is of another model than its manifest");
+  none.forge("\"target\": \"executorch\"", "\"target\": \"someother\"");
+  // `checks` may come first in another exporter's file; the artifact's is the first in ours.
+  none.check_refused_with("has no artifact for ExecuTorch; export it with --target executorch");
+  unlisted.forge("\"items.json\":", "\"others.json\":");
+  unlisted.check_refused_with("items.json is not listed in the manifest");
+}
+
+void test(const fs::path& bundle) {
+  test_a_whole_copy_is_loaded(bundle);
+  test_no_bundle(bundle);
+  test_a_damaged_manifest(bundle);
+  test_a_later_version(bundle);
+  test_a_damaged_file(bundle);
+  test_a_manifest_that_says_otherwise(bundle);
+}
+
+}  // namespace
+
+int main(int count, char** words) { return run_on_bundle(count, words, test); }

@@ -1,0 +1,116 @@
+// JSON, SHA-256, CRC-32 and a session's bytes, by published vectors and by what Python gives.
+
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "crc32.h"
+#include "json.h"
+#include "session_bytes.h"
+#include "sha256.h"
+
+using glint_edge::crc32;
+using glint_edge::Json;
+using glint_edge::sha256;
+
+// NIST's examples for SHA-256 (FIPS 180-4), and every length around a block's end.
+static void test_sha256() {
+  CHECK(sha256("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(
+      sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
+      "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  CHECK(
+      sha256(std::string(1'000'000, 'a')) ==
+      "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  std::string sums;
+  for (std::size_t size = 0; size <= 130; ++size) sums += sha256(std::string(size, 'x'));
+  CHECK(sha256(sums) == "87aca1c44bc7ba8897768170211f0a02063de70801131ff86c7edb9ce32c6a50");
+  glint_edge::Sha256 pieces;
+  for (const char letter : std::string(1000, 'a')) pieces.update(&letter, 1);
+  CHECK(pieces.hex() == sha256(std::string(1000, 'a')));
+}
+
+// The check value of CRC-32/ISO-HDLC, and zlib's of other texts.
+static void test_crc32() {
+  const std::string fox = "The quick brown fox jumps over the lazy dog";
+  CHECK(crc32("123456789", 9) == 0xCBF43926);
+  CHECK(crc32(fox.data(), fox.size()) == 0x414FA339);
+  CHECK(crc32("", 0) == 0);
+  CHECK(crc32("\0\0\0\0", 4) == 0x2144DF1C);
+}
+
+static std::string parsed(const std::string& text) { return Json::parse(text).string(); }
+
+static void test_json_strings() {
+  CHECK(parsed(R"("plain \"\\\/\b\f\n\r\t")") == "plain \"\\/\b\f\n\r\t");
+  CHECK(parsed(R"("\u0041\u00e9\u20AC")") == "Aé€");
+  CHECK(parsed(R"("\uD834\udd1e")") == "𝄞");  // RFC 8259's own example of a surrogate pair
+  CHECK(parsed(R"("\ud800\udc00\uDBFF\uDFFF")") == "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF");
+  CHECK(parsed("\"Zweiter – ２ 𝄞\"") == "Zweiter – ２ 𝄞");
+  CHECK(parsed(R"("a\u0000b")") == std::string("a\0b", 3));
+}
+
+static void test_json_values() {
+  const Json value = Json::parse(
+      " {\"z\": [1, -2.5e3, true, false, null, []], \"a\\u000a\": {}, \"é\": \"\\u007f\\u001f\"}\n");
+  CHECK(value.at("z").array().size() == 6);
+  CHECK(value.at("z").array()[0].integer() == 1);
+  CHECK(value.at("z").array()[1].number() == -2500);
+  CHECK(value.find("b") == nullptr);
+  // What Python's json.dumps makes of it.
+  CHECK(
+      value.canonical() ==
+      "{\"a\\n\":{},\"z\":[1,-2.5e3,true,false,null,[]],\"é\":\"\x7f\\u001f\"}");
+  CHECK(value.without("z").canonical() == "{\"a\\n\":{},\"é\":\"\x7f\\u001f\"}");
+  check_refused("is no list", [&] { value.array(); });
+  check_refused("is no whole number", [&] { value.at("z").array()[1].integer(); });
+  check_refused("it has no \"b\"", [&] { value.at("b"); });
+}
+
+static void test_json_refusals() {
+  for (const std::string text :
+       {"", " ", "{", "[", "[1", "[1,", "[1,]", "[1 2]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}",
+        "{a:1}", "{\"a\" 1}", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"",
+        "\"\\ud834\"", "\"\\ud834x\"", "\"\\ud834\\u0041\"", "\"\\udd1e\"", "\"a\nb\"", "tru", "nul",
+        "+1", "-", "01", "1.", ".5", "1e", "1e+", "0x1", "NaN", "1 1", "[]]"}) {
+    check_refused("at byte", [&] { Json::parse(text); });
+  }
+  check_refused("too many levels", [] { Json::parse(std::string(100'000, '[')); });
+  check_refused("at byte", [] { Json::parse(std::string("[1]\0", 4)); });
+}
+
+static std::string hex(const std::vector<std::uint8_t>& bytes) {
+  std::string text;
+  for (const unsigned byte : bytes) {
+    text += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+  }
+  return text;
+}
+
+// The bytes that glint_edge.runtime writes, by Python's struct and zlib.
+static void test_session_bytes() {
+  const std::string digest = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff";
+  const auto bytes = glint_edge::pack({digest, {0.0f, 1.5f, -2.25e-3f}, {1, 258, 70000}});
+  CHECK(
+      hex(bytes) ==
+      "474c494e545345530100000003000000000102030405060708090a0b0c0d0e0f1011121314151617"
+      "18191a1b1c1d1eff03000000000000000000c03fbc7413bb010000000201000070110100455c7098");
+  const auto found = glint_edge::unpack(bytes, digest, 3, 70000);
+  CHECK(found.state == (std::vector<float>{0.0f, 1.5f, -2.25e-3f}));
+  CHECK(found.ids == (std::vector<std::int32_t>{1, 258, 70000}));
+  check_refused("item 70000 is not in the catalogue", [&] {
+    glint_edge::unpack(bytes, digest, 3, 69999);
+  });
+  check_refused("its sizes are not", [&] { glint_edge::unpack(bytes, digest, 2, 70000); });
+}
+
+int main() {
+  test_sha256();
+  test_crc32();
+  test_json_strings();
+  test_json_values();
+  test_json_refusals();
+  test_session_bytes();
+  return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,243 @@
+// Sessions on a real bundle: windows, saved bytes, unknown, seen and retired items, threads.
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bundle.h"
+#include "check.h"
+#include "crc32.h"
+#include "session_bytes.h"
+
+using glint_edge::Bundle;
+using glint_edge::Item;
+using glint_edge::Json;
+using glint_edge::Recommender;
+using glint_edge::SeenItems;
+using glint_edge::Session;
+using glint_edge::UnknownItems;
+
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+using Keys = std::vector<std::string>;
+
+bool same(const std::vector<Item>& one, const std::vector<Item>& other) {
+  return std::equal(
+      one.begin(), one.end(), other.begin(), other.end(), [](const Item& a, const Item& b) {
+        return a.key == b.key && a.title == b.title && std::equal_to<float>()(a.score, b.score);
+      });
+}
+
+// Some history, other for each `first`; items come again in it as in life.
+Keys history_of(const Bundle& bundle, std::size_t size, std::size_t first = 0) {
+  Keys keys;
+  for (std::size_t n = 0; n < size; ++n) {
+    keys.push_back(bundle.keys[(first + n * n) % bundle.keys.size()]);
+  }
+  return keys;
+}
+
+glint_edge::SavedSession opened(const Bytes& saved, const Bundle& bundle) {
+  return glint_edge::unpack(saved, bundle.digest, bundle.state_size, bundle.keys.size());
+}
+
+// ---- windows --------------------------------------------------------------------------------
+
+// How far two states are apart, as a part of the first one's length.
+double distance(const std::vector<float>& one, const std::vector<float>& other) {
+  double apart = 0, length = 0;
+  for (std::size_t n = 0; n < one.size(); ++n) {
+    apart += std::pow(one[n] - other[n], 2), length += std::pow(one[n], 2);
+  }
+  return std::sqrt(apart / length);
+}
+
+void test_appending_is_starting_over(
+    const Bundle& bundle, const Recommender& recommender, double tolerance) {
+  const std::size_t edge = bundle.window.value_or(2 * bundle.chunk + 1);
+  const Keys all = history_of(bundle, edge + 2);
+  const std::size_t begun = edge > 3 ? edge - 3 : 0;
+  Session session =
+      recommender.start({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(begun)});
+  for (std::size_t size = begun + 1; size <= all.size(); ++size) {
+    session.append(all[size - 1]);
+    const Keys whole(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(size));
+    const Session over = recommender.start(whole);
+    CHECK(session.history() == whole);
+    const auto one = opened(session.save(), bundle), other = opened(over.save(), bundle);
+    CHECK(distance(other.state, one.state) <= tolerance);
+    CHECK(one.ids == other.ids);
+    // Beyond a window's edge both are the same computation: the last items, from nothing.
+    if (bundle.window && size > edge) CHECK(one.state == other.state);
+  }
+  if (!bundle.window) return;
+  const Keys last(all.end() - static_cast<std::ptrdiff_t>(edge), all.end());
+  CHECK(opened(recommender.start(last).save(), bundle).state ==
+        opened(session.save(), bundle).state);
+}
+
+// ---- saved bytes ----------------------------------------------------------------------------
+
+void test_a_saved_session_goes_on(const Bundle& bundle, const Recommender& recommender) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, bundle.chunk + 2}) {
+    Session session = recommender.start(history_of(bundle, size));
+    Session resumed = recommender.resume(session.save());
+    CHECK(resumed.save() == session.save());
+    CHECK(resumed.history() == history_of(bundle, size));
+    session.append(bundle.keys[3]);
+    resumed.append(bundle.keys[3]);
+    CHECK(resumed.save() == session.save());
+    CHECK(same(resumed.top(bundle.top_k), session.top(bundle.top_k)));
+  }
+}
+
+// The bytes with a word changed, and a checksum that fits.
+Bytes changed(Bytes saved, std::size_t place, std::uint32_t word) {
+  for (std::size_t n = 0; n < 4; ++n) saved[place + n] = static_cast<std::uint8_t>(word >> 8 * n);
+  const std::uint32_t sum = glint_edge::crc32(saved.data(), saved.size() - 4);
+  const std::size_t end = saved.size() - 4;
+  for (std::size_t n = 0; n < 4; ++n) saved[end + n] = static_cast<std::uint8_t>(sum >> 8 * n);
+  return saved;
+}
+
+void test_other_bytes_are_refused(const Bundle& bundle, const Recommender& recommender) {
+  const Bytes saved = recommender.start(history_of(bundle, 3)).save();
+  const auto refused = [&](const std::string& part, const Bytes& bytes) {
+    check_refused(part, [&] { recommender.resume(bytes); });
+  };
+  for (std::size_t size = 0; size < saved.size(); size += size < 64 ? 1 : 97) {
+    refused("is damaged", {saved.begin(), saved.begin() + static_cast<std::ptrdiff_t>(size)});
+  }
+  for (std::size_t place = 0; place < saved.size(); place += place < 64 ? 1 : 97) {
+    Bytes flipped = saved;
+    flipped[place] ^= 0x10;
+    refused(place >= 8 && place < 12 ? "upgrade the app" : "is damaged", flipped);
+  }
+  Bytes longer = saved;
+  longer.push_back(0);
+  refused("is damaged", longer);
+  const std::size_t first_id = 52 + 4 * bundle.state_size;
+  refused("format version 2, this app reads 1; upgrade", changed(saved, 8, 2));
+  refused("of another model; start again from the history", changed(saved, 16, 0x12345678));
+  refused("its sizes are not those of this model", changed(saved, 12, 4));
+  refused("its sizes are not those of this model", changed(saved, 12, 0xFFFFFFFF));
+  refused("its sizes are not those of this model", changed(saved, 48, 1));
+  refused("item 0 is not in the catalogue", changed(saved, first_id, 0));
+  refused("item -1 is not in the catalogue", changed(saved, first_id, 0xFFFFFFFF));
+  const auto beyond = static_cast<std::uint32_t>(bundle.keys.size() + 1);
+  refused("is not in the catalogue", changed(saved, first_id, beyond));
+}
+
+// ---- items ----------------------------------------------------------------------------------
+
+void test_unknown_items(
+    const std::filesystem::path& folder, const Bundle& bundle, const Recommender& refusing) {
+  const std::string unknown = "nobody's item";
+  const std::string part = "item \"nobody's item\" is not in the catalogue";
+  const Keys known = history_of(bundle, 2), mixed{unknown, known[0], unknown, known[1], ""};
+  check_refused(part, [&] { refusing.start(mixed); });
+  check_refused(part, [&] { refusing.recommend(mixed); });
+  Session session = refusing.start(known);
+  const Bytes before = session.save();
+  check_refused(part, [&] { session.append(unknown); });
+  CHECK(session.save() == before);
+
+  const auto skipping = Recommender::load(folder, {UnknownItems::skip});
+  Session skipped = skipping.start(mixed);
+  skipped.append(unknown);
+  CHECK(skipped.skipped() == 4);
+  CHECK(skipped.save() == before);
+}
+
+void test_lists(const Bundle& bundle, const Recommender& recommender) {
+  const Session session = recommender.start(history_of(bundle, 4));
+  const auto whole = session.top(bundle.top_k);
+  CHECK(whole.size() == bundle.top_k);
+  CHECK(same(session.top(1), {whole[0]}));
+  CHECK(same(recommender.recommend(session.history(), bundle.top_k), whole));
+  for (const Item& item : whole) {
+    const auto title = bundle.titles.find(item.key);
+    CHECK(item.title.has_value() == (title != bundle.titles.end()));
+    CHECK(item.title.value_or("") == (item.title ? title->second : ""));
+  }
+  const std::string part = "this bundle gives 1 to " + std::to_string(bundle.top_k) + " items";
+  check_refused(part, [&] { session.top(0); });
+  check_refused(part, [&] { session.top(bundle.top_k + 1); });
+}
+
+void test_seen_items(const Bundle& bundle, const Recommender& recommender) {
+  const auto best = recommender.recommend({bundle.keys[0]}, bundle.top_k);
+  const Keys seen{best[0].key, bundle.keys[0]};
+  const Session session = recommender.start(seen);
+  auto expected = session.top(bundle.top_k);
+  const auto is_seen = [&](const Item& item) {
+    return std::find(seen.begin(), seen.end(), item.key) != seen.end();
+  };
+  expected.erase(std::remove_if(expected.begin(), expected.end(), is_seen), expected.end());
+  CHECK(same(session.top(bundle.top_k, SeenItems::exclude), expected));
+  // All that is recommended is taken in, until nothing is left of a list.
+  Session full = recommender.start();
+  for (const Item& item : full.top(bundle.top_k)) full.append(item.key);
+  for (const Item& item : full.top(bundle.top_k, SeenItems::exclude)) CHECK(!item.key.empty());
+  CHECK(full.top(bundle.top_k, SeenItems::exclude).size() <= bundle.top_k);
+}
+
+void test_retired_items(
+    const std::filesystem::path& folder, const Bundle& bundle, const Recommender& recommender) {
+  const Json items =
+      glint_edge::read_checked(folder, glint_edge::read_manifest(folder), "items.json");
+  const Json* retired = items.find("retired");
+  if (retired == nullptr) return;
+  for (const Json& key : retired->array()) {
+    const Session session = recommender.start({key.string(), bundle.keys[0]});  // known
+    for (const Item& item : session.top(bundle.top_k)) CHECK(item.key != key.string());
+  }
+}
+
+// ---- threads --------------------------------------------------------------------------------
+
+void test_threads_share_a_recommender(const Bundle& bundle, const Recommender& recommender) {
+  const auto run = [&](std::size_t first) {
+    Session session = recommender.start(history_of(bundle, 2, first));
+    for (const std::string& key : history_of(bundle, 40, first)) session.append(key);
+    return session.save();
+  };
+  std::vector<Bytes> alone, together(4);
+  for (std::size_t n = 0; n < together.size(); ++n) alone.push_back(run(n));
+  std::vector<std::thread> threads;
+  for (std::size_t n = 0; n < together.size(); ++n) {
+    threads.emplace_back([&, n] { together[n] = run(n); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(alone == together);
+}
+
+void test_a_session_outlives_its_recommender(const std::filesystem::path& folder) {
+  Session session = Recommender::load(folder).start();
+  session.append(session.top(1)[0].key);
+  CHECK(session.history().size() == 1);
+}
+
+void test(const std::filesystem::path& folder) {
+  const Bundle bundle = glint_edge::read_bundle(folder);
+  const Json golden =
+      glint_edge::read_checked(folder, glint_edge::read_manifest(folder), "golden.json");
+  const auto recommender = Recommender::load(folder);
+  test_appending_is_starting_over(
+      bundle, recommender, golden.at("tolerance").at("relative_state_error").number());
+  test_a_saved_session_goes_on(bundle, recommender);
+  test_other_bytes_are_refused(bundle, recommender);
+  test_unknown_items(folder, bundle, recommender);
+  test_lists(bundle, recommender);
+  test_seen_items(bundle, recommender);
+  test_retired_items(folder, bundle, recommender);
+  test_threads_share_a_recommender(bundle, recommender);
+  test_a_session_outlives_its_recommender(folder);
+}
+
+}  // namespace
+
+int main(int count, char** words) { return run_on_bundle(count, words, test); }
