@@ -3,9 +3,10 @@
 #
 #   cmake -S . -B build-aarch64 --toolchain cmake/aarch64-linux.cmake -D CMAKE_PREFIX_PATH=FOLDER
 #
-# FOLDER is `executorch/` in ExecuTorch's unpacked aarch64 wheel: README.md says how to get it.
+# FOLDER is `executorch/` in ExecuTorch's unpacked aarch64 wheel; README.md says how to get it.
 
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
-set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu)
+# A core that exists: QEMU's own choice has matrix instructions (SME) that it computes otherwise.
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -cpu cortex-a76 -L /usr/aarch64-linux-gnu)

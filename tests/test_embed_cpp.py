@@ -1,0 +1,220 @@
+"""The C++ module around a real bundle: built on the ExecuTorch of the wheel, tested by ctest."""
+
+import json
+import re
+import shutil
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from functools import partial
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from converters.export import ExportOptions, export
+from device_bench import cross
+from device_bench.native.build import find_packages
+from glint_edge.bundle import load_bundle, write_manifest
+from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.embed import embed, find_platform
+from glint_edge.errors import MissingExtraError, RunnerError
+from glint_edge.files import write_json
+from glint_edge.runtime.session_bytes import pack
+from glint_edge.sources import Catalogue, DataSource
+from glint_edge.stream import stream_program
+
+# Whatever a user's keys may be: quotes, escapes, and beyond 16 bits.
+KEYS = ['quote"d', "𝄞 clef", "back\\slash", "tab\tkey", "\x01", "Zweiter – ２", "\x7f"]
+TESTS = ("formats", "golden", "session", "bundle")
+SHAPE, CHUNK = {"items": 1683, "d": 64}, 4  # of the fixture `artifacts`
+SOURCES = Path(str(resources.files("glint_edge"))) / "platforms" / "cpp" / "module"
+
+
+def test_the_saved_session_of_its_tests_is_what_python_writes():
+    digest = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff"
+    written = pack(digest, np.array([0, 1.5, -2.25e-3], np.float32), [1, 258, 70000])
+    source = (SOURCES / "tests" / "formats_test.cpp").read_text("utf-8")
+    assert digest in source
+    assert written.hex() in source.replace('"\n      "', "")
+
+
+@dataclass(frozen=True)
+class Tools:
+    cmake: str
+    ninja: str
+
+    def configure(self, source, build, packages, *options):
+        """Configure a project on the ExecuTorch of a folder of Python packages."""
+        run(
+            self.cmake, "-G", "Ninja", "-S", source, "-B", build,
+            f"-DCMAKE_MAKE_PROGRAM={self.ninja}", f"-DCMAKE_PREFIX_PATH={packages / 'executorch'}",
+            *options,
+        )  # fmt: skip
+        return build
+
+    def build(self, folder):
+        return run(self.cmake, "--build", folder)
+
+    def test(self, folder):
+        return run(
+            Path(self.cmake).with_name("ctest"), "--test-dir", folder, "--no-tests=error",
+            "--output-on-failure",
+        )  # fmt: skip
+
+
+def require_all_passed(said):
+    assert re.search(rf"100% tests passed.* out of {len(TESTS)}\n", said), said
+    assert all(f": {name} ." in said for name in TESTS), said
+
+
+def run(*command, **options):
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def program(name):
+    scripts = sysconfig.get_path("scripts")
+    return shutil.which(name, path=scripts) or shutil.which(name)
+
+
+@pytest.fixture(scope="session")
+def tools():
+    found = {name: program(name) for name in ("cmake", "ninja", "c++")}
+    if absent := [name for name, path in found.items() if path is None]:
+        pytest.skip(f"no {', '.join(absent)}: needs glint-edge[native] and a C++ compiler")
+    return Tools(found["cmake"], found["ninja"])
+
+
+@pytest.fixture(scope="session")
+def module(artifacts, make_model, tmp_path_factory):
+    """The module around an int8 bundle of the file that other tests have converted already."""
+    made = artifacts["int8"].program
+    keys = [*KEYS, *(str(number) for number in range(len(KEYS) + 1, made.config.items + 1))]
+    catalogue = Catalogue(("", *keys), {KEYS[0]: 'A "title"\n', KEYS[1]: "Zweiter – ２ 𝄞"})
+    model = make_model(**SHAPE)
+    folder, out = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("cpp")
+    save_checkpoint(Checkpoint(model, catalogue, DataSource("app", "app")), folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("converters.export.stream_program", partial(stream_program, chunk=CHUNK))
+        patch.setattr(
+            "converters.export.convert",
+            lambda program, target, file, told: shutil.copyfile(artifacts["int8"].path, file),
+        )
+        bundle = export(
+            load_checkpoint(folder),
+            ExportOptions("executorch", "int8", made.top_k, out / "app.glint", "sliding"),
+            folder=folder,
+            histories=[[1, 2, 3], list(range(5, 50)), [7], [20, 40, 5, 5]],
+            check=lambda *_: [],
+        )
+    assert bundle.manifest["methods"]["append_many"]["inputs"][1]["shape"] == [1, CHUNK]
+    embed(bundle, find_platform("cpp"), out / "module")
+    return out / "module"
+
+
+@pytest.fixture(scope="session")
+def built(tools, module, tmp_path_factory):
+    """Where it is built for this machine: not in its own folder."""
+    folder = tmp_path_factory.mktemp("build")
+    tools.configure(module, folder, find_packages("executorch")[0])
+    assert "warning" not in tools.build(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_ctest_is_green(tools, built):
+    require_all_passed(tools.test(built))
+
+
+@pytest.mark.slow
+def test_the_replay_finds_another_model(built, module, tmp_path):
+    bundle = shutil.copytree(module / "assets" / "app.glint", tmp_path / "app.glint")
+    replay = [built / "tests" / "golden_test", bundle]
+    assert run(*replay) == "5 cases replayed\n"
+    golden = json.loads((bundle / "golden.json").read_bytes())
+    for wrong in ("scores", "state_sum", "state_norm", "items"):
+        other = json.loads(json.dumps(golden))
+        case = other["cases"][2]
+        if wrong == "items":
+            case["items"] = case["items"][::-1]
+        elif wrong == "scores":
+            case["scores"][3] += 2 * golden["tolerance"]["score_error"]
+        else:
+            error = 2 * golden["tolerance"]["relative_state_error"]
+            case[wrong] += error * case["state_norm"]
+        write_json(bundle / "golden.json", other)
+        manifest = json.loads((bundle / "manifest.json").read_bytes())
+        for written in ("digest", "files", "schema_version"):
+            del manifest[written]
+        write_manifest(bundle, manifest)
+        done = subprocess.run(replay, capture_output=True, text=True, check=False)
+        assert done.returncode == 1, wrong
+
+
+@pytest.mark.slow
+def test_the_example_recommends_at_a_terminal(built, module):
+    folder = module / "assets" / "app.glint"
+    whole = load_bundle(folder)
+    keys = whole.catalogue.keys
+    said = run(
+        built / "example", folder, keys[1], keys[2], input=f"{keys[3]}\nunheard of\n"
+    ).splitlines()
+    assert said[0].startswith("start, 2 items: ")
+    assert said[-1].startswith('item "unheard of" is not in the catalogue; ')
+    append = next(n for n, line in enumerate(said) if line.startswith("append: "))
+    case = next(case for case in whole.golden.cases if case.history == [1, 2, 3])
+    scores = [float(line.split()[0]) for line in said[append + 1 : append + 11]]
+    np.testing.assert_allclose(scores, case.scores[:10], atol=whole.golden.score_error)
+
+
+@pytest.mark.slow
+def test_the_example_says_what_is_wrong_in_a_line(built, tmp_path):
+    done = subprocess.run(
+        [built / "example", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"{tmp_path} is not a bundle: it has no manifest.json\n"
+
+
+@pytest.mark.slow
+def test_it_is_a_part_of_another_project(tools, module, tmp_path):
+    """As README.md has it; neither the module's tests nor its example are built there."""
+    shutil.copytree(module, tmp_path / "recommender", ignore=shutil.ignore_patterns("assets"))
+    shutil.rmtree(tmp_path / "recommender" / "tests")
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.28)\nproject(app LANGUAGES CXX)\n"
+        "add_subdirectory(recommender)\nadd_executable(app main.cpp)\n"
+        "target_link_libraries(app PRIVATE glint_edge::recommender)\n"
+    )
+    (tmp_path / "main.cpp").write_text(
+        "#include <glint_edge/recommender.h>\n#include <iostream>\n"
+        "int main(int, char** words) {\n"
+        "  const auto recommender = glint_edge::Recommender::load(words[1]);\n"
+        "  std::cout << recommender.recommend({}, 2)[1].key;\n}\n"
+    )
+    folder = tools.configure(tmp_path, tmp_path / "build", find_packages("executorch")[0])
+    tools.build(folder)
+    assert not list(folder.rglob("*_test")) and not list(folder.rglob("example"))
+    assert run(folder / "app", module / "assets" / "app.glint") == KEYS[1]
+
+
+@pytest.mark.slow
+def test_ctest_is_green_on_64_bit_arm(tools, module, arm64_tools, tmp_path):
+    """Cross-compiled against the aarch64 wheel, on an emulated core."""
+    try:
+        cross.fetch("executorch", lambda step: None)
+    except (MissingExtraError, RunnerError) as error:
+        pytest.skip(str(error))
+    folder = tools.configure(
+        module, tmp_path, cross.packages_of("executorch"),
+        "--toolchain", module / "cmake" / "aarch64-linux.cmake",
+    )  # fmt: skip
+    tools.build(folder)
+    machine = (folder / "example").read_bytes()[18:20]  # of the ELF header
+    assert machine == b"\xb7\0"
+    require_all_passed(tools.test(folder))
