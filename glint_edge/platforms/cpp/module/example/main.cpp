@@ -20,7 +20,8 @@ template <typename Call>
 double time_of(const Call& call) {
   const auto start = std::chrono::steady_clock::now();
   call();
-  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
+  return took.count();
 }
 
 void show(const glint_edge::Session& session) {

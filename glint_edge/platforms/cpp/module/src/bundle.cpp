@@ -1,7 +1,7 @@
 #include "bundle.h"
 
 #include <fstream>
-#include <utility>
+#include <system_error>
 
 #include "glint_edge/recommender.h"
 #include "sha256.h"
@@ -13,11 +13,16 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kSchemaVersion = 1;
 
+bool is_file(const fs::path& file) {
+  std::error_code reason;  // asked for, so that nothing but an Error is thrown
+  return fs::is_regular_file(file, reason);
+}
+
 // A file from its start, a piece at a time: `take(data, size)`.
 template <typename Take>
 void read_file(const fs::path& file, const Take& take) {
   std::ifstream stream(file, std::ios::binary);
-  if (!fs::is_regular_file(file) || !stream) {
+  if (!is_file(file) || !stream) {
     throw Error(file.string() + " is missing or cannot be read; copy the whole bundle");
   }
   std::vector<char> piece(1 << 16);
@@ -51,10 +56,11 @@ void check(
   if (expected == nullptr) {
     throw Error(file.string() + " is not listed in the manifest; export the bundle again");
   }
-  if (std::to_string(size) != std::to_string(expected->at("bytes").integer())) {
+  const std::int64_t bytes = expected->at("bytes").integer();
+  if (static_cast<std::int64_t>(size) != bytes) {
     throw Error(
         file.string() + " has " + std::to_string(size) + " bytes, its manifest says " +
-        std::to_string(expected->at("bytes").integer()) + "; copy the bundle again");
+        std::to_string(bytes) + "; copy the bundle again");
   }
   if (sha256 != expected->at("sha256").string()) {
     throw Error(
@@ -109,7 +115,7 @@ Bundle described_by(const Json& manifest) {
 
 Json read_manifest(const fs::path& folder) {
   const fs::path file = folder / "manifest.json";
-  if (!fs::is_regular_file(file)) {
+  if (!is_file(file)) {
     throw Error(folder.string() + " is not a bundle: it has no manifest.json");
   }
   const Json manifest = of_file(file, [&] { return Json::parse(read_text(file)); });

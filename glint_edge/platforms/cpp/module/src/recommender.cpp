@@ -1,6 +1,5 @@
 #include "glint_edge/recommender.h"
 
-#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -54,13 +53,8 @@ void Session::append(const std::string& key) {
     ++skipped_;
     return;
   }
+  state_ = model_->stream.append(state_, ids_, *id);
   ids_.push_back(*id);
-  try {
-    state_ = model_->stream.append(state_, ids_);
-  } catch (...) {
-    ids_.pop_back();
-    throw;
-  }
 }
 
 std::vector<Item> Session::top(std::size_t k, SeenItems seen) const {

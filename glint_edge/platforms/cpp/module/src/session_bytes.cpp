@@ -45,7 +45,8 @@ void put_digest(Bytes& bytes, const std::string& hex) {
 }
 
 bool begins_with_magic(const Bytes& bytes) {
-  return bytes.size() >= kStateAt + kWord && std::equal(kMagic.begin(), kMagic.end(), bytes.begin());
+  return bytes.size() >= kStateAt + kWord &&
+         std::equal(kMagic.begin(), kMagic.end(), bytes.begin());
 }
 
 Error damaged(const std::string& reason) {

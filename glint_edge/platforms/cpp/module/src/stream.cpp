@@ -49,7 +49,7 @@ Stream::Stream(const Bundle& bundle)
     check(module_.load_method(method), bundle.artifact.string() + ", method " + method);
   }
   // The first calls set up what later ones use: some milliseconds, better spent here.
-  top(append(encode({1}), {1}));
+  top(append(encode({1}), {1}, 1));
 }
 
 State Stream::encode(const Ids& history) const {
@@ -71,12 +71,16 @@ State Stream::encode(const Ids& history) const {
   return state;
 }
 
-State Stream::append(const State& state, const Ids& history) const {
-  // A state cannot forget its oldest item: a full one begins again from the last ones.
-  if (window_ && history.size() > *window_) return encode(history);
-  const std::int64_t item = history.back();
+State Stream::append(const State& state, const Ids& history, std::int32_t item) const {
+  if (window_ && history.size() >= *window_) {
+    // A state cannot forget its oldest item: a full one begins again from the last ones.
+    Ids last(history.end() - static_cast<std::ptrdiff_t>(*window_ - 1), history.end());
+    last.push_back(item);
+    return encode(last);
+  }
+  const std::int64_t id = item;
   const std::lock_guard lock(turn_);
-  return state_of(execute("append", {tensor_of(state), ids_tensor(&item, {1})}));
+  return state_of(execute("append", {tensor_of(state), ids_tensor(&id, {1})}));
 }
 
 TopK Stream::top(const State& state) const {

@@ -32,8 +32,8 @@ class Stream {
   // The state after a whole history.
   State encode(const Ids& history) const;
 
-  // The state one item further; `history` is all of it, the new item its last.
-  State append(const State& state, const Ids& history) const;
+  // The state one item further; `history` is what `state` was made of.
+  State append(const State& state, const Ids& history, std::int32_t item) const;
 
   // The artifact's list for a state.
   TopK top(const State& state) const;

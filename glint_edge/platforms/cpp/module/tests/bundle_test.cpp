@@ -20,8 +20,9 @@ namespace fs = std::filesystem;
 // A copy of a bundle, to be damaged; gone with the object.
 class Copy {
  public:
-  explicit Copy(const fs::path& bundle)
-      : root_(fs::temp_directory_path() / ("glint edge – tést " + std::to_string(std::random_device()()))) {
+  explicit Copy(const fs::path& bundle) {
+    const std::string name = "glint edge – tést " + std::to_string(std::random_device()());
+    root_ = fs::temp_directory_path() / name;
     fs::create_directory(root_);
     fs::copy(bundle, folder());
   }

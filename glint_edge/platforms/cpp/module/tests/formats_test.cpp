@@ -53,7 +53,8 @@ static void test_json_strings() {
 
 static void test_json_values() {
   const Json value = Json::parse(
-      " {\"z\": [1, -2.5e3, true, false, null, []], \"a\\u000a\": {}, \"é\": \"\\u007f\\u001f\"}\n");
+      " {\"z\": [1, -2.5e3, true, false, null, []], \"a\\u000a\": {},\n"
+      "  \"é\": \"\\u007f\\u001f\"}\n");
   CHECK(value.at("z").array().size() == 6);
   CHECK(value.at("z").array()[0].integer() == 1);
   CHECK(value.at("z").array()[1].number() == -2500);
@@ -70,10 +71,11 @@ static void test_json_values() {
 
 static void test_json_refusals() {
   for (const std::string text :
-       {"", " ", "{", "[", "[1", "[1,", "[1,]", "[1 2]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}",
-        "{a:1}", "{\"a\" 1}", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"",
-        "\"\\ud834\"", "\"\\ud834x\"", "\"\\ud834\\u0041\"", "\"\\udd1e\"", "\"a\nb\"", "tru", "nul",
-        "+1", "-", "01", "1.", ".5", "1e", "1e+", "0x1", "NaN", "1 1", "[]]"}) {
+       {"", " ", "{", "[", "[1", "[1,", "[1,]", "[1 2]", "{\"a\"", "{\"a\":", "{\"a\":1",
+        "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"",
+        "\"\\u12g4\"", "\"\\ud834\"", "\"\\ud834x\"", "\"\\ud834\\u0041\"", "\"\\udd1e\"",
+        "\"a\nb\"", "tru", "nul", "+1", "-", "01", "1.", ".5", "1e", "1e+", "0x1", "NaN", "1 1",
+        "[]]"}) {
     check_refused("at byte", [&] { Json::parse(text); });
   }
   check_refused("too many levels", [] { Json::parse(std::string(100'000, '[')); });
