@@ -1,0 +1,147 @@
+/** Reading a bundle: its manifest, and its files, each checked by size and sha256. */
+
+import { GlintError } from './errors';
+
+export const SCHEMA_VERSION = 1;
+
+/** What this library reads of manifest.json. */
+export interface Manifest {
+  readonly schema_version: number;
+  readonly name: string;
+  readonly digest: string;
+  readonly top_k: number;
+  readonly window: 'sliding' | 'unbounded';
+  readonly model: { readonly max_length: number };
+  readonly state: { readonly shape: readonly [1, number] };
+  readonly methods: {
+    readonly append_many: {
+      readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+    };
+  };
+  readonly artifacts: readonly { readonly target: string; readonly file: string }[];
+  readonly data: { readonly attribution: string };
+  readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
+}
+
+/** Where a bundle's files come from: a folder on a server, a cache, an app's own assets. */
+export interface BundleSource {
+  /** For error messages: the address or name of the bundle. */
+  readonly place: string;
+  read(file: string): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** A bundle's folder by its address. */
+export function fromUrl(folder: string | URL): BundleSource {
+  const text = new URL(folder, document.baseURI).href;
+  const base = text.endsWith('/') ? text : `${text}/`;
+  return { place: base, read: (file) => download(new URL(encodeURIComponent(file), base)) };
+}
+
+/**
+ * Get a file whole.
+ *
+ * @throws GlintError `unavailable`: the server has none, or cannot be reached.
+ */
+export async function download(
+  address: URL,
+  options?: RequestInit,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const response = await fetch(address, options);
+    if (!response.ok) throw new Error(`the server says ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new GlintError(
+      'unavailable',
+      `${address.href} cannot be loaded (${reason}); check the address and the connection`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Read a bundle's manifest.
+ *
+ * @throws GlintError `damaged` or `upgrade`.
+ */
+export async function readManifest(source: BundleSource): Promise<Manifest> {
+  return parseManifest(await source.read('manifest.json'), source.place);
+}
+
+/**
+ * The same from its bytes.
+ *
+ * @throws GlintError `damaged` or `upgrade`.
+ */
+export function parseManifest(bytes: Uint8Array, place: string): Manifest {
+  const manifest = parseJson(bytes, `${place}manifest.json`) as Partial<Manifest> | null;
+  const version = manifest?.schema_version;
+  if (typeof version === 'number' && version > SCHEMA_VERSION) {
+    throw new GlintError(
+      'upgrade',
+      `${place} has schema version ${version}, this app reads ${SCHEMA_VERSION}; upgrade the app`,
+    );
+  }
+  if (version !== SCHEMA_VERSION || !/^[0-9a-f]{64}$/.test(manifest?.digest ?? '')) {
+    throw new GlintError('damaged', `${place}manifest.json is damaged; copy the bundle again`);
+  }
+  return manifest as Manifest;
+}
+
+/**
+ * Read a file of a bundle and check it against the manifest.
+ *
+ * @throws GlintError `damaged`: it is not the file that was exported.
+ */
+export async function readChecked(
+  source: BundleSource,
+  manifest: Manifest,
+  file: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await source.read(file);
+  const wrong = await difference(bytes, manifest.files[file]);
+  if (wrong !== null) {
+    throw new GlintError('damaged', `${source.place}${file} ${wrong}; copy the bundle again`);
+  }
+  return bytes;
+}
+
+/** The bytes' sha256 in hex. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  if (globalThis.crypto?.subtle === undefined) {
+    throw new GlintError(
+      'unavailable',
+      'the browser checks files only on https or localhost; serve the app there',
+    );
+  }
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * Parse a JSON file.
+ *
+ * @throws GlintError `damaged`
+ */
+export function parseJson(bytes: Uint8Array, place: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new GlintError('damaged', `${place} is no JSON; copy the bundle again`, { cause: error });
+  }
+}
+
+async function difference(
+  bytes: Uint8Array<ArrayBuffer>,
+  expected: Manifest['files'][string] | undefined,
+): Promise<string | null> {
+  if (expected === undefined) return 'is not in its manifest';
+  if (bytes.length !== expected.bytes) {
+    return `has ${bytes.length} bytes, its manifest says ${expected.bytes}`;
+  }
+  if ((await sha256(bytes)) !== expected.sha256) {
+    return 'is damaged: its sha256 is not what its manifest says';
+  }
+  return null;
+}

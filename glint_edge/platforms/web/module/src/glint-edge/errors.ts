@@ -1,0 +1,21 @@
+/** What went wrong, for a program; the message says it to a person, with what to do. */
+export type GlintErrorCode =
+  | 'damaged' // a file or saved session is not what was written
+  | 'upgrade' // made by a newer version than this one
+  | 'other-model' // a session of another bundle: rebuild it from its history
+  | 'unknown-item' // a key that is not in the catalogue
+  | 'argument' // the call cannot be carried out
+  | 'unavailable'; // the browser lacks something, or the network failed
+
+/** Every error this library throws by itself. */
+export class GlintError extends Error {
+  override readonly name = 'GlintError';
+
+  constructor(
+    readonly code: GlintErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,10 @@
+/** Recommendations on the device, from a glint-edge bundle. */
+
+export { type BundleSource, fromUrl, type Manifest } from './bundle';
+export { Catalogue, type Item, type UnknownItems } from './catalogue';
+export { GlintError, type GlintErrorCode } from './errors';
+export { type Replay, replayGolden } from './golden';
+export { type LoadOptions, Recommender } from './recommender';
+export type { Engine, Runtime } from './runtime';
+export { type Recommendation, Session, type TopOptions } from './session';
+export { BundleStore, type Latest } from './update';

@@ -1,0 +1,115 @@
+/** The way in: load a bundle, start sessions. */
+
+import {
+  type BundleSource,
+  fromUrl,
+  type Manifest,
+  parseJson,
+  readChecked,
+  readManifest,
+} from './bundle';
+import { Catalogue, type ItemsFile, type UnknownItems } from './catalogue';
+import { GlintError } from './errors';
+import type { Engine } from './runtime';
+import { decodeSession } from './session-bytes';
+import { type Recommendation, Session, type TopOptions } from './session';
+import { Stream } from './stream';
+
+export interface LoadOptions {
+  /** What runs the model: `onnx(…)` or `litert(…)`. */
+  readonly engine: Engine;
+  /** What an unknown key does (default: refuse). */
+  readonly unknown?: UnknownItems;
+}
+
+export class Recommender {
+  private constructor(
+    readonly catalogue: Catalogue,
+    /** @internal */
+    readonly stream: Stream,
+    private readonly unknown: UnknownItems,
+  ) {}
+
+  /**
+   * Load a bundle; every file that is read is checked against its manifest.
+   *
+   * @param bundle the address of its folder, or another source.
+   * @throws GlintError `damaged`, `upgrade` or `unavailable`.
+   */
+  static async load(bundle: string | URL | BundleSource, options: LoadOptions): Promise<Recommender> {
+    const source = typeof bundle === 'string' || bundle instanceof URL ? fromUrl(bundle) : bundle;
+    const manifest = await readManifest(source);
+    const file = artifactFor(manifest, options.engine, source.place);
+    const [items, artifact] = await Promise.all([
+      readChecked(source, manifest, 'items.json'),
+      readChecked(source, manifest, file),
+    ]);
+    const catalogue = new Catalogue(parseJson(items, `${source.place}items.json`) as ItemsFile);
+    const runtime = await options.engine.open(artifact, shapesOf(manifest)).catch((error) => {
+      throw new GlintError('unavailable', `the runtime refuses ${source.place}${file} (${error})`, {
+        cause: error,
+      });
+    });
+    return new Recommender(catalogue, new Stream(runtime, manifest), options.unknown ?? 'refuse');
+  }
+
+  get manifest(): Manifest {
+    return this.stream.manifest;
+  }
+
+  /**
+   * The k best items after a history of keys, the oldest first.
+   *
+   * @throws GlintError `unknown-item` or `argument`.
+   */
+  async recommend(
+    history: readonly string[],
+    k: number,
+    options?: TopOptions,
+  ): Promise<Recommendation[]> {
+    const session = await this.start(history);
+    return session.top(k, options);
+  }
+
+  /**
+   * A session that begins with a history.
+   *
+   * @throws GlintError `unknown-item`
+   */
+  start(history: readonly string[] = []): Promise<Session> {
+    return new Session(this.stream, this.catalogue, this.unknown).begin(history);
+  }
+
+  /**
+   * A session from what `save` gave.
+   *
+   * @throws GlintError `other-model`: start again from the history; `damaged`, `upgrade`.
+   */
+  resume(bytes: Uint8Array): Session {
+    const { state, ids } = decodeSession(bytes, {
+      digest: this.manifest.digest,
+      state: this.manifest.state.shape[1],
+      items: this.catalogue.size,
+    });
+    return new Session(this.stream, this.catalogue, this.unknown, state, ids);
+  }
+
+  /** Give back the runtime's memory; no session works after it. */
+  close(): Promise<void> {
+    return this.stream.close();
+  }
+}
+
+function artifactFor(manifest: Manifest, engine: Engine, place: string): string {
+  const artifact = manifest.artifacts.find(({ target }) => target === engine.target);
+  if (artifact !== undefined) return artifact.file;
+  throw new GlintError(
+    'argument',
+    `${place} has no artifact for ${engine.target}; export it with --target ${engine.target}`,
+  );
+}
+
+function shapesOf(manifest: Manifest) {
+  const items = manifest.methods.append_many.inputs.find(({ name }) => name === 'items');
+  return { state: manifest.state.shape[1], chunk: items?.shape[1] ?? 1 };
+}

@@ -1,0 +1,6 @@
+import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
+
+import { run } from './demo/app';
+import { onnx } from './glint-edge/onnx';
+
+void run(onnx(wasm), { name: 'onnxruntime-web', other: { name: 'LiteRT.js', page: 'litert.html' } });
