@@ -11,12 +11,17 @@ qemu-user              the arm64 runner: an emulated Arm core
 openssh-client         the ssh runner
 openssh-server         the ssh runner: this machine as its own board
 adb                    the adb runner: the real client
-chromium               the HTML report, opened and looked at
+chromium               the HTML report and the web module, opened and looked at
+nodejs                 the web module, built
+npm                    the web module, built
 "
 
 missing() {
     echo "$PACKAGES" | while read -r package tests; do
         [ -n "$package" ] || continue
+        # Some builds of nodejs bring npm along, and Debian's own would be in their way.
+        case $package in nodejs) program=node ;; npm) program=npm ;; *) program= ;; esac
+        [ -z "$program" ] || ! command -v $program >/dev/null || continue
         state=$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>&1) || state=
         [ "$state" = installed ] || echo "$package"
     done
@@ -31,7 +36,7 @@ say() {
 }
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    say "this is not Debian or Ubuntu; the native, arm64, ssh, adb and browser tests may skip"
+    say "this is not Debian or Ubuntu; the native, arm64, ssh, adb, browser and web tests may skip"
     exit
 fi
 wanted=$(missing | xargs)

@@ -1,8 +1,10 @@
-"""Fixtures several modules share: tiny seeded models, and artifacts converted once a session."""
+"""Fixtures several modules share: tiny seeded models, artifacts converted once, a browser."""
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -179,3 +181,32 @@ def arm64_set_up(arm64_tools):
         if "cannot be built" in str(error):
             raise
         pytest.skip(str(error))
+
+
+@dataclass(frozen=True)
+class Chromium:
+    """How to start the system's Chromium: Playwright's launcher, and what it is to be told."""
+
+    launcher: Any
+    options: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Chromium and Playwright, or a reason why they are not here."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs glint-edge[dev]: playwright")
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("needs chromium (Debian: apt-get install chromium)")
+    # Chromium's sandbox refuses to be root's.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with api.sync_playwright() as playwright:
+        yield Chromium(playwright.chromium, {"executable_path": program, "args": arguments})
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """Headless Chromium."""
+    opened = chromium.launcher.launch(**chromium.options)
+    yield opened
+    opened.close()

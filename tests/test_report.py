@@ -2,9 +2,7 @@
 
 import io
 import json
-import os
 import re
-import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -449,21 +447,6 @@ def test_many_warnings_are_a_line_a_row_what_explains_others_first():
     many = warned(*([f"append: {n}"] for n in range(20)))
     assert len(many) == 7
     assert many[-1].startswith("20 warnings in all")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium, or a reason why there is none."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs glint-edge[dev]: playwright")
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("needs chromium (Debian: apt-get install chromium)")
-    # Chromium's sandbox refuses to be root's.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=arguments)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -15,7 +15,16 @@ import {
 import { keepOffline } from './offline';
 import { recall, remember } from './remember';
 import { attachSearch } from './search';
-import { createView, duration, type Runtime, showHistory, showTop, SHOWN, type View } from './view';
+import {
+  createView,
+  duration,
+  nameOf,
+  type Runtime,
+  showHistory,
+  showTop,
+  SHOWN,
+  type View,
+} from './view';
 
 /** Where the app looks for newer bundles, if its user asks. */
 const LATEST = 'updates/latest.json';
@@ -67,19 +76,20 @@ class Demo {
     view.hide.onchange = () => this.change(this.keys, '');
     view.undo.onclick = () => this.change(this.past.pop() ?? [], 'Undone.');
     view.clear.onclick = () => this.remembering([], 'Cleared.');
+    view.hide.checked = this.recommender.manifest.top_k > SHOWN; // else too few would be left
     await this.show();
     view.search.disabled = view.hide.disabled = false;
   }
 
-  private readonly add = ({ key, title }: Item) => {
-    this.remembering([...this.keys, key], `Added ${title}.`);
+  private readonly add = (item: Item) => {
+    this.remembering([...this.keys, item.key], `Added ${nameOf(item)}.`);
   };
 
   private remove(place: number) {
-    const title = this.session.history[place]?.title ?? '';
+    const item = this.session.history[place];
     this.remembering(
       this.keys.filter((_, other) => other !== place),
-      `Removed ${title}.`,
+      `Removed ${item ? nameOf(item) : ''}.`,
     );
   }
 
@@ -116,8 +126,9 @@ class Demo {
   private async show(started = performance.now()): Promise<string> {
     const { view, session } = this;
     const excludeSeen = view.hide.checked;
-    const k = this.recommender.manifest.top_k;
-    const list = (await session.top(k, { excludeSeen })).slice(0, SHOWN);
+    const most = this.recommender.manifest.top_k;
+    const k = Math.min(SHOWN, most);
+    const list = await session.top(k, { excludeSeen });
     const took = duration(performance.now() - started);
     showTop(view, list, this.shown, this.add);
     showHistory(view, session.history, (place) => this.remove(place));
@@ -126,8 +137,8 @@ class Demo {
     view.topLabel.textContent = session.history.length > 0 ? 'For you' : 'Most popular';
     view.undo.disabled = this.past.length === 0;
     view.clear.disabled = session.history.length === 0;
-    view.fewer.hidden = list.length === Math.min(SHOWN, k);
-    view.fewer.textContent = `This bundle gives ${k} items, seen ones among them: export it with a larger --top-k.`;
+    view.fewer.hidden = list.length === k;
+    view.fewer.textContent = `This bundle gives ${most} items, seen ones among them: export it with a larger --top-k.`;
     return took;
   }
 }

@@ -1,6 +1,7 @@
 /** The search field: a combobox by the ARIA Authoring Practices, with its list of titles. */
 
 import type { Item } from '../glint-edge';
+import { nameOf } from './view';
 
 const MATCHES = 8;
 
@@ -11,7 +12,7 @@ interface Entry {
 
 /** Titles without case and accents, to search in. */
 export function index(items: readonly Item[]): Entry[] {
-  return items.map((item) => ({ item, plain: plain(item.title) }));
+  return items.map((item) => ({ item, plain: plain(nameOf(item)) }));
 }
 
 /** The first items that match, in the catalogue's order; a word's beginning goes first. */
@@ -43,11 +44,11 @@ export function attachSearch(
     activate(found.length > 0 ? 0 : -1);
   }
 
-  function option({ title }: Item, place: number): HTMLLIElement {
+  function option(item: Item, place: number): HTMLLIElement {
     const element = document.createElement('li');
     element.id = `match-${place}`;
     element.role = 'option';
-    element.textContent = title;
+    element.textContent = nameOf(item);
     element.onpointerdown = (event) => event.preventDefault(); // the input keeps the focus
     element.onclick = () => take(place);
     return element;

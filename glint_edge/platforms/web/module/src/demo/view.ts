@@ -94,7 +94,8 @@ export function showHistory(view: View, history: readonly Item[], remove: (place
     document.activeElement as HTMLButtonElement,
   );
   view.history.replaceChildren(
-    ...history.map(({ title }, place) => {
+    ...history.map((item, place) => {
+      const title = nameOf(item);
       const button = pressable(() => remove(place));
       button.setAttribute('aria-label', `Remove ${title}`);
       button.append(part('title', title), part('cross', '×'));
@@ -125,7 +126,7 @@ export function showTop(
     button.onclick = () => add(item);
     button.dataset['key'] = item.key;
     const was = before.findIndex(({ key }) => key === item.key);
-    button.replaceChildren(part('title', item.title), ...movement(was, place, before.length > 0));
+    button.replaceChildren(part('title', nameOf(item)), ...movement(was, place, before.length > 0));
   });
 }
 
@@ -137,6 +138,11 @@ function movement(was: number, place: number, known: boolean): HTMLElement[] {
   const arrow = part(up ? 'move up' : 'move', `${up ? '▲' : '▼'} ${steps}`);
   arrow.ariaHidden = 'true';
   return [arrow, part('unseen', `, ${up ? 'up' : 'down'} ${steps}`)];
+}
+
+/** What a person reads: the title, or the key of an item without one. */
+export function nameOf(item: Item): string {
+  return item.title ?? item.key;
 }
 
 /** A time as a person reads it; browsers round their clock to 0.1 ms. */

@@ -5,8 +5,8 @@ import { GlintError } from './errors';
 /** An item as the app knows it. */
 export interface Item {
   readonly key: string;
-  /** Its title, or its key where the catalogue has none. */
-  readonly title: string;
+  /** null: the catalogue has none. */
+  readonly title: string | null;
 }
 
 /** What is read of items.json; retired items are there too, a history may hold them. */
@@ -28,7 +28,7 @@ export class Catalogue {
     const titles = new Map(Object.entries(file.titles ?? {}));
     this.items = file.keys.map((key) => ({
       key: String(key),
-      title: titles.get(String(key)) ?? String(key),
+      title: titles.get(String(key)) ?? null,
     }));
     this.idOf = new Map(this.items.map(({ key }, position) => [key, position + 1]));
   }
