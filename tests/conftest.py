@@ -210,3 +210,15 @@ def browser(chromium):
     opened = chromium.launcher.launch(**chromium.options)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def web_app(tmp_path_factory):
+    """The web module around the shipped checkpoint, built (about 25 s)."""
+    from tests.web_site import make_web_app
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if worker else base) / "web"
+    folder.mkdir(exist_ok=True)
+    return make_web_app(folder)

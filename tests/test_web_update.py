@@ -1,0 +1,208 @@
+"""Replacing the web module's bundle over the air, in a real browser that is also killed."""
+
+import contextlib
+import hashlib
+import json
+import shutil
+
+import psutil
+import pytest
+
+from glint_edge.bundle import write_manifest
+from tests.web_site import serve
+
+pytestmark = pytest.mark.slow
+
+NEWEST = "This is the newest model."
+TAKEN = "A newer model is here: reload the page to use it."
+
+
+@pytest.fixture
+def server(web_app, tmp_path):
+    """The app on a server where `updates/` may be written to."""
+    root = tmp_path / "site"
+    root.mkdir()
+    for path in web_app.site.iterdir():
+        (root / path.name).symlink_to(path)
+    with serve(root) as served:
+        served.updates = root / "updates"
+        yield served
+
+
+@pytest.fixture
+def publish(web_app, server):
+    """Publish a bundle that differs in the first title; returns its digest."""
+
+    def published(title, *, edit=lambda folder, manifest: None, latest=None):
+        shutil.rmtree(server.updates, ignore_errors=True)
+        folder = server.updates / "bundles/next.glint"
+        shutil.copytree(web_app.bundle.path, folder)
+        items = json.loads((folder / "items.json").read_text())
+        items["titles"][items["keys"][0]] = title
+        (folder / "items.json").write_text(json.dumps(items))
+        manifest = {**web_app.bundle.manifest, "name": title}
+        for name in ("schema_version", "files", "digest"):
+            del manifest[name]
+        edit(folder, manifest)
+        (folder / "manifest.json").unlink()
+        write_manifest(folder, manifest)
+        data = (folder / "manifest.json").read_bytes()
+        told = {
+            "name": title, "path": "bundles/next.glint",
+            "manifest_sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data),
+        }  # fmt: skip
+        (server.updates / "latest.json").write_text(json.dumps({**told, **(latest or {})}))
+        return json.loads(data)["digest"]
+
+    return published
+
+
+@pytest.fixture
+def page(browser, server):
+    opened = browser.new_page()
+    opened.goto(server.address)
+    ready(opened)
+    yield opened
+    opened.close()
+
+
+def ready(page):
+    page.locator("#status", has_text="Ready").wait_for()
+    page.locator("summary").click()
+
+
+def look(page):
+    """Ask for a newer model; what the page says."""
+    page.get_by_role("button", name="Look for a newer model").click()
+    page.locator("#update:enabled").wait_for()
+    return page.locator("#checked").inner_text()
+
+
+def version(page):
+    return page.locator("#about").inner_text().split("version ")[1][:8]
+
+
+def staged(page):
+    return page.evaluate(
+        "caches.keys().then((k) => k.filter((n) => n.startsWith('glint-edge-version-')).length)"
+    )
+
+
+def test_a_newer_model_is_taken_and_stays_without_a_network(page, server, publish):
+    page.get_by_role("combobox").fill("Alien (1979)")
+    page.keyboard.press("Enter")
+    page.locator("#status", has_text="Added").wait_for()
+    digest = publish("Newer")
+    assert look(page) == TAKEN
+    assert look(page) == NEWEST
+    page.reload()
+    ready(page)
+    assert version(page) == digest[:8]
+    # The session's bytes were of the other model: it began again from its history.
+    assert page.locator("#history .title").all_inner_texts() == ["Alien (1979)"]
+    page.get_by_role("button", name="Clear").click()
+    page.locator("#top .title", has_text="Newer").wait_for()
+    server.shutdown()
+    server.server_close()
+    page.reload()
+    ready(page)
+    assert version(page) == digest[:8]
+
+
+def test_what_is_damaged_or_wrong_is_refused_and_the_old_one_stays(page, server, publish, web_app):
+    folder = server.updates / "bundles/next.glint"
+
+    def flip(name):
+        data = bytearray((folder / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / name).write_bytes(data)
+
+    def wrong_golden(folder, manifest):
+        golden = json.loads((folder / "golden.json").read_text())
+        golden["cases"][3]["scores"][0] += 100
+        (folder / "golden.json").write_text(json.dumps(golden))
+
+    def cut(name):
+        (folder / name).write_bytes((folder / name).read_bytes()[:-1])
+
+    attempts = [
+        ({}, lambda: flip("model.onnx"), "model.onnx is damaged: its sha256"),
+        ({}, lambda: cut("items.json"), "bytes, its manifest says"),
+        ({}, lambda: (folder / "golden.json").unlink(), "the server says 404"),
+        ({}, lambda: flip("manifest.json"), "manifest.json is damaged"),
+        ({}, lambda: (server.updates / "latest.json").write_text("{"), "is no JSON"),
+        ({}, lambda: (server.updates / "latest.json").write_text("{}"), "names no bundle"),
+        ({"latest": {"path": "../ml-100k.glint"}}, lambda: None, "a folder elsewhere"),
+        ({"edit": wrong_golden}, lambda: None, "golden case 3: the score in place 1"),
+        ({}, lambda: shutil.rmtree(server.updates), "latest.json cannot be loaded"),
+    ]
+    for options, spoil, expected in attempts:
+        publish("Spoiled", **options)
+        spoil()
+        assert expected in look(page)
+        assert staged(page) == 0, expected
+    page.reload()
+    ready(page)
+    assert version(page) == web_app.bundle.manifest["digest"][:8]
+    publish("Whole")
+    assert look(page) == TAKEN
+
+
+def test_a_damaged_version_gives_way_to_the_last_good_one(page, publish, web_app):
+    digests = [web_app.bundle.manifest["digest"]]
+    for title in ("Second", "Third", "Fourth"):
+        digests.append(publish(title))
+        assert look(page) == TAKEN
+    assert staged(page) == 2  # the current and the last good one
+    while digests:
+        page.reload()
+        ready(page)
+        assert version(page) == digests.pop()[:8]
+        if len(digests) == 2:
+            digests.pop()  # only one is kept
+        page.evaluate("""async () => {
+            const pointers = await caches.open('glint-edge-pointer');
+            const [newest] = await pointers.keys();
+            const { current } = await (await pointers.match(newest)).json();
+            if (current === null) return;
+            const cache = await caches.open(`glint-edge-version-${current}`);
+            const files = await cache.keys();
+            await cache.delete(files.find(({ url }) => url.endsWith('items.json')));
+        }""")
+    assert staged(page) == 0
+
+
+def test_a_kill_in_the_middle_leaves_the_old_one_and_no_leftovers(
+    chromium, server, publish, web_app, tmp_path
+):
+    profile = tmp_path / "profile"
+    digest = publish("After the kill")
+    server.stalled.add("/updates/bundles/next.glint/model.tflite")
+    for killed in (True, False):
+        context = chromium.launcher.launch_persistent_context(profile, **chromium.options)
+        page = context.new_page()
+        page.goto(server.address)
+        ready(page)
+        assert version(page) == web_app.bundle.manifest["digest"][:8]
+        assert staged(page) == 0
+        if killed:
+            page.get_by_role("button", name="Look for a newer model").click()
+            assert server.reached.wait(20)
+            assert staged(page) == 1
+            kill(profile)
+            with contextlib.suppress(Exception):  # the browser is gone
+                context.close()
+            server.stalled.clear()
+    assert look(page) == TAKEN
+    page.reload()
+    ready(page)
+    assert version(page) == digest[:8]
+    context.close()
+
+
+def kill(profile):
+    """End a browser at once, and whatever it started, by its profile's path."""
+    for process in psutil.process_iter(["cmdline"]):
+        if f"--user-data-dir={profile}" in (process.info["cmdline"] or ()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
