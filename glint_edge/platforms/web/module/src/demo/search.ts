@@ -47,7 +47,7 @@ export function attachSearch(
   function option(item: Item, place: number): HTMLLIElement {
     const element = document.createElement('li');
     element.id = `match-${place}`;
-    element.role = 'option';
+    element.setAttribute('role', 'option');
     element.textContent = nameOf(item);
     element.onpointerdown = (event) => event.preventDefault(); // the input keeps the focus
     element.onclick = () => take(place);
@@ -57,7 +57,7 @@ export function attachSearch(
   function activate(place: number) {
     active = place;
     [...list.children].forEach((child, i) => {
-      child.ariaSelected = String(i === place);
+      child.setAttribute('aria-selected', String(i === place));
       if (i === place) child.scrollIntoView({ block: 'nearest' });
     });
     if (place < 0) input.removeAttribute('aria-activedescendant');

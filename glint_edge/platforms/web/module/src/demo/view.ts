@@ -136,7 +136,7 @@ function movement(was: number, place: number, known: boolean): HTMLElement[] {
   const up = was > place;
   const steps = Math.abs(was - place);
   const arrow = part(up ? 'move up' : 'move', `${up ? '▲' : '▼'} ${steps}`);
-  arrow.ariaHidden = 'true';
+  arrow.setAttribute('aria-hidden', 'true');
   return [arrow, part('unseen', `, ${up ? 'up' : 'down'} ${steps}`)];
 }
 

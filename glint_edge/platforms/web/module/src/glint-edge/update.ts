@@ -49,6 +49,7 @@ export class BundleStore {
       } catch (error) {
         if (!(error instanceof GlintError) || error.code !== 'damaged') throw error;
         await writePointer({ current: previous, previous: null });
+        await caches.delete(VERSION_CACHE + current);
       }
     }
   }
@@ -175,7 +176,7 @@ async function writePointer(pointer: Pointer): Promise<void> {
   const cache = await caches.open(POINTER_CACHE);
   const old = await pointers(cache);
   const next = (old[0]?.number ?? 0) + 1;
-  await cache.put(addressOf('pointer', String(next)), Response.json(pointer));
+  await cache.put(addressOf('pointer', String(next)), new Response(JSON.stringify(pointer)));
   for (const { entry } of old) await cache.delete(entry);
 }
 
