@@ -28,6 +28,7 @@ from glint_edge.data import Split, load, split
 from glint_edge.errors import ConfigError, GlintEdgeError
 from glint_edge.evaluate import evaluate
 from glint_edge.model import GlintRU
+from glint_edge.objective import has_bfloat16
 from glint_edge.train import make_optimizer, train_epoch
 
 from peers import GRU4Rec, Peer, PeerConfig, SASRec  # isort: skip  # beside this script
@@ -172,13 +173,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--max-length", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seen-margin", type=float, help="default: 1 of unseen items, else 0")
-    parser.add_argument("--precision", default="bfloat16")
+    parser.add_argument("--precision", help="default: bfloat16 where the CPU has it, else float32")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     for name, value in asdict(DEFAULTS["glint"]).items():
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=type(value), help="default: the model's own"
         )
     chosen = parser.parse_args(arguments)
+    if chosen.precision is None:
+        chosen.precision = "bfloat16" if has_bfloat16("cpu") else "float32"
     for name, value in asdict(DEFAULTS[chosen.model]).items():
         if getattr(chosen, name) is None:
             setattr(chosen, name, value)

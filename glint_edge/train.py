@@ -38,7 +38,7 @@ from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluate import evaluate
 from glint_edge.files import write_atomic
 from glint_edge.model import GlintRU
-from glint_edge.objective import Objective, prefix_objective, scale_rows
+from glint_edge.objective import Objective, has_bfloat16, prefix_objective, scale_rows
 from glint_edge.shards import ShardedLog
 from glint_edge.sources import Catalogue, DataSource
 
@@ -128,6 +128,8 @@ def train(
     at = find_device(device)
     if group.rank == 0:
         _claim(folder, resume)
+        if config.precision == "bfloat16" and not has_bfloat16(at.type):
+            log.warning("this CPU has no bfloat16 instructions: float32 will be faster")
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)

@@ -224,6 +224,14 @@ def test_the_loss_is_that_of_each_prefix_alone(make_model):
     assert loss.item() == pytest.approx(torch.stack(losses).mean().item(), abs=1e-5)
 
 
+@pytest.mark.parametrize("has", [{"avx2": True}, {"avx2": True, "amx_bf16": True}])
+def test_bfloat16_that_this_cpu_emulates_is_warned_of(log, tmp_path, monkeypatch, caplog, has):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    run(log, tmp_path / "run", epochs=1, precision="bfloat16")
+    run(log, tmp_path / "float", epochs=1)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * ("amx_bf16" not in has)
+
+
 def test_progress_is_told_after_each_batch(log, tmp_path):
     told = []
     run(log, tmp_path / "run", epochs=2, on_progress=told.append)
