@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from converters import convert
 from converters.readme import bundle_readme
 from glint_edge.bundle import (
-    GOLDEN,
     README,
     SUFFIX,
     Artifact,
@@ -30,7 +29,7 @@ from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.golden import Golden, golden_of
-from glint_edge.manifest import ITEMS, MANIFEST
+from glint_edge.manifest import GOLDEN, ITEMS, MANIFEST
 from glint_edge.model import GlintRU
 from glint_edge.stream import StreamProgram, stream_program
 from glint_edge.target import ConvertOptions, Target, find_target, targets

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from device_bench.golden_check import golden_failures
 from device_bench.job import Histories, Inputs, Outcome, TopK
 from device_bench.parity import Parity, agreement, compare
 from device_bench.rows import Row
@@ -27,6 +26,7 @@ from device_bench.tolerance import judge, judge_agreement, tolerance_of
 from glint_edge.checkpoint import WEIGHTS
 from glint_edge.data import HeldOut
 from glint_edge.golden import Golden
+from glint_edge.golden_check import golden_failures
 from glint_edge.model import GlintRU
 
 COLD_START = "cold_start_"

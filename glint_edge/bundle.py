@@ -27,6 +27,7 @@ from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import sha256, write_json
 from glint_edge.golden import Golden
 from glint_edge.manifest import (
+    GOLDEN,
     ITEMS,
     MANIFEST,
     SCHEMA_VERSION,
@@ -38,7 +39,7 @@ from glint_edge.manifest import (
 from glint_edge.sources import Catalogue
 from glint_edge.state import state_layout, state_size
 
-GOLDEN, README = "golden.json", "README.md"
+README = "README.md"
 SUFFIX = ".glint"
 
 

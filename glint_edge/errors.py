@@ -7,6 +7,7 @@
     ├── BundleError             a bundle, or a file in it, is missing or damaged
     ├── UnknownItemError        an item key is not in the catalogue
     ├── SessionError            a saved session is damaged, or of another model
+    ├── UpdateError             a newer bundle cannot be taken; the one in use stays
     ├── HubError                the Hugging Face Hub refuses, or is out of reach
     ├── MissingExtraError       an optional dependency is not installed
     ├── ConversionError         a target's toolchain failed
@@ -49,6 +50,10 @@ class UnknownItemError(GlintEdgeError):
 
 class SessionError(GlintEdgeError):
     """A saved session is damaged, or of another model or version."""
+
+
+class UpdateError(GlintEdgeError):
+    """A newer bundle cannot be taken; the one in use stays."""
 
 
 class HubError(GlintEdgeError):

@@ -58,6 +58,17 @@ def new_folder(path: Path) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def sync_folder(path: Path) -> None:
+    """Flush a folder's entries to the disk: what was renamed into it survives a power cut."""
+    if os.name == "nt":  # which cannot open folders
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def sha256(path: Path) -> str:
     """Hex digest of a file."""
     digest = hashlib.sha256()

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from glint_edge.stream import StreamProgram, empty_state
+if TYPE_CHECKING:
+    from glint_edge.stream import StreamProgram
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,11 @@ def golden_of(program: StreamProgram, histories: Iterable[Sequence[int]]) -> Gol
 
 
 def _case(program: StreamProgram, history: Sequence[int]) -> GoldenCase:
+    # Here alone: an application reads golden vectors without torch.
+    import torch
+
+    from glint_edge.stream import empty_state
+
     with torch.inference_mode():
         state = empty_state(program.config)
         for item in history:

@@ -16,7 +16,7 @@ from glint_edge.errors import BundleError
 from glint_edge.files import sha256
 
 SCHEMA_VERSION = 1
-MANIFEST, ITEMS = "manifest.json", "items.json"
+MANIFEST, ITEMS, GOLDEN = "manifest.json", "items.json", "golden.json"
 
 
 def read_manifest(path: Path, conform: Callable[[Path, Any], None]) -> dict[str, Any]:

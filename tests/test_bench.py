@@ -17,7 +17,6 @@ from rich.console import Console
 
 from device_bench import python_runner
 from device_bench.bench import Settings, bench, check_artifacts
-from device_bench.golden_check import golden_failures
 from device_bench.job import Histories, Inputs, Job, Outcome, TopK
 from device_bench.memory import peak_memory, resident_memory
 from device_bench.parity import (
@@ -47,6 +46,7 @@ from glint_edge.errors import (
 )
 from glint_edge.evaluate import evaluate
 from glint_edge.golden import Golden, GoldenCase, checksum, golden_of
+from glint_edge.golden_check import golden_failures
 from glint_edge.native_output import held_back
 from glint_edge.sources import Catalogue, DataSource
 from glint_edge.stream import empty_state, stream_program

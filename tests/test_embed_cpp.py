@@ -126,6 +126,7 @@ def built(tools, module, tmp_path_factory):
     return folder
 
 
+@pytest.mark.golden
 @pytest.mark.slow
 def test_ctest_is_green(tools, built):
     require_all_passed(tools.test(built))
@@ -203,6 +204,7 @@ def test_it_is_a_part_of_another_project(tools, module, tmp_path):
     assert run(folder / "app", module / "assets" / "app.glint") == KEYS[1]
 
 
+@pytest.mark.golden
 @pytest.mark.slow
 def test_ctest_is_green_on_64_bit_arm(tools, module, arm64_tools, tmp_path):
     """Cross-compiled against the aarch64 wheel, on an emulated core."""

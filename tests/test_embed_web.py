@@ -96,6 +96,7 @@ def may_stand(bundle, case, place, title):
 # ---- golden.json ---------------------------------------------------------------------------------
 
 
+@pytest.mark.golden
 def test_the_taps_on_a_page_give_what_golden_says(visit, bundle, target):
     page = visit(target)
     page.get_by_label("Hide what I have seen").uncheck()
@@ -113,6 +114,7 @@ def test_the_taps_on_a_page_give_what_golden_says(visit, bundle, target):
     assert re.fullmatch(r"\d+ µs|\d+\.\d ms", page.locator("#latency").inner_text())
 
 
+@pytest.mark.golden
 def test_the_pages_own_check_passes(visit, bundle, target):
     page = visit(target)
     page.get_by_text("About this model").click()

@@ -66,6 +66,7 @@ def test_the_wheel_runs_from_a_neutral_folder(wheel, tmp_path):
 @pytest.mark.parametrize(
     ("extra", "target"), [("runtime-onnx", "onnx"), ("runtime-litert", "tflite")]
 )
+@pytest.mark.golden
 def test_the_runtime_alone_replays_the_golden_vectors(extra, target, tmp_path):
     """A clean environment with one extra: no torch, and the command line says what it lacks."""
     pytest.importorskip({"onnx": "onnxscript", "tflite": "litert_torch"}[target])
@@ -80,7 +81,6 @@ def test_the_runtime_alone_replays_the_golden_vectors(extra, target, tmp_path):
 
     done = subprocess.run([python, "-c", REPLAY, bundle], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["4", "cases"]
     there = {path.name for path in (tmp_path / "env").glob("lib*/python*/site-packages/*")}
     assert not there & {"torch", "polars", "matplotlib", "typer", "jsonschema", "onnx"}
     assert there & {"onnxruntime", "ai_edge_litert"} == {LOADS[target]}
@@ -96,19 +96,12 @@ def test_the_runtime_alone_replays_the_golden_vectors(extra, target, tmp_path):
 
 LOADS = {"onnx": "onnxruntime", "tflite": "ai_edge_litert"}
 REPLAY = """
-import json, sys
-from pathlib import Path
-from glint_edge.runtime import Recommender
-bundle = Path(sys.argv[1])
-recommender = Recommender.load(bundle)
-golden = json.loads((bundle / "golden.json").read_text("utf-8"))
-keys = recommender.bundle.keys
-for case in golden["cases"]:
-    got = recommender.recommend([keys[item] for item in case["history"]], len(case["items"]))
-    assert [one.key for one in got] == [keys[item] for item in case["items"]]
-    for one, score in zip(got, case["scores"]):
-        assert abs(one.score - score) <= golden["tolerance"]["score_error"]
-print(len(golden["cases"]), "cases")
+import sys
+from glint_edge.runtime import Recommender, replay_golden
+recommender = Recommender.load(sys.argv[1])
+assert replay_golden(recommender) == ()
+assert len(recommender.recommend(["50", "181"], 5)) == 5
+assert "torch" not in sys.modules
 """
 
 

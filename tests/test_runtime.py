@@ -1,5 +1,6 @@
 """A bundle in a Python application: real artifacts in both runtimes, sessions, bad input."""
 
+import hashlib
 import json
 import shutil
 import struct
@@ -25,7 +26,7 @@ from glint_edge.errors import (
     UnknownItemError,
 )
 from glint_edge.manifest import digest_of
-from glint_edge.runtime import Recommender
+from glint_edge.runtime import BundleStore, Recommender, replay_golden
 from glint_edge.runtime.session_bytes import pack, unpack
 from glint_edge.sources import Catalogue, DataSource
 from glint_edge.stream import empty_state, stream_program
@@ -92,6 +93,7 @@ def found(recommendations):
 # ---- what it recommends -------------------------------------------------------------------------
 
 
+@pytest.mark.golden
 def test_the_golden_vectors_hold_through_the_public_calls(bundle, recommender):
     whole = load_bundle(bundle)
     assert len(whole.golden.cases) == 4
@@ -101,6 +103,55 @@ def test_the_golden_vectors_hold_through_the_public_calls(bundle, recommender):
         assert [one.key for one in got] == [whole.catalogue.keys[item] for item in case.items]
         scores = np.array([one.score for one in got])
         assert np.abs(scores - case.scores).max() <= whole.golden.score_error
+
+
+@pytest.mark.golden
+def test_the_replay_passes_and_finds_another_model(copy, recommender):
+    assert replay_golden(recommender) == ()
+    golden = json.loads((copy / "golden.json").read_bytes())
+    for name in ("state_sum", "items"):
+        other = json.loads(json.dumps(golden))
+        case = other["cases"][1]
+        case[name] = (
+            case[name] + 0.1 * case["state_norm"] if name == "state_sum" else case[name][::-1]
+        )
+        (copy / "golden.json").write_text(json.dumps(other))
+        relisted(copy, "golden.json")
+        failures = replay_golden(Recommender.load(copy))
+        assert [line.split(":")[0] for line in failures] == [
+            f"by {method}, golden case 1 (3 items)" for method in ("append", "append_many")
+        ]
+
+
+def test_an_update_is_held_to_its_golden_vectors(copy, bundle, tmp_path):
+    def fetch(path):
+        return (tmp_path / path).read_bytes()
+
+    def check(path):
+        assert replay_golden(Recommender.load(path)) == ()
+
+    def publish(bytes_of_items):
+        (copy / "items.json").write_bytes(bytes_of_items)
+        relisted(copy, "items.json")
+        version = hashlib.sha256((copy / "manifest.json").read_bytes()).hexdigest()
+        told = {"path": "app.glint", "manifest_sha256": version}
+        (tmp_path / "latest.json").write_text(json.dumps(told))
+
+    store = BundleStore(tmp_path / "store", bundle)
+    renamed = (copy / "items.json").read_bytes().replace(b"First", b"Newer")
+    publish(renamed)
+    assert store.update(fetch, check) is True
+    titles = [one.title for one in store.open(Recommender.load).recommend([], 12)]
+    assert "Newer" in titles
+    golden = json.loads((copy / "golden.json").read_bytes())
+    golden["cases"][2]["scores"][0] += 1.0
+    (copy / "golden.json").write_text(json.dumps(golden))
+    relisted(copy, "golden.json")
+    publish(renamed.replace(b"Newer", b"Newest"))
+    with pytest.raises(AssertionError):
+        store.update(fetch, check)
+    titles = [one.title for one in store.open(Recommender.load).recommend([], 12)]
+    assert "Newer" in titles
 
 
 def test_titles_come_with_the_items_that_have_one(recommender):
@@ -289,6 +340,14 @@ def rewritten(folder, **changes):
     path.write_text(json.dumps(manifest), "utf-8")
 
 
+def relisted(folder, name):
+    """The manifest after a file has been changed."""
+    files = json.loads((folder / "manifest.json").read_bytes())["files"]
+    data = (folder / name).read_bytes()
+    told = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    rewritten(folder, files=files | {name: told})
+
+
 @pytest.mark.parametrize("name", ["items.json", "artifact"])
 def test_a_damaged_file_is_refused(copy, target, name):
     file = copy / (f"model.{target}" if name == "artifact" else name)
@@ -344,7 +403,7 @@ def test_it_runs_without_torch(bundle):
 import sys
 for name in ("torch", "polars", "jsonschema", "typer", "rich", "matplotlib", "onnx", "jinja2"):
     sys.modules[name] = None  # importing it fails
-from glint_edge.runtime import Recommender
+from glint_edge.runtime import BundleStore, Recommender, replay_golden
 print(Recommender.load({str(bundle)!r}).recommend(["k1", "k2"], 1)[0].key)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

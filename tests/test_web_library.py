@@ -6,8 +6,8 @@ import zlib
 import numpy as np
 import pytest
 
-from device_bench.golden_check import golden_failures
 from device_bench.job import TopK
+from glint_edge.golden_check import golden_failures
 from tests.web_site import serve
 
 pytestmark = pytest.mark.slow
@@ -38,6 +38,7 @@ def library(browser, web_app):
         page.close()
 
 
+@pytest.mark.golden
 def test_every_golden_case_replays_through_the_library(library, bundle, target):
     """By `append` and by `append_many`; compared here, not by the page's own code."""
     runs = library.evaluate(

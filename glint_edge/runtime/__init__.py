@@ -15,6 +15,8 @@ It needs numpy and one runtime: ONNX Runtime or LiteRT. It never opens the netwo
 """
 
 from glint_edge.runtime.recommender import Recommendation, Recommender
+from glint_edge.runtime.replay import replay_golden
 from glint_edge.runtime.session import Session
+from glint_edge.runtime.update import BundleStore
 
-__all__ = ["Recommendation", "Recommender", "Session"]
+__all__ = ["BundleStore", "Recommendation", "Recommender", "Session", "replay_golden"]

@@ -62,14 +62,11 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
         ConfigError: there is no such target.
         MissingExtraError: no runtime for the bundle's artifacts is installed.
     """
-    manifest = read_manifest(path, _conform)
-    files = manifest["files"]
+    manifest = read_app_manifest(path)
     has = {artifact["target"]: artifact["file"] for artifact in manifest["artifacts"]}
     chosen = _choose(path, has, target)
     for name in (ITEMS, has[chosen]):
-        if name not in files:
-            raise BundleError(f"{path}: the manifest does not list {name}; export it again")
-        check_file(path / name, files[name])
+        check_listed(path, manifest, name)
     items = read_json(path / ITEMS)
     config = ModelConfig.from_dict(manifest["model"])
     return AppBundle(
@@ -82,6 +79,26 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
         keys=("", *items["keys"]),
         titles=items.get("titles", {}),
     )
+
+
+def read_app_manifest(path: Path) -> dict[str, Any]:
+    """A bundle's manifest, with what an application needs of it.
+
+    Raises:
+        BundleError: it is missing, damaged, edited, or of a later version.
+    """
+    return read_manifest(path, _conform)
+
+
+def check_listed(path: Path, manifest: Mapping[str, Any], name: str) -> None:
+    """Hold a file of a bundle's folder to the size and sha256 in the manifest.
+
+    Raises:
+        BundleError: it is not listed, missing or damaged.
+    """
+    if name not in manifest["files"]:
+        raise BundleError(f"{path}: the manifest does not list {name}; export it again")
+    check_file(path / name, manifest["files"][name])
 
 
 def _choose(path: Path, has: Mapping[str, str], target: str | None) -> str:
@@ -104,3 +121,7 @@ def _conform(file: Path, manifest: Any) -> None:  # noqa: ANN401  # JSON is any 
     for name, kind in NEEDED.items():
         if not isinstance(manifest, dict) or not isinstance(manifest.get(name), kind):
             raise BundleError(f"{file} is damaged at $.{name}; copy the bundle again")
+    for name, told in manifest["files"].items():
+        has = isinstance(told, dict) and (told.get("bytes"), told.get("sha256"))
+        if not has or not isinstance(has[0], int) or not isinstance(has[1], str):
+            raise BundleError(f"{file} is damaged at $.files.{name}; copy the bundle again")

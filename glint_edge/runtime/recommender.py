@@ -152,6 +152,12 @@ class Recommender:
             after: State = self._runtime.append(state, item)
         return after
 
+    def ranked(self, state: State) -> tuple[npt.NDArray[np.int64], State]:
+        """What the artifact returns: items int64 [1, k], best first, and scores float32 [1, k]."""
+        with self._turn:
+            items, scores = self._runtime.recommend(state)
+        return items, scores
+
     def top(self, state: State, k: int, without: Container[int]) -> list[Recommendation]:
         """The best k items after a state, best first, but for those left out.
 
@@ -163,8 +169,7 @@ class Recommender:
                 f"k must be between 1 and {self.bundle.top_k}, not {k}; "
                 "the bundle's --top-k was chosen when it was exported"
             )
-        with self._turn:
-            items, scores = self._runtime.recommend(state)
+        items, scores = self.ranked(state)
         found = zip(items[0].tolist(), scores[0].tolist(), strict=True)
         left = [(item, score) for item, score in found if item not in without]
         keys, titles = self.bundle.keys, self.bundle.titles

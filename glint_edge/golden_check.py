@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from device_bench.job import TopK
 from glint_edge.golden import Golden, GoldenCase, checksum
 
 
+class Lists(Protocol):
+    """Lists that `recommend` gave: items int64 [G, k], best first, and scores float32 [G, k]."""
+
+    @property
+    def items(self) -> npt.NDArray[np.int64]:
+        """Ids."""
+
+    @property
+    def scores(self) -> npt.NDArray[np.float32]:
+        """Of each."""
+
+
 def golden_failures(
-    golden: Golden, states: npt.NDArray[np.float32], lists: TopK
+    golden: Golden, states: npt.NDArray[np.float32], lists: Lists
 ) -> tuple[str, ...]:
     """What differs beyond the file's own tolerance, one sentence a case.
 

@@ -1,0 +1,57 @@
+"""Replaying golden.json: does this machine compute what was exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from glint_edge.golden import Golden
+from glint_edge.golden_check import golden_failures
+from glint_edge.manifest import GOLDEN, read_json
+from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
+
+if TYPE_CHECKING:
+    from glint_edge.runtime.recommender import Recommender
+
+
+@dataclass(frozen=True, eq=False)
+class _Lists:
+    items: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+
+
+def replay_golden(recommender: Recommender) -> tuple[str, ...]:
+    """Run every golden case, item by item by `append` and at once by `append_many`.
+
+    Returns:
+        One sentence for each case that differs beyond the file's own tolerance.
+
+    Raises:
+        BundleError: golden.json is missing or damaged.
+    """
+    folder = recommender.bundle.artifact.parent
+    check_listed(folder, read_app_manifest(folder), GOLDEN)
+    golden = Golden.from_dict(read_json(folder / GOLDEN))
+    one_by_one, at_once = [], []
+    for case in golden.cases:
+        state = recommender.empty()
+        for item in case.history:
+            state = recommender.step(state, item)
+        one_by_one.append(state)
+        at_once.append(recommender.encode(case.history))
+    return tuple(
+        f"by {method}, {failure}"
+        for method, states in (("append", one_by_one), ("append_many", at_once))
+        for failure in golden_failures(golden, np.concatenate(states), _lists(recommender, states))
+    )
+
+
+def _lists(recommender: Recommender, states: list[npt.NDArray[np.float32]]) -> _Lists:
+    found = [recommender.ranked(state) for state in states]
+    return _Lists(
+        np.concatenate([items for items, _ in found]),
+        np.concatenate([scores for _, scores in found]),
+    )
