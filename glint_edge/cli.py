@@ -30,7 +30,7 @@ from glint_edge.cli_options import (
 )
 from glint_edge.config import TrainConfig
 from glint_edge.device_cli import app as device_app
-from glint_edge.embed_cli import embed
+from glint_edge.embed_cli import embed, publish
 from glint_edge.errors import CheckFailed, GlintEdgeError, UnknownItemError
 from glint_edge.evaluate_cli import evaluate
 from glint_edge.exchange_cli import import_, pull, push
@@ -220,6 +220,7 @@ def recommend(
 
 
 app.command()(embed)
+app.command()(publish)
 app.command()(push)
 app.command()(pull)
 

@@ -32,3 +32,19 @@ def embed(
         console.show(
             f"{out}: {len(files)} files; {out / 'README.md'} says how to build and call it"
         )
+
+
+def publish(
+    out: Annotated[Path, typer.Option(help="The folder in which apps look for latest.json.")],
+    bundle: BundleArgument = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Put a bundle where apps fetch their next one over the air, and announce it in latest.json."""
+    from glint_edge.publish import publish as run
+
+    place = run(open_bundle(bundle), out)
+    if json:
+        console.show_json({"folder": str(place), "latest": str(out / "latest.json")})
+    else:
+        console.show(f"{place}: announced by {out / 'latest.json'}; serve {out}")

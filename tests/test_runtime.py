@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from converters.export import ExportOptions, export
 from glint_edge.bundle import load_bundle
 from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.embed import embed, find_platform
 from glint_edge.errors import (
     BundleError,
     ConfigError,
@@ -121,6 +122,30 @@ def test_the_replay_passes_and_finds_another_model(copy, recommender):
         assert [line.split(":")[0] for line in failures] == [
             f"by {method}, golden case 1 (3 items)" for method in ("append", "append_many")
         ]
+
+
+@pytest.mark.golden
+def test_the_embedded_module_replays_and_remembers(bundle, target, tmp_path):
+    whole = load_bundle(bundle)
+    embed(whole, find_platform("python"), tmp_path / "module")
+
+    def ran(script, *words):
+        done = subprocess.run(
+            [sys.executable, tmp_path / "module" / script, *words], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    assert ran("test_golden.py").stdout == "golden.json holds\n"
+    ran("example.py", "k1", "k2")
+    third = ran("example.py", "k3", "unheard of")
+    assert third.stderr == "left out, not in the catalogue: 1\n"
+    case = next(case for case in whole.golden.cases if case.history == [1, 2, 3])
+    listed = [line.split()[1] for line in third.stdout.splitlines()]
+    assert listed == [whole.catalogue.keys[item] for item in case.items[:10]]
+    session = tmp_path / "module" / "session.bin"
+    session.write_bytes(session.read_bytes()[:-1])
+    assert ran("example.py").stdout == third.stdout
 
 
 def test_an_update_is_held_to_its_golden_vectors(copy, bundle, tmp_path):

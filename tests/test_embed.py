@@ -1,0 +1,147 @@
+"""`embed` and `publish`: the modules' files around a bundle. What they do has tests by platform."""
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from converters.export import ExportOptions, export
+from glint_edge.bundle import load_bundle
+from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.embed import PLATFORMS, find_platform
+from glint_edge.manifest import digest_of
+from glint_edge.runtime import BundleStore
+from glint_edge.runtime.app_bundle import read_app_manifest
+from glint_edge.sources import Catalogue, DataSource
+
+ROOTS = Path(str(resources.files("glint_edge"))) / "platforms"
+
+
+@pytest.fixture(scope="module")
+def make_bundle(make_model, tmp_path_factory):
+    """A bundle whose artifacts are no artifacts: nothing here loads them."""
+    pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
+    model = make_model()
+    keys = ("", *(f"k{n}" for n in range(1, model.config.items + 1)))
+    folder = tmp_path_factory.mktemp("run")
+    save_checkpoint(
+        Checkpoint(model, Catalogue(keys, {"k1": "First"}), DataSource("app", "app")), folder
+    )
+
+    def make(target):
+        out = tmp_path_factory.mktemp("bundle") / "app.glint"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                "converters.export.convert",
+                lambda program, target, file, told: file.write_bytes(target.name.encode()),
+            )
+            return export(
+                load_checkpoint(folder), ExportOptions(target, "none", 10, out), folder=folder,
+                histories=[[1, 2, 3]], check=lambda *_: [],
+            ).path  # fmt: skip
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def whole(make_bundle):
+    return make_bundle("all")
+
+
+def files_of(folder):
+    return {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_every_file_is_written_and_every_template_filled(name, whole, run, tmp_path):
+    code, out, err = run("embed", whole, "--platform", name, "--out", tmp_path / "module")
+    assert (code, err) == (0, "")
+    assert "README.md says how to build and call it" in " ".join(out.split())
+    platform, written = find_platform(name), files_of(tmp_path / "module")
+    assets = Path(platform.assets) / "app.glint"
+    for file, path in files_of(whole).items():
+        assert written.pop(assets / file).read_bytes() == path.read_bytes()
+    sources = files_of(ROOTS / name / "module")
+    for file, path in sources.items():
+        if file.suffix == ".j2":
+            text = written.pop(file.with_suffix("")).read_text("utf-8")
+            assert "{{ " not in text and "{%" not in text
+            assert text != path.read_text("utf-8"), f"{file} has no values: no template"
+        else:
+            assert written.pop(file).read_bytes() == path.read_bytes()
+    assert not written
+    assert len(sources) > 2 and Path("README.md.j2") in sources
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_the_bundle_is_where_the_readme_says(name, whole, run, tmp_path):
+    assert run("embed", whole, "--platform", name, "--out", tmp_path / "module")[0] == 0
+    platform = find_platform(name)
+    load_bundle(tmp_path / "module" / platform.assets / "app.glint")
+    assert "app.glint" in (tmp_path / "module" / "README.md").read_text("utf-8")
+
+
+def test_json_lists_the_files(whole, run, tmp_path):
+    code, out, _ = run("embed", whole, "--platform", "python", "--out", tmp_path / "my", "--json")
+    told = json.loads(out)
+    assert code == 0 and told["folder"] == str(tmp_path / "my")
+    assert sorted(map(Path, told["files"])) == sorted(files_of(tmp_path / "my"))
+
+
+def test_the_target_can_be_chosen(whole, make_bundle, run, tmp_path):
+    def requirement(name, bundle, *options):
+        words = ("embed", bundle, "--platform", "python", "--out", tmp_path / name)
+        assert run(*words, *options)[0] == 0
+        return (tmp_path / name / "requirements.txt").read_text()
+
+    assert "runtime-onnx" in requirement("best", whole)
+    assert "runtime-litert" in requirement("chosen", whole, "--target", "tflite")
+    assert "runtime-litert" in requirement("only", make_bundle("tflite"))
+
+
+def test_what_cannot_be_embedded_is_one_line(whole, make_bundle, run, tmp_path):
+    def refused(bundle, platform, *options, out="module"):
+        code, said, err = run(
+            "embed", bundle, "--platform", platform, "--out", tmp_path / out, *options
+        )
+        assert code == 2 and said == "" and not (tmp_path / "module").exists()
+        return " ".join(err.split())
+
+    onnx = make_bundle("onnx")
+    assert "platform 'tv' is unknown; choose one of web, android" in refused(whole, "tv")
+    assert "ios cannot run 'onnx'; choose one of executorch" in refused(
+        whole, "ios", "--target", "onnx"
+    )
+    assert "export with --target executorch" in refused(onnx, "cpp")
+    assert "export with --target tflite" in refused(onnx, "web", "--target", "tflite")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    assert "is not empty; choose another --out" in refused(whole, "web", out="full")
+    assert "is not empty; choose another --out" in refused(whole, "web", out="full/mine.txt")
+    assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+
+
+def test_what_is_published_is_taken_by_an_app(whole, run, tmp_path):
+    server, app = tmp_path / "server", tmp_path / "app.glint"
+    for name in ("first", "second"):  # the same bundle but for a name
+        manifest = json.loads((whole / "manifest.json").read_bytes()) | {"name": name}
+        bundle = tmp_path / name
+        bundle.mkdir()
+        for file, path in files_of(whole).items():
+            (bundle / file).write_bytes(path.read_bytes())
+        manifest["digest"] = digest_of(manifest)
+        (bundle / "manifest.json").write_text(json.dumps(manifest))
+        code, out, _ = run("publish", bundle, "--out", server, "--json")
+        assert code == 0
+        latest = json.loads(Path(json.loads(out)["latest"]).read_bytes())
+        data = (bundle / "manifest.json").read_bytes()
+        assert latest["manifest_sha256"] == hashlib.sha256(data).hexdigest()
+        assert latest["bytes"] == sum(p.stat().st_size for p in files_of(bundle).values())
+    assert len(list((server / "bundles").iterdir())) == 2
+    app.mkdir()
+    (app / "manifest.json").write_text("{}")
+    store = BundleStore(tmp_path / "store", app)
+    assert store.update(lambda path: (server / path).read_bytes(), load_bundle) is True
+    assert store.open(read_app_manifest)["name"] == "second"
