@@ -14,6 +14,9 @@ adb                    the adb runner: the real client
 chromium               the HTML report and the web module, opened and looked at
 nodejs                 the web module, built
 npm                    the web module, built
+junit4                 the Android module's unit tests
+libhamcrest-java       the same
+libandroid-json-java   the same: Android's own JSON classes
 "
 
 missing() {

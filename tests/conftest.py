@@ -34,7 +34,7 @@ def pytest_addoption(parser):
 LONGEST = (
     "test_default_bundle.py", "test_bench.py", "test_stock.py", "test_cli.py", "test_executorch.py",
     "test_tflite.py", "test_benchmarks.py", "test_import.py", "test_distributed.py",
-    "test_embed_web.py", "test_web_library.py", "test_web_update.py",
+    "test_embed_cpp.py", "test_embed_web.py", "test_web_library.py", "test_web_update.py",
 )  # fmt: skip
 
 

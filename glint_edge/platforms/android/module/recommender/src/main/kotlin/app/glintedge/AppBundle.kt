@@ -1,0 +1,116 @@
+package app.glintedge
+
+import java.io.File
+import java.security.MessageDigest
+import org.json.JSONException
+import org.json.JSONObject
+
+/**
+ * What an app needs of a bundle's folder.
+ *
+ * @property digest which model this is, to the last bit; saved sessions carry it.
+ * @property window how many of a session's last items count; null: all.
+ * @property keys the user's item keys by id; `keys[0]` is "", padding.
+ * @property titles by key; may be empty.
+ */
+internal class AppBundle(
+    val folder: File,
+    val digest: String,
+    val shapes: Shapes,
+    val window: Int?,
+    val artifact: File,
+    val keys: List<String>,
+    val titles: Map<String, String>,
+) {
+    companion object {
+        private const val SCHEMA_VERSION = 1
+
+        /**
+         * Read a bundle, and hold each file that is read to its size and sha256.
+         *
+         * The manifest's own digest is taken as it is: an app's assets are signed with the app.
+         */
+        fun read(folder: File, target: String): AppBundle {
+            val manifest = readManifest(folder)
+            return ofFile(File(folder, "manifest.json")) {
+                val items = JSONObject(checked(folder, manifest, "items.json").decodeToString())
+                val titles = items.optJSONObject("titles") ?: JSONObject()
+                val keys = items.getJSONArray("keys")
+                val artifact = artifactFor(folder, manifest, target)
+                checked(folder, manifest, artifact)
+                AppBundle(
+                    folder = folder,
+                    digest = manifest.getString("digest"),
+                    shapes = shapesOf(manifest),
+                    window = manifest.getJSONObject("model").getInt("max_length")
+                        .takeIf { manifest.getString("window") == "sliding" },
+                    artifact = File(folder, artifact),
+                    keys = listOf("") + List(keys.length()) { keys.getString(it) },
+                    titles = titles.keys().asSequence().associateWith { titles.getString(it) },
+                )
+            }
+        }
+
+        fun readManifest(folder: File): JSONObject {
+            val file = File(folder, "manifest.json")
+            if (!file.isFile) throw damaged("$folder is not a bundle: it has no manifest.json")
+            return ofFile(file) {
+                val manifest = JSONObject(file.readText())
+                val version = manifest.getInt("schema_version")
+                if (version > SCHEMA_VERSION) {
+                    throw GlintException(
+                        GlintException.Code.UPGRADE,
+                        "$folder has schema version $version, this app reads $SCHEMA_VERSION; " +
+                            "upgrade the app",
+                    )
+                }
+                manifest
+            }
+        }
+
+        /** A file's bytes, once they are what the manifest says. */
+        fun checked(folder: File, manifest: JSONObject, name: String): ByteArray {
+            val told = manifest.getJSONObject("files").getJSONObject(name)
+            val file = File(folder, name)
+            if (!file.isFile) throw damaged("$file is missing; copy the whole bundle")
+            val bytes = file.readBytes()
+            if (bytes.size.toLong() != told.getLong("bytes") || sha256(bytes) != told.getString("sha256")) {
+                throw damaged("$file is not what its manifest says; copy the bundle again")
+            }
+            return bytes
+        }
+
+        private fun artifactFor(folder: File, manifest: JSONObject, target: String): String {
+            val artifacts = manifest.getJSONArray("artifacts")
+            val found = List(artifacts.length()) { artifacts.getJSONObject(it) }
+                .firstOrNull { it.getString("target") == target }
+                ?: throw GlintException(
+                    GlintException.Code.ARGUMENT,
+                    "$folder has no artifact for $target; export it with --target $target",
+                )
+            return found.getString("file")
+        }
+
+        private fun shapesOf(manifest: JSONObject): Shapes {
+            val inputs = manifest.getJSONObject("methods").getJSONObject("append_many").getJSONArray("inputs")
+            val items = List(inputs.length()) { inputs.getJSONObject(it) }
+                .first { it.getString("name") == "items" }
+            return Shapes(
+                state = manifest.getJSONObject("state").getJSONArray("shape").getInt(1),
+                chunk = items.getJSONArray("shape").getInt(1),
+                topK = manifest.getInt("top_k"),
+            )
+        }
+
+        private inline fun <T> ofFile(file: File, read: () -> T): T = try {
+            read()
+        } catch (error: JSONException) {
+            throw damaged("$file is damaged (${error.message}); copy the bundle again", error)
+        } catch (error: NoSuchElementException) {
+            throw damaged("$file is damaged (${error.message}); copy the bundle again", error)
+        }
+
+        private fun sha256(bytes: ByteArray): String =
+            MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
+    }
+}

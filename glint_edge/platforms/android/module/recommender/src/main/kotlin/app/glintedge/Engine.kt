@@ -1,0 +1,44 @@
+package app.glintedge
+
+import java.io.Closeable
+import java.io.File
+
+/** What the artifact's shapes are: floats of a state, items of one `append_many`, items of a list. */
+data class Shapes(val state: Int, val chunk: Int, val topK: Int)
+
+/** Best first. */
+class TopK(val ids: IntArray, val scores: FloatArray)
+
+/**
+ * An artifact in its runtime. Each product flavour has one in `RuntimeEngine.kt`.
+ *
+ * A state is a FloatArray of `Shapes.state` floats, all zeros for no history; it is never changed.
+ */
+interface Engine : Closeable {
+    /** The state one item further. */
+    fun append(state: FloatArray, id: Int): FloatArray
+
+    /** The state any number of items further. */
+    fun appendMany(state: FloatArray, ids: List<Int>): FloatArray
+
+    /** The artifact's list after a state. */
+    fun recommend(state: FloatArray): TopK
+}
+
+/** Opens an artifact that has been checked. */
+interface EngineFactory {
+    /** The artifact's `target` in the manifest: "executorch", "tflite" or "onnx". */
+    val target: String
+
+    fun open(artifact: File, shapes: Shapes): Engine
+}
+
+/** Call `step` with chunks of one size, the last one padded with 0, and each one's own length. */
+internal fun inChunks(
+    state: FloatArray,
+    ids: List<Int>,
+    size: Int,
+    step: (state: FloatArray, padded: IntArray, count: Int) -> FloatArray,
+): FloatArray = ids.chunked(size).fold(state) { before, chunk ->
+    step(before, IntArray(size) { chunk.getOrElse(it) { 0 } }, chunk.size)
+}

@@ -1,0 +1,136 @@
+package app.glintedge
+
+import java.io.Closeable
+import java.io.File
+
+/** A recommended item; `score` is to be compared within one list alone. */
+data class Recommendation(val key: String, val title: String?, val score: Float)
+
+/** What a key that is not in the catalogue does: fail, or be left out and counted. */
+enum class Unknown { REFUSE, SKIP }
+
+/**
+ * A loaded bundle. Safe to use from several threads: they, and the sessions of one recommender,
+ * take turns in the runtime. Nothing is ever downloaded.
+ *
+ *     val recommender = Recommender.load(context)
+ *     val session = recommender.start(listOf("50", "181")) // your own keys, the oldest first
+ *     session.append("172")
+ *     session.top(10, excludeSeen = true)
+ */
+class Recommender private constructor(
+    private val bundle: AppBundle,
+    private val engine: Engine,
+    private val unknown: Unknown,
+) : Closeable {
+
+    private val ids = HashMap<String, Int>(2 * bundle.keys.size).apply {
+        bundle.keys.forEachIndexed { id, key -> if (id > 0) put(key, id) }
+    }
+
+    /** All items that the catalogue has, for a search by title: key and title. */
+    val items: List<Pair<String, String?>> by lazy { bundle.keys.drop(1).map { it to bundle.titles[it] } }
+
+    /** The most items that a list can have. */
+    val topK: Int get() = bundle.shapes.topK
+
+    /** The k best items after a history of keys, the oldest first. */
+    fun recommend(history: List<String>, k: Int = 10, excludeSeen: Boolean = false): List<Recommendation> =
+        start(history).top(k, excludeSeen)
+
+    /**
+     * A session that has taken in a history of keys, the oldest first.
+     *
+     * @throws GlintException `UNKNOWN_ITEM`, unless those are skipped.
+     */
+    fun start(history: List<String> = emptyList()): Session {
+        val found = history.mapNotNull(::idOf)
+        return Session(this, found, encode(found), history.size - found.size)
+    }
+
+    /**
+     * The session that `Session.save` gave these bytes of, on any platform.
+     *
+     * @throws GlintException they are damaged (`DAMAGED`, `UPGRADE`) or of another model
+     *   (`OTHER_MODEL`): start again from the history, which is yours to keep.
+     */
+    fun resume(saved: ByteArray): Session {
+        val found = SavedSession.unpack(saved, bundle.digest, bundle.shapes.state, bundle.keys.size - 1)
+        return Session(this, found.ids, found.state, 0)
+    }
+
+    /** Give back what the runtime holds; nothing can be asked of it afterwards. */
+    @Synchronized
+    override fun close() = engine.close()
+
+    // ---- what sessions are made of ----------------------------------------------------------
+
+    internal val digest: String get() = bundle.digest
+    internal val folder: File get() = bundle.folder
+
+    /** A key's id; null if it is unknown and to be skipped. */
+    internal fun idOf(key: String): Int? = ids[key] ?: when (unknown) {
+        Unknown.SKIP -> null
+        Unknown.REFUSE -> throw GlintException(
+            GlintException.Code.UNKNOWN_ITEM,
+            "item \"$key\" is not in the catalogue; leave it out, or load with Unknown.SKIP",
+        )
+    }
+
+    internal fun keyOf(id: Int): String = bundle.keys[id]
+
+    internal val empty: FloatArray get() = FloatArray(bundle.shapes.state)
+
+    /** The state after a history, of which the window's last items count. */
+    @Synchronized
+    internal fun encode(ids: List<Int>): FloatArray {
+        val kept = ids.takeLast(bundle.window ?: ids.size)
+        return if (kept.isEmpty()) empty else engine.appendMany(empty, kept)
+    }
+
+    /** The state one item further; `before` is what `state` was made of. */
+    @Synchronized
+    internal fun step(state: FloatArray, before: List<Int>, id: Int): FloatArray {
+        // A state cannot forget its oldest item: a full one begins again from the last ones.
+        if (bundle.window != null && before.size >= bundle.window) return encode(before + id)
+        return engine.append(state, id)
+    }
+
+    @Synchronized
+    internal fun ranked(state: FloatArray): TopK = engine.recommend(state)
+
+    internal fun top(state: FloatArray, k: Int, without: Set<Int>): List<Recommendation> {
+        if (k !in 1..topK) {
+            throw GlintException(
+                GlintException.Code.ARGUMENT,
+                "k is $k, but this bundle gives 1 to $topK items; export with a larger --top-k",
+            )
+        }
+        val found = ranked(state)
+        return found.ids.indices.asSequence()
+            .filter { found.ids[it] in 1 until bundle.keys.size && found.ids[it] !in without }
+            .take(k)
+            .map { place ->
+                val key = keyOf(found.ids[place])
+                Recommendation(key, bundle.titles[key], found.scores[place])
+            }
+            .toList()
+    }
+
+    companion object {
+        /**
+         * Load a bundle's folder on the disk, once its files have been checked.
+         *
+         * @throws GlintException a file is missing, damaged or of a later version, or the bundle
+         *   has no artifact for this runtime.
+         */
+        fun load(
+            folder: File,
+            unknown: Unknown = Unknown.REFUSE,
+            runtime: EngineFactory,
+        ): Recommender {
+            val bundle = AppBundle.read(folder, runtime.target)
+            return Recommender(bundle, runtime.open(bundle.artifact, bundle.shapes), unknown)
+        }
+    }
+}

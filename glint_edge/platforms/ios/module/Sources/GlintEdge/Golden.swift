@@ -1,0 +1,86 @@
+import Foundation
+
+/// golden.json, by its own names.
+private struct Golden: Decodable {
+  let tolerance: Tolerance
+  let cases: [Case]
+
+  struct Tolerance: Decodable {
+    let relative_state_error: Double
+    let score_error: Double
+  }
+
+  struct Case: Decodable {
+    let history: [Int]
+    let state_sum: Double
+    let state_norm: Double
+    let items: [Int]
+    let scores: [Double]
+  }
+}
+
+extension Recommender {
+  /// Replay golden.json, item by item by `append` and at once by `append_many`: does this device
+  /// compute what was exported.
+  ///
+  /// - Returns: one sentence for each case that differs beyond the file's own tolerance.
+  public func replayGolden() throws -> [String] {
+    let file = bundle.folder.appending(path: "golden.json")
+    let golden = try AppBundle.decode(
+      Golden.self, try AppBundle.checked(bundle.folder, bundle.manifest, "golden.json"), file)
+    var failures: [String] = []
+    for (number, expected) in golden.cases.enumerated() {
+      var state = empty
+      for (place, id) in expected.history.enumerated() {
+        state = try step(state, Array(expected.history.prefix(place)), id)
+      }
+      for (method, found) in [("append", state), ("append_many", try encode(expected.history))] {
+        let wrong =
+          stateErrors(expected, golden.tolerance, found)
+          + listErrors(expected, golden.tolerance, try ranked(found))
+        if !wrong.isEmpty {
+          failures.append("by \(method), golden case \(number): \(wrong.joined(separator: ", and "))")
+        }
+      }
+    }
+    return failures
+  }
+}
+
+private func stateErrors(_ expected: Golden.Case, _ tolerance: Golden.Tolerance, _ state: [Float]) -> [String] {
+  let wide = state.map(Double.init)
+  let allowed = tolerance.relative_state_error * expected.state_norm
+  return [
+    ("state_sum", wide.reduce(0, +), expected.state_sum),
+    ("state_norm", wide.map { $0 * $0 }.reduce(0, +).squareRoot(), expected.state_norm),
+  ]
+  .filter { _, found, wanted in !(abs(found - wanted) <= allowed) }  // so that NaN is wrong
+  .map { name, found, wanted in "\(name) is \(found), not \(wanted)" }
+}
+
+private func listErrors(_ expected: Golden.Case, _ tolerance: Golden.Tolerance, _ found: TopK) -> [String] {
+  guard found.ids.count == expected.items.count else {
+    return ["it recommends \(found.ids.count) items, not \(expected.items.count)"]
+  }
+  // Items whose scores differ by no more than the tolerance may swap, and one from beyond the list
+  // may come in where the score is that near to the last. Without a history nothing is computed,
+  // and the order is exact.
+  func mayStand(_ id: Int, _ place: Int) -> Bool {
+    let other = expected.scores[expected.items.firstIndex(of: id) ?? expected.items.count - 1]
+    let near = abs(expected.scores[place] - other) <= tolerance.score_error
+    return id == expected.items[place] || (!expected.history.isEmpty && near)
+  }
+  var errors: [String] = []
+  for (place, id) in found.ids.enumerated() {
+    let score = Double(found.scores[place])
+    if !(abs(score - expected.scores[place]) <= tolerance.score_error) {
+      errors.append("the score in place \(place + 1) is \(score), not \(expected.scores[place])")
+    }
+    if found.ids.firstIndex(of: id) != place {
+      errors.append("item \(id) is in the list twice")
+    } else if !mayStand(id, place) {
+      errors.append("item \(id) in place \(place + 1) should be \(expected.items[place])")
+    }
+  }
+  return errors
+}

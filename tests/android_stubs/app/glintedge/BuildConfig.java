@@ -1,0 +1,5 @@
+package app.glintedge;
+
+public final class BuildConfig {
+  public static final String BUNDLE = "app.glint";
+}

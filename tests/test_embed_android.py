@@ -1,0 +1,137 @@
+"""The Android module, as far as real tools go without an Android SDK.
+
+Its library is compiled by the Kotlin compiler against the declarations of `android_stubs`, its unit
+tests are run on the JVM with Android's own JSON classes, and what needs an SDK is parsed.
+"""
+
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glint_edge.runtime.session_bytes import pack
+
+ROOT = Path(str(resources.files("glint_edge"))) / "platforms" / "android" / "module"
+LIBRARY = ROOT / "recommender/src"
+STUBS = Path(__file__).parent / "android_stubs"
+FLAVOURS = {"executorch": "org.pytorch.executorch", "tflite": "org.tensorflow.lite",
+            "onnx": "ai.onnxruntime"}  # fmt: skip
+COMPILER = "kotlin-compiler@2.4.20"  # the real one; from npm since pip has none
+JARS = ("junit4.jar", "hamcrest.jar", "com.android.json.jar")
+
+
+def kotlin_files():
+    names = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.kt*")]
+    return sorted(name for name in names if "/build/" not in name)
+
+
+def rendered(path):
+    """A template's text with a word for each value: what a parser can read."""
+    text = path.read_text("utf-8")
+    return re.sub(r"\{\{.*?\}\}", "value", re.sub(r"\{%-.*?%\}", "", text))
+
+
+@pytest.mark.parametrize("name", kotlin_files())
+def test_every_kotlin_file_parses(name):
+    language = pytest.importorskip("tree_sitter_kotlin", reason="needs glint-edge[dev]").language()
+    from tree_sitter import Language, Parser
+
+    parser = Parser(Language(language))
+    tree = parser.parse(rendered(ROOT / name).encode())
+    assert not tree.root_node.has_error, tree.root_node
+    assert parser.parse(b"fun broken( {").root_node.has_error
+
+
+def test_every_xml_file_is_well_formed_and_names_a_class_that_is_there():
+    for path in ROOT.rglob("*.xml*"):
+        tree = ET.fromstring(rendered(path).encode())
+        assert not [one for one in tree.iter() if "permission" in one.tag], path
+    android = "{http://schemas.android.com/apk/res/android}"
+    sample = ET.fromstring(rendered(ROOT / "sample/src/main/AndroidManifest.xml.j2").encode())
+    (activity,) = [one.get(f"{android}name") for one in sample.iter("activity")]
+    source = ROOT / f"sample/src/main/kotlin/app/glintedge/sample/{activity.lstrip('.')}.kt"
+    assert f"class {activity.lstrip('.')} : ComponentActivity" in source.read_text()
+
+
+def test_the_rules_keep_what_each_flavour_imports():
+    rules = (ROOT / "recommender/consumer-rules.pro").read_text()
+    for flavour, package in FLAVOURS.items():
+        source = (LIBRARY / flavour / "kotlin/app/glintedge/RuntimeEngine.kt").read_text()
+        assert re.search(rf"^import {re.escape(package)}\.", source, re.MULTILINE)
+        assert f"-keep class {package}.** {{ *; }}" in rules
+        assert f'override val target = "{flavour}"' in source
+        assert f'"{flavour}"' in (ROOT / "recommender/build.gradle.kts.j2").read_text()
+
+
+def test_the_saved_session_of_its_tests_is_what_python_writes():
+    source = (LIBRARY / "test/kotlin/app/glintedge/SavedSessionTest.kt").read_text()
+    joined = "".join(re.findall('"([0-9a-f]{6,})"', source.split("const val HEX")[1]))
+    digest = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff"
+    assert joined == pack(digest, np.array([0, 1.5, -2.25e-3], np.float32), [1, 258, 70000]).hex()
+
+
+# ---- compiled and run ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def jars():
+    found = [Path("/usr/share/java") / name for name in JARS]
+    lacking = [name for name in ("java", "javac", "npm") if shutil.which(name) is None]
+    lacking += [path.name for path in found if not path.exists()]
+    if lacking:
+        pytest.skip(
+            f"no {', '.join(lacking)} (Debian: default-jdk-headless, npm, junit4, "
+            "libhamcrest-java, libandroid-json-java)"
+        )
+    return found
+
+
+def run(*command, **options):
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def compiler(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kotlin")
+    try:
+        run("npm", "install", "--no-audit", "--no-fund", COMPILER, cwd=folder)
+    except AssertionError as error:
+        pytest.skip(f"the Kotlin compiler cannot be fetched: {error}")
+    return folder / "node_modules/kotlin-compiler"
+
+
+@pytest.mark.slow
+def test_the_library_compiles_with_every_runtime_and_its_unit_tests_pass(jars, compiler, tmp_path):
+    run("javac", "-d", tmp_path / "stubs", *STUBS.rglob("*.java"))
+    # Of one app's three flavours only one is built; here, in one go, each has a name of its own.
+    sources = [*(LIBRARY / "main").rglob("*.kt"), *(LIBRARY / "test").rglob("*.kt")]
+    for flavour in FLAVOURS:
+        text = (LIBRARY / flavour / "kotlin/app/glintedge/RuntimeEngine.kt").read_text()
+        if flavour != "executorch":
+            text = text.replace("object RuntimeEngine", f"object {flavour.title()}Engines")
+        sources.append(tmp_path / f"{flavour}.kt")
+        sources[-1].write_text(text)
+    packages = [*jars, tmp_path / "stubs"]
+    said = run(
+        "java", "-cp", compiler / "lib/kotlin-compiler.jar",
+        "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-kotlin-home", compiler, "-no-reflect",
+        "-jvm-target", "17", "-Werror", "-cp", ":".join(map(str, packages)),
+        "-d", tmp_path / "classes", *sources,
+    )  # fmt: skip
+    assert "error:" not in said
+    packages += [tmp_path / "classes", compiler / "lib/kotlin-stdlib.jar"]
+    tests = [path.stem for path in (LIBRARY / "test").rglob("*.kt")]
+    said = run(
+        "java", "-cp", ":".join(map(str, packages)), "org.junit.runner.JUnitCore",
+        *(f"app.glintedge.{name}" for name in tests),
+    )  # fmt: skip
+    assert re.search(r"^OK \(8 tests\)$", said, re.MULTILINE), said

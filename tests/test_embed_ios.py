@@ -1,0 +1,62 @@
+"""The iOS module, as far as real tools go without Xcode: parsed, and held to what it names."""
+
+import json
+import re
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glint_edge.runtime.session_bytes import pack
+
+ROOT = Path(str(resources.files("glint_edge"))) / "platforms" / "ios" / "module"
+SCHEMA = Path(str(resources.files("glint_edge"))) / "manifest.schema.json"
+
+
+def rendered(path):
+    """A template's text with a word for each value: what a parser can read."""
+    return re.sub(r"\{\{.*?\}\}", "value", path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "name", sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.swift*"))
+)
+def test_every_swift_file_parses(name):
+    language = pytest.importorskip("tree_sitter_swift", reason="needs glint-edge[dev]").language()
+    from tree_sitter import Language, Parser
+
+    parser = Parser(Language(language))
+    tree = parser.parse(rendered(ROOT / name).encode())
+    assert not tree.root_node.has_error, tree.root_node
+    assert parser.parse(b"func broken( {").root_node.has_error
+
+
+def test_the_package_names_folders_that_are_there():
+    package = (ROOT / "Package.swift.j2").read_text()
+    targets = re.findall(r'\.(target|testTarget)\(\s*name: "(\w+)"', package)
+    assert len(targets) == 3
+    for kind, name in targets:
+        assert list(
+            (ROOT / ("Tests" if kind == "testTarget" else "Sources") / name).glob("*.swift*")
+        )
+    told = json.loads((ROOT.parent / "platform.json").read_text())
+    (folder,) = re.findall(r'\.copy\("(\w+)/\{\{ name \}\}\.glint"\)', package)
+    assert told["assets"] == f"Sources/GlintEdge/{folder}"
+
+
+def test_what_it_decodes_is_in_every_manifest():
+    """A field that Swift's decoder does not find is an error there."""
+    source = (ROOT / "Sources/GlintEdge/AppBundle.swift").read_text()
+    body = source.split("struct Manifest: Decodable {")[1].split("\n\n")[0]
+    names = re.findall(r"let (\w+):", body)
+    assert len(names) == 8
+    schema = json.loads(SCHEMA.read_text())
+    assert set(names) <= set(schema["required"])
+
+
+def test_the_saved_session_of_its_tests_is_what_python_writes():
+    source = (ROOT / "Tests/GlintEdgeTests/SavedSessionTests.swift").read_text()
+    joined = "".join(re.findall('"([0-9a-f]{6,})"', source.split("let saved =")[0]))
+    digest = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff"
+    assert joined == pack(digest, np.array([0, 1.5, -2.25e-3], np.float32), [1, 258, 70000]).hex()
