@@ -8,6 +8,7 @@ import pytest
 
 from device_bench.job import TopK
 from glint_edge.golden_check import golden_failures
+from tests.saved_session import saved_example
 from tests.web_site import serve
 
 pytestmark = pytest.mark.slow
@@ -106,6 +107,21 @@ def test_a_saved_session_has_the_documented_bytes_and_resumes(library, bundle, t
     assert saved == session_bytes(bundle, state, [1, 2, 3, 4, 5])
     assert before == after
     assert before[0].keys() == {"key", "title", "score"}
+
+
+def test_a_saved_session_is_the_one_of_every_platform(library):
+    example = saved_example()
+    saved, found = library.evaluate(
+        """([digest, state, ids, bytes]) => {
+            const saved = encodeSession({ digest, state: Float32Array.from(state), ids });
+            const found = decodeSession(Uint8Array.from(bytes), { digest, state: 3, items: 70000 });
+            return [[...saved], { ...found, state: [...found.state] }];
+        }""",
+        [example.digest, example.state, example.history, [*example.data]],
+    )
+    assert bytes(saved) == example.data
+    state = np.array(example.state, np.float32).tolist()
+    assert found == {"digest": example.digest, "state": state, "ids": example.history}
 
 
 def test_bytes_that_are_not_this_models_are_refused(library, bundle, target):

@@ -35,6 +35,7 @@ import { BUNDLE } from './config';
 import * as library from './glint-edge';
 import { litert } from './glint-edge/litert';
 import { onnx } from './glint-edge/onnx';
+import { decodeSession, encodeSession } from './glint-edge/session-bytes';
 
 const engines = { onnx: onnx(onnxWasm), tflite: litert({ script, wasm: litertWasm }) };
 const place = `${encodeURIComponent(BUNDLE)}/`;
@@ -47,7 +48,8 @@ const refusal = async (call: () => unknown) => {
     return { code, message };
   }
 };
-Object.assign(window, { ...library, engines, place, refusal });
+const parts = { decodeSession, encodeSession, engines, place, refusal };
+Object.assign(window, { ...library, ...parts });
 """
 
 

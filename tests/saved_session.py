@@ -1,0 +1,29 @@
+"""One saved session, to the byte: what Python, the web module and the others all write and read."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SavedExample:
+    """What tests/data/session-v1.json holds.
+
+    Attributes:
+        digest: of the bundle, hexadecimal.
+        state: floats; the last is not exact in float32.
+        history: item ids, oldest first.
+        data: the session's bytes.
+    """
+
+    digest: str
+    state: list[float]
+    history: list[int]
+    data: bytes
+
+
+def saved_example():
+    told = json.loads((Path(__file__).parent / "data" / "session-v1.json").read_bytes())
+    return SavedExample(
+        told["digest"], told["state"], told["history"], bytes.fromhex(told["bytes"])
+    )
