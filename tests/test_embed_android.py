@@ -11,10 +11,7 @@ import xml.etree.ElementTree as ET
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-from glint_edge.runtime.session_bytes import pack
 
 ROOT = Path(str(resources.files("glint_edge"))) / "platforms" / "android" / "module"
 LIBRARY = ROOT / "recommender/src"
@@ -66,13 +63,6 @@ def test_the_rules_keep_what_each_flavour_imports():
         assert f"-keep class {package}.** {{ *; }}" in rules
         assert f'override val target = "{flavour}"' in source
         assert f'"{flavour}"' in (ROOT / "recommender/build.gradle.kts.j2").read_text()
-
-
-def test_the_saved_session_of_its_tests_is_what_python_writes():
-    source = (LIBRARY / "test/kotlin/app/glintedge/SavedSessionTest.kt").read_text()
-    joined = "".join(re.findall('"([0-9a-f]{6,})"', source.split("const val HEX")[1]))
-    digest = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff"
-    assert joined == pack(digest, np.array([0, 1.5, -2.25e-3], np.float32), [1, 258, 70000]).hex()
 
 
 # ---- compiled and run ----------------------------------------------------------------------------
