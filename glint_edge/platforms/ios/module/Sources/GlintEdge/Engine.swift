@@ -30,8 +30,8 @@ final class Engine {
   func appendMany(_ state: [Float], _ ids: [Int]) throws -> [Float] {
     var state = state
     for start in stride(from: 0, to: ids.count, by: chunk) {
-      let part = ids[start..<min(start + chunk, ids.count)].map(Int64.init)
-      let padded = part + Array(repeating: 0, count: chunk - part.count)
+      let part = ids[start..<min(start + chunk, ids.count)].map { Int64($0) }
+      let padded = part + Array(repeating: Int64(0), count: chunk - part.count)  // 0 is padding
       state = try step(
         "append_many", state,
         [
@@ -47,11 +47,12 @@ final class Engine {
     guard outputs.count == 2, let items: Tensor<Int64> = outputs[0].tensor(),
       let scores: Tensor<Float> = outputs[1].tensor()
     else { throw ofAnotherModel }
-    return TopK(ids: items.scalars().map(Int.init), scores: scores.scalars())
+    return TopK(ids: items.scalars().map { Int($0) }, scores: scores.scalars())
   }
 
-  private func step(_ method: String, _ state: [Float], _ ids: [Tensor<Int64>]) throws -> [Float] {
-    let inputs: [ValueConvertible] = [tensor(state)] + ids
+  private func step(_ method: String, _ state: [Float], _ ids: [ValueConvertible]) throws -> [Float] {
+    var inputs: [ValueConvertible] = [tensor(state)]
+    inputs.append(contentsOf: ids)
     guard let after: Tensor<Float> = try module.execute(method, inputs).first?.tensor() else {
       throw ofAnotherModel
     }

@@ -48,7 +48,7 @@ extension Recommender {
 }
 
 private func stateErrors(_ expected: Golden.Case, _ tolerance: Golden.Tolerance, _ state: [Float]) -> [String] {
-  let wide = state.map(Double.init)
+  let wide = state.map { Double($0) }
   let allowed = tolerance.relative_state_error * expected.state_norm
   return [
     ("state_sum", wide.reduce(0, +), expected.state_sum),

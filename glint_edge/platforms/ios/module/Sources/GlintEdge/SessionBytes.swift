@@ -63,7 +63,7 @@ struct SavedSession: Equatable {
   }
 
   private static func bytes(ofHex text: String) -> [UInt8] {
-    let digits = text.compactMap { $0.hexDigitValue.map(UInt8.init) }
+    let digits = text.compactMap { $0.hexDigitValue }.map { UInt8($0) }
     return stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
   }
 }

@@ -18,6 +18,7 @@ fun Recommender.Companion.load(
     unknown: Unknown = Unknown.REFUSE,
 ): Recommender = load(unpacked(context, asset), unknown, RuntimeEngine)
 
+@Synchronized
 private fun unpacked(context: Context, asset: String): File {
     val folder = File(context.noBackupFilesDir, "glint-edge/$asset")
     val manifest = context.assets.open("$asset/manifest.json").use { it.readBytes() }
