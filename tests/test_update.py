@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,8 @@ import threading
 
 import pytest
 
-from glint_edge.errors import BundleError, UpdateError
+from glint_edge.errors import BundleError, ConfigError, UpdateError
+from glint_edge.files import sha256
 from glint_edge.manifest import digest_of
 from glint_edge.runtime import BundleStore
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
@@ -108,6 +110,22 @@ def test_a_newer_bundle_is_taken_once_and_the_last_good_one_kept(store, server):
     assert kept(store) == sorted(version_of(bundle) for bundle in bundles[1:])
 
 
+def test_going_back_needs_the_check_too(store, server):
+    server.publish("one")
+    update(store, server)
+    server.publish("two")
+    update(store, server)
+    server.announce(server.folder / "bundles" / "one")
+
+    def refuse(path):
+        raise RuntimeError(name_of(path))
+
+    with pytest.raises(RuntimeError, match="one"):
+        update(store, server, refuse)
+    assert store.open(name_of) == "two"
+    assert len(kept(store)) == 2
+
+
 def test_the_manifest_comes_first_and_what_is_here_is_not_asked_for_again(store, server):
     server.publish("one")
     update(store, server)
@@ -127,7 +145,9 @@ def test_the_server_can_go_back_to_the_version_before(store, server):
         server.publish(name)
     update(store, server)
     server.announce(server.folder / "bundles" / "two")
+    server.asked.clear()
     assert update(store, server) is True
+    assert server.asked == ["latest.json"]  # it is still here
     assert store.open(name_of) == "two"
     server.announce(one)
     assert update(store, server) is True
@@ -157,10 +177,20 @@ def test_a_damaged_download_is_refused_and_the_next_one_works(store, server, fil
     assert store.open(name_of) == "two"
 
 
+def test_a_whole_bundle_in_anothers_place_is_refused(store, server):
+    announced = server.publish("one")
+    manifest = (announced / "manifest.json").read_text()
+    (announced / "manifest.json").write_text(manifest + "\n")  # just as good, but another
+    with pytest.raises(UpdateError, match=r"the new manifest\.json is damaged on its way"):
+        update(store, server)
+    assert server.asked == ["latest.json", "bundles/one/manifest.json"]
+    assert kept(store) == []
+
+
 @pytest.mark.parametrize(
     "latest",
     [
-        b"", b"[]", b'"text"', b'{"path": "bundles/one"}', b"\xff",
+        b"", b"[]", b'"text"', b'{"path": "bundles/one"}', b"\xff", 10**6 * b"[",
         *(json.dumps({"path": path, "manifest_sha256": 64 * "a"}).encode() for path in (
             "../one", "/etc", "bundles/../../one", "bundles//one", "C:\\one", "a\\b", ".hidden",
             "https://elsewhere.example/one", "", 7,
@@ -243,6 +273,76 @@ def test_a_full_disk_is_one_line(store, server, monkeypatch):
     assert store.open(name_of) == "one"
 
 
+def test_a_disk_that_is_full_at_the_swap_is_one_line(store, server, monkeypatch):
+    server.publish("one")
+
+    def full(file, value):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("glint_edge.runtime.update.write_json", full)
+    with pytest.raises(UpdateError, match=r"pointer\.json cannot be written: No space left"):
+        update(store, server)
+    assert kept(store) == []
+
+
+def test_a_folder_that_cannot_be_written_is_no_obstacle_to_opening(store, server, caplog):
+    server.publish("one")
+    update(store, server)
+    (store.folder / "lock").unlink()
+    (store.folder / "lock").mkdir()  # not even the superuser can write there
+    assert store.open(name_of) == "one"
+    assert "lock cannot be written" in caplog.text
+    with pytest.raises(UpdateError, match="lock cannot be written"):
+        update(store, server)
+    nowhere = BundleStore(store.built_in / "items.json" / "store", store.built_in)
+    assert nowhere.open(name_of) == "built in"
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), ConfigError("no runtime")])
+def test_a_version_that_cannot_be_loaded_gives_way(store, server, error):
+    server.publish("one")
+    update(store, server)
+
+    def load(path):
+        if path != store.built_in:
+            raise error
+        return name_of(path)
+
+    assert store.open(load) == "built in"
+
+
+def test_a_version_that_the_disk_no_longer_reads_is_fetched_again(store, server, monkeypatch):
+    server.publish("one")
+    update(store, server)
+    place = store.folder / "versions" / kept(store)[0]
+    unreadable = [place / "items.json"]
+
+    def failing(path):
+        if path in unreadable:
+            raise OSError(5, "Input/output error")
+        return sha256(path)
+
+    monkeypatch.setattr("glint_edge.manifest.sha256", failing)
+    assert store.open(name_of) == "built in"
+
+    def fetch(path):
+        if path.endswith("items.json"):
+            unreadable.clear()  # another file will be there
+        return server.fetch(path)
+
+    assert store.update(fetch, name_of) is True
+    assert store.open(name_of) == "one"
+
+
+@pytest.mark.parametrize("file", ["manifest.json", *FILES])
+def test_a_damaged_app_is_mended_by_its_own_version(store, server, file):
+    server.announce(make_bundle(server.folder / "bundles" / "one", "built in"))
+    assert update(store, server) is False
+    (store.built_in / file).unlink()
+    assert update(store, server) is True
+    assert store.open(name_of) == "built in"
+
+
 @pytest.mark.parametrize("file", ["manifest.json", *FILES])
 def test_a_version_that_the_disk_damaged_gives_way_and_is_fetched_again(store, server, file):
     first = server.publish("one")
@@ -255,6 +355,55 @@ def test_a_version_that_the_disk_damaged_gives_way_and_is_fetched_again(store, s
     assert store.open(name_of) == "built in"
     assert update(store, server) is True
     assert store.open(name_of) == "two"
+
+
+def test_a_version_fetched_again_is_not_used_if_the_check_refuses_it(store, server):
+    server.publish("one")
+    update(store, server)
+    (store.folder / "versions" / kept(store)[0] / "items.json").unlink()
+
+    def refuse(path):
+        raise RuntimeError(name_of(path))
+
+    with pytest.raises(RuntimeError, match="one"):
+        update(store, server, refuse)
+    assert kept(store) == []
+    assert store.open(name_of) == "built in"
+
+
+def test_what_stands_in_a_files_place_is_no_obstacle(store, server):
+    server.publish("one")
+    update(store, server)
+    file = store.folder / "versions" / kept(store)[0] / "items.json"
+    file.unlink()
+    file.mkdir()
+    assert store.open(name_of) == "built in"
+    assert update(store, server) is True
+    assert store.open(name_of) == "one"
+
+
+def test_leftovers_go_before_anything_is_fetched(store, server):
+    server.publish("one")
+    update(store, server)
+    good = kept(store)
+    (store.folder / "versions" / (64 * "f")).mkdir()
+    left = []
+
+    def fetch(path):
+        left.extend(kept(store))
+        return server.fetch(path)
+
+    assert store.update(fetch, name_of) is False
+    assert left == good
+
+
+def test_leftovers_that_stay_are_no_obstacle_to_opening(store, monkeypatch, caplog):
+    def failing(self):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(BundleStore, "_delete_unused", failing)
+    assert store.open(name_of) == "built in"
+    assert "Input/output error" in caplog.text
 
 
 def test_nothing_is_left_if_all_are_damaged(store, server):
@@ -272,6 +421,12 @@ def test_a_damaged_pointer_is_the_apps_own_bundle(store, server, text, caplog):
     assert "pointer.json is damaged" in caplog.text
     assert update(store, server) is True
     assert store.open(name_of) == "one"
+
+
+def test_an_unreadable_pointer_is_the_apps_own_bundle(store, caplog):
+    (store.folder / "pointer.json").mkdir(parents=True)
+    assert store.open(name_of) == "built in"
+    assert "pointer.json is damaged" in caplog.text
 
 
 # ---- a power cut ---------------------------------------------------------------------------------
@@ -316,6 +471,11 @@ def test_a_kill_at_any_write_leaves_a_good_bundle_and_no_leftovers(store, server
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         name = store.open(name_of)
         assert len(kept(store)) == 2
+        assert {path.name for path in store.folder.iterdir()} == {
+            "lock",
+            "pointer.json",
+            "versions",
+        }
         seen.append(name)
         assert update(store, server) is (name == "two")
         assert store.open(name_of) == "three"
@@ -343,6 +503,39 @@ def test_updates_at_once_take_turns(store, server):
         thread.join()
     assert sorted(asked) == [False, True]
     assert server.asked.count("bundles/one/model.onnx") == 1
+
+
+# A process that another thread forks during an update has the lock's file open, and lives on.
+FORKED = """
+import os, signal, sys
+from pathlib import Path
+from glint_edge.runtime import BundleStore
+
+store, server, children = BundleStore(*sys.argv[1:3]), Path(sys.argv[3]), []
+def fetch(path):
+    if not children:
+        children.append(os.fork())
+        if children == [0]:
+            signal.alarm(60)  # should nobody end it
+            signal.pause()
+    return (server / path).read_bytes()
+try:
+    print(store.update(fetch, lambda path: None))
+    signal.alarm(20)
+    print(store.update(fetch, lambda path: None))
+finally:
+    os.kill(children[0], signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_forked_during_an_update_holds_off_none(store, server):
+    server.publish("one")
+    words = [store.folder, store.built_in, server.folder]
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, *map(str, words)], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["True", "False"], done.stderr
 
 
 def test_opening_waits_for_no_update_and_disturbs_none(store, server):

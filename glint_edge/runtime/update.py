@@ -12,17 +12,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
-from glint_edge.errors import BundleError, UpdateError
+from glint_edge.errors import BundleError, GlintEdgeError, UpdateError
 from glint_edge.files import sha256, sync_folder, write_atomic, write_json
 from glint_edge.manifest import MANIFEST
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
@@ -32,6 +32,7 @@ POINTER, VERSIONS, LOCK = "pointer.json", "versions", "lock"
 # One folder or file name: nothing that leads out of a folder, on any system.
 PLAIN = re.compile(r"(?!\.)[\w.+ -]+", re.ASCII)
 VERSION = re.compile("[0-9a-f]{64}")
+LOCK_POLL = 0.1  # seconds
 
 Loaded = TypeVar("Loaded")
 log = logging.getLogger(__name__)
@@ -74,7 +75,9 @@ class BundleStore:
         self.folder, self.built_in = Path(folder), Path(built_in)
 
     def open(self, load: Callable[[Path], Loaded]) -> Loaded:
-        """Load the current version; if it is damaged, the last good one, then the built-in one.
+        """Load the current version; if it cannot be, the last good one, then the built-in one.
+
+        A folder that is full, or another user's, is read as it is.
 
         Args:
             load: such as `Recommender.load`.
@@ -82,16 +85,19 @@ class BundleStore:
         Raises:
             BundleError: the built-in bundle is damaged too.
         """
-        with self._lock(wait=False) as locked:
-            if locked:
-                self._delete_unused()
+        try:
+            with self._lock(wait=False) as locked:
+                if locked:
+                    self._delete_unused()
+        except (UpdateError, OSError) as error:
+            log.warning("nothing is deleted: %s", error)
         pointer = self._pointer()
         for version in (pointer.current, pointer.previous):
             if version is None:
                 break
             try:
                 return load(self._place(version))
-            except BundleError as error:
+            except (GlintEdgeError, OSError) as error:  # a failing disk's are the second
                 log.warning("an older bundle is used: %s", error)
         return load(self.built_in)
 
@@ -113,26 +119,25 @@ class BundleStore:
         with self._lock(wait=True):
             self._delete_unused()
             latest = _parse_latest(fetch(LATEST))
-            before = self._pointer()
-            good = [v for v in (before.current, before.previous) if v and self._is_whole(v)]
-            current = good[0] if good else None
-            if latest.version == (current or sha256(self.built_in / MANIFEST)):
+            pointer = self._pointer()
+            kept = [version for version in (pointer.current, pointer.previous) if version]
+            good = [version for version in kept if _is_whole(self._place(version))]
+            if latest.version == (good[0] if good else self._built_in_version()):
                 return False
             # No version is pointed to while it is being written.
-            kept = [version for version in good if version != latest.version]
-            self._point(Pointer(*kept[:2]))
+            self._point(Pointer(*good))
             try:
-                self._take(latest, fetch, check)
-                self._point(Pointer(latest.version, *kept[:1]))
+                if latest.version not in good:
+                    self._take(latest, fetch)
+                check(self._place(latest.version))
+                self._point(Pointer(latest.version, *good[:1]))
             finally:
                 self._delete_unused()
             return True
 
     # ---- one version ---------------------------------------------------------------------------
 
-    def _take(
-        self, latest: Latest, fetch: Callable[[str], bytes], check: Callable[[Path], None]
-    ) -> None:
+    def _take(self, latest: Latest, fetch: Callable[[str], bytes]) -> None:
         """Fetch a version, the manifest first, and hold each file to it."""
         place = self._place(latest.version)
         shutil.rmtree(place, ignore_errors=True)
@@ -147,25 +152,15 @@ class BundleStore:
                 if not PLAIN.fullmatch(name):
                     raise UpdateError(f"the new bundle has a file called {name!r}; export it again")
                 _write(place / name, fetch(f"{latest.path}/{name}"))
-            self._check_files(latest.version)
+            with _one_line(place):
+                _check_files(place)
+                sync_folder(place)
+                sync_folder(place.parent)
         except BundleError as error:
             raise UpdateError(f"the new bundle is not taken: {error}") from error
-        sync_folder(place)
-        sync_folder(place.parent)
-        check(place)
 
-    def _is_whole(self, version: str) -> bool:
-        try:
-            self._check_files(version)
-        except BundleError:
-            return False
-        return True
-
-    def _check_files(self, version: str) -> None:
-        place = self._place(version)
-        manifest = read_app_manifest(place)
-        for name in manifest["files"]:
-            check_listed(place, manifest, name)
+    def _built_in_version(self) -> str | None:
+        return sha256(self.built_in / MANIFEST) if _is_whole(self.built_in) else None
 
     def _place(self, version: str) -> Path:
         return self.folder / VERSIONS / version
@@ -180,7 +175,7 @@ class BundleStore:
                 return Pointer(*versions)
         except FileNotFoundError:
             return Pointer()
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             pass
         log.warning("%s is damaged; the application's own bundle is used", POINTER)
         return Pointer()
@@ -188,8 +183,9 @@ class BundleStore:
     def _point(self, pointer: Pointer) -> None:
         if pointer != self._pointer():
             told = {"current": pointer.current, "previous": pointer.previous}
-            write_json(self.folder / POINTER, told)
-            sync_folder(self.folder)
+            with _one_line(self.folder / POINTER):
+                write_json(self.folder / POINTER, told)
+                sync_folder(self.folder)
 
     def _delete_unused(self) -> None:
         """What an update left behind that was stopped half way, and versions out of use."""
@@ -197,28 +193,70 @@ class BundleStore:
         for path in (self.folder / VERSIONS).glob("*"):
             if path.name not in (pointer.current, pointer.previous):
                 shutil.rmtree(path, ignore_errors=True)
+        for path in self.folder.glob(f".{POINTER}.*"):
+            with suppress(OSError):
+                path.unlink()
 
     @contextmanager
     def _lock(self, *, wait: bool) -> Iterator[bool]:
-        """Hold off other updates; the system lets go of a dead process's lock."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / LOCK).open("ab") as file:
-            yield _locked(file, wait=wait)
+        """Hold off other updates; gives False if another has the lock and none is to wait."""
+        with _open_lock(self.folder / LOCK) as file:
+            with _one_line(self.folder / LOCK):
+                while not (locked := _try_lock(file)) and wait:
+                    time.sleep(LOCK_POLL)
+            try:
+                yield locked
+            finally:
+                if locked:
+                    _unlock(file)
 
 
-def _locked(file: IO[bytes], *, wait: bool) -> bool:
-    """Lock an open file until it is closed; False if another has it and none is to wait."""
+def _open_lock(file: Path) -> IO[bytes]:
+    with _one_line(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file.open("ab")
+
+
+def _try_lock(file: IO[bytes]) -> bool:
+    """Lock an open file, if no other has it; the system lets go of a dead process's lock."""
     try:
         if sys.platform == "win32":
             import msvcrt
 
             file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):  # the second is Windows' word for it
+        return False
+    return True
+
+
+def _unlock(file: IO[bytes]) -> None:
+    """Closing is not enough: a process that was forked meanwhile has the file open too."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _check_files(bundle: Path) -> None:
+    manifest = read_app_manifest(bundle)
+    for name in manifest["files"]:
+        check_listed(bundle, manifest, name)
+
+
+def _is_whole(bundle: Path) -> bool:
+    try:
+        _check_files(bundle)
+    except (BundleError, OSError):  # a failing disk's are the second
         return False
     return True
 
@@ -230,7 +268,7 @@ def _parse_latest(data: bytes) -> Latest:
         whole = all(PLAIN.fullmatch(part) for part in path.split("/"))
         if whole and VERSION.fullmatch(version):
             return Latest(path, version)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise UpdateError(f"{LATEST} names no bundle below its folder; publish it again")
 
@@ -242,7 +280,15 @@ def _require_room(place: Path, wanted: int) -> None:
 
 
 def _write(file: Path, data: bytes) -> None:
-    try:
+    with _one_line(file):
         write_atomic(file, data)
+
+
+@contextmanager
+def _one_line(file: Path) -> Iterator[None]:
+    """What the system refuses, as an error of this project."""
+    try:
+        yield
     except OSError as error:
-        raise UpdateError(f"{file} cannot be written: {os.strerror(error.errno or 0)}") from error
+        reason = error.strerror or str(error)
+        raise UpdateError(f"{file} cannot be written: {reason}; make room, or allow it") from error
