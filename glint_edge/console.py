@@ -39,7 +39,7 @@ class ConsoleHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
-        err.print(Text(self.format(record), style=style))
+        err.print(Text(self.format(record), style=style), soft_wrap=True)
 
 
 def quiet(on: bool) -> None:
@@ -50,7 +50,7 @@ def quiet(on: bool) -> None:
 
 def say(message: str) -> None:
     """One line for people, on stderr."""
-    err.print(escape(message), highlight=False)
+    err.print(escape(message), highlight=False, soft_wrap=True)
 
 
 def fail(message: str) -> None:
@@ -60,8 +60,14 @@ def fail(message: str) -> None:
 
 
 def show(value: RenderableType) -> None:
-    """A table or a line of the result, on stdout."""
-    out.print(value)
+    """A table or a line of the result, on stdout.
+
+    Lines are left to the terminal to break, so that a long path can be copied in one piece.
+    """
+    if isinstance(value, str):
+        out.print(escape(value), highlight=False, soft_wrap=True)
+    else:
+        out.print(value)
 
 
 def show_json(value: Mapping[str, Any]) -> None:

@@ -169,6 +169,36 @@ def test_a_damaged_version_gives_way_to_the_last_good_one(page, publish, web_app
         }""")
 
 
+def test_going_back_to_the_version_before_may_fail_and_succeed(page, server, publish):
+    for title in ("Second", "Third"):
+        digest = publish(title)
+        assert look(page) == TAKEN
+    publish("Second")
+    (server.updates / "bundles/next.glint/items.json").write_text("{}")
+    assert "items.json" in look(page)
+    assert staged(page) == 1
+    page.reload()
+    ready(page)
+    assert version(page) == digest[:8]
+    digest = publish("Second")
+    assert look(page) == TAKEN
+    assert staged(page) == 2
+    page.reload()
+    ready(page)
+    assert version(page) == digest[:8]
+
+
+def test_a_browser_that_keeps_nothing_has_the_apps_own_bundle(page, publish, web_app):
+    publish("Newer")
+    assert look(page) == TAKEN
+    page.add_init_script(
+        "Object.defineProperty(window, 'caches', { get() { throw new Error('blocked'); } })"
+    )
+    page.reload()
+    ready(page)
+    assert version(page) == web_app.bundle.manifest["digest"][:8]
+
+
 def test_a_kill_in_the_middle_leaves_the_old_one_and_no_leftovers(
     chromium, server, publish, web_app, tmp_path
 ):

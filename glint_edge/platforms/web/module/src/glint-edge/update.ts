@@ -40,9 +40,8 @@ export class BundleStore {
    * @param load such as `(source) => Recommender.load(source, options)`.
    */
   async open<T>(load: (source: BundleSource) => Promise<T>): Promise<T> {
-    await this.cleanUp();
     for (;;) {
-      const { current, previous } = await readPointer();
+      const { current, previous } = await this.pointer();
       if (current === null) return load(this.builtIn);
       try {
         return await load(stored(current));
@@ -76,10 +75,12 @@ export class BundleStore {
   ): Promise<boolean> {
     const latest = parseLatest(await download(address, NEVER_CACHED), address);
     const version = latest.manifest_sha256;
-    const { current } = await readPointer();
+    const { current, previous } = await readPointer();
     if (version === current || version === (await manifestSha256(this.builtIn, current))) {
       return false;
     }
+    // No version is pointed to while it is being written.
+    if (version === previous) await writePointer({ current, previous: null });
     try {
       await stage(latest, address);
       await check(stored(version));
@@ -90,6 +91,17 @@ export class BundleStore {
     await writePointer({ current: version, previous: current });
     await deleteUnused();
     return true;
+  }
+
+  /** Which versions are kept: none where the browser keeps nothing. */
+  private async pointer(): Promise<Pointer> {
+    try {
+      await this.cleanUp();
+      return await readPointer();
+    } catch (error) {
+      console.warn("the app's own bundle is used:", error);
+      return { current: null, previous: null };
+    }
   }
 
   /** Delete what an update left behind that was stopped half way. */
