@@ -1,9 +1,10 @@
 #!/bin/sh
 # Set-up, system packages where they can be had, then everything that must hold: format, lint, types,
 # tests. Arguments go to pytest.
+sh "$(dirname "$0")/system-packages.sh" &
 EXTRAS=dev
 . "$(dirname "$0")/setup.sh"
-sh scripts/system-packages.sh
+wait
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
 .venv/bin/mypy
@@ -11,8 +12,9 @@ sh scripts/system-packages.sh
 tests() {
     .venv/bin/python -m pytest "$@" || [ $? -eq 5 ]
 }
-# Two at a time, and then, with nothing beside them, those that compare times.
-tests -n 2 --dist loadfile --no-loadscope-reorder --alone not "$@"
+# Several at a time, one more than two cores since many wait for other programs, and then, with
+# nothing beside them, those that compare times.
+tests -n 3 --dist loadfile --no-loadscope-reorder --alone not "$@"
 # Read the files of those few only, if no others are asked for.
 [ $# -gt 0 ] || set -- $(grep -l "pytest.mark.alone" tests/test_*.py)
 tests --alone only "$@"
