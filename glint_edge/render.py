@@ -46,11 +46,12 @@ def trial(result: TrialResult) -> str:
 
 def trials(folder: Path, results: Sequence[TrialResult]) -> RenderableType:
     """The best trials, and the flags of the best for `glint-edge train`."""
-    names = list(results[0].settings)
+    # Not every trial has every lever.
+    names = list(dict.fromkeys(name for result in results for name in result.settings))
     header = ("trial", "NDCG@10", "epochs", *(name.replace("_", " ") for name in names))
     rows = [
         (str(result.number), _figure(result.ndcg), str(result.epochs),
-         *(f"{result.settings[name]:.3g}" for name in names))
+         *(result.text(name, digits=3) for name in names))
         for result in results[:10]
     ]  # fmt: skip
     title = f"{folder}: the best of {len(results)} trials, on the validation items"

@@ -237,6 +237,15 @@ def tune(
     ],
     out: Annotated[Path, typer.Option(help="The study's folder; one that exists is gone on with.")],
     trials: Annotated[int, typer.Option(help="Finished ones in the end, earlier ones too.")] = 30,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A lever to search, once for each; the others stay as given. Of: "
+            "embedding-dropout, attention-dropout, block-dropout, learning-rate, l2, "
+            "label-smoothing, item-dropout, crop, which are the default, and weight-decay, "
+            "schedule, d, loss, calibration, temperature, seen-margin.",
+        ),
+    ] = None,
     protocol: Annotated[
         str, typer.Option(help="full, or unseen: without the user's own items.")
     ] = "full",
@@ -259,7 +268,8 @@ def tune(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Search for good dropouts, step size and penalties with Optuna; resumable."""
+    """Search for good settings of the levers of `train` with Optuna; resumable."""
+    from glint_edge.tune import USUAL
     from glint_edge.tune import tune as run
 
     found, source, dropped = _read(
@@ -276,6 +286,7 @@ def tune(
         ),
         out,
         trials=trials,
+        search=[name.replace("-", "_") for name in search] if search else USUAL,
         protocol=protocol,
         on_trial=lambda result: console.say(render.trial(result)),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from glint_edge import cli
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data import load, split
 from glint_edge.errors import CheckpointError, ConfigError
-from glint_edge.tune import SPACE, tune
+from glint_edge.tune import LEVERS, USUAL, OneOf, tune
 
 pytest.importorskip("optuna", reason="needs glint-edge[tune]")
 
@@ -52,18 +52,64 @@ def test_trials_differ_within_the_space_and_their_figures_are_those_of_training(
     results = run(log, tmp_path, 3)
     assert len({tuple(result.settings.values()) for result in results}) == 3
     for result in results:
-        for name, low, high, _ in SPACE:
-            assert low <= result.settings[name] <= high
+        assert list(result.settings) == list(USUAL)
+        for name, value in result.settings.items():
+            assert LEVERS[name].low <= value <= LEVERS[name].high
         assert 1 <= result.epochs <= 3
         assert 0 < result.ndcg < 1
     assert len({result.ndcg for result in results}) > 1
 
 
+EVERY = [name for name in LEVERS if name != "l2"]
+
+
+def test_every_lever_can_be_searched_and_each_loss_gets_its_own(log, tmp_path):
+    config = TrainConfig(epochs=1, patience=1, batch_positions=512)
+    results = run(log, tmp_path, 9, search=EVERY, config=config)
+    seen = {}
+    for result in results:
+        for name, value in result.settings.items():
+            seen.setdefault(name, set()).add(value)
+        of_gbce = result.settings["loss"] == "gbce"
+        assert ("calibration" in result.settings) == of_gbce
+        assert ("seen_margin" in result.settings) != of_gbce
+        assert ("label_smoothing" in result.settings) != of_gbce
+    assert set(seen) == set(EVERY)
+    assert all(seen[name] <= set(of.values) for name, of in LEVERS.items() if isinstance(of, OneOf))
+    assert len(seen["loss"]) == 3 and len(seen["d"]) > 1 and len(seen["schedule"]) == 2
+
+
+def test_what_is_searched_cannot_change_within_a_study(log, tmp_path):
+    run(log, tmp_path, 1, search=["crop", "d"])
+    assert len(run(log, tmp_path, 2, search=["d", "crop"])) == 2
+    with pytest.raises(ConfigError, match="begun with search 'crop, d', not 'crop'"):
+        run(log, tmp_path, 3, search=["crop"])
+
+
+@pytest.mark.parametrize(("search", "message"), [
+    (["crop", "heads"], "cannot search 'heads'; choose of embedding_dropout, "),
+    (["l2", "weight_decay"], "search one of them"),
+])  # fmt: skip
+def test_what_cannot_be_searched_is_refused(search, message, log, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        run(log, tmp_path / "study", 1, search=search)
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize("loss", ["gbce", "sampled-softmax"])
+def test_a_fixed_loss_has_its_own_levers(loss, log, tmp_path):
+    config = TrainConfig(epochs=1, patience=1, loss=loss, negatives=8, batch_positions=512)
+    search = ["calibration", "label_smoothing", "crop"]
+    (result,) = run(log, tmp_path, 1, search=search, config=config)
+    mine = {"gbce": "calibration", "sampled-softmax": "label_smoothing"}[loss]
+    assert set(result.settings) == {mine, "crop"}
+
+
 def test_the_flags_are_ones_that_train_takes(log, tmp_path, capsys):
-    flags = run(log, tmp_path / "study", 1)[0].flags().split()
+    flags = run(log, tmp_path / "study", 1, search=EVERY)[0].flags().split()
     cli.app(
-        ["train", "--data", str(log), "--out", str(tmp_path / "run"), "--width", "8", "--heads",
-         "2", "--epochs", "1", "--json", *flags],
+        ["train", "--data", str(log), "--out", str(tmp_path / "run"), "--heads", "2", "--epochs",
+         "1", "--json", *flags],
         standalone_mode=False,
     )  # fmt: skip
     assert "ndcg_at_10" in json.loads(capsys.readouterr().out)["test"]
@@ -76,6 +122,10 @@ def test_the_command_line_prints_every_trial(log, tmp_path, capsys):
     assert len(json.loads(capsys.readouterr().out)["trials"]) == 2
     cli.app(arguments, standalone_mode=False)
     assert "glint-edge train --embedding-dropout" in capsys.readouterr().out
+    arguments[4] = str(tmp_path / "losses")
+    searched = [*arguments, "--search", "loss", "--search", "seen-margin"]
+    cli.app(searched, standalone_mode=False)
+    assert "glint-edge train --loss" in capsys.readouterr().out
 
 
 def test_a_study_of_other_settings_is_refused(log, tmp_path):
