@@ -12,9 +12,8 @@ wait
 tests() {
     .venv/bin/python -m pytest "$@" || [ $? -eq 5 ]
 }
-# Several at a time, one more than two cores since many wait for other programs, and then, with
-# nothing beside them, those that compare times.
-tests -n 3 --dist loadfile --no-loadscope-reorder --alone not "$@"
+# Two at a time, and then, with nothing beside them, those that compare times.
+tests -n 2 --dist loadfile --no-loadscope-reorder --alone not "$@"
 # Read the files of those few only, if no others are asked for.
 [ $# -gt 0 ] || set -- $(grep -l "pytest.mark.alone" tests/test_*.py)
 tests --alone only "$@"
