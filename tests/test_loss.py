@@ -27,21 +27,24 @@ def test_value_and_gradients_are_torchs(positions, d, items, logits, spread, see
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loss, "LOGITS", logits)  # blocks of every size, down to one row
+        patch.setattr(loss, "LEAST_ROWS", 1)
         ours = run(lambda h, e: catalogue_cross_entropy(h, e, targets))
     for mine, theirs in zip(ours, run(lambda h, e: F.cross_entropy(h @ e.T, targets)), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)
 
 
-def test_no_more_logits_are_held_than_a_block(monkeypatch):
+@pytest.mark.parametrize(("items", "rows"), [(100, 100), (10_000, 3)])
+def test_no_more_logits_are_held_than_a_block(items, rows, monkeypatch):
     held = []
-    product = torch.Tensor.__matmul__
+    product = torch.mm
 
-    def watch(left, right):
-        out = product(left, right)
-        held.append(out.numel())
-        return out
+    def watch(left, right, *, out):
+        held.append(tuple(out.shape))
+        return product(left, right, out=out)
 
-    monkeypatch.setattr(loss, "LOGITS", 1000)
-    monkeypatch.setattr(torch.Tensor, "__matmul__", watch)
-    catalogue_cross_entropy(torch.randn(500, 4), torch.randn(100, 4), torch.zeros(500).long())
-    assert max(held) <= 1000
+    monkeypatch.setattr(loss, "LOGITS", 10_000)
+    monkeypatch.setattr(loss, "LEAST_ROWS", 3)
+    monkeypatch.setattr(torch, "mm", watch)
+    catalogue_cross_entropy(torch.randn(500, 4), torch.randn(items, 4), torch.zeros(500).long())
+    assert max(held) == (rows, items)
+    assert sum(part for part, _ in held) == 500

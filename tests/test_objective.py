@@ -99,6 +99,7 @@ def test_the_sampled_denominator_is_unbiased_whatever_it_is_drawn_from(parts):
 @pytest.mark.parametrize("seen", [False, True])
 def test_the_samples_gradient_is_autograds(parts, monkeypatch, logits, seen):
     monkeypatch.setattr(loss, "LOGITS", logits)  # blocks of a row, of some, of all
+    monkeypatch.setattr(loss, "LEAST_ROWS", 1)
     hidden, table, targets = parts
     drawn = torch.tensor([0, 3, 3, 9, 11, 16, int(targets[0])])
     log_expected = torch.linspace(-1, 1, len(drawn))
