@@ -46,13 +46,14 @@ def trial(result: TrialResult) -> str:
 
 def trials(folder: Path, results: Sequence[TrialResult]) -> RenderableType:
     """The best trials, and the flags of the best for `glint-edge train`."""
+    shown = results[:10]
     # Not every trial has every lever.
-    names = list(dict.fromkeys(name for result in results for name in result.settings))
+    names = list(dict.fromkeys(name for result in shown for name in result.settings))
     header = ("trial", "NDCG@10", "epochs", *(name.replace("_", " ") for name in names))
     rows = [
         (str(result.number), _figure(result.ndcg), str(result.epochs),
          *(result.text(name, digits=3) for name in names))
-        for result in results[:10]
+        for result in shown
     ]  # fmt: skip
     title = f"{folder}: the best of {len(results)} trials, on the validation items"
     return Group(columns(title, header, rows), f"glint-edge train {results[0].flags()}")

@@ -86,9 +86,11 @@ USUAL = (
     "embedding_dropout", "attention_dropout", "block_dropout", "learning_rate", "l2",
     "label_smoothing", "item_dropout", "crop",
 )  # fmt: skip
-# A lever that a loss does not have is not drawn with it.
-NOT_OF = {"gbce": ("label_smoothing", "seen_margin")}
-ONLY_OF = {"calibration": "gbce"}
+# Levers that not every loss has, with those that do; with others they are not drawn.
+SOFTMAX = ("cross-entropy", "sampled-softmax")
+LOSSES_OF: Mapping[str, tuple[str, ...]] = {
+    "calibration": ("gbce",), "label_smoothing": SOFTMAX, "seen_margin": SOFTMAX,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,7 @@ def _draw(trial: optuna.Trial, search: Sequence[str], loss: str) -> dict[str, Se
     if "loss" in search:
         drawn["loss"] = loss = str(LEVERS["loss"].draw(trial, "loss"))
     for name in search:
-        of_this = ONLY_OF.get(name, loss) == loss and name not in NOT_OF.get(loss, ())
-        if name not in drawn and of_this:
+        if name not in drawn and loss in LOSSES_OF.get(name, LOSSES):
             drawn[name] = LEVERS[name].draw(trial, name)
     return drawn
 

@@ -2,9 +2,10 @@
 # Set-up, system packages where they can be had, then everything that must hold: format, lint, types,
 # tests. Arguments go to pytest.
 sh "$(dirname "$0")/system-packages.sh" &
+packages=$!
 EXTRAS=dev
 . "$(dirname "$0")/setup.sh"
-wait
+wait "$packages"
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
 .venv/bin/mypy

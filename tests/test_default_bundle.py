@@ -1,14 +1,11 @@
 """The main job on the shipped checkpoint: real artifacts, all test users, the real gate."""
 
-from functools import partial
-
 import pytest
 
 from converters.export import ALL, ExportOptions, export
 from device_bench.bench import check_artifacts
 from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.sources import held_out, in_catalogue, some_histories
-from glint_edge.stream import stream_program
 from glint_edge.target import targets
 
 pytestmark = pytest.mark.slow
@@ -41,10 +38,7 @@ def bundles(ml_100k, tmp_path_factory):
         )
 
     folder = tmp_path_factory.mktemp("default")
-    with pytest.MonkeyPatch.context() as patch:
-        # Small chunks: each step of a chunk adds a second to a conversion.
-        patch.setattr("converters.export.stream_program", partial(stream_program, chunk=5))
-        return {"fp32": make("fp32", "none"), "int8": make("int8", "int8")}
+    return {"fp32": make("fp32", "none"), "int8": make("int8", "int8")}
 
 
 def figures(bundle, target):

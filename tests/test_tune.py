@@ -28,7 +28,7 @@ def log(tmp_path_factory):
     return path
 
 
-def run(log, folder, trials, *, config=CONFIG, **options):
+def search_in(log, folder, trials, *, config=CONFIG, **options):
     data = split(load(log))
     model = ModelConfig(items=data.catalogue, d=8, heads=2, max_length=12)
     return tune(data, model, config, folder, trials=trials, **options)
@@ -36,11 +36,11 @@ def run(log, folder, trials, *, config=CONFIG, **options):
 
 def test_a_search_goes_on_where_it_stopped(log, tmp_path):
     told = []
-    first = run(log, tmp_path, 2, on_trial=told.append)
+    first = search_in(log, tmp_path, 2, on_trial=told.append)
     assert [result.number for result in told] == [0, 1]
-    again = run(log, tmp_path, 4, on_trial=told.append)
+    again = search_in(log, tmp_path, 4, on_trial=told.append)
     assert [result.number for result in told] == [0, 1, 2, 3]
-    assert run(log, tmp_path, 4, on_trial=told.append) == again  # nothing left to do
+    assert search_in(log, tmp_path, 4, on_trial=told.append) == again  # nothing left to do
     assert len(told) == 4
     by_number = {result.number: result for result in again}
     assert all(by_number[result.number] == result for result in first)
@@ -49,7 +49,7 @@ def test_a_search_goes_on_where_it_stopped(log, tmp_path):
 
 
 def test_trials_differ_within_the_space_and_their_figures_are_those_of_training(log, tmp_path):
-    results = run(log, tmp_path, 3)
+    results = search_in(log, tmp_path, 3)
     assert len({tuple(result.settings.values()) for result in results}) == 3
     for result in results:
         assert list(result.settings) == list(USUAL)
@@ -65,7 +65,7 @@ EVERY = [name for name in LEVERS if name != "l2"]
 
 def test_every_lever_can_be_searched_and_each_loss_gets_its_own(log, tmp_path):
     config = TrainConfig(epochs=1, patience=1, batch_positions=512)
-    results = run(log, tmp_path, 9, search=EVERY, config=config)
+    results = search_in(log, tmp_path, 9, search=EVERY, config=config)
     seen = {}
     for result in results:
         for name, value in result.settings.items():
@@ -79,11 +79,19 @@ def test_every_lever_can_be_searched_and_each_loss_gets_its_own(log, tmp_path):
     assert len(seen["loss"]) == 3 and len(seen["d"]) > 1 and len(seen["schedule"]) == 2
 
 
+def test_the_help_names_every_lever(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = run("tune", "--help")
+    told = set(out.replace(",", " ").replace(".", " ").split())
+    assert code == 0
+    assert {name.replace("_", "-") for name in LEVERS} <= told
+
+
 def test_what_is_searched_cannot_change_within_a_study(log, tmp_path):
-    run(log, tmp_path, 1, search=["crop", "d"])
-    assert len(run(log, tmp_path, 2, search=["d", "crop"])) == 2
+    search_in(log, tmp_path, 1, search=["crop", "d"])
+    assert len(search_in(log, tmp_path, 2, search=["d", "crop"])) == 2
     with pytest.raises(ConfigError, match="begun with search 'crop, d', not 'crop'"):
-        run(log, tmp_path, 3, search=["crop"])
+        search_in(log, tmp_path, 3, search=["crop"])
 
 
 @pytest.mark.parametrize(("search", "message"), [
@@ -92,7 +100,7 @@ def test_what_is_searched_cannot_change_within_a_study(log, tmp_path):
 ])  # fmt: skip
 def test_what_cannot_be_searched_is_refused(search, message, log, tmp_path):
     with pytest.raises(ConfigError, match=message):
-        run(log, tmp_path / "study", 1, search=search)
+        search_in(log, tmp_path / "study", 1, search=search)
     assert not (tmp_path / "study").exists()
 
 
@@ -100,13 +108,13 @@ def test_what_cannot_be_searched_is_refused(search, message, log, tmp_path):
 def test_a_fixed_loss_has_its_own_levers(loss, log, tmp_path):
     config = TrainConfig(epochs=1, patience=1, loss=loss, negatives=8, batch_positions=512)
     search = ["calibration", "label_smoothing", "crop"]
-    (result,) = run(log, tmp_path, 1, search=search, config=config)
+    (result,) = search_in(log, tmp_path, 1, search=search, config=config)
     mine = {"gbce": "calibration", "sampled-softmax": "label_smoothing"}[loss]
     assert set(result.settings) == {mine, "crop"}
 
 
 def test_the_flags_are_ones_that_train_takes(log, tmp_path, capsys):
-    flags = run(log, tmp_path / "study", 1, search=EVERY)[0].flags().split()
+    flags = search_in(log, tmp_path / "study", 1, search=EVERY)[0].flags().split()
     cli.app(
         ["train", "--data", str(log), "--out", str(tmp_path / "run"), "--heads", "2", "--epochs",
          "1", "--json", *flags],
@@ -129,18 +137,18 @@ def test_the_command_line_prints_every_trial(log, tmp_path, capsys):
 
 
 def test_a_study_of_other_settings_is_refused(log, tmp_path):
-    run(log, tmp_path, 1)
+    search_in(log, tmp_path, 1)
     other = TrainConfig(epochs=3, patience=2, batch_positions=64)
     with pytest.raises(ConfigError, match="begun with batch_positions 128, not 64"):
-        run(log, tmp_path, 2, config=other)
+        search_in(log, tmp_path, 2, config=other)
     with pytest.raises(ConfigError, match="begun with protocol 'full', not 'unseen'"):
-        run(log, tmp_path, 2, protocol="unseen")
+        search_in(log, tmp_path, 2, protocol="unseen")
     with pytest.raises(ConfigError, match="trials must be"):
-        run(log, tmp_path, 0)
+        search_in(log, tmp_path, 0)
 
 
 def test_a_damaged_journal_is_one_line(log, tmp_path):
-    run(log, tmp_path, 1)
+    search_in(log, tmp_path, 1)
     (tmp_path / "journal.log").write_text("not json\n" * 3)
     with pytest.raises(CheckpointError, match="damaged"):
-        run(log, tmp_path, 2)
+        search_in(log, tmp_path, 2)
