@@ -2,9 +2,11 @@
 
 The unit of a comparison is the round, not the call: calls of one process are alike, processes are
 not. Each round's median is divided by its own calibration, so that a machine that was slower for a
-while is not the artifact's fault. The spread of the logarithms over both runs' rounds is the noise;
-with few rounds it is little known, so it is mixed with what is usual (as in Smyth, Linear Models
-and Empirical Bayes Methods, 2004: a prior variance with its own degrees of freedom).
+while is not the artifact's fault. How far an artifact follows the machine's speed is not known, one
+that waits for memory less than others: a change counts only if it is one both ways. The spread of
+the logarithms over both runs' rounds is the noise; with few rounds it is little known, so it is
+mixed with what is usual (as in Smyth, Linear Models and Empirical Bayes Methods, 2004: a prior
+variance with its own degrees of freedom).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from device_bench.labels import Json, row_name
 USUAL_NOISE = 0.08  # standard deviation of the logarithm of a round's median
 USUAL_WEIGHT = 4  # rounds' worth of it
 BEYOND = 5.0  # standard errors: a run compares some 20 figures, and none may be a false alarm
+FOLLOWED = (0.6, 1.0)  # powers of the machine's speed that times may follow (docs/bench.md)
 LEAST_CHANGE = 0.15  # of a time, between the best rounds: other work only ever adds
 LARGER = 0.01  # of a file; conversions of one model are alike but for metadata
 MORE_MEMORY = 0.10
@@ -40,7 +43,7 @@ class Change:
         figure: "append µs", "file bytes", …
         old: in the first run; None: it has none there.
         new: in the second.
-        ratio: new / old; of times with the machine's speed taken out.
+        ratio: new / old; of times with the machine's speed taken out as far as makes it least.
         noise: the ratio up to which a time's change is noise; None where there is none.
         verdict: "noise": different, but not beyond it.
         why: in words, where the figures do not say it.
@@ -188,24 +191,32 @@ def _figure(
 
 
 def _time(row: str, method: str, old: Json, new: Json) -> Change:
-    befores, afters = _at_one_speed(old, method), _at_one_speed(new, method)
-    shift = _mean(afters) - _mean(befores)
-    noise = BEYOND * _spread(befores, afters) * math.sqrt(1 / len(befores) + 1 / len(afters))
-    best = min(afters) - min(befores)
-    least = math.log1p(LEAST_CHANGE)
-    verdict: Verdict = "noise"
-    if shift > noise and best > least:
-        verdict = "regression"
-    elif shift < -noise and best < -least:
-        verdict = "improvement"
+    views = [_view(method, old, new, power) for power in FOLLOWED]
+    shift, noise, verdict = min(views, key=lambda view: abs(view[0]))
+    if any(other != verdict for _, _, other in views):
+        verdict = "noise"
     return Change(
         row, f"{method.replace('_', ' ')} µs", _median_us(old, method), _median_us(new, method),
         math.exp(shift), math.exp(noise), verdict,
     )  # fmt: skip
 
 
-def _at_one_speed(row: Json, method: str) -> list[float]:
-    """Logarithms of what a call took in each round, divided by the machine's speed in that round.
+def _view(method: str, old: Json, new: Json, power: float) -> tuple[float, float, Verdict]:
+    """How far the times went, as a logarithm, how far noise may go, and what is to be said."""
+    befores, afters = (_at_one_speed(row, method, power) for row in (old, new))
+    shift = _mean(afters) - _mean(befores)
+    noise = BEYOND * _spread(befores, afters) * math.sqrt(1 / len(befores) + 1 / len(afters))
+    best = min(afters) - min(befores)
+    least = math.log1p(LEAST_CHANGE)
+    if shift > noise and best > least:
+        return shift, noise, "regression"
+    if shift < -noise and best < -least:
+        return shift, noise, "improvement"
+    return shift, noise, "noise"
+
+
+def _at_one_speed(row: Json, method: str, power: float) -> list[float]:
+    """Logarithms of what a call took in each round, with the machine's speed in it taken out.
 
     Where other work took the CPU away, a long call's median is not its own, but its CPU time is; a
     short call's median knows nothing of it. So the lesser counts.
@@ -214,7 +225,7 @@ def _at_one_speed(row: Json, method: str) -> list[float]:
     cpu: Sequence[float] = row.get("cpu_us", {}).get(method) or medians
     speeds: Sequence[float] = row.get("calibrations_us") or [1.0] * len(medians)
     return [
-        math.log(min(median, own) / speed)
+        math.log(min(median, own)) - power * math.log(speed)
         for median, own, speed in zip(medians, cpu, speeds, strict=True)
     ]
 

@@ -22,7 +22,7 @@ from device_bench.scale import Scale, ScaleResult
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_json
 
-VERSION = 1
+VERSION = 2  # 1 took the machine's speed by another piece of work
 SCHEMA = Path(__file__).parent / "bench.schema.json"
 
 
@@ -107,7 +107,7 @@ def read_document(path: Path) -> dict[str, Any]:
     """Read what `bench --output` or `bench --json` wrote.
 
     Raises:
-        ConfigError: it is no such file, or of a newer version.
+        ConfigError: it is no such file, or of another version.
     """
     try:
         value = json.loads(path.read_bytes())
@@ -118,6 +118,8 @@ def read_document(path: Path) -> dict[str, Any]:
     version = value.get("schema") if isinstance(value, dict) else None
     if isinstance(version, int) and version > VERSION:
         raise ConfigError(f"{path} is from a newer glint-edge; upgrade this one")
+    if isinstance(version, int) and version < VERSION:
+        raise ConfigError(f"{path} is from an older glint-edge; run `bench --output` again")
     wrong = next(jsonschema.Draft202012Validator(_schema()).iter_errors(value), None)
     if wrong is not None:
         raise ConfigError(

@@ -23,6 +23,9 @@ BUDGET_MS = 1000.0  # a slow method ends here, after LEAST_RUNS at least
 LEAST_RUNS = 20
 CALIBRATE_EVERY = 10  # timed calls between two looks at the machine's own speed
 
+# What `calibrate` multiplies: a matrix of the first cache and one of the second.
+SMALL, LARGE = np.full((64, 64), 0.01, np.float32), np.full((256, 256), 0.01, np.float32)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -77,6 +80,7 @@ def sample(call: Callable[[int], object], plan: Plan) -> Samples:
             if len(calls) % CALIBRATE_EVERY == 0:
                 aside = time.process_time_ns()
                 calibration.append(_took(calibrate, 0))
+                call(len(calls))  # untimed: the calibration has taken the first cache
                 cpu += time.process_time_ns() - aside
             calls.append(_took(call, len(calls)))
             spent += calls[-1]
@@ -111,9 +115,14 @@ def _took(call: Callable[[int], object], number: int) -> int:
     return time.perf_counter_ns() - start
 
 
-def calibrate(_: int = 0) -> int:
-    """A fixed piece of work that leaves caches alone: how fast this machine is just now."""
-    total = 1
-    for number in range(500):
-        total = (total * 31 + number) & 0xFFFF
-    return total
+def calibrate(_: int = 0) -> None:
+    """A fixed piece of work that is like a model's step: how fast this machine is just now.
+
+    Where a neighbour shares the core or its caches, arithmetic in Python and products of matrices
+    do not slow down alike; so this is products, half of them from the first cache and half from
+    the second (docs/bench.md has the figures).
+    """
+    for _ in range(24):
+        np.dot(SMALL, SMALL[0])
+    for _ in range(4):
+        np.einsum("ij,j->i", LARGE, LARGE[0])  # `dot` of a matrix this large takes several threads

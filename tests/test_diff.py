@@ -193,6 +193,7 @@ def test_the_exit_code_is_for_ci(files, run):
         ("[]", "is no bench result"),
         ('{"rows": []}', "is no bench result"),
         ('{"schema": 99}', "newer glint-edge"),
+        ('{"schema": 1}', "older glint-edge"),
     ],
 )
 def test_what_is_no_document_is_refused(tmp_path, run, files, text, words):

@@ -52,10 +52,13 @@ def clock(monkeypatch):
 
 
 def test_samples_are_of_the_timed_calls(clock):
-    warmup = 2 * BLOCK
+    warmup, again = 2 * BLOCK, CALIBRATE_EVERY + 1
     found = sample(clock.taking(lambda n: 50 if n < warmup else n), Plan(runs=300))
-    assert clock.calls == [*range(warmup), *range(300)]
-    assert found.calls_ns.tolist() == [1000.0 * n for n in range(warmup, warmup + 300)]
+    # After each calibration one untimed call fills the caches again.
+    timed = [(n, position) for position, n in enumerate(clock.calls[warmup:]) if position % again]
+    assert [n for n, _ in timed] == list(range(300))
+    assert len(clock.calls) == warmup + 300 + 300 // CALIBRATE_EVERY
+    assert found.calls_ns.tolist() == [1000.0 * (warmup + position) for _, position in timed]
     assert found.cpu_ns == found.calls_ns.mean() / 2, "what the calibration takes is not in it"
     assert found.calibration_ns.tolist() == [7_000.0] * (300 // CALIBRATE_EVERY)
     assert found.steady
@@ -74,7 +77,7 @@ def test_times_that_never_settle_are_told_and_bounded(clock, microseconds):
     swinging = clock.taking(lambda n: microseconds * (1 + n // BLOCK % 2))
     found = sample(swinging, Plan(runs=200))
     assert not found.steady
-    assert len(clock.calls) <= MOST_BLOCKS * BLOCK + 200
+    assert len(clock.calls) <= MOST_BLOCKS * BLOCK + 200 + 200 // CALIBRATE_EVERY
     assert microseconds == 1 or len(clock.calls) < 5 * BLOCK, "slow calls are not warmed up long"
 
 
@@ -98,10 +101,10 @@ def test_the_garbage_collector_is_off_meanwhile_and_on_again():
 @pytest.mark.alone
 def test_the_real_clock_tells_twice_the_work():
     def work(factor):
-        calls = sample(lambda _: sum(range(2000 * factor)), Plan(runs=200)).calls_ns
-        return calls.min()  # other work only ever adds
+        return np.median(sample(lambda _: sum(range(2000 * factor)), Plan(runs=50)).calls_ns)
 
-    assert 1.5 < work(2) / work(1) < 2.6
+    # In turn: a machine that changes its speed spoils some pairs, not most.
+    assert 1.5 < np.median([work(2) / work(1) for _ in range(15)]) < 2.6
 
 
 # ---- statistics -----------------------------------------------------------------------------

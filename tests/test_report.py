@@ -48,7 +48,7 @@ def row_of(target="tflite", precision="int8", *, bundle="app", times=1.0, **figu
 
 def document_of(*rows, **parts):
     return {
-        "schema": 1, "kind": "bench", "tool": "0.1.0", "created": "2026-01-02T03:04:05+00:00",
+        "schema": 2, "kind": "bench", "tool": "0.1.0", "created": "2026-01-02T03:04:05+00:00",
         "command": ["glint-edge", "bench", "my app.glint"],
         "machine": {
             "system": "Linux", "machine": "x86_64", "cpu": "AMD EPYC", "flags": [], "cpus": 2,

@@ -8,7 +8,7 @@
                   items i64 [U, k], scores f32 [U, k]
     result.json   samples_ns: times of single calls, by "append", "recommend", "cold_start_20", …;
                   cpu_ns: CPU time a call, averaged;
-                  calibration_ns: of a fixed integer loop, after every tenth timed call;
+                  calibration_ns: of fixed products of matrices, before every tenth timed call;
                   load_ms; first_call_us; memory; threads; state_size; top_k; warnings;
                   or {"error": one line}
 
