@@ -23,8 +23,9 @@ def run(script, *arguments):
 
 def test_stock_export():
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
-    pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
-    sizes = ("--history", 50, "--width", 16, "--items", 200, "--seconds", 1)
+    pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
+    # The quickest to convert.
+    sizes = ("--target", "tflite", "--history", 50, "--width", 16, "--items", 200, "--seconds", 1)
     result = run("stock_export.py", *sizes)
     assert result["ratio"] == pytest.approx(result["stock_us"] / result["stream_us"])
     assert result["stock_overlap"] == 1
