@@ -203,7 +203,7 @@ def _time(row: str, method: str, old: Json, new: Json) -> Change:
 
 def _view(method: str, old: Json, new: Json, power: float) -> tuple[float, float, Verdict]:
     """How far the times went, as a logarithm, how far noise may go, and what is to be said."""
-    befores, afters = (_at_one_speed(row, method, power) for row in (old, new))
+    befores, afters = (at_one_speed(row, method, power) for row in (old, new))
     shift = _mean(afters) - _mean(befores)
     noise = BEYOND * _spread(befores, afters) * math.sqrt(1 / len(befores) + 1 / len(afters))
     best = min(afters) - min(befores)
@@ -215,15 +215,20 @@ def _view(method: str, old: Json, new: Json, power: float) -> tuple[float, float
     return shift, noise, "noise"
 
 
-def _at_one_speed(row: Json, method: str, power: float) -> list[float]:
+def at_one_speed(row: Json, method: str, power: float) -> list[float]:
     """Logarithms of what a call took in each round, with the machine's speed in it taken out.
 
     Where other work took the CPU away, a long call's median is not its own, but its CPU time is; a
     short call's median knows nothing of it. So the lesser counts.
+
+    Args:
+        row: of a document.
+        method: one of its `medians_us`.
+        power: how far the times follow the machine's speed; 1 in full, 0 not at all.
     """
     medians: Sequence[float] = row["medians_us"][method]
     cpu: Sequence[float] = row.get("cpu_us", {}).get(method) or medians
-    speeds: Sequence[float] = row.get("calibrations_us") or [1.0] * len(medians)
+    speeds: Sequence[float] = row.get("calibrations_us", {}).get(method) or [1.0] * len(medians)
     return [
         math.log(min(median, own)) - power * math.log(speed)
         for median, own, speed in zip(medians, cpu, speeds, strict=True)

@@ -117,7 +117,7 @@ class Outcome:
         samples_ns: nanoseconds a call by method: "append", "recommend", "cold_start_20", …;
             empty if it was not timed.
         cpu_ns: CPU time a call by method, averaged.
-        calibration_ns: of a fixed piece of work, done between the timed calls.
+        calibration_ns: of a fixed piece of work, done between the timed calls, by method.
         first_call_us: of a fresh process, by method.
         load_ms: from the file to callable methods, imports not included; a few.
         peak_memory_bytes: of the whole process until it had loaded the artifact and run it;
@@ -137,7 +137,7 @@ class Outcome:
     golden: TopK
     samples_ns: Mapping[str, Times] = field(default_factory=dict)
     cpu_ns: Mapping[str, float] = field(default_factory=dict)
-    calibration_ns: Times = field(default_factory=lambda: np.empty(0))
+    calibration_ns: Mapping[str, Times] = field(default_factory=dict)
     first_call_us: Mapping[str, float] = field(default_factory=dict)
     load_ms: tuple[float, ...] = ()
     peak_memory_bytes: int | None = None

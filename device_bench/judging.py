@@ -154,7 +154,10 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
         name: [outcome.samples_ns[name] for outcome in outcomes] for name in outcomes[0].samples_ns
     }
     latencies = {name: latency(rounds) for name, rounds in times.items()}
-    calibrations = [outcome.calibration_ns for outcome in outcomes]
+    calibrations = {
+        name: [outcome.calibration_ns[name] for outcome in outcomes]
+        for name in outcomes[0].calibration_ns
+    }
     before = outcomes[0].memory_before_load_bytes
     peak = _most(outcome.peak_memory_bytes for outcome in outcomes)
     own = [warning for outcome in outcomes for warning in outcome.warnings]
@@ -167,6 +170,7 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
             if name in outcome.cpu_ns
         ]
     )
+    speeds = speed_warnings([part for rounds in calibrations.values() for part in rounds])
     return replace(
         row,
         append_us=latencies.get("append"),
@@ -189,14 +193,17 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
             name: [outcome.cpu_ns[name] / 1e3 for outcome in outcomes]
             for name in outcomes[0].cpu_ns
         },
-        calibrations_us=tuple(float(np.median(c)) / 1e3 for c in calibrations if len(c)),
+        calibrations_us={
+            name: [float(np.median(samples)) / 1e3 for samples in rounds]
+            for name, rounds in calibrations.items()
+        },
         load_ms=_median([ms for outcome in outcomes for ms in outcome.load_ms]),
         peak_memory_bytes=peak,
         steady_memory_bytes=_most(outcome.steady_memory_bytes for outcome in outcomes),
         memory_added_bytes=None if peak is None or before is None else peak - before,
         threads=outcomes[0].threads,
         rounds=len(outcomes) if times else 0,
-        warnings=tuple(dict.fromkeys((*own, *found, *speed_warnings(calibrations)))),
+        warnings=tuple(dict.fromkeys((*own, *found, *speeds))),
         conditions=dict(outcomes[0].device),
     )
 

@@ -78,8 +78,10 @@ def _result(job: Job, folder: Path) -> dict[str, Any]:
 
 
 def _outcome(folder: Path, result: dict[str, Any]) -> Outcome:
-    times = {name: np.array(calls, np.float64) for name, calls in result.pop("samples_ns").items()}
-    calibration = np.array(result.pop("calibration_ns"), np.float64)
+    times, calibrations = (
+        {name: np.array(samples, np.float64) for name, samples in result.pop(field).items()}
+        for field in ("samples_ns", "calibration_ns")
+    )
     with np.load(folder / OUTPUTS) as arrays:
         return Outcome(
             lists=TopK(arrays["items"], arrays["scores"]),
@@ -87,7 +89,7 @@ def _outcome(folder: Path, result: dict[str, Any]) -> Outcome:
             golden_cold_states=arrays["golden_cold_states"],
             golden=TopK(arrays["golden_items"], arrays["golden_scores"]),
             samples_ns=times,
-            calibration_ns=calibration,
+            calibration_ns=calibrations,
             load_ms=tuple(result.pop("load_ms")),
             warnings=tuple(result.pop("warnings")),
             **result,

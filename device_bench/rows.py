@@ -36,7 +36,8 @@ class Row:
         medians_us: of each round, by method as in `quantiles_us`: what two runs are compared by.
         cpu_us: of each round, the mean CPU time a call: what other work took is not in it.
         calibrations_us: of each round, the median of a fixed piece of work done between the timed
-            calls: the machine's speed just then. They compare on one runner and machine alone.
+            calls, by method: the machine's speed just then. They compare on one runner and machine
+            alone.
         load_ms: from the file to callable methods, imports not included; the median of a few.
         peak_memory_bytes: of the whole process, Python and the runtime's libraries included.
         steady_memory_bytes: as the peak, after the timed calls.
@@ -76,7 +77,7 @@ class Row:
     energy_uj: Mapping[str, float] = field(default_factory=dict)
     medians_us: Mapping[str, list[float]] = field(default_factory=dict)
     cpu_us: Mapping[str, list[float]] = field(default_factory=dict)
-    calibrations_us: tuple[float, ...] = ()
+    calibrations_us: Mapping[str, list[float]] = field(default_factory=dict)
     load_ms: float | None = None
     peak_memory_bytes: int | None = None
     steady_memory_bytes: int | None = None
@@ -121,7 +122,6 @@ class Row:
         return {
             **asdict(self),
             "interval_us": {name: list(ends) for name, ends in self.interval_us.items()},
-            "calibrations_us": list(self.calibrations_us),
             "failures": list(self.failures),
             "warnings": list(self.warnings),
         }

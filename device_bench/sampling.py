@@ -120,7 +120,7 @@ def calibrate(_: int = 0) -> None:
 
     Where a neighbour shares the core or its caches, arithmetic in Python and products of matrices
     do not slow down alike; so this is products, half of them from the first cache and half from
-    the second (docs/bench.md has the figures).
+    the second.
     """
     for _ in range(24):
         np.dot(SMALL, SMALL[0])

@@ -19,7 +19,7 @@ OUTLIER = 3.0  # times the median
 MANY_OUTLIERS = 0.02  # of the calls
 ROUNDS_APART = 0.2  # of the median, between the rounds' medians
 LITTLE_CPU = 0.85  # of the time that passed
-SPEED_CHANGED = 0.2  # of the calibration's median, between rounds
+SPEED_CHANGED = 0.2  # of the calibration's median, between methods and rounds
 
 Times = npt.NDArray[np.float64]
 
@@ -100,12 +100,16 @@ def warnings_of(method: str, rounds: Sequence[Times], runs: int) -> list[str]:
 
 
 def speed_warnings(calibrations: Sequence[Times]) -> list[str]:
-    """Whether the machine itself changed its speed from round to round."""
+    """Whether the machine itself changed its speed.
+
+    Args:
+        calibrations: of each method and round.
+    """
     medians = [float(np.median(part)) for part in calibrations if len(part)]
     if not medians or max(medians) - min(medians) <= SPEED_CHANGED * float(np.median(medians)):
         return []
     return [
-        f"the machine's speed changed by {max(medians) / min(medians) - 1:.0%} between rounds "
+        f"the machine's speed changed by {max(medians) / min(medians) - 1:.0%} meanwhile "
         "(a fixed piece of work took that much longer)"
     ]
 

@@ -99,7 +99,7 @@ def _measure(job: Job, runtime: Runtime, histories: Histories) -> dict[str, Any]
     first["recommend"] = _took_us(recommend)
     calls = {"append": append, "recommend": recommend}
     found: dict[str, Any] = {
-        "first_call_us": first, "samples_ns": {}, "cpu_ns": {}, "calibration_ns": [],
+        "first_call_us": first, "samples_ns": {}, "cpu_ns": {}, "calibration_ns": {},
         "energy_uj": {}, "warnings": [],
     }  # fmt: skip
     if not job.timed:
@@ -108,7 +108,7 @@ def _measure(job: Job, runtime: Runtime, histories: Histories) -> dict[str, Any]
         samples = sample(call, job.plan)
         found["samples_ns"][name] = samples.calls_ns.tolist()
         found["cpu_ns"][name] = samples.cpu_ns
-        found["calibration_ns"] += samples.calibration_ns.tolist()
+        found["calibration_ns"][name] = samples.calibration_ns.tolist()
         if not samples.steady:
             found["warnings"].append(f"{name}: the times were not steady after the warm-up")
     found["energy_uj"] = energy_of(calls)

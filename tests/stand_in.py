@@ -103,7 +103,7 @@ def main():
     result = {
         "samples_ns": {name: [1000 + n for n in range(runs)] for name in METHODS if runs},
         "cpu_ns": {name: 1000.0 for name in METHODS if runs},
-        "calibration_ns": [20_000] * (runs // 10),
+        "calibration_ns": {name: [20_000] * (runs // 10) for name in METHODS if runs},
         "load_ms": [1.0] * (5 if asked.timed else 1),
         "first_call_us": {"append": 3.0, "recommend": 4.0},
         "peak_memory_bytes": 9_000_000,

@@ -2,7 +2,10 @@
 
 import copy
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,8 +45,8 @@ def row_of(medians, *, target="tflite", speeds=None, **figures):
     given = {"file_bytes": 1000, "ndcg_at_10": 0.06, "top10_overlap": 0.99, "ok": True} | figures
     return Row(
         target=target, precision="int8", threads=1, append_us=Latency(p50, p50, p50),
-        medians_us={"append": list(medians)}, calibrations_us=tuple(speeds), rounds=len(medians),
-        **given,
+        medians_us={"append": list(medians)}, calibrations_us={"append": list(speeds)},
+        rounds=len(medians), **given,
     )  # fmt: skip
 
 
@@ -66,6 +69,24 @@ def test_twice_the_time_is_a_regression_and_half_an_improvement():
 def test_a_machine_at_half_its_speed_is_no_regression():
     slow = row_of([20, 20.7, 19.6], speeds=[60.0, 61.0, 59.0])
     assert verdicts(row_of([10, 10.4, 9.8]), slow)["append µs"] == "noise"
+
+
+def test_a_machine_that_slows_down_for_one_method_is_no_regression_of_it():
+    times, speeds = {"append": [10.0] * 3, "recommend": [20.0] * 3}, [30.0] * 3
+    old = row_of([10.0] * 3)
+    old = replace(old, medians_us=times, calibrations_us=dict.fromkeys(times, speeds))
+    old = replace(old, recommend_us=old.append_us)
+    slow = replace(old, medians_us=times | {"recommend": [40.0] * 3})
+    assert verdicts(old, slow)["recommend µs"] == "regression"
+    slow = replace(slow, calibrations_us={"append": speeds, "recommend": [60.0] * 3})
+    assert verdicts(old, slow) == verdicts(old, old)
+
+
+def test_an_artifact_that_follows_the_machine_by_half_is_no_regression():
+    """It waits for memory: on a machine 1.4 times as fast it takes nearly as long as before."""
+    old = row_of([10.0] * 3, speeds=[42.0] * 3)
+    assert verdicts(old, row_of([10.0] * 3))["append µs"] == "noise"
+    assert verdicts(row_of([10.0] * 3), old)["append µs"] == "noise"
 
 
 def test_time_that_other_work_took_is_no_regression():
@@ -160,6 +181,23 @@ def test_rows_of_one_run_that_are_not_told_apart_are_named():
         row_of([10.0, 10.0, 10.0], target="other", runner="native").to_dict(),
     ]
     assert within_the_noise(rows) == ["within the noise: append of tflite int8 and onnx int8"]
+
+
+def test_the_noise_of_several_runs_is_told(tmp_path):
+    """Plain times that are the machine's speed are none once it is taken out."""
+    paths = []
+    for number, speed in enumerate([1.0, 1.1, 1.3]):
+        row = row_of([10 * speed] * 3, speeds=[30 * speed] * 3)
+        paths.append(tmp_path / f"{number}.json")
+        write_document(document_of(row), paths[-1])
+    command = [sys.executable, "benchmarks/noise.py", "--json", *map(str, paths)]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+    found = json.loads(done.stdout)
+    (sizes,) = found.pop("rows").values()
+    assert sizes["plain"] == pytest.approx(np.log([1, 1.1, 1.3]).std())
+    assert sizes["calibrated"] == pytest.approx(0, abs=1e-12)
+    assert found == {"false_alarms": 0, "pairs": 6}
 
 
 # ---- the command ----------------------------------------------------------------------------

@@ -302,11 +302,11 @@ def test_stock_rows_have_no_verdict():
 
 
 def test_differences_within_the_noise_are_said_to_be():
-    rounds = {"calibrations_us": [30.0] * 3}
+    speeds = {"calibrations_us": {"append": [30.0] * 3}}
     document = document_of(
-        row_of(medians_us={"append": [8.0, 8.1, 7.9]}, **rounds),
-        row_of("onnx", medians_us={"append": [8.1, 8.0, 8.2]}, **rounds),
-        row_of("executorch", medians_us={"append": [80.0, 81.0, 79.0]}, **rounds),
+        row_of(medians_us={"append": [8.0, 8.1, 7.9]}, **speeds),
+        row_of("onnx", medians_us={"append": [8.1, 8.0, 8.2]}, **speeds),
+        row_of("executorch", medians_us={"append": [80.0, 81.0, 79.0]}, **speeds),
     )
     said = "ithin the noise: append of tflite int8 and onnx int8."
     assert said in html(document)

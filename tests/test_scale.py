@@ -57,7 +57,8 @@ class FakeRunner:
         starts = {f"cold_start_{n}": np.full(runs, 1e5 * n) for n in job.cold_starts}
         return Outcome(
             lists=TopK(NONE, NONE), golden_states=NONE, golden_cold_states=NONE,
-            golden=TopK(NONE, NONE), threads=1, load_ms=(1.0,), calibration_ns=np.full(9, 1e4),
+            golden=TopK(NONE, NONE), threads=1, load_ms=(1.0,),
+            calibration_ns={"append": np.full(9, 1e4)},
             samples_ns={"append": in_turn, "recommend": 2 * in_turn, **starts},
             cpu_ns={"append": 1e6, **{name: 1.0 for name in starts}},
             first_call_us={"append": 5.0}, peak_memory_bytes=9_000_000,

@@ -8,7 +8,7 @@
                   items i64 [U, k], scores f32 [U, k]
     result.json   samples_ns: times of single calls, by "append", "recommend", "cold_start_20", …;
                   cpu_ns: CPU time a call, averaged;
-                  calibration_ns: of fixed products of matrices, before every tenth timed call;
+                  calibration_ns: of fixed products of matrices, before every tenth of those;
                   load_ms; first_call_us; memory; threads; state_size; top_k; warnings;
                   or {"error": one line}
 
@@ -72,7 +72,7 @@ def read_result(folder: Path, golden: int, histories: int) -> NativeResult:
     try:
         size, k = int(result.pop("state_size")), int(result.pop("top_k"))
         measured = _measured(result)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise RunnerError(f"the runner's {RESULT} is of another version ({error})") from error
     layout = [
         ("golden_states", "<f4", golden, size), ("golden_cold_states", "<f4", golden, size),
@@ -107,17 +107,20 @@ def _measured(result: dict[str, Any]) -> dict[str, Any]:
     """Fields of an outcome.
 
     Raises:
-        KeyError, TypeError: there are others.
+        KeyError, TypeError, AttributeError: there are others.
     """
     names = {field.name for field in fields(NativeResult)}
     if unknown := set(result) - names:
         raise KeyError(", ".join(sorted(unknown)))
-    times = {name: np.array(calls, np.float64) for name, calls in result["samples_ns"].items()}
+    times, calibrations = (
+        {name: np.array(samples, np.float64) for name, samples in result[field].items()}
+        for field in ("samples_ns", "calibration_ns")
+    )
     return {
         **result,
         "threads": result["threads"],
         "samples_ns": times,
-        "calibration_ns": np.array(result["calibration_ns"], np.float64),
+        "calibration_ns": calibrations,
         "load_ms": tuple(result["load_ms"]),
         "warnings": tuple(result["warnings"]),
         "counted": tuple(result.get("counted", ())),

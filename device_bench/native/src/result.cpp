@@ -65,7 +65,7 @@ std::string to_json(const Result& result) {
   const auto milliseconds = [&](Nanoseconds value) { return number(microseconds(value) / 1e3); };
   return "{\"samples_ns\": " + by_name(result.samples) +
          ",\n \"cpu_ns\": " + by_name(result.cpu) +
-         ",\n \"calibration_ns\": " + list(result.calibration) +
+         ",\n \"calibration_ns\": " + by_name(result.calibration) +
          ",\n \"counted\": " + list(result.counted, quoted) +
          ",\n \"load_ms\": " + list(result.loads, milliseconds) +
          ",\n \"first_call_us\": {\"append\": " + number(microseconds(result.first_append)) +

@@ -15,7 +15,7 @@ namespace glint {
 struct Result {
   std::vector<std::pair<std::string, Samples>> samples;  // by what was called
   std::vector<std::pair<std::string, double>> cpu;       // nanoseconds a call
-  Samples calibration;
+  std::vector<std::pair<std::string, Samples>> calibration;  // beside those calls
   std::vector<std::string> counted;  // the method that marks 2n and 2n + 1 are about
   std::vector<Nanoseconds> loads;
   Nanoseconds first_append = 0;

@@ -18,8 +18,7 @@ void add(const std::string& name, Timing timing, Result& result) {
   }
   result.samples.emplace_back(name, std::move(timing.calls));
   result.cpu.emplace_back(name, timing.cpu);
-  result.calibration.insert(
-      result.calibration.end(), timing.calibration.begin(), timing.calibration.end());
+  result.calibration.emplace_back(name, std::move(timing.calibration));
 }
 
 }  // namespace
