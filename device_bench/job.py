@@ -148,3 +148,8 @@ class Outcome:
     energy_uj: Mapping[str, float] = field(default_factory=dict)
     device: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+def by_method(times: Mapping[str, Sequence[float]]) -> dict[str, Times]:
+    """Times of JSON as an outcome holds them: `samples_ns`, `calibration_ns`."""
+    return {method: np.array(values, np.float64) for method, values in times.items()}

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from device_bench.job import Inputs, Job, Outcome, TopK
+from device_bench.job import Inputs, Job, Outcome, TopK, by_method
 from device_bench.runtimes import require_runtime
 from glint_edge.child import environment, read_result, wait_for
 from glint_edge.errors import ConfigError, RunnerError
@@ -78,18 +78,14 @@ def _result(job: Job, folder: Path) -> dict[str, Any]:
 
 
 def _outcome(folder: Path, result: dict[str, Any]) -> Outcome:
-    times, calibrations = (
-        {name: np.array(samples, np.float64) for name, samples in result.pop(field).items()}
-        for field in ("samples_ns", "calibration_ns")
-    )
     with np.load(folder / OUTPUTS) as arrays:
         return Outcome(
             lists=TopK(arrays["items"], arrays["scores"]),
             golden_states=arrays["golden_states"],
             golden_cold_states=arrays["golden_cold_states"],
             golden=TopK(arrays["golden_items"], arrays["golden_scores"]),
-            samples_ns=times,
-            calibration_ns=calibrations,
+            samples_ns=by_method(result.pop("samples_ns")),
+            calibration_ns=by_method(result.pop("calibration_ns")),
             load_ms=tuple(result.pop("load_ms")),
             warnings=tuple(result.pop("warnings")),
             **result,

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from device_bench.job import Histories, Outcome, TopK
+from device_bench.job import Histories, Outcome, TopK, by_method
 from glint_edge.errors import RunnerError
 
 INPUTS, OUTPUTS, RESULT = "inputs.bin", "outputs.bin", "result.json"
@@ -112,15 +112,11 @@ def _measured(result: dict[str, Any]) -> dict[str, Any]:
     names = {field.name for field in fields(NativeResult)}
     if unknown := set(result) - names:
         raise KeyError(", ".join(sorted(unknown)))
-    times, calibrations = (
-        {name: np.array(samples, np.float64) for name, samples in result[field].items()}
-        for field in ("samples_ns", "calibration_ns")
-    )
     return {
         **result,
         "threads": result["threads"],
-        "samples_ns": times,
-        "calibration_ns": calibrations,
+        "samples_ns": by_method(result["samples_ns"]),
+        "calibration_ns": by_method(result["calibration_ns"]),
         "load_ms": tuple(result["load_ms"]),
         "warnings": tuple(result["warnings"]),
         "counted": tuple(result.get("counted", ())),
