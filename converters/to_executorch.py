@@ -32,7 +32,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def convert(program: StreamProgram, path: Path, _: ConvertOptions) -> None:
-    """Lower a stream program and write it to `path` (20 to 70 s)."""
+    """Lower a stream program and write it to `path` (20 to 90 s)."""
     methods = {
         name: torch.export.export(_lowerable(module), tuple(inputs.values()), strict=True)
         for name, (module, inputs) in program.methods().items()

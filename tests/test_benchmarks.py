@@ -1,6 +1,7 @@
 """The benchmark scripts run and print what others rely on; what they measure is docs/results.md."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -62,13 +63,22 @@ def test_new_items(ml_100k):
 def test_native_loop(require_native):
     """The bars: below 12 MB, the whole process, and within 10 % of a loop written by hand."""
     require_native("executorch")
-    # At the sizes they are stated for: d 128, 3,417 items.
-    result = run("native_loop.py", "--rounds", 12, "--runs", 200)
-    assert result.pop("memory")["peak_bytes"] < 12e6
-    assert set(result) == {"append", "recommend", *(f"cold_start_{n}" for n in (20, 50, 200))}
-    for method, found in result.items():
-        assert found["ratio"] == pytest.approx(found["runner_us"] / found["loop_us"])
-        assert found["ratio"] < 1.1, method
+    best = {}  # µs of the runner and of the loop, by method
+    # What else a shared machine does only adds to a time: with more processes, both come down to
+    # their own.
+    for _ in range(3):
+        # At the sizes they are stated for: d 128, 3,417 items.
+        result = run("native_loop.py", "--rounds", 6, "--runs", 200)
+        assert result.pop("memory")["peak_bytes"] < 12e6
+        assert set(result) == {"append", "recommend", *(f"cold_start_{n}" for n in (20, 50, 200))}
+        for method, found in result.items():
+            assert found["ratio"] == pytest.approx(found["runner_us"] / found["loop_us"])
+            runner, loop = best.get(method, (math.inf, math.inf))
+            best[method] = min(runner, found["runner_us"]), min(loop, found["loop_us"])
+        ratios = {method: runner / loop for method, (runner, loop) in best.items()}
+        if max(ratios.values()) < 1.1:
+            return
+    pytest.fail(f"the runner's times are these multiples of the loop's: {ratios}")
 
 
 def test_large_log():
