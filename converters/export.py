@@ -60,7 +60,7 @@ class ExportOptions:
     """What to export.
 
     Attributes:
-        target: an installed target's name, or "all".
+        target: installed targets' names; among them "all" for every one that holds the precision.
         quantize: "none", "fp16", "int8-table", "int8" or "int8-qat".
         top_k: items that `recommend` returns.
         out: the bundle's folder, ending in .glint.
@@ -72,7 +72,7 @@ class ExportOptions:
             converting again; None: the catalogue is fixed.
     """
 
-    target: str
+    target: tuple[str, ...]
     quantize: str
     top_k: int
     out: Path
@@ -118,23 +118,21 @@ class ExportOptions:
         return PRECISION_OF[self.quantize]
 
     def targets(self) -> list[Target]:
-        """The chosen targets; with "all", those that can hold the precision.
+        """The chosen targets, each once; with "all", those that can hold the precision.
 
         Raises:
             ConfigError: a target is unknown, or cannot hold this precision.
             MissingExtraError: its toolchain is not installed.
         """
-        names = [
-            target.name for target in targets().values() if self.precision in target.precisions
-        ]
-        if self.target != ALL:
-            target = find_target(self.target, "convert")
+        able = [target.name for target in targets().values() if self.precision in target.precisions]
+        chosen = [name for name in dict.fromkeys(self.target) if name != ALL]
+        for target in [find_target(name, "convert") for name in chosen]:
             if self.precision not in target.precisions:
                 raise ConfigError(
                     f"{target.name} has no {self.precision}, it has {_list(target.precisions)}; "
-                    f"{self.precision} is to be had with --target {_list(names)}"
+                    f"{self.precision} is to be had with --target {_list(able)}"
                 )
-            names = [self.target]
+        names = able if ALL in self.target else chosen
         found = [find_target(name, "convert") for name in names]
         if self.opset is not None and not any(target.name == "onnx" for target in found):
             raise ConfigError("--opset is about ONNX files; add --target onnx, or leave it out")

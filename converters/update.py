@@ -8,7 +8,6 @@ from typing import Any
 
 from converters import quiet_toolchain
 from converters.export import (
-    ALL,
     PRECISION_OF,
     Check,
     ExportOptions,
@@ -49,9 +48,8 @@ def options_of(bundle: Bundle, out: Path, spare_items: int) -> ExportOptions:
             "the checkpoint's catalogue and export that with --quantize int8-qat"
         )
     precision = manifest["quantization"]["precision"]
-    names = [artifact.target for artifact in bundle.artifacts]
     return ExportOptions(
-        target=names[0] if len(names) == 1 else ALL,
+        target=tuple(artifact.target for artifact in bundle.artifacts),
         quantize=next(name for name, made in PRECISION_OF.items() if made == precision),
         top_k=bundle.top_k,
         out=out,

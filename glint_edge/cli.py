@@ -116,8 +116,12 @@ app.command()(evaluate)
 def export(
     checkpoint: CheckpointArgument = None,
     target: Annotated[
-        str, typer.Option(help="executorch, onnx, tflite, or all (`doctor` lists them).")
-    ] = "executorch",
+        list[str] | None,
+        typer.Option(
+            help="executorch, onnx, tflite, or all (`doctor` lists them); may be given several "
+            "times.  [default: executorch]"
+        ),
+    ] = None,
     quantize: Annotated[
         str,
         typer.Option(
@@ -162,7 +166,9 @@ def export(
 
     loaded = _checkpoint(checkpoint)
     out = out or Path((name or Path(loaded.data.name).stem) + SUFFIX)
-    options = ExportOptions(target, quantize, top_k, out, window, opset, name, spare_items)
+    options = ExportOptions(
+        tuple(target or ["executorch"]), quantize, top_k, out, window, opset, name, spare_items
+    )
     options.targets()
     options.require_possible_for(loaded.model.config)
     refuse_to_overwrite(options.out)

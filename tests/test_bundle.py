@@ -49,7 +49,7 @@ def fake_toolchain(monkeypatch):
 
 def make(checkpoint, out, *, quantize="int8", top_k=10, check=passed, **more):
     return export(
-        load_checkpoint(checkpoint), ExportOptions("executorch", quantize, top_k, out),
+        load_checkpoint(checkpoint), ExportOptions(("executorch",), quantize, top_k, out),
         folder=checkpoint, histories=HISTORIES, check=check, **more,
     )  # fmt: skip
 
@@ -258,14 +258,14 @@ def test_a_bundle_can_move_with_its_checkpoint(bundle, checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"target": "coreml"}, "choose one of executorch"),
+        ({"target": ("coreml",)}, "choose one of executorch"),
         ({"quantize": "int4"}, "choose one of none, fp16"),
         ({"out": "app"}, "ends in .glint"),
         ({"top_k": 41}, "between 1 and 40"),
     ],
 )
 def test_impossible_options_are_refused(checkpoint, tmp_path, arguments, says):
-    options = {"target": "executorch", "quantize": "int8", "top_k": 10, "out": "app.glint"}
+    options = {"target": ("executorch",), "quantize": "int8", "top_k": 10, "out": "app.glint"}
     options |= arguments
     with pytest.raises(ConfigError, match=says):
         export(

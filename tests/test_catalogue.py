@@ -10,7 +10,7 @@ import torch
 from converters import convert
 from converters.export import ExportOptions, FineTuned, write_bundle
 from converters.rewrite import rewrite
-from converters.update import spare_after
+from converters.update import options_of, spare_after
 from glint_edge.bundle import Artifact, load_bundle
 from glint_edge.catalogue import (
     NewItem,
@@ -31,7 +31,7 @@ from glint_edge.errors import (
 )
 from glint_edge.sources import Catalogue, DataSource
 from glint_edge.stream import empty_state, stream_program
-from glint_edge.target import find_target
+from glint_edge.target import find_target, targets
 from quantization import quantize
 
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 41)), [41, 3], [7, 7, 7]]
@@ -368,16 +368,25 @@ def test_an_updated_bundle_is_what_the_updated_checkpoint_exports_to(
     assert files_of(tmp_path / "run.v3") == files_of(checkpoint)
 
 
-def a_bundle(folder, out, spare=None, **more):
-    """A bundle whose file is none: what is tested is what happens before it is read."""
-    artifact = Artifact("onnx", "int8", "model.onnx", {"onnxruntime": "1.32.0"})
-    options = ExportOptions("onnx", "int8", 10, out, spare_items=spare)
+def a_bundle(folder, out, spare=None, names=("onnx",), **more):
+    """A bundle whose files are none: what is tested is what happens before they are read."""
+    artifacts = [
+        Artifact(target, "int8", f"model.{target}", targets()[target].runtime) for target in names
+    ]
+    options = ExportOptions(names, "int8", 10, out, spare_items=spare)
     write_bundle(
-        load_checkpoint(folder), options, [artifact],
+        load_checkpoint(folder), options, artifacts,
         lambda program, artifact, file: file.write_bytes(b"converted"),
         folder=folder, histories=HISTORIES[:2], check=passed, **more,
     )  # fmt: skip
     return out
+
+
+def test_a_bundle_is_made_again_for_its_own_targets(folder, tmp_path):
+    bundle = load_bundle(a_bundle(folder, tmp_path / "app.glint", names=("tflite", "onnx")))
+    again = options_of(bundle, tmp_path / "again.glint", 0)
+    assert sorted(again.target) == ["onnx", "tflite"]
+    assert (again.quantize, again.top_k) == ("int8", 10)
 
 
 @pytest.fixture

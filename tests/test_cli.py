@@ -421,6 +421,13 @@ def test_a_bundle_has_the_name_and_window_that_were_asked_for(export_onnx):
     assert {p.key: p.value for p in model.metadata_props}["name"] == "shop"
 
 
+def test_every_target_that_is_named_counts(trained, run, tmp_path):
+    code, _, err = run("export", trained, "--target", "coreml", "--target", "onnx",
+                       "--out", tmp_path / "x.glint")  # fmt: skip
+    assert code == 2
+    assert "'coreml' is unknown" in only_line(err)
+
+
 def test_an_opset_out_of_range_is_one_line_and_leaves_nothing(trained, run, tmp_path):
     pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
     code, _, err = run("export", trained, "--target", "onnx", "--opset", "7", "--quantize", "none",

@@ -31,7 +31,7 @@ def bundles(ml_100k, tmp_path_factory):
     def make(precision, quantize):
         return export(
             checkpoint,
-            ExportOptions(ALL, quantize, 10, folder / f"{precision}.glint"),
+            ExportOptions((ALL,), quantize, 10, folder / f"{precision}.glint"),
             folder=DEFAULT_CHECKPOINT,
             histories=some_histories(test_items, checkpoint.model.config),
             check=check,

@@ -38,7 +38,7 @@ def make_bundle(make_model, tmp_path_factory):
                 lambda program, target, file, told: file.write_bytes(target.name.encode()),
             )
             return export(
-                load_checkpoint(folder), ExportOptions(target, "none", 10, out), folder=folder,
+                load_checkpoint(folder), ExportOptions((target,), "none", 10, out), folder=folder,
                 histories=[[1, 2, 3]], check=lambda *_: [],
             ).path  # fmt: skip
 

@@ -96,7 +96,7 @@ def module(artifacts, make_model, tmp_path_factory):
         )
         bundle = export(
             load_checkpoint(folder),
-            ExportOptions("executorch", "int8", made.top_k, out / "app.glint", "sliding"),
+            ExportOptions(("executorch",), "int8", made.top_k, out / "app.glint", "sliding"),
             folder=folder,
             histories=[[1, 2, 3], list(range(5, 50)), [7], [20, 40, 5, 5]],
             check=lambda *_: [],

@@ -121,7 +121,7 @@ def test_a_fourth_target_is_one_file_of_another_package(toy, checkpoint, tmp_pat
 
     bundle = export(
         checkpoint,
-        ExportOptions("toy", "none", 5, tmp_path / "app.glint"),
+        ExportOptions(("toy",), "none", 5, tmp_path / "app.glint"),
         folder=tmp_path / "run", histories=[[1, 2, 3], [9] * 30], check=check,
     )  # fmt: skip
     assert bundle.artifacts[0].file == "model.toy"
@@ -174,7 +174,7 @@ def test_a_missing_package_names_what_to_install(toy, monkeypatch):
 
 def test_all_takes_the_targets_that_have_the_precision(toy, tmp_path):
     def names(quantize):
-        options = ExportOptions(ALL, quantize, 5, tmp_path / "x.glint")
+        options = ExportOptions((ALL,), quantize, 5, tmp_path / "x.glint")
         return {target.name for target in options.targets()}
 
     assert names("none") == set(targets())
@@ -182,15 +182,26 @@ def test_all_takes_the_targets_that_have_the_precision(toy, tmp_path):
     assert "executorch" not in names("fp16")
 
 
+def test_several_targets_are_those_each_once(toy, tmp_path):
+    def names(*target):
+        options = ExportOptions(target, "fp16", 5, tmp_path / "x.glint")
+        return [target.name for target in options.targets()]
+
+    assert names("tflite", "onnx", "tflite") == ["tflite", "onnx"]
+    assert names("onnx", ALL) == names(ALL)
+    with pytest.raises(ConfigError, match="executorch has no fp16"):
+        names("onnx", "executorch")
+
+
 def test_a_precision_that_a_target_lacks_is_refused_with_a_way_out(toy, tmp_path):
-    options = ExportOptions("executorch", "fp16", 5, tmp_path / "x.glint")
+    options = ExportOptions(("executorch",), "fp16", 5, tmp_path / "x.glint")
     with pytest.raises(ConfigError, match=r"executorch has no fp16.*--target onnx, tflite"):
         options.targets()
 
 
 def test_opset_is_for_onnx(tmp_path):
     with pytest.raises(ConfigError, match="--opset is about ONNX"):
-        ExportOptions("executorch", "int8", 5, tmp_path / "x.glint", opset=21).targets()
+        ExportOptions(("executorch",), "int8", 5, tmp_path / "x.glint", opset=21).targets()
 
 
 def test_chunks_hold_every_item_once_and_pad_with_zeros():

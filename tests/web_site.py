@@ -85,7 +85,7 @@ def make_bundle(out):
     targets = [find_target(name, "convert") for name in ("onnx", "tflite")]
     write_bundle(
         checkpoint,
-        ExportOptions("all", "int8", 50, out),
+        ExportOptions(("all",), "int8", 50, out),
         [Artifact(each.name, "int8", f"model{each.suffix}", each.runtime) for each in targets],
         lambda program, artifact, file: convert(
             program, find_target(artifact.target, "convert"), file, ConvertOptions()
