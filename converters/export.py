@@ -125,15 +125,14 @@ class ExportOptions:
             MissingExtraError: its toolchain is not installed.
         """
         able = [target.name for target in targets().values() if self.precision in target.precisions]
-        chosen = [name for name in dict.fromkeys(self.target) if name != ALL]
-        for target in [find_target(name, "convert") for name in chosen]:
+        names = [*(able if ALL in self.target else ()), *self.target]
+        found = [find_target(name, "convert") for name in dict.fromkeys(names) if name != ALL]
+        for target in found:
             if self.precision not in target.precisions:
                 raise ConfigError(
                     f"{target.name} has no {self.precision}, it has {_list(target.precisions)}; "
                     f"{self.precision} is to be had with --target {_list(able)}"
                 )
-        names = able if ALL in self.target else chosen
-        found = [find_target(name, "convert") for name in names]
         if self.opset is not None and not any(target.name == "onnx" for target in found):
             raise ConfigError("--opset is about ONNX files; add --target onnx, or leave it out")
         return found

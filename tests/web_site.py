@@ -82,11 +82,14 @@ def make_bundle(out):
     pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
     pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
     checkpoint = load_checkpoint()
-    targets = [find_target(name, "convert") for name in ("onnx", "tflite")]
+    options = ExportOptions(("onnx", "tflite"), "int8", 50, out)
     write_bundle(
         checkpoint,
-        ExportOptions(("all",), "int8", 50, out),
-        [Artifact(each.name, "int8", f"model{each.suffix}", each.runtime) for each in targets],
+        options,
+        [
+            Artifact(each.name, "int8", f"model{each.suffix}", each.runtime)
+            for each in options.targets()
+        ],
         lambda program, artifact, file: convert(
             program, find_target(artifact.target, "convert"), file, ConvertOptions()
         ),
