@@ -324,15 +324,15 @@ def test_a_run_is_no_regression_of_another_and_twice_the_work_is(two_artifacts):
             for old, new in permutations(alike, 2):
                 found = diff(old, new)
                 assert not found.regressions, found.regressions
-        # Both were measured in turn: what changes between two runs is the machine's doing.
+        # Of one run, in which they took turns: between two runs the machine changes its speed.
         changes = [
             change_of("append µs", diff(old, new)) for old, new in zip(once, twice, strict=True)
         ]
         missed = [change for change in changes if change.verdict != "regression"]
         if not missed:
             return
-        # Where the machine's own scatter hides it, the diff has to say so; measure all anew.
-        assert all(change.verdict == "noise" for change in missed), missed
+        # Where the machine itself scatters by as much, the diff has to say so; measure all anew.
+        assert all(c.verdict == "noise" and c.noise > 1.5 for c in missed), missed
     pytest.fail(f"twice the work is not found: {missed}")
 
 
