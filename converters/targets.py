@@ -73,7 +73,7 @@ EXECUTORCH = BuiltIn(
     load_packages=("executorch",),
     runtime={"executorch": "1.5.1"},
     lowering="converters.to_executorch",
-    running="converters.run_executorch",
+    running="glint_edge.runtime.engine_executorch",
 )
 
 ONNX = BuiltIn(
@@ -85,7 +85,7 @@ ONNX = BuiltIn(
     load_packages=("onnxruntime",),
     runtime={"onnxruntime": "1.32.0"},
     lowering="converters.to_onnx",
-    running="converters.run_onnx",
+    running="glint_edge.runtime.engine_onnx",
 )
 
 TFLITE = BuiltIn(
@@ -97,5 +97,5 @@ TFLITE = BuiltIn(
     load_packages=("ai_edge_litert",),
     runtime={"litert": "2.3.0", "tflite-runtime": "2.14.0"},
     lowering="converters.to_tflite",
-    running="converters.run_tflite",
+    running="glint_edge.runtime.engine_tflite",
 )

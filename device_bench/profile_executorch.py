@@ -74,7 +74,7 @@ def _run(path: Path, method: str, arguments: Sequence[Arguments], runs: int) -> 
 
 def _parse(dump: bytes) -> list[list[Record]]:
     with held_back(streams=False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as in converters.run_executorch
+        warnings.simplefilter("ignore")  # as in glint_edge.runtime.engine_executorch
         from executorch.devtools.etdump.serialize import deserialize_from_etdump_flatcc
     return records_of(deserialize_from_etdump_flatcc(dump).run_data)
 

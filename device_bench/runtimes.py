@@ -49,7 +49,7 @@ def prepare_runtime(target: str) -> None:
     """
     require_runtime(target)
     if target == REFERENCE:
-        importlib.import_module("device_bench.run_torch")
+        importlib.import_module("glint_edge.runtime.engine_torch")
     elif target.startswith(STOCK):
         from device_bench import run_stock
 
@@ -76,7 +76,7 @@ def load_runtime(
     """
     require_runtime(target)
     if target == REFERENCE:
-        from device_bench import run_torch
+        from glint_edge.runtime import engine_torch as run_torch
 
         return run_torch.load(path, config, top_k, threads)
     if target.startswith(STOCK):
