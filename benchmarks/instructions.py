@@ -22,7 +22,7 @@ from device_bench.arm64 import open_runner
 from device_bench.emulator import CORES, DEFAULT_CORE
 from device_bench.job import Histories, Inputs, Job
 from glint_edge.config import ModelConfig
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 
 TOP_K = 10
 HISTORIES = 8

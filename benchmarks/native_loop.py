@@ -28,8 +28,8 @@ from device_bench.native.build import cmake, find_packages
 from device_bench.native_runner import NativeRunner
 from device_bench.sampling import Plan
 from glint_edge.config import ModelConfig
-from glint_edge.model import GlintRU
-from glint_edge.stream import stream_program
+from glint_edge.model.glint_ru import GlintRU
+from glint_edge.model.stream import stream_program
 from glint_edge.target import find_target
 from quantization import quantize
 

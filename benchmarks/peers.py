@@ -1,4 +1,4 @@
-"""SASRec and GRU4Rec in plain torch, as `glint_edge.encoder.Encoder` asks for.
+"""SASRec and GRU4Rec in plain torch, as `glint_edge.model.protocols.Encoder` asks for.
 
 - SASRec: Kang & McAuley, ICDM 2018: causal self-attention over item and position embeddings, two
   blocks, normalised before each part, scored by the tied item table.
@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glint_edge.dropout import Dropout
 from glint_edge.errors import ConfigError
+from glint_edge.model.dropout import Dropout
 
 
 @dataclass(frozen=True)

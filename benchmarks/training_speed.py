@@ -26,7 +26,7 @@ import torch
 
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data import load, split
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 from glint_edge.train import make_optimizer, train_epoch
 
 PEER = Path(__file__).parent / "recbole_peer.py"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from glint_edge.target import ConvertOptions, Target
 
 if TYPE_CHECKING:
-    from glint_edge.stream import StreamProgram
+    from glint_edge.model.stream import StreamProgram
 
 __all__ = ["convert", "quiet_toolchain"]
 

@@ -30,8 +30,8 @@ from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.golden import Golden, golden_of
 from glint_edge.manifest import GOLDEN, ITEMS, MANIFEST
-from glint_edge.model import GlintRU
-from glint_edge.stream import StreamProgram, stream_program
+from glint_edge.model.glint_ru import GlintRU
+from glint_edge.model.stream import StreamProgram, stream_program
 from glint_edge.target import ConvertOptions, Target, find_target, targets
 from quantization import LayerReport, layer_report, quantize
 

@@ -47,8 +47,8 @@ def _convert(request: Mapping[str, Any]) -> dict[str, float]:
 
     from converters import convert
     from glint_edge.config import ModelConfig
-    from glint_edge.model import GlintRU
-    from glint_edge.stream import stream_program
+    from glint_edge.model.glint_ru import GlintRU
+    from glint_edge.model.stream import stream_program
     from glint_edge.target import find_target
     from quantization import quantize
 

@@ -1,4 +1,4 @@
-"""The stream's methods as ONNX operators: what `glint_edge.stream` says, in other words.
+"""The stream's methods as ONNX operators: what `glint_edge.model.stream` says, in other words.
 
 Shapes may depend on values here, so `append_many` takes any number of items and cuts off what does
 not count, where the torch module masks it. Fused operators stand in for what the torch modules
@@ -16,8 +16,8 @@ from onnx import TensorProto
 from converters.onnx_graph import END, Graph
 from converters.onnx_layers import Gru, Rows, Weights, linear, linear_rows
 from glint_edge.config import ModelConfig
-from glint_edge.state import state_layout
-from glint_edge.stream import Append, AppendMany, Pads, Recommend, _Norm, _UnitHeads
+from glint_edge.model.state import state_layout
+from glint_edge.model.stream import Append, AppendMany, Pads, Recommend, _Norm, _UnitHeads
 
 Module: TypeAlias = "Append | AppendMany | Recommend"
 
@@ -25,7 +25,7 @@ Module: TypeAlias = "Append | AppendMany | Recommend"
 class Method:
     """What the methods have in common: one of them, written into a graph of its own.
 
-    In shape comments d, H, k and p are as in `glint_edge.stream`, and w = d/H.
+    In shape comments d, H, k and p are as in `glint_edge.model.stream`, and w = d/H.
     """
 
     def __init__(self, g: Graph, config: ModelConfig, module: Module, state: str) -> None:
@@ -206,7 +206,7 @@ def _hidden(m: Method, module: Recommend) -> str:
 
 
 class _Pads:
-    """`glint_edge.stream.Pads` after t items: `count` is t, [1, 1]."""
+    """`glint_edge.model.stream.Pads` after t items: `count` is t, [1, 1]."""
 
     def __init__(self, m: Method, module: Pads, count: str) -> None:
         self.m, self.module = m, module

@@ -1,6 +1,6 @@
 """A changed catalogue written over the constants of a converted file, without its toolchain.
 
-Of a program with spare rows (`glint_edge.stream.stream_program`), a change of the catalogue
+Of a program with spare rows (`glint_edge.model.stream.stream_program`), a change of the catalogue
 changes three constants and no shape: the table's rows, their scales where they are int8, and what
 is added to each item's score. Every target stores each of them as one block of bytes, so what the
 program before the change says is looked for in the file, and what the one after it says is put in
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glint_edge.errors import ConversionError
-from glint_edge.stream import StreamProgram
+from glint_edge.model.stream import StreamProgram
 from quantization import Int8Embedding
 
 UNSIGNED = 128  # what ONNX files add to an int8, see converters.onnx_layers

@@ -17,7 +17,7 @@ from glint_edge.errors import ConversionError
 from glint_edge.target import ConvertOptions, Runtime
 
 if TYPE_CHECKING:
-    from glint_edge.stream import StreamProgram
+    from glint_edge.model.stream import StreamProgram
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from torchao.quantization.quantize_.workflows.intx.intx_unpacked_to_int8_tensor 
     IntxUnpackedToInt8TensorActivationQuantization as ActivationQuantization,
 )
 
-from glint_edge.stream import StreamProgram
+from glint_edge.model.stream import StreamProgram
 from glint_edge.target import ConvertOptions
 from quantization.int8 import Int8Embedding, Int8Linear
 

@@ -22,8 +22,8 @@ from converters.onnx_graph import Graph
 from converters.onnx_methods import append, append_many, recommend
 from converters.onnx_ort import write_ort
 from glint_edge.errors import ConfigError
-from glint_edge.state import state_size
-from glint_edge.stream import StreamProgram
+from glint_edge.model.state import state_size
+from glint_edge.model.stream import StreamProgram
 from glint_edge.target import ConvertOptions
 
 METHODS = {"append": 0, "append_many": 1}  # any other number is recommend: 2 by agreement

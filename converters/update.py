@@ -19,7 +19,7 @@ from converters.rewrite import rewrite
 from glint_edge.bundle import Artifact, Bundle
 from glint_edge.checkpoint import Checkpoint
 from glint_edge.errors import BundleError
-from glint_edge.stream import StreamProgram, stream_program
+from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 
 
 class BatchProgram(nn.Module):

@@ -26,7 +26,7 @@ from glint_edge.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data import HeldOut
 from glint_edge.errors import GlintEdgeError, RunnerError
 from glint_edge.golden import Golden
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 
 # Users of the torch row. Eager torch is some ten times slower than a runtime, and the row is a
 # reference, not under test.

@@ -27,7 +27,7 @@ from glint_edge.checkpoint import WEIGHTS
 from glint_edge.data import HeldOut
 from glint_edge.golden import Golden
 from glint_edge.golden_check import golden_failures
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 
 COLD_START = "cold_start_"
 

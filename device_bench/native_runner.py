@@ -20,7 +20,7 @@ from device_bench.native.exchange import (
 from glint_edge.child import how_it_ended, wait_for
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
-from glint_edge.state import state_size
+from glint_edge.model.state import state_size
 
 # Histories whose states are timed, in turn. Fewer than in the Python worker: their states are
 # memory of the process that is measured, and at d 128 each takes 18 kB.

@@ -12,7 +12,7 @@ from device_bench.job import TopK
 from glint_edge.data import HeldOut
 from glint_edge.evaluate import ndcg_by_user, rank_in_top_k
 from glint_edge.histories import last_items
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 
 CUT = 10  # of NDCG and of the overlap
 CHUNK = 256  # users scored at once

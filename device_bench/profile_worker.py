@@ -25,7 +25,7 @@ from device_bench.runtimes import load_runtime, prepare_runtime
 from glint_edge.child import pin
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
-from glint_edge.stream import CHUNK
+from glint_edge.model.stream import CHUNK
 from glint_edge.target import Runtime, in_chunks
 
 SAMPLE = 8  # histories, in turn

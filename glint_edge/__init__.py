@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from glint_edge.config import ModelConfig, TrainConfig
     from glint_edge.errors import GlintEdgeError
-    from glint_edge.model import GlintRU
+    from glint_edge.model.glint_ru import GlintRU
+    from glint_edge.model.stream import StreamProgram, stream_program
     from glint_edge.recommender import Recommender, load
-    from glint_edge.stream import StreamProgram, stream_program
 
 __all__ = [
     "Bundle",
@@ -38,16 +38,16 @@ _MODULE_OF = {
     "Bundle": "bundle",
     "Checkpoint": "checkpoint",
     "GlintEdgeError": "errors",
-    "GlintRU": "model",
+    "GlintRU": "model.glint_ru",
     "ModelConfig": "config",
     "Recommender": "recommender",
-    "StreamProgram": "stream",
+    "StreamProgram": "model.stream",
     "TrainConfig": "config",
     "load": "recommender",
     "load_bundle": "bundle",
     "load_checkpoint": "checkpoint",
     "save_checkpoint": "checkpoint",
-    "stream_program": "stream",
+    "stream_program": "model.stream",
 }
 
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from glint_edge.baselines import LastItemNeighbours, Popularity
 from glint_edge.data import HeldOut
-from glint_edge.encoder import Scorer
 from glint_edge.evaluate import RankingMetrics, metrics_of_ranks, target_ranks
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
+from glint_edge.model.protocols import Scorer
 from glint_edge.slices import Slice, popularity_ranks, slices
 
 Ids = npt.NDArray[np.int64]

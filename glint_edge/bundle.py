@@ -36,8 +36,8 @@ from glint_edge.manifest import (
     read_json,
     read_manifest,
 )
+from glint_edge.model.state import state_layout, state_size
 from glint_edge.sources import Catalogue
-from glint_edge.state import state_layout, state_size
 
 README = "README.md"
 SUFFIX = ".glint"

@@ -21,7 +21,7 @@ from torch import Tensor
 from glint_edge.checkpoint import Checkpoint
 from glint_edge.data import Sequences
 from glint_edge.errors import ConfigError, DataError, UnknownItemError
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 from glint_edge.sources import Catalogue
 
 WITHIN = 5  # places in a user's history that count as near

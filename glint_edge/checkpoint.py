@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import sha256, write_atomic, write_json
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 from glint_edge.sources import Catalogue, DataSource
 
 FORMAT_VERSION = 2

@@ -24,8 +24,8 @@ from torch import Tensor
 from torch.distributed.distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous
 
-from glint_edge.encoder import Encoder
 from glint_edge.errors import ConfigError, ProcessDied
+from glint_edge.model.protocols import Encoder
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from glint_edge.stream import StreamProgram
+    from glint_edge.model.stream import StreamProgram
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _case(program: StreamProgram, history: Sequence[int]) -> GoldenCase:
     # Here alone: an application reads golden vectors without torch.
     import torch
 
-    from glint_edge.stream import empty_state
+    from glint_edge.model.stream import empty_state
 
     with torch.inference_mode():
         state = empty_state(program.config)

@@ -16,7 +16,7 @@ from torch import Tensor
 from glint_edge.checkpoint import Checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.errors import CheckpointError, ConfigError, DataError
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 from glint_edge.sources import Catalogue, DataSource
 from glint_edge.torch_file import (
     DAMAGE,

@@ -11,7 +11,7 @@ from torch import Tensor
 from glint_edge.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, UnknownItemError
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 
 
 @dataclass(frozen=True)

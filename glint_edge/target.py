@@ -24,7 +24,7 @@ from glint_edge.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from glint_edge.config import ModelConfig
-    from glint_edge.stream import StreamProgram
+    from glint_edge.model.stream import StreamProgram
 
 GROUP = "glint_edge.targets"
 

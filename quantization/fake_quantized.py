@@ -20,8 +20,8 @@ from torchao.quantization.qat import (
     IntxFakeQuantizer,
 )
 
-from glint_edge.dropout import Dropout
-from glint_edge.model import GlintRU
+from glint_edge.model.dropout import Dropout
+from glint_edge.model.glint_ru import GlintRU
 from quantization.int8 import row_scales
 
 ACTIVATION = IntxFakeQuantizeConfig(

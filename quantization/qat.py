@@ -24,10 +24,10 @@ from torch import Tensor
 
 from glint_edge.config import TrainConfig
 from glint_edge.data import Split
-from glint_edge.encoder import Encoder
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluate import evaluate
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
+from glint_edge.model.protocols import Encoder
 from glint_edge.native_output import held_back
 from glint_edge.objective import Objective
 from glint_edge.target import missing

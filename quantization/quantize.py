@@ -10,7 +10,7 @@ from typing import TypeVar
 from torch import nn
 
 from glint_edge.errors import ConfigError
-from glint_edge.stream import StreamProgram
+from glint_edge.model.stream import StreamProgram
 from quantization.fp16 import Fp16Embedding, Fp16Linear
 from quantization.int8 import Int8Embedding, Int8Linear
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glint_edge.stream import StreamProgram, empty_state
+from glint_edge.model.stream import StreamProgram, empty_state
 from quantization.quantize import REPLACED
 
 

@@ -16,8 +16,8 @@ from glint_edge import cli
 from glint_edge.config import ModelConfig
 from glint_edge.data import load
 from glint_edge.errors import DataError, MissingExtraError, RunnerError
-from glint_edge.model import GlintRU
-from glint_edge.stream import StreamProgram, stream_program
+from glint_edge.model.glint_ru import GlintRU
+from glint_edge.model.stream import StreamProgram, stream_program
 from glint_edge.target import find_target
 from quantization import quantize
 

@@ -3,7 +3,7 @@
 The computation is written from the design's description (equation numbers are the paper's): every
 history is right padded to N with item 0, whose embedding is as good as any other's, and pads take
 part in everything. It reads the weights by the authors' names and shares no line with
-`glint_edge.model`.
+`glint_edge.model.glint_ru`.
 """
 
 import enum

@@ -31,7 +31,7 @@ def make_program(folder):
 
 def make_artifact(path, config, **behaviour):
     """An artifact of a model; `behaviour` is what `misbehave` takes."""
-    from glint_edge.state import state_size
+    from glint_edge.model.state import state_size
 
     path.write_text(json.dumps({"state_size": state_size(config), "top_k": 10, **behaviour}))
     return path

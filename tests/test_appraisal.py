@@ -17,7 +17,7 @@ from glint_edge.config import ModelConfig
 from glint_edge.data import HeldOut
 from glint_edge.errors import ConfigError
 from glint_edge.evaluate import metrics_of_ranks, target_ranks
-from glint_edge.model import GlintRU
+from glint_edge.model.glint_ru import GlintRU
 from glint_edge.slice_plot import draw_slices
 from glint_edge.slices import half_width, popularity_ranks, slices
 

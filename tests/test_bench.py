@@ -47,9 +47,9 @@ from glint_edge.errors import (
 from glint_edge.evaluate import evaluate
 from glint_edge.golden import Golden, GoldenCase, checksum, golden_of
 from glint_edge.golden_check import golden_failures
+from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.native_output import held_back
 from glint_edge.sources import Catalogue, DataSource
-from glint_edge.stream import empty_state, stream_program
 from glint_edge.target import targets
 
 QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50))

@@ -29,8 +29,8 @@ from glint_edge.errors import (
     DataError,
     UnknownItemError,
 )
+from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.sources import Catalogue, DataSource
-from glint_edge.stream import empty_state, stream_program
 from glint_edge.target import find_target, targets
 from quantization import quantize
 

@@ -14,7 +14,7 @@ from glint_edge import cli
 from glint_edge.bundle import load_bundle
 from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.errors import ConfigError
-from glint_edge.stream import stream_program
+from glint_edge.model.stream import stream_program
 
 ROOT = Path(__file__).parent.parent
 SUBCOMMANDS = {

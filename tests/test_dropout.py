@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from glint_edge.dropout import Dropout
+from glint_edge.model.dropout import Dropout
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.2, 0.3, 0.5, 0.9])

@@ -20,8 +20,8 @@ from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.embed import embed, find_platform
 from glint_edge.errors import MissingExtraError, RunnerError
 from glint_edge.files import write_json
+from glint_edge.model.stream import stream_program
 from glint_edge.sources import Catalogue, DataSource
-from glint_edge.stream import stream_program
 
 # Whatever a user's keys may be: quotes, escapes, and beyond 16 bits.
 KEYS = ['quote"d', "𝄞 clef", "back\\slash", "tab\tkey", "\x01", "Zweiter – ２", "\x7f"]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from glint_edge.config import ModelConfig
-from glint_edge.dropout import Dropout
-from glint_edge.model import ATTENTION_BLOCK, GlintRU
+from glint_edge.model.dropout import Dropout
+from glint_edge.model.glint_ru import ATTENTION_BLOCK, GlintRU
 
 # --- the equations once more, a position at a time, in float64 and plain Python: a mistake that
 # encode, prefixes and the stream all share cannot hide here. Weights are the model's only part.

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from torch import nn
 
 from glint_edge.errors import ConfigError
-from glint_edge.stream import empty_state, stream_program
+from glint_edge.model.stream import empty_state, stream_program
 from quantization import (
     PRECISIONS,
     Fp16Embedding,

@@ -13,8 +13,8 @@ from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data import load, split
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluate import evaluate
-from glint_edge.model import GlintRU
-from glint_edge.stream import empty_state, stream_program
+from glint_edge.model.glint_ru import GlintRU
+from glint_edge.model.stream import empty_state, stream_program
 from quantization import qat, quantize
 from quantization.distil import catalogue_divergence
 from quantization.int8 import fake_quantize_activation, quantize_rows
@@ -307,7 +307,7 @@ def test_looking_at_it_imports_no_torchao():
 def test_it_prints_nothing():
     """torchao does, on import; `glint-edge export --json` must print one JSON object."""
     script = (
-        "from glint_edge.config import ModelConfig; from glint_edge.model import GlintRU;"
+        "from glint_edge.config import ModelConfig; from glint_edge.model.glint_ru import GlintRU;"
         "from quantization import qat; qat._rounded(GlintRU(ModelConfig(items=3)))"
     )
     assert printed_by(script) == ""

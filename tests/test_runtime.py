@@ -27,10 +27,10 @@ from glint_edge.errors import (
     UnknownItemError,
 )
 from glint_edge.manifest import digest_of
+from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.runtime import BundleStore, Recommender, replay_golden
 from glint_edge.runtime.session_bytes import pack, unpack
 from glint_edge.sources import Catalogue, DataSource
-from glint_edge.stream import empty_state, stream_program
 
 pytestmark = pytest.mark.slow
 

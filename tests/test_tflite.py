@@ -13,7 +13,7 @@ import torch
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
-from glint_edge.stream import StreamProgram, empty_state, stream_program
+from glint_edge.model.stream import StreamProgram, empty_state, stream_program
 from glint_edge.target import ConvertOptions, find_target
 from quantization import quantize
 from quantization.int8 import Int8Embedding, Int8Linear

@@ -12,7 +12,7 @@ import onnxruntime
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
-from glint_edge.state import state_size
+from glint_edge.model.state import state_size
 from glint_edge.wire import ONNX_METHODS, ONNX_TENSORS
 
 State: TypeAlias = npt.NDArray[np.float32]

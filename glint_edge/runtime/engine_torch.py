@@ -11,7 +11,7 @@ import torch
 
 from glint_edge.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig
-from glint_edge.stream import StreamProgram, empty_state, stream_program
+from glint_edge.model.stream import StreamProgram, empty_state, stream_program
 from glint_edge.target import in_chunks
 
 

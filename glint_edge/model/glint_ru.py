@@ -2,7 +2,7 @@
 
 `encode` is the plain batch form: shortest, most readable, the oracle of every test. `prefixes`
 gives the hidden of every prefix in one pass, for training. The third form, the stream, is
-`glint_edge.stream`.
+`glint_edge.model.stream`.
 
 Sources: Zhang et al., "GLINT-RU: Gated Lightweight Intelligent Recurrent Units for Sequential
 Recommender Systems", KDD 2025, arXiv 2406.10244 (the equation numbers below), and the authors'
@@ -29,8 +29,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glint_edge.config import ModelConfig
-from glint_edge.dropout import Dropout
 from glint_edge.errors import ConfigError
+from glint_edge.model.dropout import Dropout
 
 # Added under the head norm's root. Keeps 0/0 and its gradient finite; elu(q) of a trained model
 # has squared norms around 1, so no digit of float32 changes.

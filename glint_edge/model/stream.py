@@ -12,7 +12,7 @@ converter exports these modules, so they are written for exporters:
   the spelling XNNPACK's partitioner takes whole, which `mean`, `norm` and `elu` are not.
 
 The state is one opaque row of float32; all zeros is "no history". In shape comments d, H, k and
-p = (k − 1)/2 are as in `glint_edge.model`; t is the number of items so far.
+p = (k − 1)/2 are as in `glint_edge.model.glint_ru`; t is the number of items so far.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from torch import Tensor, nn
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
-from glint_edge.model import HEAD_NORM_EPS, GlintRU
-from glint_edge.state import state_layout, state_size
+from glint_edge.model.glint_ru import HEAD_NORM_EPS, GlintRU
+from glint_edge.model.state import state_layout, state_size
 
 CHUNK = 25  # items of one `append_many`; two make 50, eight 200 (docs/design.md has the trade-off)
 CLOSED = 1e4  # a gate's input at which the sigmoid is 1 in float32

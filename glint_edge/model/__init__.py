@@ -1,0 +1,1 @@
+"""GLINT-RU: the float model, and the same function as a stream."""
