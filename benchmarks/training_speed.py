@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data import load, split
+from glint_edge.data.sequences import load, split
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.train import make_optimizer, train_epoch
 

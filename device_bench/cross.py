@@ -12,7 +12,7 @@ from pathlib import Path
 
 from device_bench.native.build import PACKAGES, PROGRAM, SOURCES, Toolchain, build, find_packages
 from device_bench.wheels import AARCH64, fetch_wheel
-from glint_edge.data import cache_folder
+from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import RunnerError
 from glint_edge.target import missing
 

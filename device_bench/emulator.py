@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from device_bench.native.build import SOURCES
-from glint_edge.data import cache_folder
+from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import RunnerError
 from glint_edge.files import write_atomic
 

@@ -110,7 +110,7 @@ def _compiled(path: Path, top_k: int, threads: int) -> Program:
 
     from device_bench.batch_program import BatchProgram
     from glint_edge.checkpoint import load_checkpoint
-    from glint_edge.data import cache_folder
+    from glint_edge.data.sequences import cache_folder
 
     # What one process compiled, the next finds there.
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache_folder() / "stock" / "inductor")

@@ -28,7 +28,7 @@ from device_bench.rows import STOCK_RUNNER
 from device_bench.runtimes import STOCK
 from glint_edge.checkpoint import WEIGHTS
 from glint_edge.child import ask
-from glint_edge.data import cache_folder
+from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import ConversionError, MissingExtraError
 from glint_edge.files import sha256
 from glint_edge.target import missing

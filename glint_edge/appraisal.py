@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glint_edge.baselines import LastItemNeighbours, Popularity
-from glint_edge.data import HeldOut
+from glint_edge.data.sequences import HeldOut
 from glint_edge.evaluate import RankingMetrics, metrics_of_ranks, target_ranks
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Scorer

@@ -23,6 +23,7 @@ from typing import Any
 import jsonschema
 
 from glint_edge.config import WINDOWS, ModelConfig
+from glint_edge.data.source import Catalogue
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import sha256, write_json
 from glint_edge.golden import Golden
@@ -37,7 +38,6 @@ from glint_edge.manifest import (
     read_manifest,
 )
 from glint_edge.model.state import state_layout, state_size
-from glint_edge.sources import Catalogue
 
 README = "README.md"
 SUFFIX = ".glint"

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from glint_edge.checkpoint import Checkpoint
-from glint_edge.data import Sequences
+from glint_edge.data.sequences import Sequences
+from glint_edge.data.source import Catalogue
 from glint_edge.errors import ConfigError, DataError, UnknownItemError
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.sources import Catalogue
 
 WITHIN = 5  # places in a user's history that count as near
 # Length of a new row, relative to the rows that it is the mean of. The mean itself is short (0.45

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from glint_edge.bundle import Artifact, Bundle
     from glint_edge.catalogue import NewItem
     from glint_edge.checkpoint import Checkpoint
-    from glint_edge.data import HeldOut
+    from glint_edge.data.sequences import HeldOut
     from glint_edge.golden import Golden
 
 app = typer.Typer(
@@ -98,8 +98,8 @@ def add(
 ) -> None:  # fmt: skip
     """Add new items, by what they are like, by given vectors, or all that are new in a log."""
     from glint_edge.catalogue import add_items, items_of_log
-    from glint_edge.data import load
-    from glint_edge.log import Columns
+    from glint_edge.data.log import Columns
+    from glint_edge.data.sequences import load
 
     if sum(given is not None for given in (like, vector, log)) != 1:
         raise ConfigError("say what the new items are like: one of --like, --vector and --log")
@@ -256,9 +256,9 @@ def _update(
     from converters.export import refuse_to_overwrite
     from converters.update import options_of, spare_after, update
     from glint_edge.checkpoint import CONFIG, load_checkpoint, save_checkpoint
+    from glint_edge.data.source import find_test_items, some_histories
     from glint_edge.files import new_folder
     from glint_edge.recent import remember_bundle
-    from glint_edge.sources import find_test_items, some_histories
 
     folder = out.with_name(f"{_plain(out)}.v{after.catalogue.version}.checkpoint")
     if folder.exists() and not (folder / CONFIG).is_file():

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from converters.export import Check, ExportOptions, FineTuned
     from glint_edge.bundle import Artifact, Bundle
     from glint_edge.checkpoint import Checkpoint
-    from glint_edge.data import HeldOut
+    from glint_edge.data.sequences import HeldOut
     from glint_edge.golden import Golden
 
 log = logging.getLogger("glint_edge")
@@ -161,8 +161,8 @@ def export(
     from converters.export import export as run
     from glint_edge.bundle import SUFFIX
     from glint_edge.checkpoint import DEFAULT_CHECKPOINT
+    from glint_edge.data.source import find_test_items, some_histories
     from glint_edge.recent import remember_bundle
-    from glint_edge.sources import find_test_items, some_histories
 
     loaded = _checkpoint(checkpoint)
     out = out or Path((name or Path(loaded.data.name).stem) + SUFFIX)
@@ -292,7 +292,7 @@ def _fine_tuned(
     if options.quantize != "int8-qat":
         return None
     from converters.export import FineTuned
-    from glint_edge.sources import find_training_data
+    from glint_edge.data.source import find_training_data
     from quantization.qat import fine_tune
 
     sequences = find_training_data(checkpoint.data, checkpoint.catalogue, data, offline=offline)

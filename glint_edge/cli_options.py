@@ -14,8 +14,8 @@ from glint_edge.errors import CheckFailed
 if TYPE_CHECKING:
     from glint_edge.bundle import Bundle
     from glint_edge.checkpoint import Checkpoint
-    from glint_edge.data import HeldOut
-    from glint_edge.sources import LoadOptions
+    from glint_edge.data.sequences import HeldOut
+    from glint_edge.data.source import LoadOptions
 
 log = logging.getLogger("glint_edge")
 
@@ -57,15 +57,15 @@ def load_options(
     user: str | None, item: str | None, time: str | None, format: str | None, k_core: int
 ) -> LoadOptions:
     """How a log is to be read, from the options above."""
-    from glint_edge.log import Columns
-    from glint_edge.sources import LoadOptions
+    from glint_edge.data.log import Columns
+    from glint_edge.data.source import LoadOptions
 
     return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
 
 
 def held_out_of(floats: Checkpoint | None, data: str | None, *, offline: bool) -> HeldOut | None:
     """Test items in the model's ids; None, having said so, if there is no model."""
-    from glint_edge.sources import find_test_items
+    from glint_edge.data.source import find_test_items
 
     if floats is None:
         console.say("the float model is not at hand: no parity, no accuracy; pass --checkpoint")

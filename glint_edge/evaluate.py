@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from glint_edge.config import WINDOWS
-from glint_edge.data import HeldOut
+from glint_edge.data.histories import padded
+from glint_edge.data.sequences import HeldOut
 from glint_edge.distributed import Alone
 from glint_edge.errors import ConfigError
-from glint_edge.histories import padded
 from glint_edge.model.protocols import Scorer
 
 Protocol = Literal["full", "unseen", "sampled-pop100"]

@@ -25,8 +25,8 @@ from glint_edge.errors import DataError
 if TYPE_CHECKING:
     from glint_edge.appraisal import Ids, Training
     from glint_edge.checkpoint import Checkpoint
-    from glint_edge.data import HeldOut
-    from glint_edge.sources import LoadOptions
+    from glint_edge.data.sequences import HeldOut
+    from glint_edge.data.source import LoadOptions
 
 
 def evaluate(
@@ -97,9 +97,9 @@ def _measured_on(
 ) -> _Measured:
     import numpy as np
 
-    from glint_edge.data import split
-    from glint_edge.shards import is_sharded, open_shards
-    from glint_edge.sources import in_catalogue, part_of, read, read_again
+    from glint_edge.data.sequences import split
+    from glint_edge.data.shards import is_sharded, open_shards
+    from glint_edge.data.source import in_catalogue, part_of, read, read_again
 
     source = data or loaded.data.source
     if is_sharded(source):

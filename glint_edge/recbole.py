@@ -15,9 +15,9 @@ from torch import Tensor
 
 from glint_edge.checkpoint import Checkpoint
 from glint_edge.config import ModelConfig
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.sources import Catalogue, DataSource
 from glint_edge.torch_file import (
     DAMAGE,
     Inert,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from glint_edge.data import cache_folder
+from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import BundleError
 from glint_edge.files import write_atomic
 

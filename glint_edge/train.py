@@ -27,11 +27,13 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from glint_edge.batches import batches
 from glint_edge.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.curves import draw_curves
-from glint_edge.data import Split
+from glint_edge.data.batches import batches
+from glint_edge.data.sequences import Split
+from glint_edge.data.shards import ShardedLog
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.distributed import Alone, find_device
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluate import evaluate
@@ -39,8 +41,6 @@ from glint_edge.files import write_atomic
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
 from glint_edge.objective import Objective, has_bfloat16, prefix_objective, scale_rows
-from glint_edge.shards import ShardedLog
-from glint_edge.sources import Catalogue, DataSource
 
 log = logging.getLogger(__name__)
 

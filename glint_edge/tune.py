@@ -18,12 +18,12 @@ import numpy as np
 import torch
 
 from glint_edge.config import LOSSES, SCHEDULES, ModelConfig, TrainConfig
-from glint_edge.data import Split
+from glint_edge.data.sequences import Split
+from glint_edge.data.shards import ShardedLog
 from glint_edge.errors import CheckpointError, ConfigError, MissingExtraError
 from glint_edge.evaluate import evaluate
 from glint_edge.files import write_json
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.shards import ShardedLog
 from glint_edge.train import make_optimizer, train_epoch
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from glint_edge.config import TrainConfig
-from glint_edge.data import Split
+from glint_edge.data.sequences import Split
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluate import evaluate
 from glint_edge.model.glint_ru import GlintRU

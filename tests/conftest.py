@@ -14,7 +14,7 @@ from device_bench import arm64
 from device_bench.native.build import build
 from glint_edge import cli
 from glint_edge.config import ModelConfig
-from glint_edge.data import load
+from glint_edge.data.sequences import load
 from glint_edge.errors import DataError, MissingExtraError, RunnerError
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program

@@ -14,7 +14,7 @@ from glint_edge import render
 from glint_edge.appraisal import appraise
 from glint_edge.baselines import REACH, LastItemNeighbours, Popularity
 from glint_edge.config import ModelConfig
-from glint_edge.data import HeldOut
+from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
 from glint_edge.evaluate import metrics_of_ranks, target_ranks
 from glint_edge.model.glint_ru import GlintRU

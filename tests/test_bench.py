@@ -37,7 +37,8 @@ from device_bench.statistics import Latency
 from device_bench.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of
 from glint_edge.bundle import Artifact, Bundle
 from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from glint_edge.data import HeldOut
+from glint_edge.data.sequences import HeldOut
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import (
     BundleError,
     CheckpointError,
@@ -49,7 +50,6 @@ from glint_edge.golden import Golden, GoldenCase, checksum, golden_of
 from glint_edge.golden_check import golden_failures
 from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.native_output import held_back
-from glint_edge.sources import Catalogue, DataSource
 from glint_edge.target import targets
 
 QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50))

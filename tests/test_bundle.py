@@ -8,10 +8,10 @@ import torch
 from converters.export import ExportOptions, export, refuse_to_overwrite
 from glint_edge.bundle import load_bundle, write_manifest
 from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.golden import checksum, golden_of
 from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.sources import Catalogue, DataSource
 
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 41))]
 

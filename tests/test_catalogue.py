@@ -21,7 +21,8 @@ from glint_edge.catalogue import (
     retire_items,
 )
 from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from glint_edge.data import load
+from glint_edge.data.sequences import load
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import (
     CheckpointError,
     ConfigError,
@@ -30,7 +31,6 @@ from glint_edge.errors import (
     UnknownItemError,
 )
 from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.sources import Catalogue, DataSource
 from glint_edge.target import find_target, targets
 from quantization import quantize
 

@@ -253,7 +253,7 @@ def test_bench_prints_exactly_what_scripts_rely_on(bundle, run):
 
 @pytest.mark.slow
 def test_bench_without_data_checks_the_golden_vectors_alone(bundle, run, monkeypatch):
-    monkeypatch.setattr("glint_edge.sources.is_at_hand", lambda source: False)
+    monkeypatch.setattr("glint_edge.data.source.is_at_hand", lambda source: False)
     code, out, err = run("bench", bundle, "--rounds", "1", "--offline")
     assert code == 0, err
     assert "accuracy" in out + err

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glint_edge import data
-from glint_edge.data import FORMATS, Columns, NamedData, load, split
+from glint_edge.data import sequences as data
+from glint_edge.data.histories import last_items
+from glint_edge.data.sequences import FORMATS, Columns, NamedData, load, split
 from glint_edge.errors import ConfigError, DataError
-from glint_edge.histories import last_items
 
 SHARED = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 

@@ -24,10 +24,10 @@ from device_bench.sampling import Plan
 from device_bench.statistics import Latency
 from glint_edge import console
 from glint_edge.bundle import Artifact, Bundle
+from glint_edge.data.source import Catalogue
 from glint_edge.errors import ConfigError
 from glint_edge.golden import golden_of
 from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.sources import Catalogue
 from glint_edge.target import find_target
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from glint_edge.data import HeldOut
+from glint_edge.data.sequences import HeldOut
 from glint_edge.distributed import Alone, find_device
 from glint_edge.errors import ConfigError
 from glint_edge.evaluate import _part, target_ranks

@@ -10,11 +10,11 @@ import pytest
 from converters.export import ExportOptions, export
 from glint_edge.bundle import load_bundle
 from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.embed import PLATFORMS, find_platform
 from glint_edge.manifest import digest_of
 from glint_edge.runtime import BundleStore
 from glint_edge.runtime.app_bundle import read_app_manifest
-from glint_edge.sources import Catalogue, DataSource
 
 ROOTS = Path(str(resources.files("glint_edge"))) / "platforms"
 

@@ -17,11 +17,11 @@ from device_bench import cross
 from device_bench.native.build import find_packages
 from glint_edge.bundle import load_bundle, write_manifest
 from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.embed import embed, find_platform
 from glint_edge.errors import MissingExtraError, RunnerError
 from glint_edge.files import write_json
 from glint_edge.model.stream import stream_program
-from glint_edge.sources import Catalogue, DataSource
 
 # Whatever a user's keys may be: quotes, escapes, and beyond 16 bits.
 KEYS = ['quote"d', "𝄞 clef", "back\\slash", "tab\tkey", "\x01", "Zweiter – ２", "\x7f"]

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glint_edge.data import HeldOut
+from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
 from glint_edge.evaluate import (
     draw_negatives,

@@ -15,8 +15,8 @@ import glint_edge
 from glint_edge.checkpoint import CONFIG, ITEMS, WEIGHTS, Checkpoint, load_checkpoint
 from glint_edge.checkpoint import save_checkpoint as save
 from glint_edge.config import TrainConfig
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import CheckpointError, HubError, MissingExtraError
-from glint_edge.sources import Catalogue, DataSource
 
 pytest.importorskip("huggingface_hub", reason="needs glint-edge[hub]")
 

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from glint_edge import loss
-from glint_edge.batches import batches
 from glint_edge.config import TrainConfig
-from glint_edge.data import load, split
+from glint_edge.data.batches import batches
+from glint_edge.data.sequences import load, split
 from glint_edge.errors import ConfigError
 from glint_edge.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
 from glint_edge.objective import prefix_objective, scale_rows

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from glint_edge.config import TrainConfig
-from glint_edge.data import load, split
+from glint_edge.data.sequences import load, split
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

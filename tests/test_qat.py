@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data import load, split
+from glint_edge.data.sequences import load, split
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluate import evaluate
 from glint_edge.model.glint_ru import GlintRU

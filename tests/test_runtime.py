@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from converters.export import ExportOptions, export
 from glint_edge.bundle import load_bundle
 from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.embed import embed, find_platform
 from glint_edge.errors import (
     BundleError,
@@ -30,7 +31,6 @@ from glint_edge.manifest import digest_of
 from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.runtime import BundleStore, Recommender, replay_golden
 from glint_edge.runtime.session_bytes import pack, unpack
-from glint_edge.sources import Catalogue, DataSource
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ import torch
 from device_bench.runtimes import load_runtime, recommend_history, replay
 from glint_edge.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import BundleError, MissingExtraError
 from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.sources import Catalogue, DataSource
 
 HISTORY = [5, 0, 7, 39, 7]
 

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from glint_edge import cli
-from glint_edge.data import load, split
+from glint_edge.data.sequences import load, split
+from glint_edge.data.shards import make_shards, open_shards
+from glint_edge.data.source import find_test_items
 from glint_edge.distributed import Alone
 from glint_edge.errors import ConfigError, DataError
-from glint_edge.shards import make_shards, open_shards
-from glint_edge.sources import find_test_items
 
 
 @pytest.fixture(scope="module")

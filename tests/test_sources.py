@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from glint_edge.config import ModelConfig
-from glint_edge.data import NAMED, Columns, Sequences, load
-from glint_edge.errors import ConfigError, DataError
-from glint_edge.sources import (
+from glint_edge.data.sequences import NAMED, Columns, Sequences, load
+from glint_edge.data.source import (
     Catalogue,
     DataSource,
     LoadOptions,
@@ -16,6 +15,7 @@ from glint_edge.sources import (
     read_again,
     some_histories,
 )
+from glint_edge.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -100,7 +100,9 @@ def test_data_that_are_gone_leave_accuracy_unmeasured(log, caplog):
 
 def test_offline_never_fetches(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path))
-    monkeypatch.setattr("glint_edge.data.subprocess.run", lambda *a, **k: pytest.fail("fetched"))
+    monkeypatch.setattr(
+        "glint_edge.data.sequences.subprocess.run", lambda *a, **k: pytest.fail("fetched")
+    )
     source = DataSource("ml-100k", "ml-100k")
     assert find_test_items(source, Catalogue(("", "1"), {}), None, offline=True) is None
     assert "accuracy is not measured" in caplog.text
@@ -111,7 +113,7 @@ def test_a_failed_fetch_leaves_accuracy_unmeasured(tmp_path, monkeypatch, caplog
         raise DataError("pip could not download ml-100k")
 
     monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path))
-    monkeypatch.setattr("glint_edge.sources.load", no_network)
+    monkeypatch.setattr("glint_edge.data.source.load", no_network)
     source = DataSource("ml-100k", "ml-100k")
     assert find_test_items(source, Catalogue(("", "1"), {}), None, offline=False) is None
     assert "pip could not download" in caplog.text

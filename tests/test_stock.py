@@ -23,11 +23,11 @@ from device_bench.stock import STOCKS, Shelf, StockRunner, int8_weights
 from glint_edge.bundle import Bundle
 from glint_edge.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
-from glint_edge.data import HeldOut
+from glint_edge.data.sequences import HeldOut
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import ConversionError, MissingExtraError, RunnerError
 from glint_edge.golden import golden_of
 from glint_edge.model.stream import stream_program
-from glint_edge.sources import Catalogue, DataSource
 
 N = 12
 QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50), stock=True)

@@ -11,9 +11,9 @@ from device_bench.runtimes import load_runtime, recommend_history
 from glint_edge import target as targets_module
 from glint_edge.bundle import load_bundle
 from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.model.stream import stream_program
-from glint_edge.sources import Catalogue, DataSource
 from glint_edge.target import Target, find_target, in_chunks, targets
 
 # A whole target as its author would write it, in one file of a package of their own: the stream in

@@ -10,14 +10,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glint_edge.batches import batches, windows
 from glint_edge.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data import load, split
+from glint_edge.data.batches import batches, windows
+from glint_edge.data.sequences import load, split
+from glint_edge.data.source import LoadOptions, read
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluate import evaluate
 from glint_edge.objective import prefix_objective
-from glint_edge.sources import LoadOptions, read
 from glint_edge.train import train
 
 MODEL = {"d": 8, "heads": 2, "max_length": 12}

@@ -7,7 +7,7 @@ import pytest
 
 from glint_edge import cli
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data import load, split
+from glint_edge.data.sequences import load, split
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.tune import LEVERS, USUAL, OneOf, tune
 

@@ -18,9 +18,9 @@ from converters import convert
 from converters.export import ExportOptions, write_bundle
 from glint_edge.bundle import Artifact, Bundle, load_bundle
 from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
-from glint_edge.data import cache_folder
+from glint_edge.data.sequences import cache_folder
+from glint_edge.data.source import some_histories
 from glint_edge.embed import embed, find_platform
-from glint_edge.sources import some_histories
 from glint_edge.target import ConvertOptions, find_target
 
 # A page that holds the library and both engines, for what no person can click.

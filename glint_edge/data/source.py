@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from glint_edge.config import ModelConfig
-from glint_edge.data import NAMED, HeldOut, Sequences, Split, is_cached, load, split
+from glint_edge.data.log import USUAL_NAMES, Columns
+from glint_edge.data.sequences import NAMED, HeldOut, Sequences, Split, is_cached, load, split
+from glint_edge.data.shards import ShardedLog, is_sharded, open_shards
 from glint_edge.errors import ConfigError, DataError
-from glint_edge.log import USUAL_NAMES, Columns
-from glint_edge.shards import ShardedLog, is_sharded, open_shards
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class DataSource:
 
     Attributes:
         name: a named data set, or the file's name.
-        source: what `glint_edge.data.load` takes: the same name, or the file's path; "" if it was
+        source: what `glint_edge.data.sequences.load` takes: the same name, or the file's path; "" if it was
             read elsewhere: an imported model's, or a pulled one's.
         options: `load`'s other arguments, as JSON values.
         attribution: who made the data; empty for the user's own.
@@ -91,7 +91,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How a log is read: `glint_edge.data.load`'s arguments, as one value."""
+    """How a log is read: `glint_edge.data.sequences.load`'s arguments, as one value."""
 
     columns: Columns = USUAL_NAMES
     format: str | None = None

@@ -1,6 +1,6 @@
 """Interaction logs as per-user item sequences, and their leave-one-out split.
 
-    log = load("ml-100k")                  # or the path of a log, see glint_edge/log.py
+    log = load("ml-100k")                  # or the path of a log, see glint_edge/data/log.py
     parts = split(log)
     parts.train_ids, parts.train_offsets   # every history without its last two items
     parts.validation().targets             # the last but one item of every user
@@ -30,8 +30,8 @@ import numpy.typing as npt
 import platformdirs
 import polars as pl
 
+from glint_edge.data.log import FORMATS, USUAL_NAMES, Columns, read_log
 from glint_edge.errors import ConfigError, DataError
-from glint_edge.log import FORMATS, USUAL_NAMES, Columns, read_log
 
 __all__ = [
     "FORMATS", "NAMED", "Columns", "HeldOut", "Sequences", "Split", "cache_folder", "is_cached",

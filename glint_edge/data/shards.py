@@ -28,12 +28,12 @@ import numpy.typing as npt
 import polars as pl
 from torch import Tensor
 
-from glint_edge.batches import batches
-from glint_edge.data import HeldOut
+from glint_edge.data.batches import batches
+from glint_edge.data.log import USUAL_NAMES, Columns, choose_columns
+from glint_edge.data.sequences import HeldOut
 from glint_edge.distributed import Alone
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.files import write_json
-from glint_edge.log import USUAL_NAMES, Columns, choose_columns
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class ShardedLog:
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """One epoch's batches of this process: its own shards, in random order, users mixed.
 
-        Args and what is yielded: those of `glint_edge.batches.batches`; `group` are the processes
+        Args and what is yielded: those of `glint_edge.data.batches.batches`; `group` are the processes
         that share the shards. All draw once from `rng`, so that it stays the same in each.
 
         Raises:
