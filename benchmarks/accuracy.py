@@ -26,7 +26,7 @@ import torch
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.sequences import Split, load, split
 from glint_edge.errors import ConfigError, GlintEdgeError
-from glint_edge.evaluate import evaluate
+from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.objective import has_bfloat16
 from glint_edge.train import make_optimizer, train_epoch

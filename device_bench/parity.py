@@ -11,7 +11,7 @@ import torch
 from device_bench.job import TopK
 from glint_edge.data.histories import last_items
 from glint_edge.data.sequences import HeldOut
-from glint_edge.evaluate import ndcg_by_user, rank_in_top_k
+from glint_edge.evaluation.ranking import ndcg_by_user, rank_in_top_k
 from glint_edge.model.glint_ru import GlintRU
 
 CUT = 10  # of NDCG and of the overlap

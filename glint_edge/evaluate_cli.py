@@ -23,10 +23,10 @@ from glint_edge.cli_options import (
 from glint_edge.errors import DataError
 
 if TYPE_CHECKING:
-    from glint_edge.appraisal import Ids, Training
     from glint_edge.checkpoint import Checkpoint
     from glint_edge.data.sequences import HeldOut
     from glint_edge.data.source import LoadOptions
+    from glint_edge.evaluation.appraisal import Ids, Training
 
 
 def evaluate(
@@ -55,11 +55,11 @@ def evaluate(
     verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines."""
-    from glint_edge.appraisal import appraise
     from glint_edge.checkpoint import load_checkpoint
+    from glint_edge.evaluation.appraisal import appraise
 
     if plot:
-        from glint_edge.slice_plot import check_plot, draw_slices
+        from glint_edge.evaluation.slice_plot import check_plot, draw_slices
 
         check_plot(plot)
     loaded = load_checkpoint(checkpoint)

@@ -12,12 +12,12 @@ from glint_edge.console import columns, pairs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from glint_edge.appraisal import Appraisal
     from glint_edge.bundle import Bundle
     from glint_edge.checkpoint import Checkpoint
     from glint_edge.data.source import DataSource
     from glint_edge.doctor import Report
-    from glint_edge.slices import Slice
+    from glint_edge.evaluation.appraisal import Appraisal
+    from glint_edge.evaluation.slices import Slice
     from glint_edge.tune import TrialResult
 
 

@@ -36,7 +36,7 @@ from glint_edge.data.shards import ShardedLog
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.distributed import Alone, find_device
 from glint_edge.errors import CheckpointError, ConfigError
-from glint_edge.evaluate import evaluate
+from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import write_atomic
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder

@@ -21,7 +21,7 @@ from glint_edge.config import LOSSES, SCHEDULES, ModelConfig, TrainConfig
 from glint_edge.data.sequences import Split
 from glint_edge.data.shards import ShardedLog
 from glint_edge.errors import CheckpointError, ConfigError, MissingExtraError
-from glint_edge.evaluate import evaluate
+from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import write_json
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.train import make_optimizer, train_epoch
@@ -144,7 +144,7 @@ def tune(
         folder: the study's; one that exists is gone on with.
         trials: finished ones in the end, those of earlier calls among them.
         search: names of `LEVERS`.
-        protocol: what is ranked, as `glint_edge.evaluate.target_ranks` takes it.
+        protocol: what is ranked, as `glint_edge.evaluation.ranking.target_ranks` takes it.
         on_trial: called after each trial.
 
     Raises:

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from glint_edge import render
-from glint_edge.appraisal import appraise
-from glint_edge.baselines import REACH, LastItemNeighbours, Popularity
 from glint_edge.config import ModelConfig
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
-from glint_edge.evaluate import metrics_of_ranks, target_ranks
+from glint_edge.evaluation.appraisal import appraise
+from glint_edge.evaluation.baselines import REACH, LastItemNeighbours, Popularity
+from glint_edge.evaluation.ranking import metrics_of_ranks, target_ranks
+from glint_edge.evaluation.slice_plot import draw_slices
+from glint_edge.evaluation.slices import half_width, popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.slice_plot import draw_slices
-from glint_edge.slices import half_width, popularity_ranks, slices
 
 V = 12
 SEQUENCES = st.lists(st.lists(st.integers(1, V), min_size=1, max_size=12), min_size=1, max_size=6)
@@ -155,7 +155,7 @@ def test_ranks_do_not_depend_on_how_many_users_fit(measured, monkeypatch, protoc
     seen = []
     score = model.score
     monkeypatch.setattr(model, "score", lambda i, n: seen.append(tuple(i.shape)) or score(i, n))
-    monkeypatch.setattr("glint_edge.evaluate.POSITIONS", 16)
+    monkeypatch.setattr("glint_edge.evaluation.ranking.POSITIONS", 16)
     assert target_ranks(model, users, **given).tolist() == expected.tolist()
     assert max(rows * columns for rows, columns in seen) <= 16
     longest = lengths.max() if window == "unbounded" else 6

@@ -45,7 +45,7 @@ from glint_edge.errors import (
     MissingExtraError,
     RunnerError,
 )
-from glint_edge.evaluate import evaluate
+from glint_edge.evaluation.ranking import evaluate
 from glint_edge.golden import Golden, GoldenCase, checksum, golden_of
 from glint_edge.golden_check import golden_failures
 from glint_edge.model.stream import empty_state, stream_program

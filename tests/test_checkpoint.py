@@ -7,7 +7,7 @@ from glint_edge.checkpoint import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoin
 from glint_edge.config import TrainConfig
 from glint_edge.data.source import Catalogue, DataSource, held_out, in_catalogue
 from glint_edge.errors import CheckpointError
-from glint_edge.evaluate import evaluate
+from glint_edge.evaluation.ranking import evaluate
 
 
 @pytest.fixture

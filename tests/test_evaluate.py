@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
-from glint_edge.evaluate import (
+from glint_edge.evaluation.ranking import (
     draw_negatives,
     evaluate,
     metrics_of_ranks,
@@ -131,7 +131,7 @@ def test_no_more_scores_are_held_than_asked_for(make_model, monkeypatch):
     expected = target_ranks(model, users)
     made, score = [], model.score
     monkeypatch.setattr(model, "score", lambda *a: made.append(score(*a)) or made[-1])
-    monkeypatch.setattr("glint_edge.evaluate.SCORES", 5 * 41 + 3)
+    monkeypatch.setattr("glint_edge.evaluation.ranking.SCORES", 5 * 41 + 3)
     assert target_ranks(model, users).tolist() == expected.tolist()
     assert [len(scores) for scores in made] == [1, 5, 5, 5, 5, 5, 4]
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.sequences import load, split
 from glint_edge.errors import ConfigError, MissingExtraError
-from glint_edge.evaluate import evaluate
+from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import empty_state, stream_program
 from quantization import qat, quantize

@@ -16,7 +16,7 @@ from glint_edge.data.batches import batches, windows
 from glint_edge.data.sequences import load, split
 from glint_edge.data.source import LoadOptions, read
 from glint_edge.errors import CheckpointError, ConfigError
-from glint_edge.evaluate import evaluate
+from glint_edge.evaluation.ranking import evaluate
 from glint_edge.objective import prefix_objective
 from glint_edge.train import train
 

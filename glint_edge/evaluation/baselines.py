@@ -21,7 +21,7 @@ REMEMBERED = 256  # items whose neighbours are kept: frequent ones are asked for
 
 @dataclass(frozen=True)
 class BaselineConfig:
-    """What `glint_edge.evaluate` asks of a model: how many of the last items are seen."""
+    """What `glint_edge.evaluation.ranking` asks of a model: how many of the last items are seen."""
 
     max_length: int = 1
 

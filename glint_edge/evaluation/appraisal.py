@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.baselines import LastItemNeighbours, Popularity
 from glint_edge.data.sequences import HeldOut
-from glint_edge.evaluate import RankingMetrics, metrics_of_ranks, target_ranks
+from glint_edge.evaluation.baselines import LastItemNeighbours, Popularity
+from glint_edge.evaluation.ranking import RankingMetrics, metrics_of_ranks, target_ranks
+from glint_edge.evaluation.slices import Slice, popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Scorer
-from glint_edge.slices import Slice, popularity_ranks, slices
 
 Ids = npt.NDArray[np.int64]
 Training = tuple[npt.NDArray[np.integer], Ids]
@@ -67,7 +67,7 @@ def appraise(
         training: integers [T], the training sequences, one after another, and int64 [U + 1], where
             each starts. All that the baselines know.
         popularity: int64 [V + 1], by which negatives are sampled; None: training interactions.
-        protocol: as `glint_edge.evaluate.target_ranks` takes it.
+        protocol: as `glint_edge.evaluation.ranking.target_ranks` takes it.
         seed: of sampled negatives.
         k: the cut.
         on_step: called with each step's name before it begins.

@@ -11,8 +11,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from glint_edge.errors import ConfigError
+from glint_edge.evaluation.slices import Slice
 from glint_edge.files import write_atomic
-from glint_edge.slices import Slice
 
 CANVAS = {".png": FigureCanvasAgg, ".svg": FigureCanvasSVG}
 
