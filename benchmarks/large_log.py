@@ -30,7 +30,7 @@ import torch
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.shards import ShardedLog, make_shards, open_shards
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.train import make_optimizer, train_epoch
+from glint_edge.training.train import make_optimizer, train_epoch
 
 FILES = 10
 

@@ -27,7 +27,7 @@ import torch
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.sequences import load, split
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.train import make_optimizer, train_epoch
+from glint_edge.training.train import make_optimizer, train_epoch
 
 PEER = Path(__file__).parent / "recbole_peer.py"
 

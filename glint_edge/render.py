@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from glint_edge.doctor import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.evaluation.slices import Slice
-    from glint_edge.tune import TrialResult
+    from glint_edge.training.tune import TrialResult
 
 
 def data(source: DataSource, dropped: Mapping[str, int]) -> str:

@@ -169,7 +169,7 @@ def train(
 ) -> None:
     """Train GLINT-RU on a log, with early stopping; writes a checkpoint folder."""
     from glint_edge.distributed import joined
-    from glint_edge.train import train as run
+    from glint_edge.training.train import train as run
 
     with joined() as group:
         console.quiet(group.rank > 0)
@@ -269,8 +269,8 @@ def tune(
     verbose: Verbose = False,
 ) -> None:
     """Search for good settings of the levers of `train` with Optuna; resumable."""
-    from glint_edge.tune import USUAL
-    from glint_edge.tune import tune as run
+    from glint_edge.training.tune import USUAL
+    from glint_edge.training.tune import tune as run
 
     found, source, dropped = _read(
         data, load_options(user_column, item_column, time_column, format, k_core)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glint_edge.loss import LOGITS
+from glint_edge.training.loss import LOGITS
 
 
 def catalogue_divergence(hidden: Tensor, table: Tensor, wanted: tuple[Tensor, Tensor]) -> Tensor:

@@ -29,9 +29,9 @@ from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
 from glint_edge.native_output import held_back
-from glint_edge.objective import Objective
 from glint_edge.target import missing
-from glint_edge.train import train_epoch
+from glint_edge.training.objective import Objective
+from glint_edge.training.train import train_epoch
 from quantization.distil import catalogue_divergence
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glint_edge import loss
-from glint_edge.loss import catalogue_cross_entropy
+from glint_edge.training import loss
+from glint_edge.training.loss import catalogue_cross_entropy
 
 
 @settings(max_examples=40, deadline=None)

@@ -7,13 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from glint_edge import loss
 from glint_edge.config import TrainConfig
 from glint_edge.data.batches import batches
 from glint_edge.data.sequences import load, split
 from glint_edge.errors import ConfigError
-from glint_edge.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
-from glint_edge.objective import prefix_objective, scale_rows
+from glint_edge.training import loss
+from glint_edge.training.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
+from glint_edge.training.objective import prefix_objective, scale_rows
 
 P, D, V = 30, 6, 17
 

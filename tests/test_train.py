@@ -17,8 +17,8 @@ from glint_edge.data.sequences import load, split
 from glint_edge.data.source import LoadOptions, read
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluation.ranking import evaluate
-from glint_edge.objective import prefix_objective
-from glint_edge.train import train
+from glint_edge.training.objective import prefix_objective
+from glint_edge.training.train import train
 
 MODEL = {"d": 8, "heads": 2, "max_length": 12}
 TRAINING = {"epochs": 4, "batch_positions": 64, "threads": 1}

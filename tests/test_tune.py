@@ -9,7 +9,7 @@ from glint_edge import cli
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.sequences import load, split
 from glint_edge.errors import CheckpointError, ConfigError
-from glint_edge.tune import LEVERS, USUAL, OneOf, tune
+from glint_edge.training.tune import LEVERS, USUAL, OneOf, tune
 
 pytest.importorskip("optuna", reason="needs glint-edge[tune]")
 

@@ -29,7 +29,6 @@ from torch import Tensor
 
 from glint_edge.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.curves import draw_curves
 from glint_edge.data.batches import batches
 from glint_edge.data.sequences import Split
 from glint_edge.data.shards import ShardedLog
@@ -40,7 +39,8 @@ from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import write_atomic
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
-from glint_edge.objective import Objective, has_bfloat16, prefix_objective, scale_rows
+from glint_edge.training.curves import draw_curves
+from glint_edge.training.objective import Objective, has_bfloat16, prefix_objective, scale_rows
 
 log = logging.getLogger(__name__)
 

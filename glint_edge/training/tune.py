@@ -24,7 +24,7 @@ from glint_edge.errors import CheckpointError, ConfigError, MissingExtraError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import write_json
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.train import make_optimizer, train_epoch
+from glint_edge.training.train import make_optimizer, train_epoch
 
 if TYPE_CHECKING:
     import optuna

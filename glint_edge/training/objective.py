@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glint_edge.config import TrainConfig
-from glint_edge.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
 from glint_edge.model.protocols import Encoder
+from glint_edge.training.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
 
 # A loss to lower: model, items [B, N], lengths [B], targets [B, N] (the item after each position;
 # anything beyond a length) → float32 [], the mean of a prediction.
