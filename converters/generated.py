@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glint_edge.child import answer, ask
+from glint_edge.processes.child import answer, ask
 
 SEED = 0
 

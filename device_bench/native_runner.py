@@ -17,10 +17,10 @@ from device_bench.native.exchange import (
     read_result,
     write_inputs,
 )
-from glint_edge.child import how_it_ended, wait_for
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.model.state import state_size
+from glint_edge.processes.child import how_it_ended, wait_for
 
 # Histories whose states are timed, in turn. Fewer than in the Python worker: their states are
 # memory of the process that is measured, and at d 128 each takes 18 kB.

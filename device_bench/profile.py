@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from device_bench.fine_clock import fine_clock, preloading
-from glint_edge.child import environment, read_result, wait_for
 from glint_edge.errors import BundleError, RunnerError
+from glint_edge.processes.child import environment, read_result, wait_for
 
 RESULT = "profile.json"
 WORKER = (sys.executable, "-m", "device_bench.profile_worker")

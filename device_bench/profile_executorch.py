@@ -19,7 +19,7 @@ from executorch.runtime import Runtime
 
 from device_bench.profile_records import METHODS, Arguments, Calls, Record, Recorded, Recording
 from device_bench.xnnpack_names import kind_of
-from glint_edge.native_output import held_back
+from glint_edge.processes.native_output import held_back
 
 DUMP, BUFFER = "profile.etdp", "profile.bin"
 KERNEL = "native_call_"  # then the operator and its overload: native_call_topk.values

@@ -22,8 +22,8 @@ import numpy as np
 
 from device_bench.job import Inputs, Job, Outcome, TopK, by_method
 from device_bench.runtimes import require_runtime
-from glint_edge.child import environment, read_result, wait_for
 from glint_edge.errors import ConfigError, RunnerError
+from glint_edge.processes.child import environment, read_result, wait_for
 
 INPUTS, OUTPUTS, RESULT = "inputs.npz", "outputs.npz", "result.json"
 WORKER = (sys.executable, "-m", "device_bench.worker")

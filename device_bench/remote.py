@@ -31,8 +31,8 @@ from device_bench.native.exchange import (
 )
 from device_bench.native_runner import arguments, checked, sample_of
 from device_bench.shell import Ended
-from glint_edge.child import how_it_ended
 from glint_edge.errors import RunnerError
+from glint_edge.processes.child import how_it_ended
 
 MACHINES = ("x86_64", "aarch64")
 TIMEOUT = 1800.0  # seconds of a run

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
-from glint_edge.native_output import held_back
+from glint_edge.processes.native_output import held_back
 
 Ids: TypeAlias = npt.NDArray[np.int64]
 Array: TypeAlias = npt.NDArray[Any]

@@ -27,10 +27,10 @@ from device_bench.python_runner import PythonRunner
 from device_bench.rows import STOCK_RUNNER
 from device_bench.runtimes import STOCK
 from glint_edge.checkpoint import WEIGHTS
-from glint_edge.child import ask
 from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import ConversionError, MissingExtraError
 from glint_edge.files import sha256
+from glint_edge.processes.child import ask
 from glint_edge.target import missing
 
 SECONDS = 90.0  # a program may take to be made

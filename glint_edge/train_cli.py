@@ -168,7 +168,7 @@ def train(
     verbose: Verbose = False,
 ) -> None:
     """Train GLINT-RU on a log, with early stopping; writes a checkpoint folder."""
-    from glint_edge.distributed import joined
+    from glint_edge.processes.distributed import joined
     from glint_edge.training.train import train as run
 
     with joined() as group:

@@ -28,7 +28,7 @@ from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
-from glint_edge.native_output import held_back
+from glint_edge.processes.native_output import held_back
 from glint_edge.target import missing
 from glint_edge.training.objective import Objective
 from glint_edge.training.train import train_epoch

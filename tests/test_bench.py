@@ -49,7 +49,7 @@ from glint_edge.evaluation.ranking import evaluate
 from glint_edge.golden import Golden, GoldenCase, checksum, golden_of
 from glint_edge.golden_check import golden_failures
 from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.native_output import held_back
+from glint_edge.processes.native_output import held_back
 from glint_edge.target import targets
 
 QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50))

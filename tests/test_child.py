@@ -2,12 +2,12 @@
 
 import pytest
 
-from glint_edge.child import ask, how_it_ended
 from glint_edge.errors import ConversionError
+from glint_edge.processes.child import ask, how_it_ended
 
 ANSWERING = """
 import sys
-from glint_edge.child import answer
+from glint_edge.processes.child import answer
 from glint_edge.errors import ConfigError
 
 def work(request):

@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 from glint_edge.data.sequences import HeldOut
-from glint_edge.distributed import Alone, find_device
 from glint_edge.errors import ConfigError
 from glint_edge.evaluation.ranking import _part, target_ranks
+from glint_edge.processes.distributed import Alone, find_device
 
 pytestmark = pytest.mark.slow
 

@@ -179,7 +179,7 @@ def test_loading_prints_nothing(artifacts):
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
 def test_a_worker_keeps_to_as_many_cpus_as_threads():
     script = (
-        "import os; from glint_edge.child import pin; pin(10**6);"
+        "import os; from glint_edge.processes.child import pin; pin(10**6);"
         "print(len(os.sched_getaffinity(0))); pin(1); print(len(os.sched_getaffinity(0)))"
     )
     done = subprocess.run(

@@ -12,8 +12,8 @@ from glint_edge import cli
 from glint_edge.data.sequences import load, split
 from glint_edge.data.shards import make_shards, open_shards
 from glint_edge.data.source import find_test_items
-from glint_edge.distributed import Alone
 from glint_edge.errors import ConfigError, DataError
+from glint_edge.processes.distributed import Alone
 
 
 @pytest.fixture(scope="module")

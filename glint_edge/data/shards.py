@@ -31,9 +31,9 @@ from torch import Tensor
 from glint_edge.data.batches import batches
 from glint_edge.data.log import USUAL_NAMES, Columns, choose_columns
 from glint_edge.data.sequences import HeldOut
-from glint_edge.distributed import Alone
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.files import write_json
+from glint_edge.processes.distributed import Alone
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from torch import Tensor
 from glint_edge.config import WINDOWS
 from glint_edge.data.histories import padded
 from glint_edge.data.sequences import HeldOut
-from glint_edge.distributed import Alone
 from glint_edge.errors import ConfigError
 from glint_edge.model.protocols import Scorer
+from glint_edge.processes.distributed import Alone
 
 Protocol = Literal["full", "unseen", "sampled-pop100"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)

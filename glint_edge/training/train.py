@@ -33,12 +33,12 @@ from glint_edge.data.batches import batches
 from glint_edge.data.sequences import Split
 from glint_edge.data.shards import ShardedLog
 from glint_edge.data.source import Catalogue, DataSource
-from glint_edge.distributed import Alone, find_device
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import write_atomic
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
+from glint_edge.processes.distributed import Alone, find_device
 from glint_edge.training.curves import draw_curves
 from glint_edge.training.objective import Objective, has_bfloat16, prefix_objective, scale_rows
 

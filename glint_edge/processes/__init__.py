@@ -1,0 +1,1 @@
+"""Child processes, native output, and several processes that train together."""
