@@ -24,7 +24,7 @@ from glint_edge.bundle import (
     state_of,
     write_manifest,
 )
-from glint_edge.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
+from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
 from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, write_atomic, write_json

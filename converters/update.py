@@ -17,7 +17,7 @@ from converters.export import (
 )
 from converters.rewrite import rewrite
 from glint_edge.bundle import Artifact, Bundle
-from glint_edge.checkpoint import Checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.errors import BundleError
 from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
@@ -76,7 +76,7 @@ def update(
     Args:
         bundle: made from `before`.
         before: the float model.
-        after: the same with another catalogue, from `glint_edge.catalogue`.
+        after: the same with another catalogue, from `glint_edge.checkpoints.changes`.
         out: the new bundle's folder.
         folder: where `after` lies; the manifest names it.
         histories: as for `export`.

@@ -22,7 +22,7 @@ from device_bench.sampling import Plan
 from device_bench.stock import STOCKS, Shelf, StockRunner, note_of
 from device_bench.tolerance import tolerance_of
 from glint_edge.bundle import Artifact, Bundle
-from glint_edge.checkpoint import Checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import GlintEdgeError, RunnerError
 from glint_edge.golden import Golden

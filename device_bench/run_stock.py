@@ -99,7 +99,7 @@ def _eager(path: Path, top_k: int, threads: int) -> Program:
     import torch
 
     from device_bench.batch_program import BatchProgram
-    from glint_edge.checkpoint import load_checkpoint
+    from glint_edge.checkpoints.checkpoint import load_checkpoint
 
     torch.set_num_threads(threads)
     return _in_torch(BatchProgram(load_checkpoint(path).model, top_k).eval())
@@ -109,7 +109,7 @@ def _compiled(path: Path, top_k: int, threads: int) -> Program:
     import torch
 
     from device_bench.batch_program import BatchProgram
-    from glint_edge.checkpoint import load_checkpoint
+    from glint_edge.checkpoints.checkpoint import load_checkpoint
     from glint_edge.data.sequences import cache_folder
 
     # What one process compiled, the next finds there.

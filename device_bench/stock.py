@@ -26,7 +26,7 @@ from device_bench.job import Histories, Inputs, Job, Outcome
 from device_bench.python_runner import PythonRunner
 from device_bench.rows import STOCK_RUNNER
 from device_bench.runtimes import STOCK
-from glint_edge.checkpoint import WEIGHTS
+from glint_edge.checkpoints.checkpoint import WEIGHTS
 from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import ConversionError, MissingExtraError
 from glint_edge.files import sha256

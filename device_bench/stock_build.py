@@ -17,7 +17,7 @@ import torch
 from device_bench import run_stock
 from device_bench.batch_program import BatchProgram, example
 from device_bench.stock import COMPILED, ONNX, ONNX_INT8, TFLITE, int8_weights
-from glint_edge.checkpoint import load_checkpoint
+from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.processes.child import answer
 

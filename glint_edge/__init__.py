@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from glint_edge.bundle import Bundle, load_bundle
-    from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+    from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+    from glint_edge.checkpoints.scorer import Recommender, load
     from glint_edge.config import ModelConfig, TrainConfig
     from glint_edge.errors import GlintEdgeError
     from glint_edge.model.glint_ru import GlintRU
     from glint_edge.model.stream import StreamProgram, stream_program
-    from glint_edge.recommender import Recommender, load
 
 __all__ = [
     "Bundle",
@@ -36,17 +36,17 @@ __all__ = [
 
 _MODULE_OF = {
     "Bundle": "bundle",
-    "Checkpoint": "checkpoint",
+    "Checkpoint": "checkpoints.checkpoint",
     "GlintEdgeError": "errors",
     "GlintRU": "model.glint_ru",
     "ModelConfig": "config",
-    "Recommender": "recommender",
+    "Recommender": "checkpoints.scorer",
     "StreamProgram": "model.stream",
     "TrainConfig": "config",
-    "load": "recommender",
+    "load": "checkpoints.scorer",
     "load_bundle": "bundle",
-    "load_checkpoint": "checkpoint",
-    "save_checkpoint": "checkpoint",
+    "load_checkpoint": "checkpoints.checkpoint",
+    "save_checkpoint": "checkpoints.checkpoint",
     "stream_program": "model.stream",
 }
 

@@ -305,7 +305,7 @@ def _bench_one(
 ) -> BenchResult:
     from device_bench.bench import bench as run
     from device_bench.report import render_rows
-    from device_bench.resolve import find_checkpoint
+    from glint_edge.checkpoints.of_bundle import find_checkpoint
 
     floats = find_checkpoint(bundle, checkpoint)
     if settings.stock and floats is None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from converters.export import Check
     from glint_edge.bundle import Artifact, Bundle
-    from glint_edge.catalogue import NewItem
-    from glint_edge.checkpoint import Checkpoint
+    from glint_edge.checkpoints.changes import NewItem
+    from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.sequences import HeldOut
     from glint_edge.golden import Golden
 
@@ -97,7 +97,7 @@ def add(
     verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Add new items, by what they are like, by given vectors, or all that are new in a log."""
-    from glint_edge.catalogue import add_items, items_of_log
+    from glint_edge.checkpoints.changes import add_items, items_of_log
     from glint_edge.data.log import Columns
     from glint_edge.data.sequences import load
 
@@ -138,7 +138,7 @@ def retire(
     verbose: Verbose = False,
 ) -> None:
     """Never recommend items again; histories may still hold them, and no id changes."""
-    from glint_edge.catalogue import retire_items
+    from glint_edge.checkpoints.changes import retire_items
 
     bundle, before = _opened(where, checkpoint)
     after = retire_items(before, item or [], least=bundle.top_k if bundle else 1)
@@ -157,7 +157,7 @@ def _named_items(
     strength: float,
 ) -> list[NewItem]:
     """The items of --item, with rows by --like or --vector."""
-    from glint_edge.catalogue import NewItem, mean_of, read_rows
+    from glint_edge.checkpoints.changes import NewItem, mean_of, read_rows
 
     if not keys:
         raise ConfigError("no item was named; pass --item KEY")
@@ -181,9 +181,9 @@ def _named_items(
 
 def _opened(where: Path, checkpoint: Path | None) -> tuple[Bundle | None, Checkpoint]:
     """A bundle and its float model; or no bundle and a checkpoint."""
-    from device_bench.resolve import find_checkpoint
     from glint_edge.bundle import SUFFIX, load_bundle
-    from glint_edge.checkpoint import load_checkpoint
+    from glint_edge.checkpoints.checkpoint import load_checkpoint
+    from glint_edge.checkpoints.of_bundle import find_checkpoint
     from glint_edge.manifest import MANIFEST
 
     if where.suffix != SUFFIX and not (where / MANIFEST).is_file():
@@ -255,7 +255,7 @@ def _update(
     """The new bundle, the new checkpoint's folder beside it, whether files were converted."""
     from converters.export import refuse_to_overwrite
     from converters.update import options_of, spare_after, update
-    from glint_edge.checkpoint import CONFIG, load_checkpoint, save_checkpoint
+    from glint_edge.checkpoints.checkpoint import CONFIG, load_checkpoint, save_checkpoint
     from glint_edge.data.source import find_test_items, some_histories
     from glint_edge.files import new_folder
     from glint_edge.recent import remember_bundle
@@ -305,7 +305,7 @@ def _checker(
 
 
 def _save(checkpoint: Checkpoint, folder: Path) -> None:
-    from glint_edge.checkpoint import save_checkpoint
+    from glint_edge.checkpoints.checkpoint import save_checkpoint
     from glint_edge.files import new_folder
 
     with new_folder(folder) as work:

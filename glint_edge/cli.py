@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from converters.export import Check, ExportOptions, FineTuned
     from glint_edge.bundle import Artifact, Bundle
-    from glint_edge.checkpoint import Checkpoint
+    from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.sequences import HeldOut
     from glint_edge.golden import Golden
 
@@ -160,7 +160,7 @@ def export(
     from converters.export import ExportOptions, refuse_to_overwrite
     from converters.export import export as run
     from glint_edge.bundle import SUFFIX
-    from glint_edge.checkpoint import DEFAULT_CHECKPOINT
+    from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT
     from glint_edge.data.source import find_test_items, some_histories
     from glint_edge.recent import remember_bundle
 
@@ -307,7 +307,7 @@ def _fine_tuned(
 
 
 def _checkpoint(path: Path | None) -> Checkpoint:
-    from glint_edge.checkpoint import load_checkpoint
+    from glint_edge.checkpoints.checkpoint import load_checkpoint
 
     if path is None:
         console.say("the shipped checkpoint: GLINT-RU on MovieLens-100K")

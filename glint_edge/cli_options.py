@@ -13,7 +13,7 @@ from glint_edge.errors import CheckFailed
 
 if TYPE_CHECKING:
     from glint_edge.bundle import Bundle
-    from glint_edge.checkpoint import Checkpoint
+    from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.sequences import HeldOut
     from glint_edge.data.source import LoadOptions
 

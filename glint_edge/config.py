@@ -81,7 +81,7 @@ class ModelConfig(_JsonConfig):
         padding: what stands right of a history shorter than `max_length`. "masked": nothing, a
             prediction depends on the user's items alone. "reference": the pad item, with an
             embedding of its own, takes part in everything, as in the authors' code; a model
-            trained so (glint_edge.recbole imports them) needs it.
+            trained so (glint_edge.checkpoints.recbole imports them) needs it.
     """
 
     items: int

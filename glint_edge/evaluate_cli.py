@@ -23,7 +23,7 @@ from glint_edge.cli_options import (
 from glint_edge.errors import DataError
 
 if TYPE_CHECKING:
-    from glint_edge.checkpoint import Checkpoint
+    from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.sequences import HeldOut
     from glint_edge.data.source import LoadOptions
     from glint_edge.evaluation.appraisal import Ids, Training
@@ -55,7 +55,7 @@ def evaluate(
     verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines."""
-    from glint_edge.checkpoint import load_checkpoint
+    from glint_edge.checkpoints.checkpoint import load_checkpoint
     from glint_edge.evaluation.appraisal import appraise
 
     if plot:

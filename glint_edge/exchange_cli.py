@@ -28,8 +28,8 @@ def import_(
     verbose: Verbose = False,
 ) -> None:
     """Make a checkpoint folder of one that the authors' code saved; runs no code in it."""
-    from glint_edge.checkpoint import save_checkpoint
-    from glint_edge.recbole import import_recbole
+    from glint_edge.checkpoints.checkpoint import save_checkpoint
+    from glint_edge.checkpoints.recbole import import_recbole
 
     _require_new(out)
     checkpoint = import_recbole(model, items)
@@ -50,8 +50,8 @@ def push(
     verbose: Verbose = False,
 ) -> None:
     """Upload a checkpoint, its items' keys included, to the Hugging Face Hub."""
-    from glint_edge import hub
-    from glint_edge.checkpoint import load_checkpoint
+    from glint_edge.checkpoints import hub
+    from glint_edge.checkpoints.checkpoint import load_checkpoint
 
     address = hub.push(load_checkpoint(checkpoint), repository, private=not public)
     if json:
@@ -67,8 +67,8 @@ def pull(
     verbose: Verbose = False,
 ) -> None:
     """Download a checkpoint from the Hugging Face Hub: OWNER/NAME or OWNER/NAME@REVISION."""
-    from glint_edge import hub
-    from glint_edge.checkpoint import load_checkpoint, save_checkpoint
+    from glint_edge.checkpoints import hub
+    from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 
     _require_new(out)
     checkpoint = load_checkpoint(hub.fetch(repository))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glint_edge.bundle import Bundle
-    from glint_edge.checkpoint import Checkpoint
+    from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.source import DataSource
     from glint_edge.doctor import Report
     from glint_edge.evaluation.appraisal import Appraisal

@@ -30,13 +30,13 @@ from device_bench.parity import (
 )
 from device_bench.python_runner import PythonRunner
 from device_bench.report import render
-from device_bench.resolve import find_checkpoint
 from device_bench.rows import BenchResult, Row
 from device_bench.sampling import Plan
 from device_bench.statistics import Latency
 from device_bench.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of
 from glint_edge.bundle import Artifact, Bundle
-from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.data.sequences import HeldOut
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import (

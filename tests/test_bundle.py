@@ -7,7 +7,7 @@ import torch
 
 from converters.export import ExportOptions, export, refuse_to_overwrite
 from glint_edge.bundle import load_bundle, write_manifest
-from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.golden import checksum, golden_of

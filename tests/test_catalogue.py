@@ -12,7 +12,7 @@ from converters.export import ExportOptions, FineTuned, write_bundle
 from converters.rewrite import rewrite
 from converters.update import options_of, spare_after
 from glint_edge.bundle import Artifact, load_bundle
-from glint_edge.catalogue import (
+from glint_edge.checkpoints.changes import (
     NewItem,
     add_items,
     items_of_log,
@@ -20,7 +20,7 @@ from glint_edge.catalogue import (
     read_rows,
     retire_items,
 )
-from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.sequences import load
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import (

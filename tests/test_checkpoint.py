@@ -3,7 +3,12 @@ import json
 import pytest
 import torch
 
-from glint_edge.checkpoint import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import (
+    DEFAULT_CHECKPOINT,
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from glint_edge.config import TrainConfig
 from glint_edge.data.source import Catalogue, DataSource, held_out, in_catalogue
 from glint_edge.errors import CheckpointError

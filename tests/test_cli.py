@@ -12,7 +12,7 @@ import pytest
 
 from glint_edge import cli
 from glint_edge.bundle import load_bundle
-from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import stream_program
 
@@ -188,7 +188,8 @@ def test_a_bundle_is_named_after_the_data(trained, run, tmp_path, monkeypatch, d
     source = replace(loaded.data, name=Path(data).name, source="gone")
     monkeypatch.setattr("converters.export.export", stop)
     monkeypatch.setattr(
-        "glint_edge.checkpoint.load_checkpoint", lambda path: replace(loaded, data=source)
+        "glint_edge.checkpoints.checkpoint.load_checkpoint",
+        lambda path: replace(loaded, data=source),
     )
     monkeypatch.chdir(tmp_path)
     assert run("export", "--offline")[0] == 2
@@ -262,7 +263,7 @@ def test_bench_without_data_checks_the_golden_vectors_alone(bundle, run, monkeyp
 
 @pytest.mark.slow
 def test_stock_rows_take_the_float_model(bundle, run, monkeypatch):
-    monkeypatch.setattr("device_bench.resolve.find_checkpoint", lambda *_: None)
+    monkeypatch.setattr("glint_edge.checkpoints.of_bundle.find_checkpoint", lambda *_: None)
     code, out, err = run("bench", bundle, "--compare", "stock")
     assert (code, out) == (2, "")
     assert only_line(err).endswith("pass --checkpoint")

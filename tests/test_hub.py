@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import glint_edge
-from glint_edge.checkpoint import CONFIG, ITEMS, WEIGHTS, Checkpoint, load_checkpoint
-from glint_edge.checkpoint import save_checkpoint as save
+from glint_edge.checkpoints.checkpoint import CONFIG, ITEMS, WEIGHTS, Checkpoint, load_checkpoint
+from glint_edge.checkpoints.checkpoint import save_checkpoint as save
 from glint_edge.config import TrainConfig
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import CheckpointError, HubError, MissingExtraError
@@ -22,7 +22,7 @@ pytest.importorskip("huggingface_hub", reason="needs glint-edge[hub]")
 
 from huggingface_hub import errors as hub_errors
 
-from glint_edge import hub
+from glint_edge.checkpoints import hub
 
 HISTORY = torch.tensor([[3, 1, 7]])
 
@@ -211,7 +211,7 @@ def test_a_refusal_is_one_line(folder, remote, run, tmp_path, monkeypatch, line,
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "glint_edge.hub")
+    monkeypatch.delitem(sys.modules, "glint_edge.checkpoints.hub")
     monkeypatch.delattr(glint_edge, "hub", raising=False)
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'glint-edge\[hub\]'"):

@@ -19,10 +19,10 @@ import torch
 import glint_edge
 from device_bench.runtimes import load_runtime, recommend_history
 from device_bench.tolerance import tolerance_of
-from glint_edge.checkpoint import load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.recbole import import_recbole
 from glint_edge.errors import CheckpointError, ConfigError, DataError, UnknownItemError
 from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.recbole import import_recbole
 from glint_edge.target import in_chunks
 from quantization import quantize
 from tests.recbole_oracle import SETTINGS, Oracle, checkpoint_bytes, weights

@@ -44,7 +44,7 @@ def test_the_wheel_holds_the_four_packages_whole(wheel):
     assert rest == expected
     assert {f"{package}/py.typed" for package in PACKAGES} <= rest
     for name in ("config.json", "items.json", "model.safetensors"):
-        assert f"glint_edge/default_checkpoint/{name}" in rest
+        assert f"glint_edge/checkpoints/default/{name}" in rest
     assert any(name.endswith("licenses/LICENSE") for name in inside)
 
 
@@ -107,7 +107,7 @@ assert "torch" not in sys.modules
 
 def make_bundle(target, out):
     from converters.export import ExportOptions, export
-    from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+    from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 
     return export(
         load_checkpoint(), ExportOptions((target,), "none", 10, out), folder=DEFAULT_CHECKPOINT,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from device_bench.runtimes import load_runtime, recommend_history, replay
-from glint_edge.checkpoint import Checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import BundleError, MissingExtraError

@@ -152,7 +152,7 @@ def test_the_command_line_trains_on_shards_and_evaluates_on_them(source, tmp_pat
     told = json.loads(capsys.readouterr().out)
     assert told["test"]["users"] == 90
     assert told["test"]["ndcg_at_10"] > 0.6
-    from glint_edge.checkpoint import load_checkpoint
+    from glint_edge.checkpoints.checkpoint import load_checkpoint
 
     trained = load_checkpoint(tmp_path / "run")
     again = find_test_items(trained.data, trained.catalogue, None, offline=True)

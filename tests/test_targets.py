@@ -10,7 +10,7 @@ from device_bench.bench import bench, check_artifacts
 from device_bench.runtimes import load_runtime, recommend_history
 from glint_edge import target as targets_module
 from glint_edge.bundle import load_bundle
-from glint_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.model.stream import stream_program

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glint_edge.checkpoint import load_checkpoint
+from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.batches import batches, windows
 from glint_edge.data.sequences import load, split

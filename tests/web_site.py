@@ -17,7 +17,7 @@ from filelock import FileLock
 from converters import convert
 from converters.export import ExportOptions, write_bundle
 from glint_edge.bundle import Artifact, Bundle, load_bundle
-from glint_edge.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.data.sequences import cache_folder
 from glint_edge.data.source import some_histories
 from glint_edge.embed import embed, find_platform

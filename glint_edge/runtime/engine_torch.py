@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from glint_edge.checkpoint import load_checkpoint
+from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.model.stream import StreamProgram, empty_state, stream_program
 from glint_edge.target import in_chunks

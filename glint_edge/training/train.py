@@ -6,7 +6,7 @@ A run lives in one folder and survives `kill -9` at any moment:
                          each epoch, gone when the run is finished
     metrics.jsonl        one line an epoch
     curves.png           the same, drawn when the run is finished
-    config.json …        then also the checkpoint of the best epoch (glint_edge.checkpoint)
+    config.json …        then also the checkpoint of the best epoch (glint_edge.checkpoints.checkpoint)
 
 A resumed run goes on from the last complete epoch, bit for bit as if it had not stopped.
 """
@@ -27,7 +27,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from glint_edge.checkpoint import Checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.batches import batches
 from glint_edge.data.sequences import Split

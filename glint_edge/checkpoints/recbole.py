@@ -13,12 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glint_edge.checkpoint import Checkpoint
-from glint_edge.config import ModelConfig
-from glint_edge.data.source import Catalogue, DataSource
-from glint_edge.errors import CheckpointError, ConfigError, DataError
-from glint_edge.model.glint_ru import GlintRU
-from glint_edge.torch_file import (
+from glint_edge.checkpoints.checkpoint import Checkpoint
+from glint_edge.checkpoints.torch_file import (
     DAMAGE,
     Inert,
     StoredArray,
@@ -26,6 +22,10 @@ from glint_edge.torch_file import (
     TorchFile,
     read_torch_file,
 )
+from glint_edge.config import ModelConfig
+from glint_edge.data.source import Catalogue, DataSource
+from glint_edge.errors import CheckpointError, ConfigError, DataError
+from glint_edge.model.glint_ru import GlintRU
 
 PAD = "[PAD]"  # RecBole's token 0
 BLOCK_DROPOUT = 0.3  # written into the authors' code

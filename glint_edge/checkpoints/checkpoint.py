@@ -33,7 +33,7 @@ BEFORE_2 = {
 WEIGHTS, CONFIG, ITEMS = "model.safetensors", "config.json", "items.json"
 
 # Trained by `glint-edge train --data ml-100k`, shipped in the wheel.
-DEFAULT_CHECKPOINT = Path(__file__).parent / "default_checkpoint"
+DEFAULT_CHECKPOINT = Path(__file__).parent / "default"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glint_edge.checkpoint import Checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.data.sequences import Sequences
 from glint_edge.data.source import Catalogue
 from glint_edge.errors import ConfigError, DataError, UnknownItemError

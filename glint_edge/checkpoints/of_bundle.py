@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from glint_edge.bundle import Bundle
-from glint_edge.checkpoint import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
+from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
 from glint_edge.errors import CheckpointError
 
 log = logging.getLogger("glint_edge.bench")

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from glint_edge.checkpoint import load_checkpoint
+from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, UnknownItemError
 from glint_edge.model.glint_ru import GlintRU
@@ -88,7 +88,7 @@ def load(path: str | Path | None = None) -> Recommender:
         MissingExtraError: glint-edge[hub] is not installed.
     """
     if isinstance(path, str) and path.startswith("hf://"):
-        from glint_edge.hub import fetch
+        from glint_edge.checkpoints.hub import fetch
 
         path = fetch(path)
     checkpoint = load_checkpoint(path)

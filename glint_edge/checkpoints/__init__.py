@@ -1,0 +1,1 @@
+"""Checkpoint folders: written, read, imported, changed, shared."""
