@@ -27,10 +27,10 @@ from device_bench.job import Histories, Inputs, Job
 from device_bench.native.build import cmake, find_packages
 from device_bench.native_runner import NativeRunner
 from device_bench.sampling import Plan
+from glint_edge.bundles.target import find_target
 from glint_edge.config import ModelConfig
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import stream_program
-from glint_edge.target import find_target
 from quantization import quantize
 
 SOURCE = Path(__file__).parent / "native_loop"

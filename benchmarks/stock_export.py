@@ -30,10 +30,10 @@ from torch import Tensor, nn
 
 from converters import convert
 from device_bench.runtimes import load_runtime
+from glint_edge.bundles.target import find_target
 from glint_edge.config import ModelConfig
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import stream_program
-from glint_edge.target import find_target
 from quantization import quantize
 
 TOP_K = 10

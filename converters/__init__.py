@@ -1,6 +1,6 @@
 """Converters: stream program → the file that a target's runtime loads.
 
-`glint_edge.target` says what a target is, `converters.targets` lists this package's own; each has
+`glint_edge.bundles.target` says what a target is, `converters.targets` lists this package's own; each has
 a lowering, imported only when it is used: it brings a toolchain that takes seconds to import and
 may not be installed.
 """
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glint_edge.target import ConvertOptions, Target
+from glint_edge.bundles.target import ConvertOptions, Target
 
 if TYPE_CHECKING:
     from glint_edge.model.stream import StreamProgram
@@ -31,7 +31,7 @@ def convert(
 
     Args:
         program: at a precision that the target has.
-        target: from `glint_edge.target.find_target`.
+        target: from `glint_edge.bundles.target.find_target`.
         path: the file to write.
         options: what the target may want to know.
 

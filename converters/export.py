@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from converters import convert
 from converters.readme import bundle_readme
-from glint_edge.bundle import (
+from glint_edge.bundles.bundle import (
     README,
     SUFFIX,
     Artifact,
@@ -24,15 +24,15 @@ from glint_edge.bundle import (
     state_of,
     write_manifest,
 )
+from glint_edge.bundles.golden import Golden, golden_of
+from glint_edge.bundles.manifest import GOLDEN, ITEMS, MANIFEST
+from glint_edge.bundles.target import ConvertOptions, Target, find_target, targets
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
 from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, write_atomic, write_json
-from glint_edge.golden import Golden, golden_of
-from glint_edge.manifest import GOLDEN, ITEMS, MANIFEST
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program
-from glint_edge.target import ConvertOptions, Target, find_target, targets
 from quantization import LayerReport, layer_report, quantize
 
 ALL = "all"

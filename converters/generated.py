@@ -46,10 +46,10 @@ def _convert(request: Mapping[str, Any]) -> dict[str, float]:
     import torch
 
     from converters import convert
+    from glint_edge.bundles.target import find_target
     from glint_edge.config import ModelConfig
     from glint_edge.model.glint_ru import GlintRU
     from glint_edge.model.stream import stream_program
-    from glint_edge.target import find_target
     from quantization import quantize
 
     torch.set_num_threads(1)

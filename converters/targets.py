@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glint_edge.bundles.target import ConvertOptions, Runtime
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConversionError
-from glint_edge.target import ConvertOptions, Runtime
 
 if TYPE_CHECKING:
     from glint_edge.model.stream import StreamProgram

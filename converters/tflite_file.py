@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor
 
-from glint_edge.wire import TFLITE_OUTPUTS
+from glint_edge.bundles.wire import TFLITE_OUTPUTS
 
 WEIGHTS, BIAS = 1, 2  # places among an operator's inputs
 ABSENT = -1

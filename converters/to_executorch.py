@@ -24,8 +24,8 @@ from torchao.quantization.quantize_.workflows.intx.intx_unpacked_to_int8_tensor 
     IntxUnpackedToInt8TensorActivationQuantization as ActivationQuantization,
 )
 
+from glint_edge.bundles.target import ConvertOptions
 from glint_edge.model.stream import StreamProgram
-from glint_edge.target import ConvertOptions
 from quantization.int8 import Int8Embedding, Int8Linear
 
 M = TypeVar("M", bound=nn.Module)

@@ -21,10 +21,10 @@ from onnx import TensorProto, helper
 from converters.onnx_graph import Graph
 from converters.onnx_methods import append, append_many, recommend
 from converters.onnx_ort import write_ort
+from glint_edge.bundles.target import ConvertOptions
 from glint_edge.errors import ConfigError
 from glint_edge.model.state import state_size
 from glint_edge.model.stream import StreamProgram
-from glint_edge.target import ConvertOptions
 
 METHODS = {"append": 0, "append_many": 1}  # any other number is recommend: 2 by agreement
 OPSET = 18  # the oldest that has all operators in the form used, so that older runtimes read it

@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from converters.tflite_file import Stored, finish
+from glint_edge.bundles.target import ConvertOptions
 from glint_edge.model.stream import StreamProgram
 from glint_edge.processes.native_output import held_back
-from glint_edge.target import ConvertOptions
 from quantization import Fp16Embedding, Fp16Linear, Int8Embedding, Int8Linear
 
 # At import the toolchain's native libraries speak of themselves.

@@ -16,7 +16,7 @@ from converters.export import (
     write_bundle,
 )
 from converters.rewrite import rewrite
-from glint_edge.bundle import Artifact, Bundle
+from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.errors import BundleError
 from glint_edge.model.stream import StreamProgram, stream_program

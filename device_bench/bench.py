@@ -21,11 +21,11 @@ from device_bench.runtimes import REFERENCE, require_runtime
 from device_bench.sampling import Plan
 from device_bench.stock import STOCKS, Shelf, StockRunner, note_of
 from device_bench.tolerance import tolerance_of
-from glint_edge.bundle import Artifact, Bundle
+from glint_edge.bundles.bundle import Artifact, Bundle
+from glint_edge.bundles.golden import Golden
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import GlintEdgeError, RunnerError
-from glint_edge.golden import Golden
 from glint_edge.model.glint_ru import GlintRU
 
 # Users of the torch row. Eager torch is some ten times slower than a runtime, and the row is a

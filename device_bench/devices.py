@@ -16,8 +16,8 @@ from device_bench.native_runner import NativeRunner
 from device_bench.python_runner import PythonRunner
 from device_bench.remote import RemoteRunner, install, supported
 from device_bench.runner import Runner, find_runner, runners
+from glint_edge.bundles.target import missing, targets
 from glint_edge.errors import ConfigError, GlintEdgeError
-from glint_edge.target import missing, targets
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from device_bench.statistics import (
     warnings_of,
 )
 from device_bench.tolerance import judge, judge_agreement, tolerance_of
+from glint_edge.bundles.golden import Golden
+from glint_edge.bundles.golden_check import golden_failures
 from glint_edge.checkpoints.checkpoint import WEIGHTS
 from glint_edge.data.sequences import HeldOut
-from glint_edge.golden import Golden
-from glint_edge.golden_check import golden_failures
 from glint_edge.model.glint_ru import GlintRU
 
 COLD_START = "cold_start_"

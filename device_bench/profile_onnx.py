@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from device_bench.profile_records import METHODS, Arguments, Calls, Record, Recorded, Recording
-from glint_edge.wire import ONNX_METHODS
+from glint_edge.bundles.wire import ONNX_METHODS
 
 Array: TypeAlias = npt.NDArray[Any]
 

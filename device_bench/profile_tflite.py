@@ -14,8 +14,8 @@ from pathlib import Path
 from device_bench.litert_api import Event, ProfiledModel, Signature, has_profiler
 from device_bench.profile_records import METHODS, Arguments, Calls, Record, Recorded, Recording
 from device_bench.xnnpack_names import kind_of
+from glint_edge.bundles.wire import TFLITE_INPUTS
 from glint_edge.processes.native_output import held_back
-from glint_edge.wire import TFLITE_INPUTS
 
 BEGIN = "Invoke"  # a telemetry event at a call's end has the same tag
 PHASE, KERNEL, DELEGATED = 1, 2, (4, 8)  # of LiteRtProfilerEventType

@@ -1,6 +1,6 @@
 """Artifacts that run: any installed target, or the float model in torch itself.
 
-What a loaded artifact offers is `glint_edge.target.Runtime`.
+What a loaded artifact offers is `glint_edge.bundles.target.Runtime`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from glint_edge.bundles.target import Runtime, Tensor, find_target, targets
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, ConfigError
-from glint_edge.target import Runtime, Tensor, find_target, targets
 
 # The float stream in torch: what the others are compared with. Its "file" is a checkpoint folder.
 REFERENCE = "torch"

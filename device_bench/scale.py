@@ -27,9 +27,9 @@ from device_bench.rows import Row
 from device_bench.runner import Runner
 from device_bench.sampling import RUNS, Plan
 from device_bench.statistics import Latency, latency
+from glint_edge.bundles.target import Target
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, GlintEdgeError
-from glint_edge.target import Target
 
 ITEMS = (1_000, 10_000, 100_000, 1_000_000)
 WIDTHS = (64, 128)

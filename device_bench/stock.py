@@ -26,12 +26,12 @@ from device_bench.job import Histories, Inputs, Job, Outcome
 from device_bench.python_runner import PythonRunner
 from device_bench.rows import STOCK_RUNNER
 from device_bench.runtimes import STOCK
+from glint_edge.bundles.target import missing
 from glint_edge.checkpoints.checkpoint import WEIGHTS
 from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import ConversionError, MissingExtraError
 from glint_edge.files import sha256
 from glint_edge.processes.child import ask
-from glint_edge.target import missing
 
 SECONDS = 90.0  # a program may take to be made
 AT_ONCE = 2  # programs being made; nothing is timed meanwhile

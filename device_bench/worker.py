@@ -23,10 +23,10 @@ from device_bench.memory import peak_memory, resident_memory
 from device_bench.python_runner import INPUTS, OUTPUTS, RESULT
 from device_bench.runtimes import load_runtime, prepare_runtime, recommend_history, replay
 from device_bench.sampling import Plan, sample
+from glint_edge.bundles.target import Runtime
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
 from glint_edge.processes.child import pin
-from glint_edge.target import Runtime
 
 LOADS = 5
 

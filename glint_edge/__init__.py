@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from glint_edge.bundle import Bundle, load_bundle
+    from glint_edge.bundles.bundle import Bundle, load_bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from glint_edge.checkpoints.scorer import Recommender, load
     from glint_edge.config import ModelConfig, TrainConfig
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _MODULE_OF = {
-    "Bundle": "bundle",
+    "Bundle": "bundles.bundle",
     "Checkpoint": "checkpoints.checkpoint",
     "GlintEdgeError": "errors",
     "GlintRU": "model.glint_ru",
@@ -44,7 +44,7 @@ _MODULE_OF = {
     "StreamProgram": "model.stream",
     "TrainConfig": "config",
     "load": "checkpoints.scorer",
-    "load_bundle": "bundle",
+    "load_bundle": "bundles.bundle",
     "load_checkpoint": "checkpoints.checkpoint",
     "save_checkpoint": "checkpoints.checkpoint",
     "stream_program": "model.stream",

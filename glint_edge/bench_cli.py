@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from device_bench.bench import Settings
     from device_bench.diff import Change
     from device_bench.rows import BenchResult
-    from glint_edge.bundle import Bundle
-    from glint_edge.target import Target
+    from glint_edge.bundles.bundle import Bundle
+    from glint_edge.bundles.target import Target
 
 DEFAULT = "run"
 STOCK = "stock"  # what --compare takes
@@ -252,7 +252,7 @@ def _numbers(option: str, text: str) -> list[int]:
 
 def _targets(named: str | None, precision: str) -> list[Target]:
     """Those named, or those installed that have the precision."""
-    from glint_edge.target import find_target, missing, targets
+    from glint_edge.bundles.target import find_target, missing, targets
 
     known = sorted({each for target in targets().values() for each in target.precisions})
     if precision not in known:

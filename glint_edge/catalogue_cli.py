@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from converters.export import Check
-    from glint_edge.bundle import Artifact, Bundle
+    from glint_edge.bundles.bundle import Artifact, Bundle
+    from glint_edge.bundles.golden import Golden
     from glint_edge.checkpoints.changes import NewItem
     from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.sequences import HeldOut
-    from glint_edge.golden import Golden
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown", add_completion=False,
@@ -181,10 +181,10 @@ def _named_items(
 
 def _opened(where: Path, checkpoint: Path | None) -> tuple[Bundle | None, Checkpoint]:
     """A bundle and its float model; or no bundle and a checkpoint."""
-    from glint_edge.bundle import SUFFIX, load_bundle
+    from glint_edge.bundles.bundle import SUFFIX, load_bundle
+    from glint_edge.bundles.manifest import MANIFEST
     from glint_edge.checkpoints.checkpoint import load_checkpoint
     from glint_edge.checkpoints.of_bundle import find_checkpoint
-    from glint_edge.manifest import MANIFEST
 
     if where.suffix != SUFFIX and not (where / MANIFEST).is_file():
         if checkpoint is not None:

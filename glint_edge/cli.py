@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from converters.export import Check, ExportOptions, FineTuned
-    from glint_edge.bundle import Artifact, Bundle
+    from glint_edge.bundles.bundle import Artifact, Bundle
+    from glint_edge.bundles.golden import Golden
     from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.sequences import HeldOut
-    from glint_edge.golden import Golden
 
 log = logging.getLogger("glint_edge")
 
@@ -159,7 +159,7 @@ def export(
     """Quantize, convert, check and write a bundle; exit code 1 if a check fails."""
     from converters.export import ExportOptions, refuse_to_overwrite
     from converters.export import export as run
-    from glint_edge.bundle import SUFFIX
+    from glint_edge.bundles.bundle import SUFFIX
     from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT
     from glint_edge.data.source import find_test_items, some_histories
     from glint_edge.recent import remember_bundle
@@ -204,7 +204,7 @@ def recommend(
 ) -> None:  # fmt: skip
     """What the bundle's artifact recommends after a history."""
     from device_bench.runtimes import load_runtime, recommend_history
-    from glint_edge.bundle import no_history
+    from glint_edge.bundles.bundle import no_history
 
     loaded = open_bundle(bundle)
     ids = _ids_of(loaded, [key.strip() for key in history.split(",") if key.strip()])
@@ -245,8 +245,8 @@ def inspect(bundle: BundleArgument = None, json: Json = False, verbose: Verbose 
 @app.command()
 def doctor(json: Json = False, verbose: Verbose = False) -> None:
     """Which targets work here, and what to install for the others; exit code 1 on a conflict."""
+    from glint_edge.bundles.target import targets
     from glint_edge.doctor import diagnose
-    from glint_edge.target import targets
 
     report = diagnose(targets())
     if json:

@@ -12,7 +12,7 @@ from glint_edge import console
 from glint_edge.errors import CheckFailed
 
 if TYPE_CHECKING:
-    from glint_edge.bundle import Bundle
+    from glint_edge.bundles.bundle import Bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.sequences import HeldOut
     from glint_edge.data.source import LoadOptions
@@ -75,7 +75,7 @@ def held_out_of(floats: Checkpoint | None, data: str | None, *, offline: bool) -
 
 def open_bundle(path: Path | None) -> Bundle:
     """A bundle; None: the one written last."""
-    from glint_edge.bundle import load_bundle
+    from glint_edge.bundles.bundle import load_bundle
     from glint_edge.recent import last_bundle
 
     if path is None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
+from glint_edge.bundles.target import Target, missing
 from glint_edge.data.sequences import NAMED, cache_folder, is_cached
-from glint_edge.target import Target, missing
 
 # The wheel's four top-level packages. Another distribution with one of these names would
 # overwrite ours in site-packages, and pip would not say so.

@@ -23,7 +23,7 @@ from glint_edge.files import new_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from glint_edge.bundle import Artifact, Bundle
+    from glint_edge.bundles.bundle import Artifact, Bundle
 
 PLATFORMS = ("web", "android", "ios", "cpp", "python")
 TEMPLATE = ".j2"

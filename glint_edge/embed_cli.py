@@ -41,7 +41,7 @@ def publish(
     verbose: Verbose = False,
 ) -> None:
     """Put a bundle where apps fetch their next one over the air, and announce it in latest.json."""
-    from glint_edge.publish import publish as run
+    from glint_edge.bundles.publish import publish as run
 
     place = run(open_bundle(bundle), out)
     if json:

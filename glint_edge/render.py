@@ -12,7 +12,7 @@ from glint_edge.console import columns, pairs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from glint_edge.bundle import Bundle
+    from glint_edge.bundles.bundle import Bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.source import DataSource
     from glint_edge.doctor import Report

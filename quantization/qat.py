@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glint_edge.bundles.target import missing
 from glint_edge.config import TrainConfig
 from glint_edge.data.sequences import Split
 from glint_edge.errors import ConfigError, MissingExtraError
@@ -29,7 +30,6 @@ from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
 from glint_edge.processes.native_output import held_back
-from glint_edge.target import missing
 from glint_edge.training.objective import Objective
 from glint_edge.training.train import train_epoch
 from quantization.distil import catalogue_divergence

@@ -13,10 +13,10 @@ from device_bench.emulator import CORES, Emulation, find_qemu
 from device_bench.job import Histories, Inputs, Job, TopK
 from device_bench.parity import TIE, agreement, compare, overlap
 from device_bench.runtimes import load_runtime, recommend_history
+from glint_edge.bundles.target import find_target
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.model.stream import stream_program
-from glint_edge.target import find_target
 from quantization import quantize
 
 GOLDEN = Histories.of([[1, 2, 3], []])

@@ -34,7 +34,10 @@ from device_bench.rows import BenchResult, Row
 from device_bench.sampling import Plan
 from device_bench.statistics import Latency
 from device_bench.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of
-from glint_edge.bundle import Artifact, Bundle
+from glint_edge.bundles.bundle import Artifact, Bundle
+from glint_edge.bundles.golden import Golden, GoldenCase, checksum, golden_of
+from glint_edge.bundles.golden_check import golden_failures
+from glint_edge.bundles.target import targets
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.data.sequences import HeldOut
@@ -46,11 +49,8 @@ from glint_edge.errors import (
     RunnerError,
 )
 from glint_edge.evaluation.ranking import evaluate
-from glint_edge.golden import Golden, GoldenCase, checksum, golden_of
-from glint_edge.golden_check import golden_failures
 from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.processes.native_output import held_back
-from glint_edge.target import targets
 
 QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50))
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 31))]
@@ -677,7 +677,7 @@ def test_what_cannot_be_run_or_judged_is_refused_before_anything_runs(
     ]:
         with pytest.raises(BundleError, match=words):
             bench(bundle_of(model, tmp_path, [artifact], golden), checkpoint=None, held_out=None)
-    monkeypatch.setattr("glint_edge.target.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("glint_edge.bundles.target.importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"glint-edge\[executorch\]"):
         check_artifacts(
             [(Artifact("executorch", "fp32", "x", {}), tmp_path / "x")],

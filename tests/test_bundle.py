@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from converters.export import ExportOptions, export, refuse_to_overwrite
-from glint_edge.bundle import load_bundle, write_manifest
+from glint_edge.bundles.bundle import load_bundle, write_manifest
+from glint_edge.bundles.golden import checksum, golden_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
-from glint_edge.golden import checksum, golden_of
 from glint_edge.model.stream import empty_state, stream_program
 
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 41))]
@@ -277,6 +277,6 @@ def test_impossible_options_are_refused(checkpoint, tmp_path, arguments, says):
 
 
 def test_a_missing_toolchain_names_its_extra(checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr("glint_edge.target.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("glint_edge.bundles.target.importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'glint-edge\[executorch\]'"):
         make(checkpoint, tmp_path / "app.glint")

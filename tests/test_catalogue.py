@@ -11,7 +11,8 @@ from converters import convert
 from converters.export import ExportOptions, FineTuned, write_bundle
 from converters.rewrite import rewrite
 from converters.update import options_of, spare_after
-from glint_edge.bundle import Artifact, load_bundle
+from glint_edge.bundles.bundle import Artifact, load_bundle
+from glint_edge.bundles.target import find_target, targets
 from glint_edge.checkpoints.changes import (
     NewItem,
     add_items,
@@ -31,7 +32,6 @@ from glint_edge.errors import (
     UnknownItemError,
 )
 from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.target import find_target, targets
 from quantization import quantize
 
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 41)), [41, 3], [7, 7, 7]]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from glint_edge import cli
-from glint_edge.bundle import load_bundle
+from glint_edge.bundles.bundle import load_bundle
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import stream_program
@@ -197,7 +197,7 @@ def test_a_bundle_is_named_after_the_data(trained, run, tmp_path, monkeypatch, d
 
 
 def test_a_missing_extra_is_one_line(trained, run, tmp_path, monkeypatch):
-    monkeypatch.setattr("glint_edge.target.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("glint_edge.bundles.target.importlib.util.find_spec", lambda name: None)
     code, _, err = run("export", trained, "--out", tmp_path / "x.glint")
     assert code == 2
     assert "pip install 'glint-edge[executorch]'" in only_line(err)

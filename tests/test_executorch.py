@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from converters import convert
+from glint_edge.bundles.target import find_target
 from glint_edge.model.state import state_size
 from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.target import find_target
 from quantization import quantize
 from quantization.int8 import Int8Embedding, Int8Linear
 

@@ -19,11 +19,11 @@ import torch
 import glint_edge
 from device_bench.runtimes import load_runtime, recommend_history
 from device_bench.tolerance import tolerance_of
+from glint_edge.bundles.target import in_chunks
 from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.recbole import import_recbole
 from glint_edge.errors import CheckpointError, ConfigError, DataError, UnknownItemError
 from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.target import in_chunks
 from quantization import quantize
 from tests.recbole_oracle import SETTINGS, Oracle, checkpoint_bytes, weights
 
@@ -215,7 +215,7 @@ def test_every_artifact_gives_the_authors_scores(imported, oracle, tmp_path, tar
     """At every length, and beyond N over the last N items."""
     pytest.importorskip(TARGETS[target], reason=f"needs glint-edge[{target}]")
     from converters import convert
-    from glint_edge.target import find_target
+    from glint_edge.bundles.target import find_target
 
     floats = stream_program(imported, chunk=4)
     program = floats if precision == "fp32" else quantize(floats, precision)

@@ -18,9 +18,9 @@ from device_bench.native.exchange import INPUTS, read_result, write_inputs
 from device_bench.native_runner import NativeRunner, arguments, open_runner
 from device_bench.runtimes import load_runtime, recommend_history, replay
 from device_bench.sampling import LEAST_RUNS, Plan
+from glint_edge.bundles.target import find_target
 from glint_edge.errors import ConfigError, MissingExtraError, RunnerError
 from glint_edge.model.stream import StreamProgram, stream_program
-from glint_edge.target import find_target
 from quantization import quantize
 
 QUICK = Plan(warmup=5, runs=30, budget_ms=500)

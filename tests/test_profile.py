@@ -24,10 +24,10 @@ from device_bench.profile import Method, Operator, Profile, ProfileJob, profile
 from device_bench.profile_records import WARMUP, Record, Recording, method_of, typical
 from device_bench.profile_table import render_profile
 from device_bench.xnnpack_names import kind_of
+from glint_edge.bundles.target import find_target
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import BundleError, RunnerError
-from glint_edge.target import find_target
 
 HISTORIES = [[5, 9, 77, 3, 8, 120], [1], []]
 METHODS = ["append", "append_many", "recommend"]

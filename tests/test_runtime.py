@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converters.export import ExportOptions, export
-from glint_edge.bundle import load_bundle
+from glint_edge.bundles.bundle import load_bundle
+from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.embed import embed, find_platform
@@ -27,7 +28,6 @@ from glint_edge.errors import (
     SessionError,
     UnknownItemError,
 )
-from glint_edge.manifest import digest_of
 from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.runtime import BundleStore, Recommender, replay_golden
 from glint_edge.runtime.session_bytes import pack, unpack

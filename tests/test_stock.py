@@ -20,13 +20,13 @@ from device_bench.run_stock import StockRuntime
 from device_bench.runtimes import load_runtime, recommend_history
 from device_bench.sampling import Plan
 from device_bench.stock import STOCKS, Shelf, StockRunner, int8_weights
-from glint_edge.bundle import Bundle
+from glint_edge.bundles.bundle import Bundle
+from glint_edge.bundles.golden import golden_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.data.sequences import HeldOut
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import ConversionError, MissingExtraError, RunnerError
-from glint_edge.golden import golden_of
 from glint_edge.model.stream import stream_program
 
 N = 12

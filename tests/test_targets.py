@@ -8,13 +8,13 @@ import torch
 from converters.export import ALL, ExportOptions, export
 from device_bench.bench import bench, check_artifacts
 from device_bench.runtimes import load_runtime, recommend_history
-from glint_edge import target as targets_module
-from glint_edge.bundle import load_bundle
+from glint_edge.bundles import target as targets_module
+from glint_edge.bundles.bundle import load_bundle
+from glint_edge.bundles.target import Target, find_target, in_chunks, targets
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.source import Catalogue, DataSource
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.model.stream import stream_program
-from glint_edge.target import Target, find_target, in_chunks, targets
 
 # A whole target as its author would write it, in one file of a package of their own: the stream in
 # torch, its weights in a file.
@@ -25,7 +25,7 @@ import torch
 
 from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.target import in_chunks
+from glint_edge.bundles.target import in_chunks
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def test_looking_at_targets_imports_no_toolchain():
     import subprocess
 
     code = (
-        "import sys; from glint_edge.target import targets; targets();"
+        "import sys; from glint_edge.bundles.target import targets; targets();"
         "print(sorted({'executorch', 'onnx', 'onnxruntime', 'litert_torch', 'ai_edge_litert',"
         "'torchao'} & set(sys.modules)))"
     )

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from glint_edge.bundles.target import ConvertOptions, find_target
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
 from glint_edge.model.stream import StreamProgram, empty_state, stream_program
-from glint_edge.target import ConvertOptions, find_target
 from quantization import quantize
 from quantization.int8 import Int8Embedding, Int8Linear
 

@@ -11,9 +11,9 @@ import threading
 
 import pytest
 
+from glint_edge.bundles.manifest import digest_of
 from glint_edge.errors import BundleError, ConfigError, UpdateError
 from glint_edge.files import sha256
-from glint_edge.manifest import digest_of
 from glint_edge.runtime import BundleStore
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
 
@@ -322,7 +322,7 @@ def test_a_version_that_the_disk_no_longer_reads_is_fetched_again(store, server,
             raise OSError(5, "Input/output error")
         return sha256(path)
 
-    monkeypatch.setattr("glint_edge.manifest.sha256", failing)
+    monkeypatch.setattr("glint_edge.bundles.manifest.sha256", failing)
     assert store.open(name_of) == "built in"
 
     def fetch(path):

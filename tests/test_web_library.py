@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from device_bench.job import TopK
-from glint_edge.golden_check import golden_failures
+from glint_edge.bundles.golden_check import golden_failures
 from tests.saved_session import saved_example
 from tests.web_site import serve
 

@@ -8,7 +8,7 @@ import shutil
 import psutil
 import pytest
 
-from glint_edge.bundle import write_manifest
+from glint_edge.bundles.bundle import write_manifest
 from tests.web_site import serve
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from glint_edge.bundle import Bundle
+from glint_edge.bundles.bundle import Bundle
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
 from glint_edge.errors import CheckpointError
 

@@ -1,6 +1,6 @@
 """A bundle as an application needs it: one artifact, the items' keys and titles.
 
-`glint_edge.bundle` reads all of a bundle and holds it to its schema; this reads what runs, and
+`glint_edge.bundles.bundle` reads all of a bundle and holds it to its schema; this reads what runs, and
 checks the size and sha256 of every file it reads.
 """
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glint_edge.bundles.manifest import ITEMS, check_file, read_json, read_manifest
+from glint_edge.bundles.target import missing, targets
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
-from glint_edge.manifest import ITEMS, check_file, read_json, read_manifest
-from glint_edge.target import missing, targets
 
 # Those whose state is an array of numpy, the better one first, and the extra that brings each.
 EXTRAS = {"onnx": "glint-edge[runtime-onnx]", "tflite": "glint-edge[runtime-litert]"}

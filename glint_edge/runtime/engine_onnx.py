@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from glint_edge.bundles.wire import ONNX_METHODS, ONNX_TENSORS
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
 from glint_edge.model.state import state_size
-from glint_edge.wire import ONNX_METHODS, ONNX_TENSORS
 
 State: TypeAlias = npt.NDArray[np.float32]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
+from glint_edge.bundles.target import in_chunks
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.model.stream import StreamProgram, empty_state, stream_program
-from glint_edge.target import in_chunks
 
 
 class TorchRuntime:

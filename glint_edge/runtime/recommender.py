@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from glint_edge.bundles.target import Runtime, find_target
 from glint_edge.errors import ConfigError, SessionError, UnknownItemError
 from glint_edge.runtime.app_bundle import AppBundle, read_app_bundle
 from glint_edge.runtime.session import Session
 from glint_edge.runtime.session_bytes import unpack
-from glint_edge.target import Runtime, find_target
 
 State = npt.NDArray[np.float32]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.golden import Golden
-from glint_edge.golden_check import golden_failures
-from glint_edge.manifest import GOLDEN, read_json
+from glint_edge.bundles.golden import Golden
+from glint_edge.bundles.golden_check import golden_failures
+from glint_edge.bundles.manifest import GOLDEN, read_json
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.golden import Golden, GoldenCase, checksum
+from glint_edge.bundles.golden import Golden, GoldenCase, checksum
 
 
 class Lists(Protocol):

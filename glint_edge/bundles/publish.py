@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glint_edge.bundles.manifest import MANIFEST
 from glint_edge.files import new_folder, sha256, write_json
-from glint_edge.manifest import MANIFEST
 from glint_edge.runtime.update import LATEST
 
 if TYPE_CHECKING:
-    from glint_edge.bundle import Bundle
+    from glint_edge.bundles.bundle import Bundle
 
 
 def publish(bundle: Bundle, out: Path) -> Path:

@@ -4,7 +4,7 @@
                     manifest.schema.json and, file by file, against sha256 on every load
     model.pte …     the artifacts, one a target
     items.json      the user's own item keys and titles by id
-    golden.json     histories with the states, items and scores they must give (glint_edge.golden)
+    golden.json     histories with the states, items and scores they must give (glint_edge.bundles.golden)
     README.md       how to load it in an app
 
 Nothing in a bundle is code to be run by this tool.
@@ -22,12 +22,8 @@ from typing import Any
 
 import jsonschema
 
-from glint_edge.config import WINDOWS, ModelConfig
-from glint_edge.data.source import Catalogue
-from glint_edge.errors import BundleError, ConfigError
-from glint_edge.files import sha256, write_json
-from glint_edge.golden import Golden
-from glint_edge.manifest import (
+from glint_edge.bundles.golden import Golden
+from glint_edge.bundles.manifest import (
     GOLDEN,
     ITEMS,
     MANIFEST,
@@ -37,6 +33,10 @@ from glint_edge.manifest import (
     read_json,
     read_manifest,
 )
+from glint_edge.config import WINDOWS, ModelConfig
+from glint_edge.data.source import Catalogue
+from glint_edge.errors import BundleError, ConfigError
+from glint_edge.files import sha256, write_json
 from glint_edge.model.state import state_layout, state_size
 
 README = "README.md"
@@ -191,7 +191,7 @@ def methods_of(config: ModelConfig, top_k: int, chunk: int) -> dict[str, Any]:
 
 @cache
 def _validator() -> jsonschema.Draft202012Validator:
-    text = resources.files("glint_edge").joinpath("manifest.schema.json").read_text("utf-8")
+    text = resources.files("glint_edge.bundles").joinpath("manifest.schema.json").read_text("utf-8")
     return jsonschema.Draft202012Validator(json.loads(text))
 
 
