@@ -23,7 +23,7 @@ def embed(
     verbose: Verbose = False,
 ) -> None:
     """Write a small module around a bundle, to be copied into an app."""
-    from glint_edge import embed as module
+    from glint_edge.apps import module
 
     files = module.embed(open_bundle(bundle), module.find_platform(platform), out, target)
     if json:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(str(resources.files("glint_edge"))) / "platforms" / "android" / "module"
+ROOT = Path(str(resources.files("glint_edge.apps"))) / "platforms" / "android" / "module"
 LIBRARY = ROOT / "recommender/src"
 STUBS = Path(__file__).parent / "android_stubs"
 FLAVOURS = {"executorch": "org.pytorch.executorch", "tflite": "org.tensorflow.lite",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(str(resources.files("glint_edge"))) / "platforms" / "ios" / "module"
+ROOT = Path(str(resources.files("glint_edge.apps"))) / "platforms" / "ios" / "module"
 SCHEMA = Path(str(resources.files("glint_edge"))) / "manifest.schema.json"
 
 

@@ -10,7 +10,7 @@ import pytest
 from glint_edge.runtime.session_bytes import pack, unpack
 from tests.saved_session import saved_example
 
-ROOTS = Path(str(resources.files("glint_edge"))) / "platforms"
+ROOTS = Path(str(resources.files("glint_edge.apps"))) / "platforms"
 BEGIN = b"GLINTSES".hex()
 
 

@@ -1,6 +1,6 @@
 """A module around a bundle, for an app: its source files, with the bundle laid in as an asset.
 
-Each platform is a folder of `glint_edge/platforms/`: `platform.json` says which artifacts it can
+Each platform is a folder of `glint_edge/apps/platforms/`: `platform.json` says which artifacts it can
 run and where the bundle goes, `module/` is what is written. A file whose name ends in `.j2` is a
 template of the values in `_values`; every other file is copied as it stands, so that it can be
 read, compiled and tested where it lies.
@@ -54,7 +54,7 @@ def find_platform(name: str) -> Platform:
     """
     if name not in PLATFORMS:
         raise ConfigError(f"platform {name!r} is unknown; choose one of {', '.join(PLATFORMS)}")
-    root = Path(str(resources.files("glint_edge"))) / "platforms" / name
+    root = Path(str(resources.files("glint_edge.apps"))) / "platforms" / name
     told = json.loads((root / "platform.json").read_text("utf-8"))
     return Platform(name, root, tuple(told["targets"]), told["assets"])
 

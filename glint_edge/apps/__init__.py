@@ -1,0 +1,1 @@
+"""The small module around a bundle that an app takes, for each platform."""
