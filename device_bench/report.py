@@ -14,7 +14,7 @@ from device_bench.profile import Profile
 from device_bench.profile_table import render_profile
 from device_bench.rows import BenchResult, Row
 from device_bench.statistics import Latency
-from glint_edge.console import columns
+from glint_edge.cli.console import columns
 
 DIFF_NOTE = (
     "ratio: of times with the machine's own speed taken out; in brackets: up to which (or to one "

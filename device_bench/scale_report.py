@@ -10,7 +10,7 @@ from rich.text import Text
 
 from device_bench.scale import ScaleResult, ScaleRow
 from device_bench.statistics import Latency
-from glint_edge.console import columns
+from glint_edge.cli.console import columns
 
 WARNINGS = 5  # in full; each artifact, method and history may have its own
 NOTE = (

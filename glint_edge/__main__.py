@@ -12,7 +12,7 @@ def main() -> None:
             "pip install 'glint-edge[executorch]' (or [onnx], [litert], [all])\n"
         )
         sys.exit(2)
-    from glint_edge import cli
+    from glint_edge.cli import app as cli
 
     cli.main()
 

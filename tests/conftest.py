@@ -12,8 +12,8 @@ from filelock import FileLock
 
 from device_bench import arm64
 from device_bench.native.build import build
-from glint_edge import cli
 from glint_edge.bundles.target import find_target
+from glint_edge.cli import app as cli
 from glint_edge.config import ModelConfig
 from glint_edge.data.sequences import load
 from glint_edge.errors import DataError, MissingExtraError, RunnerError

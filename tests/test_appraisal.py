@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from glint_edge import render
+from glint_edge.cli import render
 from glint_edge.config import ModelConfig
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError

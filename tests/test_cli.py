@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glint_edge import cli
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from glint_edge.cli import app as cli
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import stream_program
 

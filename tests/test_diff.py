@@ -22,10 +22,10 @@ from device_bench.report import render_diff
 from device_bench.rows import BenchResult, Row
 from device_bench.sampling import Plan
 from device_bench.statistics import Latency
-from glint_edge import console
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import golden_of
 from glint_edge.bundles.target import find_target
+from glint_edge.cli import console
 from glint_edge.data.source import Catalogue
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import empty_state, stream_program

@@ -135,7 +135,7 @@ def test_processes_with_different_data_are_refused(log, tmp_path):
     script.write_text(
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from glint_edge.cli import main\n"
+        "from glint_edge.cli.app import main\n"
         "if os.environ['RANK'] == '1':\n"
         "    at = sys.argv.index('--data') + 1\n"
         "    other = Path(sys.argv[at]).with_name('other.txt')\n"

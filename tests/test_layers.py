@@ -39,7 +39,7 @@ def test_imports_point_one_way(package):
 
 @pytest.mark.parametrize(
     "statement",
-    ["import glint_edge.cli", "import glint_edge", "import converters", "import device_bench"],
+    ["import glint_edge.cli.app", "import glint_edge", "import converters", "import device_bench"],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(statement):
     heavy = "{'torch', 'executorch', 'torchao', 'onnx', 'polars', 'matplotlib', 'numpy'}"

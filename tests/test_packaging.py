@@ -52,7 +52,7 @@ def test_the_wheel_runs_from_a_neutral_folder(wheel, tmp_path):
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     script = (
-        f"import sys; sys.path.insert(0, {str(site)!r}); import glint_edge.cli as cli;"
+        f"import sys; sys.path.insert(0, {str(site)!r}); import glint_edge.cli.app as cli;"
         "assert cli.__file__.startswith(sys.path[0]), cli.__file__;"
         "sys.argv = ['glint-edge', 'evaluate', '--help']; cli.main()"
     )

@@ -16,8 +16,8 @@ from device_bench.job import Outcome, TopK
 from device_bench.sampling import RUNS
 from device_bench.scale import LARGE, Scale, scale
 from device_bench.scale_report import render_scale, render_scale_rows
-from glint_edge import cli
 from glint_edge.bundles.target import targets
+from glint_edge.cli import app as cli
 from glint_edge.errors import ConfigError, ConversionError, RunnerError
 
 NONE = np.empty((0, 1), np.float32)

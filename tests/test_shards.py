@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from glint_edge import cli
+from glint_edge.cli import app as cli
 from glint_edge.data.sequences import load, split
 from glint_edge.data.shards import make_shards, open_shards
 from glint_edge.data.source import find_test_items

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from glint_edge import cli
+from glint_edge.cli import app as cli
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.sequences import load, split
 from glint_edge.errors import CheckpointError, ConfigError

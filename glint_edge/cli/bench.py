@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from glint_edge import console
-from glint_edge.cli_options import (
+from glint_edge.cli import console
+from glint_edge.cli.options import (
     DataOption,
     Json,
     Offline,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glint_edge import console, render
-from glint_edge.cli_options import (
+from glint_edge.cli import console, render
+from glint_edge.cli.options import (
     DataOption,
     Format,
     ItemColumn,
@@ -256,9 +256,9 @@ def _update(
     from converters.export import refuse_to_overwrite
     from converters.update import options_of, spare_after, update
     from glint_edge.checkpoints.checkpoint import CONFIG, load_checkpoint, save_checkpoint
+    from glint_edge.cli.last_bundle import remember_bundle
     from glint_edge.data.source import find_test_items, some_histories
     from glint_edge.files import new_folder
-    from glint_edge.recent import remember_bundle
 
     folder = out.with_name(f"{_plain(out)}.v{after.catalogue.version}.checkpoint")
     if folder.exists() and not (folder / CONFIG).is_file():

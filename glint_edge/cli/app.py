@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glint_edge import console, render
-from glint_edge.bench_cli import app as bench_app
-from glint_edge.catalogue_cli import app as catalogue_app
-from glint_edge.cli_options import (
+from glint_edge.cli import console, render
+from glint_edge.cli.bench import app as bench_app
+from glint_edge.cli.catalogue import app as catalogue_app
+from glint_edge.cli.device import app as device_app
+from glint_edge.cli.embed import embed, publish
+from glint_edge.cli.evaluate import evaluate
+from glint_edge.cli.exchange import import_, pull, push
+from glint_edge.cli.options import (
     BundleArgument,
     CheckpointArgument,
     DataOption,
@@ -28,13 +32,9 @@ from glint_edge.cli_options import (
     open_bundle,
     require_good,
 )
+from glint_edge.cli.train import shard, train, tune
 from glint_edge.config import TrainConfig
-from glint_edge.device_cli import app as device_app
-from glint_edge.embed_cli import embed, publish
 from glint_edge.errors import CheckFailed, GlintEdgeError, UnknownItemError
-from glint_edge.evaluate_cli import evaluate
-from glint_edge.exchange_cli import import_, pull, push
-from glint_edge.train_cli import shard, train, tune
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,8 +161,8 @@ def export(
     from converters.export import export as run
     from glint_edge.bundles.bundle import SUFFIX
     from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT
+    from glint_edge.cli.last_bundle import remember_bundle
     from glint_edge.data.source import find_test_items, some_histories
-    from glint_edge.recent import remember_bundle
 
     loaded = _checkpoint(checkpoint)
     out = out or Path((name or Path(loaded.data.name).stem) + SUFFIX)
@@ -246,7 +246,7 @@ def inspect(bundle: BundleArgument = None, json: Json = False, verbose: Verbose 
 def doctor(json: Json = False, verbose: Verbose = False) -> None:
     """Which targets work here, and what to install for the others; exit code 1 on a conflict."""
     from glint_edge.bundles.target import targets
-    from glint_edge.doctor import diagnose
+    from glint_edge.cli.doctor import diagnose
 
     report = diagnose(targets())
     if json:

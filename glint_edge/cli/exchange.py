@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from glint_edge import console, render
-from glint_edge.cli_options import Json, Verbose
+from glint_edge.cli import console, render
+from glint_edge.cli.options import Json, Verbose
 from glint_edge.errors import ConfigError
 
 Repository = Annotated[str, typer.Argument(help="OWNER/NAME on the Hugging Face Hub.")]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from glint_edge import console
-from glint_edge.cli_options import BundleArgument, Json, Verbose, open_bundle
+from glint_edge.cli import console
+from glint_edge.cli.options import BundleArgument, Json, Verbose, open_bundle
 
 
 def embed(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glint_edge import console, render
-from glint_edge.cli_options import (
+from glint_edge.cli import console, render
+from glint_edge.cli.options import (
     Format,
     ItemColumn,
     Json,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glint_edge import console
+from glint_edge.cli import console
 from glint_edge.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def held_out_of(floats: Checkpoint | None, data: str | None, *, offline: bool) -
 def open_bundle(path: Path | None) -> Bundle:
     """A bundle; None: the one written last."""
     from glint_edge.bundles.bundle import load_bundle
-    from glint_edge.recent import last_bundle
+    from glint_edge.cli.last_bundle import last_bundle
 
     if path is None:
         path = last_bundle()

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from glint_edge import console
-from glint_edge.cli_options import Json, Verbose
+from glint_edge.cli import console
+from glint_edge.cli.options import Json, Verbose
 from glint_edge.errors import CheckFailed
 
 app = typer.Typer(
