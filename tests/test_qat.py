@@ -15,10 +15,11 @@ from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import empty_state, stream_program
-from quantization import qat, quantize
-from quantization.distil import catalogue_divergence
+from quantization import quantize
 from quantization.int8 import fake_quantize_activation, quantize_rows
-from quantization.qat import fine_tune
+from quantization.qat import fine_tune as qat
+from quantization.qat.distil import catalogue_divergence
+from quantization.qat.fine_tune import fine_tune
 
 pytest.importorskip("torchao", reason="needs glint-edge[qat]")
 
@@ -137,7 +138,7 @@ def test_it_shares_nothing_with_the_model(make_model, rounded):
 
 @pytest.mark.parametrize("block", [1, 100, 1 << 18])  # logits: a row, some rows, all
 def test_the_distance_and_its_gradient_are_the_plain_ones(monkeypatch, block):
-    monkeypatch.setattr("quantization.distil.LOGITS", block)
+    monkeypatch.setattr("quantization.qat.distil.LOGITS", block)
     hidden, table = torch.randn(7, 6, requires_grad=True), torch.randn(30, 6, requires_grad=True)
     wanted = torch.randn(7, 6), torch.randn(30, 6)
 
@@ -300,7 +301,7 @@ def printed_by(script):
 
 
 def test_looking_at_it_imports_no_torchao():
-    script = "import sys, quantization, quantization.qat; print('torchao' in sys.modules)"
+    script = "import sys, quantization, quantization.qat.fine_tune; print('torchao' in sys.modules)"
     assert printed_by(script).strip() == "False"
 
 

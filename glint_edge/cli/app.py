@@ -293,7 +293,7 @@ def _fine_tuned(
         return None
     from converters.export import FineTuned
     from glint_edge.data.source import find_training_data
-    from quantization.qat import fine_tune
+    from quantization.qat.fine_tune import fine_tune
 
     sequences = find_training_data(checkpoint.data, checkpoint.catalogue, data, offline=offline)
     on_step("training with int8's rounding inside")

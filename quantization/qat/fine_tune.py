@@ -32,10 +32,10 @@ from glint_edge.model.protocols import Encoder
 from glint_edge.processes.native_output import held_back
 from glint_edge.training.objective import Objective
 from glint_edge.training.train import train_epoch
-from quantization.distil import catalogue_divergence
+from quantization.qat.distil import catalogue_divergence
 
 if TYPE_CHECKING:
-    from quantization.fake_quantized import FakeQuantizedGlintRU
+    from quantization.qat.fake_quantized import FakeQuantizedGlintRU
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def _rounded(model: GlintRU) -> FakeQuantizedGlintRU:
     # At import it prints and warns of its own deprecations and of GPU libraries it has no use for.
     with held_back(streams=False), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from quantization.fake_quantized import FakeQuantizedGlintRU
+        from quantization.qat.fake_quantized import FakeQuantizedGlintRU
     return FakeQuantizedGlintRU(model)
 
 

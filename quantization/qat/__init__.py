@@ -1,0 +1,1 @@
+"""Quantization-aware training: a few epochs with int8's rounding inside."""
