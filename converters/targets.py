@@ -72,7 +72,7 @@ EXECUTORCH = BuiltIn(
     convert_packages=("executorch", "torchao"),
     load_packages=("executorch",),
     runtime={"executorch": "1.5.1"},
-    lowering="converters.to_executorch",
+    lowering="converters.to_executorch.lower",
     running="glint_edge.runtime.engine_executorch",
 )
 
@@ -84,7 +84,7 @@ ONNX = BuiltIn(
     convert_packages=("onnx", "onnxscript", "onnxruntime"),
     load_packages=("onnxruntime",),
     runtime={"onnxruntime": "1.32.0"},
-    lowering="converters.to_onnx",
+    lowering="converters.to_onnx.lower",
     running="glint_edge.runtime.engine_onnx",
 )
 
@@ -96,6 +96,6 @@ TFLITE = BuiltIn(
     convert_packages=("litert_torch", "ai_edge_litert"),
     load_packages=("ai_edge_litert",),
     runtime={"litert": "2.3.0", "tflite-runtime": "2.14.0"},
-    lowering="converters.to_tflite",
+    lowering="converters.to_tflite.lower",
     running="glint_edge.runtime.engine_tflite",
 )

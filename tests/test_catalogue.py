@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from converters import convert
+from converters.catalogue.rewrite import rewrite
+from converters.catalogue.update import options_of, spare_after
 from converters.export import ExportOptions, FineTuned, write_bundle
-from converters.rewrite import rewrite
-from converters.update import options_of, spare_after
 from glint_edge.bundles.bundle import Artifact, load_bundle
 from glint_edge.bundles.target import find_target, targets
 from glint_edge.checkpoints.changes import (

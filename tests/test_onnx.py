@@ -20,9 +20,9 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 from converters import convert  # noqa: E402
-from converters.onnx_graph import Graph  # noqa: E402
-from converters.onnx_layers import Weights, linear, linear_rows  # noqa: E402
-from converters.to_onnx import NEWEST_OPSET, OPSET, lowered  # noqa: E402
+from converters.to_onnx.graph import Graph  # noqa: E402
+from converters.to_onnx.layers import Weights, linear, linear_rows  # noqa: E402
+from converters.to_onnx.lower import NEWEST_OPSET, OPSET, lowered  # noqa: E402
 from glint_edge.bundles.target import ConvertOptions, find_target  # noqa: E402
 from glint_edge.config import ModelConfig  # noqa: E402
 from glint_edge.errors import BundleError, ConfigError  # noqa: E402

@@ -4,7 +4,7 @@ New items come after all others, so an id never changes its meaning and a stored
 A retired item keeps its row: it may stand in histories, and is in no list.
 
 Everything here maps a checkpoint to a new one; the given one stays as it is. How a bundle follows
-is `converters.update`.
+is `converters.catalogue.update`.
 """
 
 from __future__ import annotations

@@ -253,8 +253,8 @@ def _update(
     offline: bool,
 ) -> tuple[Bundle, Path, bool]:
     """The new bundle, the new checkpoint's folder beside it, whether files were converted."""
+    from converters.catalogue.update import options_of, spare_after, update
     from converters.export import refuse_to_overwrite
-    from converters.update import options_of, spare_after, update
     from glint_edge.checkpoints.checkpoint import CONFIG, load_checkpoint, save_checkpoint
     from glint_edge.cli.last_bundle import remember_bundle
     from glint_edge.data.source import find_test_items, some_histories

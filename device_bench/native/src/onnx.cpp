@@ -10,7 +10,7 @@
 namespace glint {
 namespace {
 
-// What the graph calls its inputs and outputs; `converters.to_onnx` writes them.
+// What the graph calls its inputs and outputs; `converters.to_onnx.lower` writes them.
 constexpr const char* kInputs[] = {"method", "state", "items", "count"};
 constexpr const char* kOutputs[] = {"new_state", "top_items", "top_scores"};
 constexpr int64_t kAppend = 0, kAppendMany = 1, kRecommend = 2;

@@ -13,8 +13,8 @@ from typing import TypeAlias
 import numpy as np
 from onnx import TensorProto
 
-from converters.onnx_graph import END, Graph
-from converters.onnx_layers import Gru, Rows, Weights, linear, linear_rows
+from converters.to_onnx.graph import END, Graph
+from converters.to_onnx.layers import Gru, Rows, Weights, linear, linear_rows
 from glint_edge.config import ModelConfig
 from glint_edge.model.state import state_layout
 from glint_edge.model.stream import Append, AppendMany, Pads, Recommend, _Norm, _UnitHeads

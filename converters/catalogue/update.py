@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from converters import quiet_toolchain
+from converters.catalogue.rewrite import rewrite
 from converters.export import (
     PRECISION_OF,
     Check,
@@ -15,7 +16,6 @@ from converters.export import (
     refuse_to_overwrite,
     write_bundle,
 )
-from converters.rewrite import rewrite
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.errors import BundleError
@@ -115,7 +115,7 @@ def _write_others(bundle: Bundle, artifact: Artifact, file: Path) -> None:
     """What stands beside an artifact, of its stem: an ONNX file's form for minimal builds."""
     if not (bundle.path / file.with_suffix(".ort").name).is_file() or artifact.target != "onnx":
         return
-    from converters.onnx_ort import write_ort
+    from converters.to_onnx.ort import write_ort
 
     with quiet_toolchain():
         write_ort(file, fold=artifact.precision != "fp16")

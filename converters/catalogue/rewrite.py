@@ -19,7 +19,7 @@ from glint_edge.errors import ConversionError
 from glint_edge.model.stream import StreamProgram
 from quantization import Int8Embedding
 
-UNSIGNED = 128  # what ONNX files add to an int8, see converters.onnx_layers
+UNSIGNED = 128  # what ONNX files add to an int8, see converters.to_onnx.layers
 
 
 def rewrite(file: bytes, before: StreamProgram, after: StreamProgram) -> bytes:

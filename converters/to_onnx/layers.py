@@ -17,7 +17,7 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from converters.onnx_graph import END, Graph
+from converters.to_onnx.graph import END, Graph
 from quantization.fp16 import Fp16Embedding, Fp16Linear
 from quantization.int8 import Int8Embedding, Int8Linear
 

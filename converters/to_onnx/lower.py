@@ -18,9 +18,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from converters.onnx_graph import Graph
-from converters.onnx_methods import append, append_many, recommend
-from converters.onnx_ort import write_ort
+from converters.to_onnx.graph import Graph
+from converters.to_onnx.methods import append, append_many, recommend
+from converters.to_onnx.ort import write_ort
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.errors import ConfigError
 from glint_edge.model.state import state_size

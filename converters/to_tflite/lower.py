@@ -4,7 +4,7 @@
     append_many(state, items int32[1, C], count int32[1]) -> new_state
     recommend(state) -> top_items int32[1, k], top_scores float32[1, k]
 
-litert_torch writes the graphs in float; `converters.tflite_file` then puts the weights' own
+litert_torch writes the graphs in float; `converters.to_tflite.file` then puts the weights' own
 numbers in. An int8 layer becomes a product with whole numbers and a multiplication by the row
 scales, so its weights need no scales of their own: runtimes as old as tflite-runtime 2.14 know one
 scale a tensor, and compute nonsense, silently, where each row has one.
@@ -19,7 +19,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from converters.tflite_file import Stored, finish
+from converters.to_tflite.file import Stored, finish
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.model.stream import StreamProgram
 from glint_edge.processes.native_output import held_back

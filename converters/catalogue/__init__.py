@@ -1,0 +1,1 @@
+"""A bundle for another catalogue, converted again or not."""

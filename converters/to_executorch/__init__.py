@@ -1,0 +1,1 @@
+"""A stream program as an ExecuTorch file."""

@@ -1,0 +1,1 @@
+"""A stream program as a TFLite file."""
