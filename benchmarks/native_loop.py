@@ -25,7 +25,7 @@ import torch
 from converters import convert
 from device_bench.job import Histories, Inputs, Job
 from device_bench.native.build import cmake, find_packages
-from device_bench.native_runner import NativeRunner
+from device_bench.runners.native import NativeRunner
 from device_bench.sampling import Plan
 from glint_edge.bundles.target import find_target
 from glint_edge.config import ModelConfig

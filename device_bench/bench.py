@@ -14,9 +14,9 @@ from device_bench.judging import Subject, judged, with_agreement, with_measures
 from device_bench.machine import Conditions, condition_warnings, conditions, conditions_of
 from device_bench.parity import CUT
 from device_bench.profile import profile
-from device_bench.python_runner import PythonRunner
 from device_bench.rows import BenchResult, Row
-from device_bench.runner import Runner
+from device_bench.runners.python import PythonRunner
+from device_bench.runners.runner import Runner
 from device_bench.runtimes import REFERENCE, require_runtime
 from device_bench.sampling import Plan
 from device_bench.stock import STOCKS, Shelf, StockRunner, note_of

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from device_bench import arm64, cross
-from device_bench.arm64 import Arm64Runner, Finding
-from device_bench.emulator import QEMU
-from device_bench.native_runner import NativeRunner
-from device_bench.python_runner import PythonRunner
-from device_bench.remote import RemoteRunner, install, supported
-from device_bench.runner import Runner, find_runner, runners
+from device_bench.native import cross
+from device_bench.native.emulator import QEMU
+from device_bench.runners import arm64
+from device_bench.runners.arm64 import Arm64Runner, Finding
+from device_bench.runners.native import NativeRunner
+from device_bench.runners.python import PythonRunner
+from device_bench.runners.remote import RemoteRunner, install, supported
+from device_bench.runners.runner import Runner, find_runner, runners
 from glint_edge.bundles.target import missing, targets
 from glint_edge.errors import ConfigError, GlintEdgeError
 

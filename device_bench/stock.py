@@ -23,8 +23,8 @@ from types import TracebackType
 from typing import Any
 
 from device_bench.job import Histories, Inputs, Job, Outcome
-from device_bench.python_runner import PythonRunner
 from device_bench.rows import STOCK_RUNNER
+from device_bench.runners.python import PythonRunner
 from device_bench.runtimes import STOCK
 from glint_edge.bundles.target import missing
 from glint_edge.checkpoints.checkpoint import WEIGHTS

@@ -10,8 +10,8 @@ import pytest
 import torch
 from filelock import FileLock
 
-from device_bench import arm64
 from device_bench.native.build import build
+from device_bench.runners import arm64
 from glint_edge.bundles.target import find_target
 from glint_edge.cli import app as cli
 from glint_edge.config import ModelConfig

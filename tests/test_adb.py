@@ -18,13 +18,13 @@ import numpy as np
 import psutil
 import pytest
 
-from device_bench import adb, arm64
-from device_bench.adb import AdbHost, Attached, attached, open_runner
-from device_bench.emulator import CORES, DEFAULT_CORE, find_qemu
 from device_bench.job import Histories, Inputs, Job
-from device_bench.native_runner import NativeRunner
-from device_bench.phone import Battery, energy
-from device_bench.remote import RemoteRunner, install
+from device_bench.native.emulator import CORES, DEFAULT_CORE, find_qemu
+from device_bench.runners import adb, arm64
+from device_bench.runners.adb import AdbHost, Attached, attached, open_runner
+from device_bench.runners.native import NativeRunner
+from device_bench.runners.phone import Battery, energy
+from device_bench.runners.remote import RemoteRunner, install
 from device_bench.sampling import Plan
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from device_bench import python_runner
 from device_bench.bench import Settings, bench, check_artifacts
 from device_bench.job import Histories, Inputs, Job, Outcome, TopK
 from device_bench.memory import peak_memory, resident_memory
@@ -28,9 +27,10 @@ from device_bench.parity import (
     overlap,
     rank_weighted_overlap,
 )
-from device_bench.python_runner import PythonRunner
 from device_bench.report import render
 from device_bench.rows import BenchResult, Row
+from device_bench.runners import python as python_runner
+from device_bench.runners.python import PythonRunner
 from device_bench.sampling import Plan
 from device_bench.statistics import Latency
 from device_bench.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of

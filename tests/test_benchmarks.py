@@ -94,7 +94,7 @@ def test_large_log():
 
 def test_instructions():
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
-    from device_bench import arm64
+    from device_bench.runners import arm64
 
     if missing := [finding.what for finding in arm64.check() if not finding.ok]:
         pytest.skip(f"arm64 lacks {', '.join(missing)}")

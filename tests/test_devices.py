@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pytest
 
 from device_bench import devices
-from device_bench.arm64 import Finding
-from device_bench.board import Board, Cpu
 from device_bench.machine import Conditions
-from device_bench.remote import RemoteRunner, State
-from device_bench.runner import runners
+from device_bench.runners.arm64 import Finding
+from device_bench.runners.board import Board, Cpu
+from device_bench.runners.remote import RemoteRunner, State
+from device_bench.runners.runner import runners
 from glint_edge.errors import ConfigError, RunnerError
 
 CALM = Conditions(None, None, None, None)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from converters.export import ExportOptions, export
-from device_bench import cross
+from device_bench.native import cross
 from device_bench.native.build import find_packages
 from glint_edge.apps.module import embed, find_platform
 from glint_edge.bundles.bundle import load_bundle, write_manifest

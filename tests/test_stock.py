@@ -14,9 +14,9 @@ from device_bench import stock
 from device_bench.bench import Settings, bench
 from device_bench.document import document, read_document, write_document
 from device_bench.job import Histories, Inputs, Job, Outcome, TopK
-from device_bench.python_runner import PythonRunner
 from device_bench.report import render
 from device_bench.run_stock import StockRuntime
+from device_bench.runners.python import PythonRunner
 from device_bench.runtimes import load_runtime, recommend_history
 from device_bench.sampling import Plan
 from device_bench.stock import STOCKS, Shelf, StockRunner, int8_weights

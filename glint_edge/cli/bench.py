@@ -100,7 +100,7 @@ def bench(
     from device_bench.bench import Settings
     from device_bench.document import document, write_document
     from device_bench.report import render
-    from device_bench.runner import find_runner
+    from device_bench.runners.runner import find_runner
 
     _one_for_stdout(json, markdown)
     _make_folders(output, html)
@@ -212,7 +212,7 @@ def scale(
     """
     from converters.generated import make
     from device_bench.document import scale_document, write_document
-    from device_bench.runner import find_runner
+    from device_bench.runners.runner import find_runner
     from device_bench.scale import Scale
     from device_bench.scale import scale as run
     from device_bench.scale_report import render_scale, render_scale_rows

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from device_bench.native.build import PACKAGES, PROGRAM, SOURCES, Toolchain, build, find_packages
-from device_bench.wheels import AARCH64, fetch_wheel
+from device_bench.native.wheels import AARCH64, fetch_wheel
 from glint_edge.bundles.target import missing
 from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import RunnerError

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from device_bench import cross
-from device_bench.emulator import (
+from device_bench.job import Inputs, Job
+from device_bench.native import cross
+from device_bench.native.emulator import (
     CORES,
     DEFAULT_CORE,
     QEMU,
@@ -25,9 +26,8 @@ from device_bench.emulator import (
     find_c_compiler,
     find_qemu,
 )
-from device_bench.job import Inputs, Job
 from device_bench.native.exchange import INPUTS, NativeResult, read_result, write_inputs
-from device_bench.native_runner import arguments, checked, run_program, sample_of
+from device_bench.runners.native import arguments, checked, run_program, sample_of
 from glint_edge.errors import ConfigError, RunnerError
 
 MOST_HISTORIES = 100

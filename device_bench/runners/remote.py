@@ -1,7 +1,7 @@
 """The native program on another machine: copied there, run there, its results brought back.
 
 What is the same for every machine with a POSIX shell is here; how to reach one is its `Host`, see
-`device_bench.ssh` and `device_bench.adb`.
+`device_bench.runners.ssh` and `device_bench.runners.adb`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from device_bench.board import Board, biggest, board_warnings, mask
-from device_bench.cross import build_aarch64
 from device_bench.job import Inputs, Job, Outcome
 from device_bench.machine import condition_warnings
 from device_bench.native.build import PROGRAM, build
+from device_bench.native.cross import build_aarch64
 from device_bench.native.exchange import (
     INPUTS,
     OUTPUTS,
@@ -29,8 +28,9 @@ from device_bench.native.exchange import (
     read_result,
     write_inputs,
 )
-from device_bench.native_runner import arguments, checked, sample_of
-from device_bench.shell import Ended
+from device_bench.runners.board import Board, biggest, board_warnings, mask
+from device_bench.runners.native import arguments, checked, sample_of
+from device_bench.runners.shell import Ended
 from glint_edge.errors import RunnerError
 from glint_edge.processes.child import how_it_ended
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from device_bench.cross import build_aarch64
-from device_bench.phone import SCRIPT, Battery, energy, read_phone
-from device_bench.remote import SHORT, RemoteRunner, State
-from device_bench.shell import CutOff, Ended, last_line, run_script, wrapped
+from device_bench.native.cross import build_aarch64
+from device_bench.runners.phone import SCRIPT, Battery, energy, read_phone
+from device_bench.runners.remote import SHORT, RemoteRunner, State
+from device_bench.runners.shell import CutOff, Ended, last_line, run_script, wrapped
 from glint_edge.errors import ConfigError, RunnerError
 
 COPYING = 900.0  # seconds
@@ -89,7 +89,7 @@ def client() -> str:
 
 @dataclass(frozen=True)
 class AdbHost:
-    """A `Host`, see `device_bench.remote`.
+    """A `Host`, see `device_bench.runners.remote`.
 
     Attributes:
         serial: of the phone; empty for the only one.

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from device_bench.board import SCRIPT, read_board
-from device_bench.remote import SHORT, RemoteRunner, State, build_for
-from device_bench.shell import CutOff, Ended, last_line, run_script, wrapped
+from device_bench.runners.board import SCRIPT, read_board
+from device_bench.runners.remote import SHORT, RemoteRunner, State, build_for
+from device_bench.runners.shell import CutOff, Ended, last_line, run_script, wrapped
 from glint_edge.errors import ConfigError, RunnerError
 
 CONFIG = "GLINT_EDGE_SSH_CONFIG"  # a file to use in place of ~/.ssh/config

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from device_bench import board
-from device_bench.board import Board
+from device_bench.runners import board
+from device_bench.runners.board import Board
 
 _ASKED = {
     "model": "getprop ro.product.model",
