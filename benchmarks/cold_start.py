@@ -25,7 +25,7 @@ import torch
 from stock_export import TOP_K, stock, times_us
 
 from converters import convert
-from device_bench.runtimes import load_runtime
+from device_bench.measure.runtimes import load_runtime
 from glint_edge.bundles.target import Runtime, find_target, missing, targets
 from glint_edge.config import ModelConfig
 from glint_edge.model.glint_ru import GlintRU

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from cold_start import installed, write
 
-from device_bench.job import Histories, Inputs, Job
+from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.native.emulator import CORES, DEFAULT_CORE
 from device_bench.runners.arm64 import open_runner
 from glint_edge.config import ModelConfig

@@ -23,10 +23,10 @@ import numpy.typing as npt
 import torch
 
 from converters import convert
-from device_bench.job import Histories, Inputs, Job
+from device_bench.measure.job import Histories, Inputs, Job
+from device_bench.measure.sampling import Plan
 from device_bench.native.build import cmake, find_packages
 from device_bench.runners.native import NativeRunner
-from device_bench.sampling import Plan
 from glint_edge.bundles.target import find_target
 from glint_edge.config import ModelConfig
 from glint_edge.model.glint_ru import GlintRU

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from converters import convert
-from device_bench.runtimes import load_runtime
+from device_bench.measure.runtimes import load_runtime
 from glint_edge.bundles.target import find_target
 from glint_edge.config import ModelConfig
 from glint_edge.model.glint_ru import GlintRU

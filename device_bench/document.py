@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema
 
 from device_bench.bench import Settings
-from device_bench.machine import machine
+from device_bench.measure.machine import machine
 from device_bench.rows import BenchResult
 from device_bench.scale import Scale, ScaleResult
 from glint_edge.errors import ConfigError

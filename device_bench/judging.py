@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from device_bench.job import Histories, Inputs, Outcome, TopK
-from device_bench.parity import Parity, agreement, compare
-from device_bench.rows import Row
-from device_bench.statistics import (
+from device_bench.measure.job import Histories, Inputs, Outcome, TopK
+from device_bench.measure.statistics import (
     busy_warnings,
     latency,
     median_interval,
@@ -22,6 +20,8 @@ from device_bench.statistics import (
     speed_warnings,
     warnings_of,
 )
+from device_bench.parity import Parity, agreement, compare
+from device_bench.rows import Row
 from device_bench.tolerance import judge, judge_agreement, tolerance_of
 from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.golden_check import golden_failures

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from device_bench.job import TopK
+from device_bench.measure.job import TopK
 from glint_edge.data.histories import last_items
 from glint_edge.data.sequences import HeldOut
 from glint_edge.evaluation.ranking import ndcg_by_user, rank_in_top_k

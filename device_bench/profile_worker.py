@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from device_bench.fine_clock import clock_speed
+from device_bench.measure.runtimes import load_runtime, prepare_runtime
 from device_bench.profile import RESULT, Method, Profile, ProfileJob
 from device_bench.profile_records import METHODS, WARMUP, Calls, Recorded, method_of
-from device_bench.runtimes import load_runtime, prepare_runtime
 from glint_edge.bundles.target import Runtime, in_chunks
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from device_bench.statistics import Latency
+from device_bench.measure.statistics import Latency
 
 STOCK_RUNNER = "stock"
 

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from device_bench.measure.statistics import Latency
 from device_bench.scale import ScaleResult, ScaleRow
-from device_bench.statistics import Latency
 from glint_edge.cli.console import columns
 
 WARNINGS = 5  # in full; each artifact, method and history may have its own

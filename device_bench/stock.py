@@ -22,10 +22,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from device_bench.job import Histories, Inputs, Job, Outcome
+from device_bench.measure.job import Histories, Inputs, Job, Outcome
+from device_bench.measure.runtimes import STOCK
 from device_bench.rows import STOCK_RUNNER
 from device_bench.runners.python import PythonRunner
-from device_bench.runtimes import STOCK
 from glint_edge.bundles.target import missing
 from glint_edge.checkpoints.checkpoint import WEIGHTS
 from glint_edge.data.sequences import cache_folder

@@ -18,14 +18,14 @@ import numpy as np
 import psutil
 import pytest
 
-from device_bench.job import Histories, Inputs, Job
+from device_bench.measure.job import Histories, Inputs, Job
+from device_bench.measure.sampling import Plan
 from device_bench.native.emulator import CORES, DEFAULT_CORE, find_qemu
 from device_bench.runners import adb, arm64
 from device_bench.runners.adb import AdbHost, Attached, attached, open_runner
 from device_bench.runners.native import NativeRunner
 from device_bench.runners.phone import Battery, energy
 from device_bench.runners.remote import RemoteRunner, install
-from device_bench.sampling import Plan
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
 from tests.adb_server import AdbServer, Phone

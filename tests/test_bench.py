@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from device_bench.bench import Settings, bench, check_artifacts
-from device_bench.job import Histories, Inputs, Job, Outcome, TopK
-from device_bench.memory import peak_memory, resident_memory
+from device_bench.measure.job import Histories, Inputs, Job, Outcome, TopK
+from device_bench.measure.memory import peak_memory, resident_memory
+from device_bench.measure.sampling import Plan
+from device_bench.measure.statistics import Latency
 from device_bench.parity import (
     TIE,
     Parity,
@@ -31,8 +33,6 @@ from device_bench.report import render
 from device_bench.rows import BenchResult, Row
 from device_bench.runners import python as python_runner
 from device_bench.runners.python import PythonRunner
-from device_bench.sampling import Plan
-from device_bench.statistics import Latency
 from device_bench.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import Golden, GoldenCase, checksum, golden_of
@@ -483,7 +483,7 @@ def test_the_peak_holds_what_is_resident():
 
 
 def test_the_peak_without_proc(monkeypatch):
-    monkeypatch.setattr("device_bench.memory.STATUS", Path("/no/such/file"))
+    monkeypatch.setattr("device_bench.measure.memory.STATUS", Path("/no/such/file"))
     assert resident_memory() is None
     assert 10**7 < peak_memory() < 10**12
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from device_bench import devices
-from device_bench.machine import Conditions
+from device_bench.measure.machine import Conditions
 from device_bench.runners.arm64 import Finding
 from device_bench.runners.board import Board, Cpu
 from device_bench.runners.remote import RemoteRunner, State

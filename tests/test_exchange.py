@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from device_bench.job import Histories
+from device_bench.measure.job import Histories
 from device_bench.native.exchange import INPUTS, OUTPUTS, RESULT, read_result, write_inputs
 from glint_edge.errors import RunnerError
 

@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device_bench import energy, machine, sampling
-from device_bench.energy import energy_of
-from device_bench.machine import Conditions, condition_warnings, conditions
-from device_bench.sampling import BLOCK, CALIBRATE_EVERY, LEAST_RUNS, MOST_BLOCKS, Plan, sample
-from device_bench.statistics import (
+from device_bench.measure import energy, machine, sampling
+from device_bench.measure.energy import energy_of
+from device_bench.measure.machine import Conditions, condition_warnings, conditions
+from device_bench.measure.sampling import (
+    BLOCK,
+    CALIBRATE_EVERY,
+    LEAST_RUNS,
+    MOST_BLOCKS,
+    Plan,
+    sample,
+)
+from device_bench.measure.statistics import (
     busy_warnings,
     latency,
     median_interval,

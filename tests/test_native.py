@@ -11,13 +11,13 @@ import numpy as np
 import psutil
 import pytest
 
-from device_bench.job import Histories, Inputs, Job
+from device_bench.measure.job import Histories, Inputs, Job
+from device_bench.measure.runtimes import load_runtime, recommend_history, replay
+from device_bench.measure.sampling import LEAST_RUNS, Plan
 from device_bench.native import build as building
 from device_bench.native.build import PROGRAM, Toolchain, build, find_packages
 from device_bench.native.exchange import INPUTS, read_result, write_inputs
 from device_bench.runners.native import NativeRunner, arguments, open_runner
-from device_bench.runtimes import load_runtime, recommend_history, replay
-from device_bench.sampling import LEAST_RUNS, Plan
 from glint_edge.bundles.target import find_target
 from glint_edge.errors import ConfigError, MissingExtraError, RunnerError
 from glint_edge.model.stream import StreamProgram, stream_program

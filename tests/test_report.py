@@ -11,11 +11,11 @@ from rich.console import Console
 
 from device_bench.html import html
 from device_bench.markdown import markdown
+from device_bench.measure.statistics import Latency
 from device_bench.plots import plots
 from device_bench.report import render
 from device_bench.rows import BenchResult, Row
 from device_bench.scale import ScaleRow
-from device_bench.statistics import Latency
 from glint_edge.errors import ConfigError
 
 METHODS = {"append": 8.0, "recommend": 30.0, "cold_start_20": 90, "cold_start_50": 200}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from device_bench.runtimes import load_runtime, recommend_history, replay
+from device_bench.measure.runtimes import load_runtime, recommend_history, replay
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.data.source import Catalogue, DataSource
@@ -165,7 +165,7 @@ def test_loading_prints_nothing(artifacts):
     artifact = artifacts["int8"]
     script = (
         "from pathlib import Path; from glint_edge.config import ModelConfig;"
-        "from device_bench.runtimes import load_runtime, recommend_history;"
+        "from device_bench.measure.runtimes import load_runtime, recommend_history;"
         f"config = ModelConfig(**{artifact.program.config.to_dict()!r});"
         f"runtime = load_runtime('executorch', Path({str(artifact.path)!r}), config);"
         "recommend_history(runtime, [1, 2], None)"

@@ -12,8 +12,8 @@ from rich.console import Console
 from converters.generated import make
 from device_bench import scale as module
 from device_bench.document import read_document, scale_document, write_document
-from device_bench.job import Outcome, TopK
-from device_bench.sampling import RUNS
+from device_bench.measure.job import Outcome, TopK
+from device_bench.measure.sampling import RUNS
 from device_bench.scale import LARGE, Scale, scale
 from device_bench.scale_report import render_scale, render_scale_rows
 from glint_edge.bundles.target import targets

@@ -15,12 +15,12 @@ import numpy as np
 import psutil
 import pytest
 
-from device_bench.job import Histories, Inputs, Job
+from device_bench.measure.job import Histories, Inputs, Job
+from device_bench.measure.sampling import Plan
 from device_bench.runners import ssh
 from device_bench.runners.native import NativeRunner
 from device_bench.runners.remote import RemoteRunner, build_for, install
 from device_bench.runners.ssh import SshHost, open_runner
-from device_bench.sampling import Plan
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
 from tests.stand_in import make_artifact, make_program

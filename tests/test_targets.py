@@ -7,7 +7,7 @@ import torch
 
 from converters.export import ALL, ExportOptions, export
 from device_bench.bench import bench, check_artifacts
-from device_bench.runtimes import load_runtime, recommend_history
+from device_bench.measure.runtimes import load_runtime, recommend_history
 from glint_edge.bundles import target as targets_module
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.target import Target, find_target, in_chunks, targets

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from device_bench.job import TopK
+from device_bench.measure.job import TopK
 from glint_edge.bundles.golden_check import golden_failures
 from tests.saved_session import saved_example
 from tests.web_site import serve

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from device_bench.job import Histories, Outcome, TopK, by_method
+from device_bench.measure.job import Histories, Outcome, TopK, by_method
 from glint_edge.errors import RunnerError
 
 INPUTS, OUTPUTS, RESULT = "inputs.bin", "outputs.bin", "result.json"

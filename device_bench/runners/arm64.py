@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from device_bench.job import Inputs, Job
+from device_bench.measure.job import Inputs, Job
 from device_bench.native import cross
 from device_bench.native.emulator import (
     CORES,

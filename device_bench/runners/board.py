@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from device_bench.machine import Conditions
+from device_bench.measure.machine import Conditions
 
 _FILES = (
     "/sys/devices/system/cpu/cpu[0-9]*/cpu_capacity",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from device_bench.job import Histories, Inputs, Job
+from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.native.build import PROGRAM, build
 from device_bench.native.exchange import (
     INPUTS,

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from device_bench.job import Inputs, Job, Outcome
-from device_bench.machine import condition_warnings
+from device_bench.measure.job import Inputs, Job, Outcome
+from device_bench.measure.machine import condition_warnings
 from device_bench.native.build import PROGRAM, build
 from device_bench.native.cross import build_aarch64
 from device_bench.native.exchange import (

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import metadata
 from typing import Protocol
 
-from device_bench.job import Inputs, Job, Outcome
+from device_bench.measure.job import Inputs, Job, Outcome
 from glint_edge.errors import ConfigError
 
 GROUP = "glint_edge.runners"

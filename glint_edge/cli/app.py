@@ -203,7 +203,7 @@ def recommend(
     verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """What the bundle's artifact recommends after a history."""
-    from device_bench.runtimes import load_runtime, recommend_history
+    from device_bench.measure.runtimes import load_runtime, recommend_history
     from glint_edge.bundles.bundle import no_history
 
     loaded = open_bundle(bundle)

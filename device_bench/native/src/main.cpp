@@ -5,7 +5,7 @@
 //                  [--counted CALLS]
 //
 // The files are described in `exchange.py`; what is called, and in which order, is what
-// `device_bench/worker.py` does in Python. Exit code 0 with a result, 2 with an error of one line
+// `device_bench/measure/worker.py` does in Python. Exit code 0 with a result, 2 with an error of one line
 // in the result; anything else is a crash. With --timed 0 --counted N each method is called N times
 // between marks, for an instruction counter outside (qemu/count.c).
 

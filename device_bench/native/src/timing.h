@@ -1,4 +1,4 @@
-// Warm up until steady, then time single calls: `device_bench/sampling.py` in C++.
+// Warm up until steady, then time single calls: `device_bench/measure/sampling.py` in C++.
 
 #pragma once
 

@@ -1,6 +1,6 @@
 """Single calls, timed one by one: untimed until steady, then with the machine's speed beside them.
 
-What comes out are raw samples. `device_bench.statistics` makes figures of them, in one place for
+What comes out are raw samples. `device_bench.measure.statistics` makes figures of them, in one place for
 every runner.
 """
 

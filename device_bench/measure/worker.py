@@ -1,4 +1,4 @@
-"""The process in which one artifact runs: `python -m device_bench.worker`, a job on stdin.
+"""The process in which one artifact runs: `python -m device_bench.measure.worker`, a job on stdin.
 
 Works in the current folder, see `device_bench.runners.python`. Exit code 0 with a result, 2 with an
 error of one line in result.json; anything else is a crash.
@@ -17,12 +17,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from device_bench.energy import energy_of
-from device_bench.job import Histories, Job
-from device_bench.memory import peak_memory, resident_memory
+from device_bench.measure.energy import energy_of
+from device_bench.measure.job import Histories, Job
+from device_bench.measure.memory import peak_memory, resident_memory
+from device_bench.measure.runtimes import load_runtime, prepare_runtime, recommend_history, replay
+from device_bench.measure.sampling import Plan, sample
 from device_bench.runners.python import INPUTS, OUTPUTS, RESULT
-from device_bench.runtimes import load_runtime, prepare_runtime, recommend_history, replay
-from device_bench.sampling import Plan, sample
 from glint_edge.bundles.target import Runtime
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from device_bench.sampling import Plan
+from device_bench.measure.sampling import Plan
 
 COLD_STARTS = (20, 50, 200)  # items
 SAMPLE = 32  # histories whose states are timed, in turn
