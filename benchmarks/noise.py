@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from device_bench.diff import at_one_speed, diff
 from device_bench.document import read_document
+from device_bench.judge.diff import at_one_speed, diff
 from device_bench.labels import row_name
 
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from device_bench.judging import Subject, judged, with_agreement, with_measures
+from device_bench.judge.parity import CUT
+from device_bench.judge.row import Subject, judged, with_agreement, with_measures
+from device_bench.judge.rows import BenchResult, Row
+from device_bench.judge.tolerance import tolerance_of
 from device_bench.measure.job import Job, Outcome
 from device_bench.measure.machine import Conditions, condition_warnings, conditions, conditions_of
 from device_bench.measure.runtimes import REFERENCE, require_runtime
 from device_bench.measure.sampling import Plan
-from device_bench.parity import CUT
 from device_bench.profile import profile
-from device_bench.rows import BenchResult, Row
 from device_bench.runners.python import PythonRunner
 from device_bench.runners.runner import Runner
 from device_bench.stock import STOCKS, Shelf, StockRunner, note_of
-from device_bench.tolerance import tolerance_of
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import Golden
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint

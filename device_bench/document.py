@@ -16,8 +16,8 @@ from typing import Any
 import jsonschema
 
 from device_bench.bench import Settings
+from device_bench.judge.rows import BenchResult
 from device_bench.measure.machine import machine
-from device_bench.rows import BenchResult
 from device_bench.scale import Scale, ScaleResult
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_json

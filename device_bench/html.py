@@ -16,8 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from device_bench.columns import Cell, Column, columns
-from device_bench.diff import noise_notes
 from device_bench.flame import flame_svg
+from device_bench.judge.diff import noise_notes
 from device_bench.labels import (
     SCALE,
     Json,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from device_bench.diff import noise_notes
+from device_bench.judge.diff import noise_notes
 from device_bench.labels import (
     COLD_START,
     MISSING,

@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from device_bench.diff import Change, Diff, noise_notes
+from device_bench.judge.diff import Change, Diff, noise_notes
+from device_bench.judge.rows import BenchResult, Row
 from device_bench.measure.statistics import Latency
 from device_bench.profile import Profile
 from device_bench.profile_table import render_profile
-from device_bench.rows import BenchResult, Row
 from glint_edge.cli.console import columns
 
 DIFF_NOTE = (

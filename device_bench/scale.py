@@ -19,12 +19,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from device_bench.judging import with_measures
+from device_bench.judge.row import with_measures
+from device_bench.judge.rows import Row
 from device_bench.measure.job import Histories, Inputs, Job, Outcome
 from device_bench.measure.machine import condition_warnings, conditions, conditions_of
 from device_bench.measure.sampling import RUNS, Plan
 from device_bench.measure.statistics import Latency, latency
-from device_bench.rows import Row
 from device_bench.runners.python import PythonRunner
 from device_bench.runners.runner import Runner
 from glint_edge.bundles.target import Target

@@ -22,9 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from device_bench.judge.rows import STOCK_RUNNER
 from device_bench.measure.job import Histories, Inputs, Job, Outcome
 from device_bench.measure.runtimes import STOCK
-from device_bench.rows import STOCK_RUNNER
 from device_bench.runners.python import PythonRunner
 from glint_edge.bundles.target import missing
 from glint_edge.checkpoints.checkpoint import WEIGHTS

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from device_bench.judge.parity import TIE, agreement, compare, overlap
 from device_bench.measure.job import Histories, Inputs, Job, TopK
 from device_bench.measure.runtimes import load_runtime, recommend_history
 from device_bench.native import cross, emulator, wheels
 from device_bench.native.emulator import CORES, Emulation, find_qemu
-from device_bench.parity import TIE, agreement, compare, overlap
 from device_bench.runners import arm64
 from glint_edge.bundles.target import find_target
 from glint_edge.data.sequences import HeldOut

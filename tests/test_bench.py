@@ -16,11 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from device_bench.bench import Settings, bench, check_artifacts
-from device_bench.measure.job import Histories, Inputs, Job, Outcome, TopK
-from device_bench.measure.memory import peak_memory, resident_memory
-from device_bench.measure.sampling import Plan
-from device_bench.measure.statistics import Latency
-from device_bench.parity import (
+from device_bench.judge.parity import (
     TIE,
     Parity,
     agreement,
@@ -29,11 +25,15 @@ from device_bench.parity import (
     overlap,
     rank_weighted_overlap,
 )
+from device_bench.judge.rows import BenchResult, Row
+from device_bench.judge.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of
+from device_bench.measure.job import Histories, Inputs, Job, Outcome, TopK
+from device_bench.measure.memory import peak_memory, resident_memory
+from device_bench.measure.sampling import Plan
+from device_bench.measure.statistics import Latency
 from device_bench.report import render
-from device_bench.rows import BenchResult, Row
 from device_bench.runners import python as python_runner
 from device_bench.runners.python import PythonRunner
-from device_bench.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import Golden, GoldenCase, checksum, golden_of
 from glint_edge.bundles.golden_check import golden_failures

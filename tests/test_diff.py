@@ -15,13 +15,13 @@ from torch import nn
 
 from device_bench import document as document_module
 from device_bench.bench import Settings, bench
-from device_bench.diff import diff, within_the_noise
 from device_bench.document import document, read_document, write_document
+from device_bench.judge.diff import diff, within_the_noise
+from device_bench.judge.rows import BenchResult, Row
 from device_bench.measure.machine import machine
 from device_bench.measure.sampling import Plan
 from device_bench.measure.statistics import Latency
 from device_bench.report import render_diff
-from device_bench.rows import BenchResult, Row
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import golden_of
 from glint_edge.bundles.target import find_target

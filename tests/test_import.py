@@ -17,8 +17,8 @@ import pytest
 import torch
 
 import glint_edge
+from device_bench.judge.tolerance import tolerance_of
 from device_bench.measure.runtimes import load_runtime, recommend_history
-from device_bench.tolerance import tolerance_of
 from glint_edge.bundles.target import in_chunks
 from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.recbole import import_recbole

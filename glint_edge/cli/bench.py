@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from device_bench.bench import Settings
-    from device_bench.diff import Change
-    from device_bench.rows import BenchResult
+    from device_bench.judge.diff import Change
+    from device_bench.judge.rows import BenchResult
     from glint_edge.bundles.bundle import Bundle
     from glint_edge.bundles.target import Target
 
@@ -283,8 +283,8 @@ def diff(
     verbose: Verbose = False,
 ) -> None:
     """Compare two runs; exit code 1 if something is worse beyond the noise."""
-    from device_bench.diff import diff as compare
     from device_bench.document import read_document
+    from device_bench.judge.diff import diff as compare
     from device_bench.report import render_diff
 
     found = compare(read_document(old), read_document(new))

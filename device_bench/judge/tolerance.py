@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from device_bench.parity import TIE, Parity
+from device_bench.judge.parity import TIE, Parity
 from glint_edge.errors import BundleError
 
 

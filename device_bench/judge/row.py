@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from device_bench.judge.parity import Parity, agreement, compare
+from device_bench.judge.rows import Row
+from device_bench.judge.tolerance import judge, judge_agreement, tolerance_of
 from device_bench.measure.job import Histories, Inputs, Outcome, TopK
 from device_bench.measure.statistics import (
     busy_warnings,
@@ -20,9 +23,6 @@ from device_bench.measure.statistics import (
     speed_warnings,
     warnings_of,
 )
-from device_bench.parity import Parity, agreement, compare
-from device_bench.rows import Row
-from device_bench.tolerance import judge, judge_agreement, tolerance_of
 from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.golden_check import golden_failures
 from glint_edge.checkpoints.checkpoint import WEIGHTS

@@ -1,0 +1,1 @@
+"""What a row came to: parity, accuracy, tolerances, and what got worse."""
