@@ -20,7 +20,7 @@ from device_bench.measure.sampling import Plan
 from device_bench.profile import profile
 from device_bench.runners.python import PythonRunner
 from device_bench.runners.runner import Runner
-from device_bench.stock import STOCKS, Shelf, StockRunner, note_of
+from device_bench.stock.shelf import STOCKS, Shelf, StockRunner, note_of
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import Golden
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint

@@ -10,16 +10,16 @@ import pytest
 import torch
 from rich.console import Console
 
-from device_bench import stock
 from device_bench.bench import Settings, bench
 from device_bench.document import document, read_document, write_document
 from device_bench.measure.job import Histories, Inputs, Job, Outcome, TopK
 from device_bench.measure.runtimes import load_runtime, recommend_history
 from device_bench.measure.sampling import Plan
 from device_bench.report import render
-from device_bench.run_stock import StockRuntime
 from device_bench.runners.python import PythonRunner
-from device_bench.stock import STOCKS, Shelf, StockRunner, int8_weights
+from device_bench.stock import shelf as stock
+from device_bench.stock.engine import StockRuntime
+from device_bench.stock.shelf import STOCKS, Shelf, StockRunner, int8_weights
 from glint_edge.bundles.bundle import Bundle
 from glint_edge.bundles.golden import golden_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint

@@ -51,7 +51,7 @@ def prepare_runtime(target: str) -> None:
     if target == REFERENCE:
         importlib.import_module("glint_edge.runtime.engine_torch")
     elif target.startswith(STOCK):
-        from device_bench import run_stock
+        from device_bench.stock import engine as run_stock
 
         run_stock.prepare(target.removeprefix(STOCK))
     else:
@@ -80,7 +80,7 @@ def load_runtime(
 
         return run_torch.load(path, config, top_k, threads)
     if target.startswith(STOCK):
-        from device_bench import run_stock
+        from device_bench.stock import engine as run_stock
 
         return run_stock.load(target.removeprefix(STOCK), path, config, top_k, threads)
     return find_target(target, "load").load(path, config, top_k, threads)

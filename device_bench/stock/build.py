@@ -1,6 +1,6 @@
 """What one would export without this tool, made in a process of its own.
 
-`python -m device_bench.stock_build`, asked by `device_bench.stock`: exporters take minutes, print,
+`python -m device_bench.stock.build`, asked by `device_bench.stock.shelf`: exporters take minutes, print,
 and keep what they took.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from device_bench import run_stock
-from device_bench.batch_program import BatchProgram, example
-from device_bench.stock import COMPILED, ONNX, ONNX_INT8, TFLITE, int8_weights
+from device_bench.stock import engine as run_stock
+from device_bench.stock.program import BatchProgram, example
+from device_bench.stock.shelf import COMPILED, ONNX, ONNX_INT8, TFLITE, int8_weights
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.processes.child import answer

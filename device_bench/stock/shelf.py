@@ -186,7 +186,7 @@ class Shelf(AbstractContextManager["Shelf"]):
         unrolled = f"{STEP_OPERATORS * self.length:,} operators"
         why = f" (N {self.length} unrolls to some {unrolled})" if stock.target == "tflite" else ""
         ask(
-            "device_bench.stock_build",
+            "device_bench.stock.build",
             {"target": stock.target, "folder": str(self.folder), **self._order},
             what=stock.how + why, seconds=SECONDS,
         )  # fmt: skip

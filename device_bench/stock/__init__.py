@@ -1,0 +1,1 @@
+"""What one would export without this tool, to be compared with."""
