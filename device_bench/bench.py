@@ -17,7 +17,7 @@ from device_bench.measure.job import Job, Outcome
 from device_bench.measure.machine import Conditions, condition_warnings, conditions, conditions_of
 from device_bench.measure.runtimes import REFERENCE, require_runtime
 from device_bench.measure.sampling import Plan
-from device_bench.profile import profile
+from device_bench.profiling.profile import profile
 from device_bench.runners.python import PythonRunner
 from device_bench.runners.runner import Runner
 from device_bench.stock.shelf import STOCKS, Shelf, StockRunner, note_of

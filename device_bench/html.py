@@ -16,7 +16,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from device_bench.columns import Cell, Column, columns
-from device_bench.flame import flame_svg
 from device_bench.judge.diff import noise_notes
 from device_bench.labels import (
     SCALE,
@@ -32,7 +31,8 @@ from device_bench.labels import (
     where,
 )
 from device_bench.plots import plots
-from device_bench.profile import Profile
+from device_bench.profiling.flame import flame_svg
+from device_bench.profiling.profile import Profile
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_atomic
 

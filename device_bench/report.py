@@ -12,8 +12,8 @@ from rich.text import Text
 from device_bench.judge.diff import Change, Diff, noise_notes
 from device_bench.judge.rows import BenchResult, Row
 from device_bench.measure.statistics import Latency
-from device_bench.profile import Profile
-from device_bench.profile_table import render_profile
+from device_bench.profiling.profile import Profile
+from device_bench.profiling.table import render_profile
 from glint_edge.cli.console import columns
 
 DIFF_NOTE = (

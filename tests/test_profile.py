@@ -15,15 +15,15 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from device_bench import fine_clock as clock_module
-from device_bench import profile as profile_module
-from device_bench import profile_worker
-from device_bench.fine_clock import clock_speed, fine_clock, preloading
-from device_bench.flame import OTHERS, areas_of, flame_svg
-from device_bench.profile import Method, Operator, Profile, ProfileJob, profile
-from device_bench.profile_records import WARMUP, Record, Recording, method_of, typical
-from device_bench.profile_table import render_profile
-from device_bench.xnnpack_names import kind_of
+from device_bench.profiling import fine_clock as clock_module
+from device_bench.profiling import profile as profile_module
+from device_bench.profiling import worker as profile_worker
+from device_bench.profiling.fine_clock import clock_speed, fine_clock, preloading
+from device_bench.profiling.flame import OTHERS, areas_of, flame_svg
+from device_bench.profiling.profile import Method, Operator, Profile, ProfileJob, profile
+from device_bench.profiling.records import WARMUP, Record, Recording, method_of, typical
+from device_bench.profiling.table import render_profile
+from device_bench.profiling.xnnpack_names import kind_of
 from glint_edge.bundles.target import find_target
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data.source import Catalogue, DataSource
@@ -215,7 +215,7 @@ def test_a_process_that_hangs_is_stopped(model, tmp_path, monkeypatch):
 
 # ---- the finer clock ----------------------------------------------------------------------------
 
-SPEED = "from device_bench.fine_clock import clock_speed; print(clock_speed())"
+SPEED = "from device_bench.profiling.fine_clock import clock_speed; print(clock_speed())"
 
 
 def test_this_process_has_the_plain_clock():
@@ -271,7 +271,7 @@ def records(call):
 
 def test_etdump_gives_kernels_set_up_and_the_delegates_operators():
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
-    from device_bench.profile_executorch import records_of
+    from device_bench.profiling.executorch_trace import records_of
 
     load = block(Event("Method::init", 0, None, 0, 9), name="Default")
     call = block(
@@ -299,7 +299,7 @@ def test_etdump_gives_kernels_set_up_and_the_delegates_operators():
 
 def test_a_delegate_without_a_profiler_is_one_operator():
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
-    from device_bench.profile_executorch import records_of
+    from device_bench.profiling.executorch_trace import records_of
 
     (call,) = records_of([block(Event("DELEGATE_CALL", 2, None, 150, 3000))])
     assert records(call) == [("DELEGATE_CALL #2", "DELEGATE_CALL", "delegate", 2850)]
@@ -307,7 +307,7 @@ def test_a_delegate_without_a_profiler_is_one_operator():
 
 def test_an_executorch_without_event_tracing_is_no_error(monkeypatch, tmp_path):
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
-    from device_bench import profile_executorch
+    from device_bench.profiling import executorch_trace as profile_executorch
 
     monkeypatch.setattr(profile_executorch, "_run", lambda *_: [])
     recorded = profile_executorch.record(tmp_path, dict.fromkeys(METHODS, ()), 1, 5)
@@ -317,7 +317,7 @@ def test_an_executorch_without_event_tracing_is_no_error(monkeypatch, tmp_path):
 
 def test_a_litert_without_a_profiler_is_no_error(monkeypatch, tmp_path):
     pytest.importorskip("ai_edge_litert", reason="needs glint-edge[litert]")
-    from device_bench import profile_tflite
+    from device_bench.profiling import tflite_trace as profile_tflite
 
     monkeypatch.setattr(profile_tflite, "has_profiler", lambda: False)
     recorded = profile_tflite.record(tmp_path, {}, 1, 5)
@@ -334,7 +334,7 @@ def node(name, kind, at, took):
 
 def test_onnx_traces_are_cut_into_calls_in_the_order_of_time_and_without_the_branches():
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
-    from device_bench.profile_onnx import records_of
+    from device_bench.profiling.onnx_trace import records_of
 
     end = {"cat": "Session", "name": "model_run", "ts": 0, "dur": 50}
     events = [
@@ -358,8 +358,8 @@ def test_onnx_traces_are_cut_into_calls_in_the_order_of_time_and_without_the_bra
 
 def test_litert_events_are_cut_into_calls_and_numbered():
     pytest.importorskip("ai_edge_litert", reason="needs glint-edge[litert]")
-    from device_bench.litert_api import Event
-    from device_bench.profile_tflite import records_of
+    from device_bench.profiling.litert_api import Event
+    from device_bench.profiling.tflite_trace import records_of
 
     call = [
         Event("LiteRT::Run[buffer registration]", 1, 18),

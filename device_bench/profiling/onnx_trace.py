@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from device_bench.profile_records import METHODS, Arguments, Calls, Record, Recorded, Recording
+from device_bench.profiling.records import METHODS, Arguments, Calls, Record, Recorded, Recording
 from glint_edge.bundles.wire import ONNX_METHODS
 
 Array: TypeAlias = npt.NDArray[Any]

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from device_bench.profile import Method, Operator
+from device_bench.profiling.profile import Method, Operator
 
 WARMUP = 20  # recorded calls that do not count
 METHODS = ("append", "append_many", "recommend")

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from device_bench.litert_api import Event, ProfiledModel, Signature, has_profiler
-from device_bench.profile_records import METHODS, Arguments, Calls, Record, Recorded, Recording
-from device_bench.xnnpack_names import kind_of
+from device_bench.profiling.litert_api import Event, ProfiledModel, Signature, has_profiler
+from device_bench.profiling.records import METHODS, Arguments, Calls, Record, Recorded, Recording
+from device_bench.profiling.xnnpack_names import kind_of
 from glint_edge.bundles.wire import TFLITE_INPUTS
 from glint_edge.processes.native_output import held_back
 

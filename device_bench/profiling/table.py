@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from device_bench.profile import Kind, Method, Profile
+from device_bench.profiling.profile import Kind, Method, Profile
 from glint_edge.cli.console import columns
 
 TOP = 8  # rows a method; the others are one row

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from executorch.runtime import Runtime
 
-from device_bench.profile_records import METHODS, Arguments, Calls, Record, Recorded, Recording
-from device_bench.xnnpack_names import kind_of
+from device_bench.profiling.records import METHODS, Arguments, Calls, Record, Recorded, Recording
+from device_bench.profiling.xnnpack_names import kind_of
 from glint_edge.processes.native_output import held_back
 
 DUMP, BUFFER = "profile.etdp", "profile.bin"

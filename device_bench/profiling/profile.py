@@ -1,12 +1,12 @@
 """Where an artifact's time goes: its runtime's own profiler, operator by operator.
 
-    device_bench/profile.py              what a profile is; `profile()` makes one in a new process
-    device_bench/profile_worker.py       that process
-    device_bench/profile_executorch.py   ETDump
-    device_bench/profile_onnx.py         ONNX Runtime's session profiling
-    device_bench/profile_tflite.py       LiteRT's profiler, by its C API
-    device_bench/profile_table.py        a profile as a table
-    device_bench/flame.py                a profile as a picture
+    device_bench/profiling/profile.py              what a profile is; `profile()` makes one in a new process
+    device_bench/profiling/worker.py       that process
+    device_bench/profiling/executorch_trace.py   ETDump
+    device_bench/profiling/onnx_trace.py         ONNX Runtime's session profiling
+    device_bench/profiling/tflite_trace.py       LiteRT's profiler, by its C API
+    device_bench/profiling/table.py        a profile as a table
+    device_bench/profiling/flame.py                a profile as a picture
 
 A profiler costs time itself. So each method is timed without it too, and what an operator took is
 held against that: `Method.rest_us` is what no operator accounts for.
@@ -23,12 +23,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from device_bench.fine_clock import fine_clock, preloading
+from device_bench.profiling.fine_clock import fine_clock, preloading
 from glint_edge.errors import BundleError, RunnerError
 from glint_edge.processes.child import environment, read_result, wait_for
 
 RESULT = "profile.json"
-WORKER = (sys.executable, "-m", "device_bench.profile_worker")
+WORKER = (sys.executable, "-m", "device_bench.profiling.worker")
 RUNS = 100  # recorded calls of each method; an operator's time is the mean of their middle half
 TIMEOUT = 600  # seconds
 

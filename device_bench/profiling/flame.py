@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from device_bench.profile import Kind, Method, Operator, Profile
-from device_bench.profile_table import heading, short
+from device_bench.profiling.profile import Kind, Method, Operator, Profile
+from device_bench.profiling.table import heading, short
 
 ROW, GAP, TITLE = 22, 14, 20  # pixels
 # Okabe and Ito's colours, which people who see few of them can tell apart; then grey.

@@ -1,4 +1,4 @@
-"""The process in which one artifact is profiled: `python -m device_bench.profile_worker`.
+"""The process in which one artifact is profiled: `python -m device_bench.profiling.worker`.
 
 The job comes on stdin, the result goes to profile.json in the current folder. Exit code 0 with a
 profile, 2 with an error of one line; anything else is a crash.
@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from device_bench.fine_clock import clock_speed
 from device_bench.measure.runtimes import load_runtime, prepare_runtime
-from device_bench.profile import RESULT, Method, Profile, ProfileJob
-from device_bench.profile_records import METHODS, WARMUP, Calls, Recorded, method_of
+from device_bench.profiling.fine_clock import clock_speed
+from device_bench.profiling.profile import RESULT, Method, Profile, ProfileJob
+from device_bench.profiling.records import METHODS, WARMUP, Calls, Recorded, method_of
 from glint_edge.bundles.target import Runtime, in_chunks
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
@@ -32,9 +32,9 @@ SAMPLE = 8  # histories, in turn
 PLAIN_WARMUP, PLAIN_RUNS = 50, 200  # calls without a profiler
 # By target: the module whose `record` profiles it, and the package that its runtime comes in.
 MODULES = {
-    "executorch": "device_bench.profile_executorch",
-    "onnx": "device_bench.profile_onnx",
-    "tflite": "device_bench.profile_tflite",
+    "executorch": "device_bench.profiling.executorch_trace",
+    "onnx": "device_bench.profiling.onnx_trace",
+    "tflite": "device_bench.profiling.tflite_trace",
 }
 PACKAGES = {"executorch": "executorch", "onnx": "onnxruntime", "tflite": "ai-edge-litert"}
 UNKNOWN = "There is no profiler for this target"
