@@ -31,7 +31,7 @@ from device_bench.measure.job import Histories, Inputs, Job, Outcome, TopK
 from device_bench.measure.memory import peak_memory, resident_memory
 from device_bench.measure.sampling import Plan
 from device_bench.measure.statistics import Latency
-from device_bench.report import render
+from device_bench.reports.terminal import render
 from device_bench.runners import python as python_runner
 from device_bench.runners.python import PythonRunner
 from glint_edge.bundles.bundle import Artifact, Bundle

@@ -21,7 +21,7 @@ from device_bench.judge.rows import BenchResult, Row
 from device_bench.measure.machine import machine
 from device_bench.measure.sampling import Plan
 from device_bench.measure.statistics import Latency
-from device_bench.report import render_diff
+from device_bench.reports.terminal import render_diff
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import golden_of
 from glint_edge.bundles.target import find_target

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from device_bench.html import html
 from device_bench.judge.rows import BenchResult, Row
-from device_bench.markdown import markdown
 from device_bench.measure.statistics import Latency
-from device_bench.plots import plots
-from device_bench.report import render
+from device_bench.reports.html import html
+from device_bench.reports.markdown import markdown
+from device_bench.reports.plots.figures import plots
+from device_bench.reports.terminal import render
 from device_bench.scale import ScaleRow
 from glint_edge.errors import ConfigError
 

@@ -14,8 +14,8 @@ from device_bench import scale as module
 from device_bench.document import read_document, scale_document, write_document
 from device_bench.measure.job import Outcome, TopK
 from device_bench.measure.sampling import RUNS
+from device_bench.reports.scale import render_scale, render_scale_rows
 from device_bench.scale import LARGE, Scale, scale
-from device_bench.scale_report import render_scale, render_scale_rows
 from glint_edge.bundles.target import targets
 from glint_edge.cli import app as cli
 from glint_edge.errors import ConfigError, ConversionError, RunnerError

@@ -15,7 +15,7 @@ from device_bench.document import document, read_document, write_document
 from device_bench.measure.job import Histories, Inputs, Job, Outcome, TopK
 from device_bench.measure.runtimes import load_runtime, recommend_history
 from device_bench.measure.sampling import Plan
-from device_bench.report import render
+from device_bench.reports.terminal import render
 from device_bench.runners.python import PythonRunner
 from device_bench.stock import shelf as stock
 from device_bench.stock.engine import StockRuntime

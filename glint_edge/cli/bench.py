@@ -99,7 +99,7 @@ def bench(
     """
     from device_bench.bench import Settings
     from device_bench.document import document, write_document
-    from device_bench.report import render
+    from device_bench.reports.terminal import render
     from device_bench.runners.runner import find_runner
 
     _one_for_stdout(json, markdown)
@@ -156,14 +156,14 @@ def _one_for_stdout(json: bool, markdown: bool) -> None:
 
 
 def _write_html(document: dict[str, Any], path: Path) -> None:
-    from device_bench.html import write_html
+    from device_bench.reports.html import write_html
 
     write_html(document, path)
     console.say(f"wrote {path}")
 
 
 def _show_markdown(document: dict[str, Any]) -> None:
-    from device_bench.markdown import markdown
+    from device_bench.reports.markdown import markdown
 
     console.show_text(markdown(document))
 
@@ -212,10 +212,10 @@ def scale(
     """
     from converters.generated import make
     from device_bench.document import scale_document, write_document
+    from device_bench.reports.scale import render_scale, render_scale_rows
     from device_bench.runners.runner import find_runner
     from device_bench.scale import Scale
     from device_bench.scale import scale as run
-    from device_bench.scale_report import render_scale, render_scale_rows
 
     _make_folders(output, html)
     precision = "fp32" if quantize == "none" else quantize
@@ -285,7 +285,7 @@ def diff(
     """Compare two runs; exit code 1 if something is worse beyond the noise."""
     from device_bench.document import read_document
     from device_bench.judge.diff import diff as compare
-    from device_bench.report import render_diff
+    from device_bench.reports.terminal import render_diff
 
     found = compare(read_document(old), read_document(new))
     if json:
@@ -304,7 +304,7 @@ def _bench_one(
     bundle: Bundle, checkpoint: Path | None, data: str | None, settings: Settings, *, offline: bool
 ) -> BenchResult:
     from device_bench.bench import bench as run
-    from device_bench.report import render_rows
+    from device_bench.reports.terminal import render_rows
     from glint_edge.checkpoints.of_bundle import find_checkpoint
 
     floats = find_checkpoint(bundle, checkpoint)

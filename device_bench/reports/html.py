@@ -15,9 +15,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from device_bench.columns import Cell, Column, columns
 from device_bench.judge.diff import noise_notes
-from device_bench.labels import (
+from device_bench.profiling.flame import flame_svg
+from device_bench.profiling.profile import Profile
+from device_bench.reports.columns import Cell, Column, columns
+from device_bench.reports.labels import (
     SCALE,
     Json,
     artifact,
@@ -30,9 +32,7 @@ from device_bench.labels import (
     under_test,
     where,
 )
-from device_bench.plots import plots
-from device_bench.profiling.flame import flame_svg
-from device_bench.profiling.profile import Profile
+from device_bench.reports.plots.figures import plots
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_atomic
 

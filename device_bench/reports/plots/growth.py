@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from matplotlib.axes import Axes
 
-from device_bench.labels import (
+from device_bench.reports.labels import (
     COLD_START,
     NAME,
     STOCK,
@@ -19,9 +19,9 @@ from device_bench.labels import (
     shape,
     time_of,
 )
-from device_bench.plot_axes import compact, logarithmic, short
-from device_bench.plot_labels import End, label_ends, names_height
-from device_bench.plot_svg import HIGH, Plot, svg_of
+from device_bench.reports.plots.axes import compact, logarithmic, short
+from device_bench.reports.plots.labels import End, label_ends, names_height
+from device_bench.reports.plots.svg import HIGH, Plot, svg_of
 
 DRAWN_AT_RANDOM = "weights drawn at random"
 LEAST_RATIO = 4  # of an axis' ends

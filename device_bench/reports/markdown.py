@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeAlias
 
 from device_bench.judge.diff import noise_notes
-from device_bench.labels import (
+from device_bench.reports.labels import (
     COLD_START,
     MISSING,
     SCALE,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from device_bench.labels import (
+from device_bench.reports.labels import (
     COLD_START,
     NAME,
     SCALE,
@@ -18,8 +18,8 @@ from device_bench.labels import (
     row_names,
     where,
 )
-from device_bench.plot_axes import logarithmic, plain, short
-from device_bench.plot_growth import (
+from device_bench.reports.plots.axes import logarithmic, plain, short
+from device_bench.reports.plots.growth import (
     by_side,
     cold_starts,
     drawn_name,
@@ -27,8 +27,8 @@ from device_bench.plot_growth import (
     of_one_shape,
     recommends,
 )
-from device_bench.plot_labels import Point, label_points
-from device_bench.plot_svg import BAND, HIGH, INK, MUTED, SERIES, Plot, svg_of
+from device_bench.reports.plots.labels import Point, label_points
+from device_bench.reports.plots.svg import BAND, HIGH, INK, MUTED, SERIES, Plot, svg_of
 
 STRIPS = "Thin: the fastest call to the 99th percentile; thick: the middle half; tick: median."
 REFERENCE = "torch"  # the float stream: no colour of its own

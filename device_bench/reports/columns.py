@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from device_bench.labels import (
+from device_bench.reports.labels import (
     COLD_START,
     MISSING,
     Json,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from device_bench.plot_svg import SIZE
+from device_bench.reports.plots.svg import SIZE
 
 HEIGHT = 1.25 * SIZE  # of a name, in points
 LETTER = 0.55 * SIZE  # mean width of a letter; the page's font is not known here
