@@ -16,5 +16,5 @@ tests() {
 # Two at a time, and then, with nothing beside them, those that compare times.
 tests -n 2 --dist loadfile --no-loadscope-reorder --alone not "$@"
 # Read the files of those few only, if no others are asked for.
-[ $# -gt 0 ] || set -- $(grep -l "pytest.mark.alone" tests/test_*.py)
+[ $# -gt 0 ] || set -- $(grep -rl "pytest.mark.alone" tests --include="test_*.py")
 tests --alone only "$@"

@@ -33,7 +33,7 @@ def pytest_addoption(parser):
 # out in this order (--no-loadscope-reorder).
 LONGEST = (
     "test_default_bundle.py", "test_bench.py", "test_stock.py", "test_cli.py", "test_executorch.py",
-    "test_tflite.py", "test_benchmarks.py", "test_import.py", "test_distributed.py",
+    "test_tflite.py", "test_benchmarks.py", "test_recbole.py", "test_distributed.py",
     "test_embed_cpp.py", "test_embed_web.py", "test_web_library.py", "test_web_update.py",
 )  # fmt: skip
 
@@ -216,7 +216,7 @@ def browser(chromium):
 @pytest.fixture(scope="session")
 def web_app(tmp_path_factory):
     """The web module around the shipped checkpoint, built (about 25 s)."""
-    from tests.web_site import make_web_app
+    from tests.apps.web_site import make_web_app
 
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     base = tmp_path_factory.getbasetemp()

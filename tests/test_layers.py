@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "device_bench": {"device_bench", "glint_edge"},
 }
 COMPOSITION_ROOT = [
-    ROOT / f"glint_edge/{name}.py" for name in ("cli", "bench_cli", "catalogue_cli", "device_cli")
+    ROOT / f"glint_edge/cli/{name}.py" for name in ("app", "bench", "catalogue", "device")
 ]
 
 

@@ -16,7 +16,7 @@ from glint_edge.cli import app as cli
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import stream_program
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SUBCOMMANDS = {
     "bench": ("diff", "report", "scale"),
     "catalogue": ("add", "retire"),

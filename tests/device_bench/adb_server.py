@@ -18,7 +18,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-PHONE = Path(__file__).parent / "data" / "adb_phone.json"
+PHONE = Path(__file__).with_name("adb_phone.json")
 STDIN, STDOUT, STDERR, EXIT, CLOSE_STDIN = range(5)  # packets of the shell protocol
 LOADER = "ld-linux-aarch64.so.1"
 LONGEST = 120.0  # seconds that a connection may wait for anything

@@ -8,8 +8,8 @@ import pytest
 
 from device_bench.measure.job import TopK
 from glint_edge.bundles.golden_check import golden_failures
-from tests.saved_session import saved_example
-from tests.web_site import serve
+from tests.apps.web_site import serve
+from tests.runtime.saved_session import saved_example
 
 pytestmark = pytest.mark.slow
 

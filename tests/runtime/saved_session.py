@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class SavedExample:
-    """What tests/data/session-v1.json holds.
+    """What tests/runtime/session-v1.json holds.
 
     Attributes:
         digest: of the bundle, hexadecimal.
@@ -23,7 +23,7 @@ class SavedExample:
 
 
 def saved_example():
-    told = json.loads((Path(__file__).parent / "data" / "session-v1.json").read_bytes())
+    told = json.loads((Path(__file__).with_name("session-v1.json")).read_bytes())
     return SavedExample(
         told["digest"], told["state"], told["history"], bytes.fromhex(told["bytes"])
     )

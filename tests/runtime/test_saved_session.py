@@ -1,4 +1,4 @@
-"""A saved session is the same to the byte on every platform: tests/data/session-v1.json."""
+"""A saved session is the same to the byte on every platform: tests/runtime/session-v1.json."""
 
 import re
 from importlib import resources
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from glint_edge.runtime.session_bytes import pack, unpack
-from tests.saved_session import saved_example
+from tests.runtime.saved_session import saved_example
 
 ROOTS = Path(str(resources.files("glint_edge.apps"))) / "platforms"
 BEGIN = b"GLINTSES".hex()

@@ -28,8 +28,8 @@ from device_bench.runners.phone import Battery, energy
 from device_bench.runners.remote import RemoteRunner, install
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
-from tests.adb_server import AdbServer, Phone
-from tests.stand_in import make_artifact, make_program
+from tests.device_bench.adb_server import AdbServer, Phone
+from tests.device_bench.stand_in import make_artifact, make_program
 
 CONFIG = ModelConfig(items=40, d=16, heads=4)
 HISTORIES = [[1, 2, 3], [40], [5, 5, 7], list(range(1, 31))]

@@ -1,6 +1,6 @@
 """A checkpoint of the authors' code gives the authors' scores, and no code in it is run.
 
-The oracle (tests/recbole_oracle.py) was compared with the authors' own forward pass, over all
+The oracle (tests/checkpoints/recbole_oracle.py) was compared with the authors' own forward pass, over all
 lengths: equal to float32 rounding.
 """
 
@@ -25,7 +25,7 @@ from glint_edge.checkpoints.recbole import import_recbole
 from glint_edge.errors import CheckpointError, ConfigError, DataError, UnknownItemError
 from glint_edge.model.stream import empty_state, stream_program
 from quantization import quantize
-from tests.recbole_oracle import SETTINGS, Oracle, checkpoint_bytes, weights
+from tests.checkpoints.recbole_oracle import SETTINGS, Oracle, checkpoint_bytes, weights
 
 ITEMS, HEADS, N = 40, SETTINGS["n_heads"], SETTINGS["MAX_ITEM_LIST_LENGTH"]
 WEIGHTS = weights(ITEMS)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from glint_edge.bundles.bundle import write_manifest
-from tests.web_site import serve
+from tests.apps.web_site import serve
 
 pytestmark = pytest.mark.slow
 

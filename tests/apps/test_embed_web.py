@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.web_site import serve
+from tests.apps.web_site import serve
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = {"onnx": "index.html", "tflite": "litert.html"}
 PHONE = {"width": 390, "height": 844}
 

@@ -14,7 +14,7 @@ import torch
 from glint_edge.config import TrainConfig
 from glint_edge.data.sequences import load, split
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def load_script(name):

@@ -23,7 +23,7 @@ from glint_edge.data.histories import last_items
 from glint_edge.data.sequences import FORMATS, Columns, NamedData, load, split
 from glint_edge.errors import ConfigError, DataError
 
-SHARED = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 
 
 # --- the rules in plain Python: rows are (user, item, time), time None where the log has none
