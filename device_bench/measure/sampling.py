@@ -1,7 +1,7 @@
 """Single calls, timed one by one: untimed until steady, then with the machine's speed beside them.
 
-What comes out are raw samples. `device_bench.measure.statistics` makes figures of them, in one place for
-every runner.
+What comes out are raw samples. `statistics.py` makes figures of them, in one place for every
+runner.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Where an artifact's time goes: its runtime's own profiler, operator by operator.
 
-    device_bench/profiling/profile.py              what a profile is; `profile()` makes one in a new process
-    device_bench/profiling/worker.py       that process
-    device_bench/profiling/executorch_trace.py   ETDump
-    device_bench/profiling/onnx_trace.py         ONNX Runtime's session profiling
-    device_bench/profiling/tflite_trace.py       LiteRT's profiler, by its C API
-    device_bench/profiling/table.py        a profile as a table
-    device_bench/profiling/flame.py                a profile as a picture
+    profile.py           what a profile is; `profile()` makes one in a new process
+    worker.py            that process
+    executorch_trace.py  ETDump
+    onnx_trace.py        ONNX Runtime's session profiling
+    tflite_trace.py      LiteRT's profiler, by its C API
+    table.py             a profile as a table
+    flame.py             a profile as a picture
 
 A profiler costs time itself. So each method is timed without it too, and what an operator took is
 held against that: `Method.rest_us` is what no operator accounts for.

@@ -1,6 +1,6 @@
 """What one would export without this tool, made in a process of its own.
 
-`python -m device_bench.stock.build`, asked by `device_bench.stock.shelf`: exporters take minutes, print,
+`python -m device_bench.stock.build`, called by `shelf.py`: exporters take minutes, print,
 and keep what they took.
 """
 

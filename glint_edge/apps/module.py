@@ -1,6 +1,6 @@
 """A module around a bundle, for an app: its source files, with the bundle laid in as an asset.
 
-Each platform is a folder of `glint_edge/apps/platforms/`: `platform.json` says which artifacts it can
+Each platform is a folder of `platforms/`: `platform.json` says which artifacts it can
 run and where the bundle goes, `module/` is what is written. A file whose name ends in `.j2` is a
 template of the values in `_values`; every other file is copied as it stands, so that it can be
 read, compiled and tested where it lies.

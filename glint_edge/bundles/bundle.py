@@ -4,7 +4,7 @@
                     manifest.schema.json and, file by file, against sha256 on every load
     model.pte …     the artifacts, one a target
     items.json      the user's own item keys and titles by id
-    golden.json     histories with the states, items and scores they must give (glint_edge.bundles.golden)
+    golden.json     histories with the states, items and scores they must give (golden.py)
     README.md       how to load it in an app
 
 Nothing in a bundle is code to be run by this tool.

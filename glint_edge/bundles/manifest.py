@@ -1,6 +1,6 @@
 """A bundle's manifest.json, and whether the files are those it lists.
 
-Apart from `glint_edge.bundles.bundle`, so that what only runs a bundle needs nothing but the standard
+Apart from `bundle.py`, so that what only runs a bundle needs nothing but the standard
 library for it.
 """
 

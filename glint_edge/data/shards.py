@@ -121,7 +121,7 @@ class ShardedLog:
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """One epoch's batches of this process: its own shards, in random order, users mixed.
 
-        Args and what is yielded: those of `glint_edge.data.batches.batches`; `group` are the processes
+        Args and what is yielded: those of `batches.batches`; `group` are the processes
         that share the shards. All draw once from `rng`, so that it stays the same in each.
 
         Raises:

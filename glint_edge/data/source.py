@@ -27,7 +27,7 @@ class DataSource:
 
     Attributes:
         name: a named data set, or the file's name.
-        source: what `glint_edge.data.sequences.load` takes: the same name, or the file's path; "" if it was
+        source: what `sequences.load` takes: the same name, or the file's path; "" if it was
             read elsewhere: an imported model's, or a pulled one's.
         options: `load`'s other arguments, as JSON values.
         attribution: who made the data; empty for the user's own.

@@ -1,6 +1,6 @@
 """A bundle as an application needs it: one artifact, the items' keys and titles.
 
-`glint_edge.bundles.bundle` reads all of a bundle and holds it to its schema; this reads what runs, and
+`bundles/bundle.py` reads all of a bundle and holds it to its schema; this reads what runs, and
 checks the size and sha256 of every file it reads.
 """
 

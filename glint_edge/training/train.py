@@ -6,7 +6,7 @@ A run lives in one folder and survives `kill -9` at any moment:
                          each epoch, gone when the run is finished
     metrics.jsonl        one line an epoch
     curves.png           the same, drawn when the run is finished
-    config.json …        then also the checkpoint of the best epoch (glint_edge.checkpoints.checkpoint)
+    config.json …        then also the checkpoint of the best epoch (checkpoints/checkpoint.py)
 
 A resumed run goes on from the last complete epoch, bit for bit as if it had not stopped.
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(str(resources.files("glint_edge.apps"))) / "platforms" / "ios" / "module"
-SCHEMA = Path(str(resources.files("glint_edge"))) / "manifest.schema.json"
+SCHEMA = Path(str(resources.files("glint_edge.bundles"))) / "manifest.schema.json"
 
 
 def rendered(path):

@@ -1,6 +1,6 @@
 """A checkpoint of the authors' code gives the authors' scores, and no code in it is run.
 
-The oracle (tests/checkpoints/recbole_oracle.py) was compared with the authors' own forward pass, over all
+The oracle (recbole_oracle.py) was compared with the authors' own forward pass, over all
 lengths: equal to float32 rounding.
 """
 
