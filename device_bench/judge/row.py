@@ -184,7 +184,6 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
         quantiles_us={name: quantiles(rounds) for name, rounds in times.items()},
         first_call_us=_medians([outcome.first_call_us for outcome in outcomes]),
         instructions=dict(outcomes[0].instructions),
-        energy_uj=_medians([outcome.energy_uj for outcome in outcomes]),
         medians_us={
             name: [float(np.median(calls)) / 1e3 for calls in rounds]
             for name, rounds in times.items()

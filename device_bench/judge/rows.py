@@ -32,7 +32,6 @@ class Row:
             …): evenly spaced quantiles from the least to the 99th percentile.
         first_call_us: in a fresh process, by method.
         instructions: executed a call, by method; where an emulator counts them.
-        energy_uj: microjoules a call, by method; where the host or the phone counts them.
         medians_us: of each round, by method as in `quantiles_us`: what two runs are compared by.
         cpu_us: of each round, the mean CPU time a call: what other work took is not in it.
         calibrations_us: of each round, the median of a fixed piece of work done between the timed
@@ -74,7 +73,6 @@ class Row:
     quantiles_us: Mapping[str, list[float]] = field(default_factory=dict)
     first_call_us: Mapping[str, float] = field(default_factory=dict)
     instructions: Mapping[str, int] = field(default_factory=dict)
-    energy_uj: Mapping[str, float] = field(default_factory=dict)
     medians_us: Mapping[str, list[float]] = field(default_factory=dict)
     cpu_us: Mapping[str, list[float]] = field(default_factory=dict)
     calibrations_us: Mapping[str, list[float]] = field(default_factory=dict)

@@ -126,7 +126,6 @@ class Outcome:
         memory_before_load_bytes: of the whole process, its runtime imported.
         threads: as the runtime itself counts them.
         instructions: executed a call, by method; where an emulator counts them.
-        energy_uj: microjoules a call, by method; where the host or the phone counts them.
         device: what the device told of itself before and after.
         warnings: what makes the figures less trustworthy, a sentence each.
     """
@@ -145,7 +144,6 @@ class Outcome:
     memory_before_load_bytes: int | None = None
     threads: int
     instructions: Mapping[str, int] = field(default_factory=dict)
-    energy_uj: Mapping[str, float] = field(default_factory=dict)
     device: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

@@ -17,7 +17,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from device_bench.measure.energy import energy_of
 from device_bench.measure.job import Histories, Job
 from device_bench.measure.memory import peak_memory, resident_memory
 from device_bench.measure.runtimes import load_runtime, prepare_runtime, recommend_history, replay
@@ -100,7 +99,7 @@ def _measure(job: Job, runtime: Runtime, histories: Histories) -> dict[str, Any]
     calls = {"append": append, "recommend": recommend}
     found: dict[str, Any] = {
         "first_call_us": first, "samples_ns": {}, "cpu_ns": {}, "calibration_ns": {},
-        "energy_uj": {}, "warnings": [],
+        "warnings": [],
     }  # fmt: skip
     if not job.timed:
         return found
@@ -111,7 +110,6 @@ def _measure(job: Job, runtime: Runtime, histories: Histories) -> dict[str, Any]
         found["calibration_ns"][name] = samples.calibration_ns.tolist()
         if not samples.steady:
             found["warnings"].append(f"{name}: the times were not steady after the warm-up")
-    found["energy_uj"] = energy_of(calls)
     return found
 
 

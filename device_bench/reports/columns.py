@@ -87,13 +87,10 @@ def _start() -> Iterable[_Spec]:
 
 
 def _counts(rows: Sequence[Json]) -> Iterable[_Spec]:
-    for key, title, hint in (
-        ("instructions", "instructions", "executed by a call, as an emulator counts them"),
-        ("energy_uj", "µJ", "energy a call, as the device counts it"),
-    ):
-        for method in dict.fromkeys(name for row in rows for name in row.get(key) or {}):
-            text = method.replace("_", " ")
-            yield title.capitalize(), text, hint, _by_method(key, method, "{:,.0f}".format)
+    hint = "executed by a call, as an emulator counts them"
+    for method in dict.fromkeys(name for row in rows for name in row.get("instructions") or {}):
+        cell = _by_method("instructions", method, "{:,.0f}".format)
+        yield "Instructions", method.replace("_", " "), hint, cell
 
 
 def _sizes() -> Iterable[_Spec]:

@@ -12,10 +12,9 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from device_bench.native.cross import build_aarch64
-from device_bench.runners.phone import SCRIPT, Battery, energy, read_phone
+from device_bench.runners.phone import SCRIPT, read_phone
 from device_bench.runners.remote import SHORT, RemoteRunner, State
 from device_bench.runners.shell import CutOff, Ended, last_line, run_script, wrapped
 from glint_edge.errors import ConfigError, RunnerError
@@ -125,10 +124,6 @@ class AdbHost:
         """How it is now."""
         found = read_phone(self.execute(SCRIPT).text)
         return State(found.board, found.facts(), found.warnings())
-
-    def spent(self, before: State, after: State) -> Mapping[str, Any]:
-        """Of its battery, where that can be told."""
-        return energy(Battery(**before.more["battery"]), Battery(**after.more["battery"]))
 
     def _client(self) -> list[str]:
         return [client(), *(["-s", self.serial] if self.serial else [])]

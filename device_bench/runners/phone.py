@@ -9,7 +9,7 @@ https://source.android.com/docs/core/power/thermal-mitigation
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -45,18 +45,12 @@ class Battery:
     Attributes:
         percent: of its charge.
         celsius: its temperature.
-        millivolts: its voltage.
-        charge_uah: what is left in it, in microampere hours.
         charging: it takes in charge.
-        plugged: power comes from outside, by a cable or without.
     """
 
     percent: int | None = None
     celsius: float | None = None
-    millivolts: int | None = None
-    charge_uah: int | None = None
     charging: bool | None = None
-    plugged: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -109,21 +103,6 @@ def read_phone(printed: str) -> Phone:
     )
 
 
-def energy(before: Battery, after: Battery) -> Mapping[str, float]:
-    """What the whole phone took from its battery in between, "battery_joules".
-
-    Empty where power came from outside, or where the charge counter, which many phones move in
-    steps of some seconds, did not fall.
-    """
-    if before.charge_uah is None or after.charge_uah is None or before.plugged or after.plugged:
-        return {}
-    volts = [state.millivolts / 1e3 for state in (before, after) if state.millivolts]
-    fallen = before.charge_uah - after.charge_uah
-    if fallen <= 0 or not volts:
-        return {}
-    return {"battery_joules": fallen * 1e-6 * 3600 * sum(volts) / len(volts)}
-
-
 def _named(found: Board, model: str, thermal: str) -> Board:
     """With the model's name, and the processor's temperature where Linux' own is not shown."""
     conditions = found.conditions
@@ -150,14 +129,10 @@ def _battery(said: str) -> Battery:
         return int(value) if re.fullmatch(r"-?\d+", value) else None
 
     tenths, status = number("temperature"), number("status")
-    sources = [value == "true" for name, value in facts.items() if name.endswith(" powered")]
     return Battery(
         percent=number("level"),
         celsius=None if tenths is None else tenths / 10,
-        millivolts=number("voltage"),
-        charge_uah=number("Charge counter"),
         charging=None if status is None else status == CHARGING,
-        plugged=any(sources) if sources else None,
     )
 
 

@@ -96,9 +96,6 @@ class Host(Protocol):
     def state(self) -> State:
         """How it is now."""
 
-    def spent(self, before: State, after: State) -> Mapping[str, Any]:
-        """What the time between took from it; JSON values."""
-
 
 @dataclass(frozen=True)
 class RemoteRunner:
@@ -163,7 +160,7 @@ class RemoteRunner:
         ]  # fmt: skip
         return replace(
             found,
-            device={**states, **self.host.spent(before, after)},
+            device=states,
             warnings=tuple(dict.fromkeys(warnings)),
         )
 

@@ -15,7 +15,6 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from device_bench.runners.board import SCRIPT, read_board
 from device_bench.runners.remote import SHORT, RemoteRunner, State, build_for
@@ -92,10 +91,6 @@ class SshHost:
     def state(self) -> State:
         """How it is now."""
         return State(read_board(self.execute(SCRIPT).text))
-
-    def spent(self, before: State, after: State) -> Mapping[str, Any]:
-        """Nothing that it tells of."""
-        return {}
 
     def _talk(self, script: str, timeout: float, stdin: bytes | None = None) -> Ended:
         try:

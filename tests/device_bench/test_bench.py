@@ -63,7 +63,7 @@ KEYS = [
 MORE_KEYS = {
     "bundle", "users", "failures", "golden_ok", "threads", "same_top10", "memory_added_bytes",
     "cold_start_us", "rank_weighted_overlap", "agreement", "device", "interval_us", "quantiles_us",
-    "first_call_us", "instructions", "energy_uj", "calibrations_us", "medians_us", "cpu_us",
+    "first_call_us", "instructions", "calibrations_us", "medians_us", "cpu_us",
     "steady_memory_bytes", "rounds", "warnings", "conditions", "profile", "note",
 }  # fmt: skip
 

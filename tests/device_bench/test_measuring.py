@@ -1,15 +1,13 @@
-"""Timing, statistics, conditions and energy: figures from clocks and counters made up here."""
+"""Timing, statistics and conditions: figures from clocks and counters made up here."""
 
 import gc
-import time
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device_bench.measure import energy, machine, sampling
-from device_bench.measure.energy import energy_of
+from device_bench.measure import machine, sampling
 from device_bench.measure.machine import Conditions, condition_warnings, conditions
 from device_bench.measure.sampling import (
     BLOCK,
@@ -225,17 +223,3 @@ def test_a_cpu_shared_with_other_work_is_told():
     assert busy_warnings([]) == busy_warnings([(calls, 3.9e6), (calls, 3.5e6)]) == []
     (warning,) = busy_warnings([(calls, 2e6)])
     assert "50% of the time" in warning
-
-
-def test_energy_is_what_the_counter_rose_by(tmp_path, monkeypatch):
-    monkeypatch.setattr(energy, "SECONDS", 0.02)
-    counter = tmp_path / "intel-rapl:0"
-    zone(counter, energy_uj="1000")
-    zone(tmp_path / "intel-rapl:0:0", energy_uj="77")  # a part of the package
-
-    def call(number):
-        time.sleep(0.001)
-        (counter / "energy_uj").write_text(str(1000 + 250 * (number + 1)))
-
-    assert energy_of({"append": call}, tmp_path) == {"append": 250.0}
-    assert energy_of({"append": call}, tmp_path / "nowhere") == {}
