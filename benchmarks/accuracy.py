@@ -24,7 +24,8 @@ import numpy as np
 import torch
 
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.sequences import Split, load, split
+from glint_edge.data.log import load
+from glint_edge.data.sequences import Split, split
 from glint_edge.errors import ConfigError, GlintEdgeError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU

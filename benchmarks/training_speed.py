@@ -25,7 +25,8 @@ import numpy as np
 import torch
 
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.sequences import load, split
+from glint_edge.data.log import load
+from glint_edge.data.sequences import split
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.training.train import make_optimizer, train_epoch
 

@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a kill or a full disk leaves the old ones whole."""
+"""Files that a crash, a kill or a full disk leaves whole, and where the cache folder is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for this tool; GLINT_EDGE_CACHE moves it."""
+    import platformdirs  # of the toolkit: an application that only runs a bundle has none
+
+    root = os.environ.get("GLINT_EDGE_CACHE") or platformdirs.user_cache_dir("glint-edge")
+    return Path(root).expanduser()
 
 
 def write_atomic(path: Path, data: bytes) -> None:

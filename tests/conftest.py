@@ -15,7 +15,7 @@ from device_bench.runners import arm64
 from glint_edge.bundles.target import find_target
 from glint_edge.cli import app as cli
 from glint_edge.config import ModelConfig
-from glint_edge.data.sequences import load
+from glint_edge.data.log import load
 from glint_edge.errors import DataError, MissingExtraError, RunnerError
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program

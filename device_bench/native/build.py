@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import MissingExtraError, RunnerError
-from glint_edge.files import new_folder
+from glint_edge.files import cache_folder, new_folder
 
 PROGRAM = "glint-runner"
 SOURCES = Path(__file__).parent

@@ -13,8 +13,8 @@ from pathlib import Path
 from device_bench.native.build import PACKAGES, PROGRAM, SOURCES, Toolchain, build, find_packages
 from device_bench.native.wheels import AARCH64, fetch_wheel
 from glint_edge.bundles.target import missing
-from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import RunnerError
+from glint_edge.files import cache_folder
 
 COMPILER = "aarch64-linux-gnu-g++"
 PACKAGE = "g++-aarch64-linux-gnu"  # Debian's and Ubuntu's, that brings it

@@ -17,9 +17,8 @@ from functools import cache
 from pathlib import Path
 
 from device_bench.native.build import SOURCES
-from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import RunnerError
-from glint_edge.files import write_atomic
+from glint_edge.files import cache_folder, write_atomic
 
 QEMU = "qemu-aarch64"
 PLUGIN = (SOURCES / "qemu" / "count.c", SOURCES / "src" / "mark.h")

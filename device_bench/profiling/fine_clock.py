@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from glint_edge.data.sequences import cache_folder
+from glint_edge.files import cache_folder
 
 SOURCE = Path(__file__).with_name("fine_clock.c")
 COMPILERS = ("cc", "gcc", "clang")

@@ -110,7 +110,7 @@ def _compiled(path: Path, top_k: int, threads: int) -> Program:
 
     from device_bench.stock.program import BatchProgram
     from glint_edge.checkpoints.checkpoint import load_checkpoint
-    from glint_edge.data.sequences import cache_folder
+    from glint_edge.files import cache_folder
 
     # What one process compiled, the next finds there.
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache_folder() / "stock" / "inductor")

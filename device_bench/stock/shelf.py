@@ -28,9 +28,8 @@ from device_bench.measure.runtimes import STOCK
 from device_bench.runners.python import PythonRunner
 from glint_edge.bundles.target import missing
 from glint_edge.checkpoints.checkpoint import WEIGHTS
-from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import ConversionError, MissingExtraError
-from glint_edge.files import sha256
+from glint_edge.files import cache_folder, sha256
 from glint_edge.processes.child import ask
 
 SECONDS = 90.0  # a program may take to be made

@@ -34,7 +34,7 @@ from glint_edge.bundles.manifest import (
     read_manifest,
 )
 from glint_edge.config import WINDOWS, ModelConfig
-from glint_edge.data.source import Catalogue
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import sha256, write_json
 from glint_edge.model.state import state_layout, state_size

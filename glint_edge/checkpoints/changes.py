@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from glint_edge.checkpoints.checkpoint import Checkpoint
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.sequences import Sequences
-from glint_edge.data.source import Catalogue
 from glint_edge.errors import ConfigError, DataError, UnknownItemError
 from glint_edge.model.glint_ru import GlintRU
 

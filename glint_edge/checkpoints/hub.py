@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from glint_edge.checkpoints.checkpoint import CONFIG, ITEMS, WEIGHTS, Checkpoint, load_checkpoint
 from glint_edge.checkpoints.checkpoint import save_checkpoint as save
-from glint_edge.data.sequences import NAMED
+from glint_edge.data.named import NAMED
 from glint_edge.errors import HubError, MissingExtraError
 
 EXTRA = "glint-edge[hub]"

@@ -23,7 +23,8 @@ from glint_edge.checkpoints.torch_file import (
     read_torch_file,
 )
 from glint_edge.config import ModelConfig
-from glint_edge.data.source import Catalogue, DataSource
+from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.source import DataSource
 from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.model.glint_ru import GlintRU
 

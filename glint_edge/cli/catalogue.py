@@ -98,8 +98,8 @@ def add(
 ) -> None:  # fmt: skip
     """Add new items, by what they are like, by given vectors, or all that are new in a log."""
     from glint_edge.checkpoints.changes import add_items, items_of_log
-    from glint_edge.data.log import Columns
-    from glint_edge.data.sequences import load
+    from glint_edge.data.columns import Columns
+    from glint_edge.data.log import load
 
     if sum(given is not None for given in (like, vector, log)) != 1:
         raise ConfigError("say what the new items are like: one of --like, --vector and --log")

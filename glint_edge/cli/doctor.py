@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from glint_edge.bundles.target import Target, missing
-from glint_edge.data.sequences import NAMED, cache_folder, is_cached
+from glint_edge.data.named import NAMED, is_cached
+from glint_edge.files import cache_folder
 
 # The wheel's four top-level packages. Another distribution with one of these names would
 # overwrite ours in site-packages, and pip would not say so.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from glint_edge.data.sequences import cache_folder
 from glint_edge.errors import BundleError
-from glint_edge.files import write_atomic
+from glint_edge.files import cache_folder, write_atomic
 
 
 def remember_bundle(path: Path) -> None:

@@ -57,7 +57,7 @@ def load_options(
     user: str | None, item: str | None, time: str | None, format: str | None, k_core: int
 ) -> LoadOptions:
     """How a log is to be read, from the options above."""
-    from glint_edge.data.log import Columns
+    from glint_edge.data.columns import Columns
     from glint_edge.data.source import LoadOptions
 
     return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)

@@ -219,7 +219,7 @@ def shard(
     verbose: Verbose = False,
 ) -> None:
     """Cut a log that is larger than memory into shards that `train` reads a few at a time."""
-    from glint_edge.data.log import Columns
+    from glint_edge.data.columns import Columns
     from glint_edge.data.shards import make_shards
     from glint_edge.data.source import source_of
 

@@ -29,7 +29,7 @@ import polars as pl
 from torch import Tensor
 
 from glint_edge.data.batches import batches
-from glint_edge.data.log import USUAL_NAMES, Columns, choose_columns
+from glint_edge.data.columns import USUAL_NAMES, Columns, choose_columns
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.files import write_json

@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from glint_edge.config import ModelConfig
-from glint_edge.data.log import USUAL_NAMES, Columns
-from glint_edge.data.sequences import NAMED, HeldOut, Sequences, Split, is_cached, load, split
+from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.columns import USUAL_NAMES, Columns
+from glint_edge.data.log import load
+from glint_edge.data.named import NAMED, is_cached
+from glint_edge.data.sequences import HeldOut, Sequences, Split, split
 from glint_edge.data.shards import ShardedLog, is_sharded, open_shards
 from glint_edge.errors import ConfigError, DataError
 
@@ -27,7 +30,7 @@ class DataSource:
 
     Attributes:
         name: a named data set, or the file's name.
-        source: what `sequences.load` takes: the same name, or the file's path; "" if it was
+        source: what `log.load` takes: the same name, or the file's path; "" if it was
             read elsewhere: an imported model's, or a pulled one's.
         options: `load`'s other arguments, as JSON values.
         attribution: who made the data; empty for the user's own.
@@ -42,56 +45,8 @@ class DataSource:
 
 
 @dataclass(frozen=True)
-class Catalogue:
-    """The user's own item keys by model id, and their titles.
-
-    Attributes:
-        keys: by id; `keys[0]` is "", padding or an unknown item.
-        titles: title by key; may be empty.
-        retired: keys of items that are never recommended.
-        added: so many of the last ids came after training: these are no popularity ranks.
-        version: 1 as trained, and one more with each change.
-    """
-
-    keys: tuple[str, ...]
-    titles: Mapping[str, str]
-    retired: tuple[str, ...] = ()
-    added: int = 0
-    version: int = 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """The keys of ids 1 … V in order, the titles, and what changed since training."""
-        plain = {"keys": list(self.keys[1:]), "titles": dict(self.titles)}
-        if self.version == 1:
-            return plain
-        return {
-            **plain, "retired": list(self.retired), "added": self.added, "version": self.version,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Catalogue:
-        """Inverse of `to_dict`."""
-        return cls(
-            ("", *map(str, values["keys"])),
-            dict(values.get("titles", {})),
-            tuple(map(str, values.get("retired", ()))),
-            int(values.get("added", 0)),
-            int(values.get("version", 1)),
-        )
-
-    def retired_ids(self) -> tuple[int, ...]:
-        """Ids of the retired items.
-
-        Raises:
-            KeyError: one is not in the catalogue.
-        """
-        to_id = {key: number for number, key in enumerate(self.keys)}
-        return tuple(to_id[key] for key in self.retired)
-
-
-@dataclass(frozen=True)
 class LoadOptions:
-    """How a log is read: `glint_edge.data.sequences.load`'s arguments, as one value."""
+    """How a log is read: `glint_edge.data.log.load`'s arguments, as one value."""
 
     columns: Columns = USUAL_NAMES
     format: str | None = None

@@ -20,8 +20,8 @@ from glint_edge.apps.module import embed, find_platform
 from glint_edge.bundles.bundle import Artifact, Bundle, load_bundle
 from glint_edge.bundles.target import ConvertOptions, find_target
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
-from glint_edge.data.sequences import cache_folder
 from glint_edge.data.source import some_histories
+from glint_edge.files import cache_folder
 
 # A page that holds the library and both engines, for what no person can click.
 LIBRARY_PAGE = """<!doctype html><html lang="en"><title>library</title><body>

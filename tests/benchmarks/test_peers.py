@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from glint_edge.config import TrainConfig
-from glint_edge.data.sequences import load, split
+from glint_edge.data.log import load
+from glint_edge.data.sequences import split
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -12,7 +12,8 @@ from glint_edge.bundles import target as targets_module
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.target import Target, find_target, in_chunks, targets
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from glint_edge.data.source import Catalogue, DataSource
+from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.source import DataSource
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.model.stream import stream_program
 

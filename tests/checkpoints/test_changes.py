@@ -22,8 +22,9 @@ from glint_edge.checkpoints.changes import (
     retire_items,
 )
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from glint_edge.data.sequences import load
-from glint_edge.data.source import Catalogue, DataSource
+from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.log import load
+from glint_edge.data.source import DataSource
 from glint_edge.errors import (
     CheckpointError,
     ConfigError,

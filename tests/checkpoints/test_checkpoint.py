@@ -10,7 +10,8 @@ from glint_edge.checkpoints.checkpoint import (
     save_checkpoint,
 )
 from glint_edge.config import TrainConfig
-from glint_edge.data.source import Catalogue, DataSource, held_out, in_catalogue
+from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.source import DataSource, held_out, in_catalogue
 from glint_edge.errors import CheckpointError
 from glint_edge.evaluation.ranking import evaluate
 

@@ -18,9 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glint_edge.data import sequences as data
+from glint_edge.data.columns import Columns
+from glint_edge.data.formats import FORMATS
 from glint_edge.data.histories import last_items
-from glint_edge.data.sequences import FORMATS, Columns, NamedData, load, split
+from glint_edge.data.log import load
+from glint_edge.data.named import NAMED, NamedData
+from glint_edge.data.sequences import Sequences, split
 from glint_edge.errors import ConfigError, DataError
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
@@ -519,7 +522,7 @@ def sequences_of(histories):
     offsets = np.cumsum([0, *map(len, histories)])
     ids = np.array([i for items in histories for i in items], dtype=np.int64)
     users = tuple(f"u{n}" for n in range(len(histories)))
-    return data.Sequences("log", ("", *"abcdefghi"), ids, offsets, users, {}, {})
+    return Sequences("log", ("", *"abcdefghi"), ids, offsets, users, {}, {})
 
 
 def cut(ids, offsets):
@@ -594,7 +597,7 @@ def pip(tmp_path, monkeypatch):
             "tiny.item": ("deep/tiny.item", hashlib.sha256(titles).hexdigest()),
         },
     )
-    monkeypatch.setattr(data, "NAMED", {"tiny": tiny})
+    monkeypatch.setitem(NAMED, "tiny", tiny)
     monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(subprocess, "run", fake.run)
     return fake

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from glint_edge.cli import app as cli
-from glint_edge.data.sequences import load, split
+from glint_edge.data.log import load
+from glint_edge.data.sequences import split
 from glint_edge.data.shards import make_shards, open_shards
 from glint_edge.data.source import find_test_items
 from glint_edge.errors import ConfigError, DataError

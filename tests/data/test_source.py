@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from glint_edge.config import ModelConfig
-from glint_edge.data.sequences import NAMED, Columns, Sequences, load
+from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.columns import Columns
+from glint_edge.data.log import load
+from glint_edge.data.named import NAMED
+from glint_edge.data.sequences import Sequences
 from glint_edge.data.source import (
-    Catalogue,
     DataSource,
     LoadOptions,
     find_test_items,
@@ -101,7 +104,7 @@ def test_data_that_are_gone_leave_accuracy_unmeasured(log, caplog):
 def test_offline_never_fetches(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path))
     monkeypatch.setattr(
-        "glint_edge.data.sequences.subprocess.run", lambda *a, **k: pytest.fail("fetched")
+        "glint_edge.data.named.subprocess.run", lambda *a, **k: pytest.fail("fetched")
     )
     source = DataSource("ml-100k", "ml-100k")
     assert find_test_items(source, Catalogue(("", "1"), {}), None, offline=True) is None

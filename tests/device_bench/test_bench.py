@@ -40,8 +40,9 @@ from glint_edge.bundles.golden_check import golden_failures
 from glint_edge.bundles.target import targets
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.sequences import HeldOut
-from glint_edge.data.source import Catalogue, DataSource
+from glint_edge.data.source import DataSource
 from glint_edge.errors import (
     BundleError,
     CheckpointError,

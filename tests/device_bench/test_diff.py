@@ -26,7 +26,7 @@ from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import golden_of
 from glint_edge.bundles.target import find_target
 from glint_edge.cli import console
-from glint_edge.data.source import Catalogue
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import empty_state, stream_program
 

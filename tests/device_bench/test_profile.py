@@ -26,7 +26,8 @@ from device_bench.profiling.table import render_profile
 from device_bench.profiling.xnnpack_names import kind_of
 from glint_edge.bundles.target import find_target
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
-from glint_edge.data.source import Catalogue, DataSource
+from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.source import DataSource
 from glint_edge.errors import BundleError, RunnerError
 
 HISTORIES = [[5, 9, 77, 3, 8, 120], [1], []]

@@ -11,7 +11,8 @@ import torch
 from device_bench.measure.runtimes import load_runtime, recommend_history, replay
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
-from glint_edge.data.source import Catalogue, DataSource
+from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.source import DataSource
 from glint_edge.errors import BundleError, MissingExtraError
 from glint_edge.model.stream import empty_state, stream_program
 

@@ -24,8 +24,9 @@ from glint_edge.bundles.bundle import Bundle
 from glint_edge.bundles.golden import golden_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.sequences import HeldOut
-from glint_edge.data.source import Catalogue, DataSource
+from glint_edge.data.source import DataSource
 from glint_edge.errors import ConversionError, MissingExtraError, RunnerError
 from glint_edge.model.stream import stream_program
 

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.sequences import load, split
+from glint_edge.data.log import load
+from glint_edge.data.sequences import split
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 
 from glint_edge.config import TrainConfig
 from glint_edge.data.batches import batches
-from glint_edge.data.sequences import load, split
+from glint_edge.data.log import load
+from glint_edge.data.sequences import split
 from glint_edge.errors import ConfigError
 from glint_edge.training import loss
 from glint_edge.training.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.batches import batches, windows
-from glint_edge.data.sequences import load, split
+from glint_edge.data.log import load
+from glint_edge.data.sequences import split
 from glint_edge.data.source import LoadOptions, read
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluation.ranking import evaluate

@@ -7,7 +7,8 @@ import pytest
 
 from glint_edge.cli import app as cli
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.sequences import load, split
+from glint_edge.data.log import load
+from glint_edge.data.sequences import split
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.training.tune import LEVERS, USUAL, OneOf, tune
 
