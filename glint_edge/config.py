@@ -1,6 +1,7 @@
 """The two configurations: what a model is, and how it was trained.
 
-Both are frozen, validated once when made, and stored as JSON beside the weights.
+Both are frozen, validated once when made, and stored as JSON beside the weights. Each field is a
+lever: what it means, what it may be and where it is searched is declared here and nowhere else.
 """
 
 from __future__ import annotations
@@ -11,14 +12,29 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from glint_edge.errors import ConfigError
+from glint_edge.levers import Between, Lever, OneOf, Setting, lever, levers_of, refuse_unknown
 
 T = TypeVar("T", bound="_JsonConfig")
 
+# Headings of the levers, in the order in which people meet them.
+MODEL, STEPS, LOSS, OVERFITTING = PANELS = ("Model", "Steps", "Loss", "Against overfitting")
+
 PADDINGS = ("masked", "reference")
+LOSSES = ("cross-entropy", "sampled-softmax", "gbce")
+SOFTMAX = ("cross-entropy", "sampled-softmax")
+SCHEDULES = ("constant", "cosine")
+PRECISIONS = ("float32", "bfloat16")
+
+# Of a history longer than N: its last N items, or all of it.
+WINDOWS = ("sliding", "unbounded")
 
 
 class _JsonConfig:
     """To and from a plain dict; unknown or missing keys are refused by name."""
+
+    def __post_init__(self) -> None:
+        for name, about in levers_of(type(self)).items():  # type: ignore[arg-type]  # mypy takes a class for one of its objects
+            about.check(getattr(self, name))
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""
@@ -48,69 +64,58 @@ def _check(holds: bool, message: str) -> None:
         raise ConfigError(message)
 
 
-def _check_whole(name: str, value: object, low: int) -> None:
-    # bool is an int to Python; `"d": true` in a JSON file is a mistake, not a 1
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    _check(whole and value >= low, f"{name} must be a whole number ≥ {low}, not {value!r}")  # type: ignore[operator]  # checked in the same expression
-
-
-def _check_number(name: str, value: object, low: float, high: float) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    _check(
-        number and low <= value < high,  # type: ignore[operator]  # checked in the same expression
-        f"{name} must be a number in [{low}, {high}), not {value!r}",
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(_JsonConfig):
-    """Shape of a GLINT-RU (arXiv 2406.10244, section 3).
+    """Shape of a GLINT-RU (arXiv 2406.10244, section 3); `levers_of` it says what each field is.
 
-    Attributes:
-        items: catalogue size V; ids run from 1 to V, 0 is padding/unknown.
-        d: width of the embedding and of every hidden vector.
-        heads: heads of the linear attention; divides `d`.
-        kernel: taps of both temporal convolutions; odd.
-        max_length: training length N; a longer history is cut to its last N items.
-        gated_mlp: False is the paper's "Light GLINT-RU".
-        embedding_dropout: on the item embeddings, in training.
-        attention_dropout: on the attention expert's output, in training.
-        block_dropout: on the selective gate, the mixing block and the gated MLP, in training
-            (0.3 and not configurable in the authors' code).
-        norm_eps: epsilon of every LayerNorm (1e-12 in the authors' run.py).
-        padding: what stands right of a history shorter than `max_length`. "masked": nothing, a
-            prediction depends on the user's items alone. "reference": the pad item, with an
-            embedding of its own, takes part in everything, as in the authors' code; a model
-            trained so (glint_edge.checkpoints.recbole imports them) needs it.
+    The authors' code has no choice of `block_dropout` (0.3) and `norm_eps` (1e-12). A model that
+    was trained with `padding` "reference" (glint_edge.checkpoints.recbole imports them) needs it.
     """
 
-    items: int
-    d: int = 64
-    heads: int = 4
-    kernel: int = 3
-    max_length: int = 200
-    gated_mlp: bool = True
-    embedding_dropout: float = 0.2
-    attention_dropout: float = 0.2
-    block_dropout: float = 0.3
-    norm_eps: float = 1e-12
-    padding: str = "masked"
+    items: int = lever(
+        low=1, help="Catalogue size V; ids run from 1 to V, 0 is padding or unknown."
+    )
+    d: int = lever(
+        64, low=1, panel=MODEL, search=OneOf((32, 64, 128)), also="width",
+        help="Width of the embedding and of every hidden vector; even. After torchrun, which has "
+        "an option of the same name, only --width will do.",
+    )  # fmt: skip
+    heads: int = lever(
+        4, low=1, panel=MODEL, help="Heads of the linear attention; divides the width."
+    )
+    kernel: int = lever(
+        3, low=1, panel=MODEL, help="Taps of both convolutions along the sequence; odd."
+    )
+    max_length: int = lever(
+        200, low=1, panel=MODEL,
+        help="Training length N; a longer history is cut to its last N items.",
+    )  # fmt: skip
+    gated_mlp: bool = lever(True, panel=MODEL, help="Without it: Light GLINT-RU of the paper.")
+    embedding_dropout: float = lever(
+        0.2, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.6), usual=True,
+        help="Dropout of the item embeddings.",
+    )  # fmt: skip
+    attention_dropout: float = lever(
+        0.2, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.6), usual=True,
+        help="Dropout of the attention's output.",
+    )  # fmt: skip
+    block_dropout: float = lever(
+        0.3, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.6), usual=True,
+        help="Dropout of the selective gate, the mixing block and the gated MLP.",
+    )  # fmt: skip
+    norm_eps: float = lever(1e-12, high=1.0, panel=MODEL, help="Epsilon of every LayerNorm.")
+    padding: str = lever(
+        "masked", choices=PADDINGS,
+        help="What stands right of a history shorter than N. masked: nothing, a prediction depends "
+        "on the user's items alone. reference: the pad item, with an embedding of its own, takes "
+        "part in everything, as in the authors' code.",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        _check_whole("items", self.items, 1)
-        for name in ("d", "heads", "kernel", "max_length"):
-            _check_whole(name, getattr(self, name), 1)
+        super().__post_init__()
         _check(self.d % self.heads == 0, f"heads ({self.heads}) must divide d ({self.d})")
         _check(self.d % 2 == 0, f"d must be even, not {self.d}: the selective gate is d/2 wide")
         _check(self.kernel % 2 == 1, f"kernel must be odd, not {self.kernel}: it is centred")
-        _check(isinstance(self.gated_mlp, bool), "gated_mlp must be true or false")
-        for name in ("embedding_dropout", "attention_dropout", "block_dropout"):
-            _check_number(name, getattr(self, name), 0.0, 1.0)
-        _check_number("norm_eps", self.norm_eps, 0.0, 1.0)
-        _check(
-            self.padding in PADDINGS,
-            f"padding {self.padding!r} is unknown; choose one of {', '.join(PADDINGS)}",
-        )
 
     @property
     def lookahead(self) -> int:
@@ -118,83 +123,92 @@ class ModelConfig(_JsonConfig):
         return (self.kernel - 1) // 2
 
 
-# Of a history longer than N: its last N items, or all of it.
-WINDOWS = ("sliding", "unbounded")
-
-LOSSES = ("cross-entropy", "sampled-softmax", "gbce")
-SCHEDULES = ("constant", "cosine")
-PRECISIONS = ("float32", "bfloat16")
-
-
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(_JsonConfig):
     """How a model is trained: Adam on a loss of every prefix's next item.
 
-    Attributes:
-        epochs: most passes over the training sequences.
-        patience: stop after this many epochs without a better validation NDCG@10.
-        batch_positions: predictions a step, padding included.
-        learning_rate: Adam's step size, at its highest.
-        schedule: "constant", or "cosine": down to nothing at `epochs`.
-        warmup_epochs: over which the step size grows to its full height.
-        weight_decay: decoupled weight decay (AdamW) of matrices; 0 is plain Adam.
-        l2: penalty that is added to the gradient before Adam scales it, so that what is seldom
-            trained, a rare item's row, shrinks the fastest.
-        loss: "cross-entropy" over the whole catalogue; "sampled-softmax" over drawn items, with
-            logQ correction; "gbce", generalised binary cross-entropy (gSASRec).
-        negatives: items drawn a step, shared by its predictions; of the last two losses.
-        calibration: t of "gbce".
-        label_smoothing: share of the target's probability that is spread over the catalogue.
-        temperature: above 0, scores are cosines divided by it; 0 leaves them plain products.
-        seen_margin: how much further below the target the user's own earlier items have to be
-            scored, of a softmax; for logs in which nobody takes an item twice.
-        item_dropout: share of the input items replaced by "unknown".
-        crop: share of the sequences of which an epoch sees a random part alone.
-        precision: "float32", or "bfloat16" for the products of matrices; weights, sums and Adam's
-            moments stay float32.
-        seed: of the initialisation, the shuffling and the dropout.
-        threads: CPU threads. One takes every sum in the same order, so the same seed gives the same
-            weights on machines with any number of cores; 0 leaves torch's choice.
+    `levers_of` it says what each field is. With one thread every sum is taken in the same order, so
+    the same seed gives the same weights on machines with any number of cores.
     """
 
-    epochs: int = 200
-    patience: int = 20
-    batch_positions: int = 3200
-    learning_rate: float = 1e-3
-    schedule: str = "constant"
-    warmup_epochs: int = 0
-    weight_decay: float = 0.0
-    l2: float = 0.0
-    loss: str = "cross-entropy"
-    negatives: int = 1024
-    calibration: float = 0.75
-    label_smoothing: float = 0.0
-    temperature: float = 0.0
-    seen_margin: float = 0.0
-    item_dropout: float = 0.0
-    crop: float = 0.0
-    precision: str = "float32"
-    seed: int = 4
-    threads: int = 1
+    epochs: int = lever(
+        200, low=1, panel=STEPS, help="Passes over the training sequences, at most."
+    )
+    patience: int = lever(
+        20, low=1, panel=STEPS,
+        help="Stop after this many epochs without a better validation NDCG@10.",
+    )  # fmt: skip
+    batch_positions: int = lever(
+        3200, low=1, panel=STEPS, help="Predictions a step, padding included."
+    )
+    learning_rate: float = lever(
+        1e-3, high=10.0, ends="()", panel=STEPS, search=Between(3e-4, 5e-3, by_log=True),
+        usual=True, help="Adam's step size, at its highest.",
+    )  # fmt: skip
+    schedule: str = lever(
+        "constant", choices=SCHEDULES, panel=STEPS, search=OneOf(SCHEDULES),
+        help="The step size by epoch: constant, or cosine, down to nothing at --epochs.",
+    )  # fmt: skip
+    warmup_epochs: int = lever(
+        0, panel=STEPS, help="Epochs over which the step size grows to its full height."
+    )
+    weight_decay: float = lever(
+        0.0, high=10.0, panel=OVERFITTING, search=Between(1e-4, 1.0, by_log=True),
+        help="Decoupled weight decay (AdamW), of matrices; not together with --l2.",
+    )  # fmt: skip
+    l2: float = lever(
+        0.0, high=10.0, panel=OVERFITTING, search=Between(1e-6, 1e-3, by_log=True), usual=True,
+        help="Penalty in the gradient, which Adam scales: what is seldom trained, a rare item's "
+        "row, shrinks the fastest. 1e-4 is a start on sparse logs.",
+    )  # fmt: skip
+    loss: str = lever(
+        "cross-entropy", choices=LOSSES, panel=LOSS, search=OneOf(LOSSES),
+        help="cross-entropy over the catalogue; sampled-softmax over --negatives drawn items, its "
+        "estimate of the whole sum unbiased (logQ), for some 100,000 items and more; gbce, binary, "
+        "with --calibration (gSASRec).",
+    )  # fmt: skip
+    negatives: int = lever(
+        1024, low=1, panel=LOSS,
+        help="Items drawn a step, shared by its predictions, of sampled-softmax and gbce.",
+    )  # fmt: skip
+    calibration: float = lever(
+        0.75, high=1.0, ends="[]", panel=LOSS, search=Between(0.0, 1.0), losses=("gbce",),
+        help="t of gbce.",
+    )  # fmt: skip
+    label_smoothing: float = lever(
+        0.0, high=1.0, panel=LOSS, search=Between(0.0, 0.2), usual=True, losses=SOFTMAX,
+        help="Share of the target's probability that is spread over the catalogue; not of gbce.",
+    )  # fmt: skip
+    temperature: float = lever(
+        0.0, high=10.0, panel=LOSS, search=Between(0.03, 0.5, by_log=True),
+        help="Above 0, scores are cosines divided by it; 0 leaves them plain products.",
+    )  # fmt: skip
+    seen_margin: float = lever(
+        0.0, high=100.0, panel=LOSS, search=Between(0.0, 5.0), losses=SOFTMAX,
+        help="How much further down the user's own earlier items are pushed: 1 is a start where "
+        "nobody takes an item twice; not of gbce.",
+    )  # fmt: skip
+    item_dropout: float = lever(
+        0.0, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.3), usual=True,
+        help='Share of the input items replaced by "unknown".',
+    )  # fmt: skip
+    crop: float = lever(
+        0.0, high=1.0, ends="[]", panel=OVERFITTING, search=Between(0.0, 0.5), usual=True,
+        help="Share of the sequences of which an epoch sees a random part alone.",
+    )  # fmt: skip
+    precision: str = lever(
+        "float32", choices=PRECISIONS, panel=STEPS,
+        help="bfloat16 for the products of matrices, where the CPU has AVX-512 BF16 or AMX: "
+        "elsewhere it is slower, and train says so. Weights, sums and Adam's moments stay float32.",
+    )  # fmt: skip
+    seed: int = lever(4, panel=STEPS, help="Of the first weights, the order and the dropout.")
+    threads: int = lever(
+        1, panel=STEPS,
+        help="CPU threads. 1: the same weights on any machine; 0: torch's choice.",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "batch_positions", "negatives"):
-            _check_whole(name, getattr(self, name), 1)
-        for name in ("warmup_epochs", "seed", "threads"):
-            _check_whole(name, getattr(self, name), 0)
-        for name in ("learning_rate", "weight_decay", "l2", "temperature"):
-            _check_number(name, getattr(self, name), 0.0, 10.0)
-        _check(self.learning_rate > 0, "learning_rate must be above 0")
-        for name in ("label_smoothing", "item_dropout"):
-            _check_number(name, getattr(self, name), 0.0, 1.0)
-        for name in ("calibration", "crop"):
-            _check_number(name, getattr(self, name), 0.0, 1.0 + 1e-9)
-        _check_number("seen_margin", self.seen_margin, 0.0, 100.0)
-        for name, known in (
-            ("loss", LOSSES), ("schedule", SCHEDULES), ("precision", PRECISIONS),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            _check(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
+        super().__post_init__()
         _check(not (self.weight_decay and self.l2), "weight_decay and l2 are two kinds: choose one")
         for name in ("label_smoothing", "seen_margin"):
             _check(
@@ -210,3 +224,29 @@ class TrainConfig(_JsonConfig):
             return self.learning_rate
         done = (epoch - 1 - self.warmup_epochs) / max(1, self.epochs - self.warmup_epochs)
         return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
+
+
+# What a training can be told, by name, panel after panel.
+LEVERS: Mapping[str, Lever] = {
+    about.name: about
+    for panel in PANELS
+    for config in (ModelConfig, TrainConfig)
+    for about in levers_of(config).values()
+    if about.panel == panel
+}
+
+
+def configs(items: int, levers: Mapping[str, Setting]) -> tuple[ModelConfig, TrainConfig]:
+    """Both configurations of a training.
+
+    Args:
+        items: the catalogue's size.
+        levers: by name; the others have their defaults.
+
+    Raises:
+        ConfigError: a lever is unknown or has an impossible value.
+    """
+    refuse_unknown("lever", levers, LEVERS)
+    of_model = {name: value for name, value in levers.items() if name in levers_of(ModelConfig)}
+    of_training = {name: value for name, value in levers.items() if name not in of_model}
+    return ModelConfig(items=items, **of_model), TrainConfig(**of_training)  # type: ignore[arg-type]  # checked when made

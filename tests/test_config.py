@@ -5,8 +5,9 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.config import LEVERS, PANELS, ModelConfig, TrainConfig, configs
 from glint_edge.errors import ConfigError
+from glint_edge.levers import Between, levers_of
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -41,6 +42,8 @@ IMPOSSIBLE_TRAININGS = [
     *[(name, value) for name in ("seed", "threads") for value in (-1, 0.0, None, False)],
     *[("learning_rate", value) for value in (0, 0.0, -1e-3, 10.0, "0.1", None, True, NAN)],
     *[("weight_decay", value) for value in (-1e-3, 10.0, None, False, NAN, INFINITY)],
+    *[(name, value) for name in ("crop", "calibration") for value in (-0.1, 1.1, None, NAN)],
+    *[(name, value) for name in ("loss", "schedule", "precision") for value in ("", "gBCE", None)],
 ]
 
 
@@ -77,7 +80,7 @@ def test_the_edges_of_what_a_model_may_be_are_accepted(values):
 
 def test_the_edges_of_what_a_training_may_be_are_accepted():
     TrainConfig(epochs=1, patience=1, batch_positions=1, seed=0, threads=0, weight_decay=0.0)
-    TrainConfig(learning_rate=9.9, weight_decay=9.9)
+    TrainConfig(learning_rate=9.9, weight_decay=9.9, crop=1, calibration=0)
 
 
 @pytest.mark.parametrize(
@@ -147,3 +150,42 @@ def test_a_configuration_cannot_be_changed(config, field):
 @pytest.mark.parametrize(("kernel", "lookahead"), [(1, 0), (3, 1), (5, 2), (7, 3)])
 def test_the_lookahead_is_the_neighbours_on_one_side(kernel, lookahead):
     assert ModelConfig(items=10, kernel=kernel).lookahead == lookahead
+
+
+# ---- levers -------------------------------------------------------------------------------------
+
+
+def test_every_field_but_the_size_and_the_padding_is_a_lever_of_training():
+    every = {**levers_of(ModelConfig), **levers_of(TrainConfig)}
+    assert set(every) - set(LEVERS) == {"items", "padding"}
+    assert list(dict.fromkeys(about.panel for about in LEVERS.values())) == list(PANELS)
+
+
+@pytest.mark.parametrize("name", LEVERS)
+def test_a_lever_says_what_it_does_and_all_that_is_searched_is_possible(name):
+    about = LEVERS[name]
+    assert about.help.endswith(".")
+    about.check(about.default)
+    if about.search:
+        ends = (
+            (about.search.low, about.search.high)
+            if isinstance(about.search, Between)
+            else about.search.values
+        )
+        for value in ends:
+            about.check(value)
+
+
+def test_levers_by_name_are_those_of_the_model_and_of_the_training():
+    model, training = configs(10, {"d": 8, "heads": 2, "epochs": 3})
+    assert model == ModelConfig(items=10, d=8, heads=2)
+    assert training == TrainConfig(epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("epoch", "epochs"), ("learn_rate", "learning_rate"), ("padding", "patience")],
+)
+def test_an_unknown_lever_is_refused_with_the_nearest(name, nearest):
+    with pytest.raises(ConfigError, match=f"lever '{name}' is unknown; .* '{nearest}'"):
+        configs(10, {name: 1})
