@@ -224,7 +224,7 @@ def write_bundle(
         on_step: see there.
     """
     model = fine_tuned.model if fine_tuned else checkpoint.model
-    floats = stream_program(model, options.top_k, room=options.spare_items)
+    floats = stream_program(model, options.top_k, spare_items=options.spare_items)
     on_step("folding" if options.precision == "fp32" else f"quantizing to {options.precision}")
     program = floats if options.precision == "fp32" else quantize(floats, options.precision)
     layers = layer_report(program, floats, histories)
@@ -275,7 +275,7 @@ def _manifest(
             "version": catalogue.version,
             "added": catalogue.added,
             "retired": len(catalogue.retired),
-            "spare": program.room,
+            "spare": program.spare_items,
             "order": _order(config.items, catalogue.added),
         },
         "no_history": no_history(config),
@@ -318,8 +318,8 @@ def _file_metadata(
     config = program.config.to_dict()
     items = f"{program.config.items}"
     about = {"checkpoint_sha256": checkpoint.sha256}
-    if program.room is not None:
-        items, about = f"up to {config.pop('items') + program.room}", {}
+    if program.spare_items is not None:
+        items, about = f"up to {config.pop('items') + program.spare_items}", {}
     return {
         "name": _name(options),
         "description": (

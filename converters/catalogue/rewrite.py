@@ -27,7 +27,7 @@ def rewrite(file: bytes, before: StreamProgram, after: StreamProgram) -> bytes:
 
     Args:
         file: what a converter made of `before`.
-        before: of room ≥ 0, as are all such programs.
+        before: with spare items (0 or more), as all such programs have.
         after: of the same shapes and precision.
 
     Returns:
@@ -36,7 +36,7 @@ def rewrite(file: bytes, before: StreamProgram, after: StreamProgram) -> bytes:
     Raises:
         ConversionError: the programs differ in shape, or a constant is not in the file.
     """
-    if before.room is None or after.room is None:
+    if before.spare_items is None or after.spare_items is None:
         raise ConversionError("the catalogue of this file is fixed; convert again with spare items")
     places: list[tuple[int, bytes]] = []
     blocks = zip(_blocks(before), _blocks(after), strict=True)
@@ -71,7 +71,7 @@ def _blocks(program: StreamProgram) -> Iterator[tuple[str, Forms]]:
     else:
         yield "item rows", [table.weight.detach().numpy()]
     bias = program.recommend.scores.bias
-    assert bias is not None  # of every program that has room
+    assert bias is not None  # of every program with spare items
     yield "numbers that are added to scores", [bias.detach().numpy()]
 
 

@@ -99,7 +99,9 @@ def update(
         return export(after, options_of(bundle, out, spare_items), **more)
     options = options_of(bundle, out, left)
     refuse_to_overwrite(out)
-    old = stream_program(before.model, options.top_k, room=bundle.manifest["catalogue"]["spare"])
+    old = stream_program(
+        before.model, options.top_k, spare_items=bundle.manifest["catalogue"]["spare"]
+    )
     if options.precision != "fp32":
         old = quantize(old, options.precision)
 

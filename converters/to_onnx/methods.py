@@ -17,7 +17,8 @@ from converters.to_onnx.graph import END, Graph
 from converters.to_onnx.layers import Gru, Rows, Weights, linear, linear_rows
 from glint_edge.config import ModelConfig
 from glint_edge.model.state import state_layout
-from glint_edge.model.stream import Append, AppendMany, Pads, Recommend, _Norm, _UnitHeads
+from glint_edge.model.stream_layers import FoldedNorm, Pads, UnitHeads
+from glint_edge.model.stream_methods import Append, AppendMany, Recommend
 
 Module: TypeAlias = "Append | AppendMany | Recommend"
 
@@ -64,7 +65,7 @@ class Method:
         """Cut to 0 … 1."""
         return self.g.op("Clip", x, 0.0, 1.0)
 
-    def items(self, rows: Rows, unit: _UnitHeads) -> tuple[str, str, str]:
+    def items(self, rows: Rows, unit: UnitHeads) -> tuple[str, str, str]:
         """What items bring: u [n, d], k̂ [n, H, w], v / √w [n, d]."""
         ukv = rows.linear(self.weights("item.item_in"))
         u, k, v = self.g.ops("Split", ukv, [self.d] * 3, outputs=3, axis=1)
@@ -76,7 +77,7 @@ class Method:
         known = self.g.op("Clip", ids, 0, last + 1)
         return Rows(self.g, self.weights("item.table"), known, single=single)
 
-    def unit(self, x: str, module: _UnitHeads, *, single: bool) -> str:
+    def unit(self, x: str, module: UnitHeads, *, single: bool) -> str:
         """elu(x) / ‖elu(x)‖₂ by head: [n, d] → [n, H, w]."""
         g = self.g
         if single:
@@ -251,7 +252,7 @@ def _provisional(m: Method, count: str, inputs: str, h: str, pads: _Pads | None)
     return gated
 
 
-def _norm(g: Graph, name: str, norm: _Norm, x: str) -> str:
+def _norm(g: Graph, name: str, norm: FoldedNorm, x: str) -> str:
     weight = g.constant(norm.weight.numpy(), f"{name}.weight")
     bias = g.constant(norm.bias.numpy(), f"{name}.bias")
     return g.op("LayerNormalization", x, weight, bias, epsilon=norm.eps.item())

@@ -14,14 +14,8 @@ import torch
 from torch import Tensor
 
 from glint_edge.checkpoints.checkpoint import Checkpoint
-from glint_edge.checkpoints.torch_file import (
-    DAMAGE,
-    Inert,
-    StoredArray,
-    StoredTensor,
-    TorchFile,
-    read_torch_file,
-)
+from glint_edge.checkpoints.inert_pickle import Inert, StoredArray, StoredTensor
+from glint_edge.checkpoints.torch_file import DAMAGE, TorchFile, read_torch_file
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.source import DataSource

@@ -192,7 +192,7 @@ def test_a_file_of_rows_that_is_none(tmp_path, content):
 def test_spare_rows_change_no_list(make_model, precision):
     model = make_model()
     fixed = quantize(stream_program(model), precision)
-    roomy = quantize(stream_program(model, room=5), precision)
+    roomy = quantize(stream_program(model, spare_items=5), precision)
     for history in [[], *HISTORIES, [44], [45], [46], [10**9]]:
         items, scores = lists(fixed, history)
         again, scores_again = lists(roomy, history)
@@ -201,7 +201,7 @@ def test_spare_rows_change_no_list(make_model, precision):
 
 
 def test_the_stream_recommends_as_the_changed_model_does(changed):
-    program = stream_program(changed.model, top_k=39, room=3)
+    program = stream_program(changed.model, top_k=39, spare_items=3)
     assert set(lists(program, [])[0]) == set(range(1, 42)) - {1, 7}
     assert lists(program, [])[0] == [n for n in range(1, 42) if n not in (1, 7)]
     for history in ([41, 7], [1, 2, 3], [7]):
@@ -220,8 +220,8 @@ def test_a_list_cannot_be_longer_than_what_is_on_offer(changed):
 
 
 def programs(trained, changed, precision, **more):
-    before = stream_program(trained.model, room=4, **more)
-    after = stream_program(changed.model, room=3, **more)
+    before = stream_program(trained.model, spare_items=4, **more)
+    after = stream_program(changed.model, spare_items=3, **more)
     return quantize(before, precision), quantize(after, precision)
 
 
@@ -279,7 +279,7 @@ def test_a_file_of_other_weights_is_refused(trained, changed, make_model):
     with pytest.raises(ConversionError, match=r"item rows .* convert again"):
         rewrite(b"no such rows", before, after)
     with pytest.raises(ConversionError, match="rows, the file has"):
-        rewrite(b"", before, quantize(stream_program(changed.model, room=9)))
+        rewrite(b"", before, quantize(stream_program(changed.model, spare_items=9)))
     with pytest.raises(ConversionError, match="fixed"):
         rewrite(b"", quantize(stream_program(trained.model)), after)
 
@@ -416,7 +416,7 @@ def test_without_spare_rows_it_converts_again_and_keeps_some(fixed, run, tmp_pat
     assert "converting again" in err
     told = json.loads(out)
     assert (told["converted"], told["spare"]) == (True, 100)
-    assert [program.room for program in converted] == [100]
+    assert [program.spare_items for program in converted] == [100]
 
 
 def test_more_items_than_spare_rows_convert_again(trained, folder, tmp_path):
