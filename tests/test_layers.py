@@ -15,7 +15,8 @@ MAY_IMPORT = {
     "device_bench": {"device_bench", "glint_edge"},
 }
 COMPOSITION_ROOT = [
-    ROOT / f"glint_edge/cli/{name}.py" for name in ("app", "bench", "catalogue", "device")
+    ROOT / "glint_edge/api.py",
+    *(ROOT / f"glint_edge/cli/{name}.py" for name in ("app", "bench", "catalogue", "device")),
 ]
 
 

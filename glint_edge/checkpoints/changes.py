@@ -192,6 +192,48 @@ def _means_of_neighbours(
     return means[:, :-2], means[:, -2]
 
 
+def named_items(
+    checkpoint: Checkpoint,
+    keys: Sequence[str],
+    titles: Sequence[str] = (),
+    *,
+    like: Sequence[str] | None = None,
+    vectors: Tensor | None = None,
+    strength: float = STRENGTH,
+) -> list[NewItem]:
+    """New items by name, with rows as the mean of items that one is like, or as given.
+
+    Args:
+        checkpoint: whose rows a mean is of.
+        keys: the new items'.
+        titles: in the same order; or none at all.
+        like: keys of known items; one new item then.
+        vectors: float32 [len(keys), d].
+        strength: as for `mean_of`.
+
+    Raises:
+        ConfigError: the counts differ, or there is no key.
+        UnknownItemError: an item of `like` is not in the catalogue.
+    """
+    if not keys:
+        raise ConfigError("no item was named; pass --item KEY")
+    if titles and len(titles) != len(keys):
+        raise ConfigError(f"{len(titles)} titles for {len(keys)} items; give each --item its own")
+    if (like is None) == (vectors is None):
+        raise ConfigError("say what the new items are like: one of --like, --vector and --log")
+    if like is not None:
+        if len(keys) > 1:
+            raise ConfigError("--like tells of one item; add the others in calls of their own")
+        vectors = mean_of(checkpoint, like, strength)[None]
+    assert vectors is not None  # one of the two is there
+    if len(vectors) != len(keys):
+        raise ConfigError(f"{len(vectors)} vectors for {len(keys)} items; give each its own")
+    return [
+        NewItem(key, row, title)
+        for key, row, title in zip(keys, vectors, titles or [""] * len(keys), strict=True)
+    ]
+
+
 def read_rows(path: Path) -> Tensor:
     """Rows given as a `.npy` file: numbers [d] or [n, d] → float32 [n, d].
 

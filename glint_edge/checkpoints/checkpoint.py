@@ -48,6 +48,7 @@ class Checkpoint:
         training: how; None for an imported model.
         metrics: figures by split ("validation", "test"), as `RankingMetrics.to_dict` has them.
         sha256: of the weights' file; empty before it is saved.
+        folder: where it was read from; None before it is saved.
     """
 
     model: GlintRU
@@ -56,6 +57,7 @@ class Checkpoint:
     training: TrainConfig | None = None
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     sha256: str = ""
+    folder: Path | None = None
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
@@ -122,7 +124,7 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
             f"{folder / ITEMS} lists {len(catalogue.keys) - 1} items, the model has "
             f"{model.config.items}; restore the file that belongs to it"
         )
-    return Checkpoint(model.eval(), catalogue, data, training, metrics, digest)
+    return Checkpoint(model.eval(), catalogue, data, training, metrics, digest, folder)
 
 
 def _training(stored: dict[str, Any] | None, version: int) -> TrainConfig | None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.data.sequences import HeldOut
+from glint_edge.checkpoints.checkpoint import Checkpoint
+from glint_edge.data.sequences import HeldOut, split
+from glint_edge.data.shards import is_sharded, open_shards
+from glint_edge.data.source import LoadOptions, in_catalogue, part_of, read, read_again
+from glint_edge.errors import DataError
 from glint_edge.evaluation.baselines import LastItemNeighbours, Popularity
 from glint_edge.evaluation.ranking import RankingMetrics, metrics_of_ranks, target_ranks
 from glint_edge.evaluation.slices import Slice, popularity_ranks, slices
@@ -31,12 +36,16 @@ class Appraisal:
         unbounded: the model's over whole histories; None where none is longer than N.
         baselines: of those that need no model.
         slices: the figures of some of the users, with all of these.
+        on: what was measured on what, in words.
+        max_length: the model's N.
     """
 
     figures: RankingMetrics
     unbounded: RankingMetrics | None
     baselines: Mapping[str, RankingMetrics]
     slices: list[Slice]
+    on: str = ""
+    max_length: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As `--json` prints it: the model's own figures first."""
@@ -102,4 +111,69 @@ def appraise(
             ranks, lengths, popularity_ranks(counts)[held_out.targets], len(counts) - 1,
             k=k, beside=beside,
         ),
+        max_length=model.config.max_length,
     )  # fmt: skip
+
+
+def appraise_checkpoint(
+    checkpoint: Checkpoint,
+    *,
+    data: str | None = None,
+    options: LoadOptions | None = None,
+    part: str = "test",
+    protocol: str = "full",
+    k: int = 10,
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Appraisal:
+    """`appraise` on the "validation" or "test" items of a log, or of what it was trained on.
+
+    Args:
+        checkpoint: whose model is measured.
+        data: a named data set, a log or a folder of shards; None: the checkpoint's own.
+        options: how `data` is read.
+        part: "validation" or "test".
+        protocol: as for `appraise`, and so are the others.
+        k: see there.
+        seed: see there.
+        on_step: see there.
+
+    Raises:
+        ConfigError: the protocol or the part is unknown.
+        DataError: the log cannot be read, or shares no item with the model.
+    """
+    measured = _measured_on(checkpoint, data, options or LoadOptions(), part)
+    appraisal = appraise(
+        checkpoint.model, measured.held_out, measured.training, popularity=measured.popularity,
+        protocol=protocol, k=k, seed=seed, on_step=on_step,
+    )  # fmt: skip
+    return replace(appraisal, on=f"{measured.name}, {part}, protocol {protocol}")
+
+
+class _Measured(NamedTuple):
+    """What a model is measured on; the fields are those of `appraise`."""
+
+    name: str
+    held_out: HeldOut
+    training: Training
+    popularity: Ids
+
+
+def _measured_on(
+    checkpoint: Checkpoint, data: str | None, options: LoadOptions, part: str
+) -> _Measured:
+    source = data or checkpoint.data.source
+    if is_sharded(source):
+        shards = open_shards(Path(source))
+        if shards.items != checkpoint.catalogue.keys:
+            raise DataError(f"{source} has another catalogue than the model; pass the log itself")
+        return _Measured(shards.name, part_of(shards, part), shards.training(), shards.counts())
+    sequences = read(data, options)[0] if data else read_again(checkpoint.data)
+    known = in_catalogue(sequences, checkpoint.catalogue)
+    parts = split(known)
+    return _Measured(
+        known.name,
+        part_of(parts, part),
+        (parts.train_ids, parts.train_offsets),
+        np.bincount(known.ids, minlength=known.catalogue + 1),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,6 +33,18 @@ class Recommendation:
     key: str
     title: str | None
     score: float
+
+
+class Recommendations(list[Recommendation]):
+    """A list of recommendations, best first.
+
+    Attributes:
+        title: what they come after, in words.
+    """
+
+    def __init__(self, items: Iterable[Recommendation] = (), *, title: str = "") -> None:
+        super().__init__(items)
+        self.title = title
 
 
 class Recommender:

@@ -1,0 +1,179 @@
+"""A changed catalogue on disk: the new checkpoint, and the bundle that goes with it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from converters.catalogue.update import options_of, spare_after, update
+from converters.export import refuse_to_overwrite
+from glint_edge.bundles.bundle import SUFFIX, Artifact, Bundle, load_bundle
+from glint_edge.bundles.golden import Golden
+from glint_edge.bundles.manifest import MANIFEST
+from glint_edge.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.of_bundle import find_checkpoint
+from glint_edge.data.source import find_test_items, some_histories
+from glint_edge.errors import BundleError, ConfigError
+from glint_edge.files import new_folder
+
+log = logging.getLogger(__name__)
+
+SPARE = 100  # rows kept free where a bundle must be converted again
+
+
+class Judge(Protocol):
+    """`device_bench.bench.check_artifacts`, which this package does not import."""
+
+    def __call__(
+        self,
+        artifacts: Sequence[tuple[Artifact, Path]],
+        *,
+        model: Any,  # noqa: ANN401  # GlintRU; a protocol need not import torch
+        top_k: int,
+        window: int | None,
+        held_out: Any,  # noqa: ANN401  # HeldOut | None
+        golden: Golden,
+        on_step: Callable[[str], None] = ...,
+    ) -> list[dict[str, Any]]:
+        """Judge each file; entries of the manifest's `checks`."""
+
+
+@dataclass(frozen=True)
+class CatalogueChange:
+    """What a change of the catalogue came to.
+
+    Attributes:
+        path: the new bundle's folder, or the new checkpoint's where no bundle was changed.
+        checkpoint: the changed float model.
+        bundle: the changed bundle; None if it was about a checkpoint alone.
+        converted: the bundle had too few spare rows and was converted again.
+        done: what changed: "added" and "left_out", or "retired", with keys.
+    """
+
+    path: Path
+    checkpoint: Checkpoint
+    bundle: Bundle | None = None
+    folder: Path | None = None
+    converted: bool = False
+    done: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        """Of the catalogue: one more than before."""
+        return self.checkpoint.catalogue.version
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        plain = {**{name: list(keys) for name, keys in self.done.items()}, "version": self.version}
+        if self.bundle is None:
+            return {**plain, "checkpoint": str(self.path)}
+        return {
+            **plain, "bundle": str(self.path), "checkpoint": str(self.folder),
+            "converted": self.converted, "spare": self.bundle.manifest["catalogue"]["spare"],
+            "checks": self.bundle.manifest["checks"],
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        what = ", ".join(f"{len(keys)} {name}" for name, keys in self.done.items())
+        return f"CatalogueChange({str(self.path)!r}, version {self.version}: {what})"
+
+
+def open_either(where: Path, checkpoint: Path | None) -> tuple[Bundle | None, Checkpoint]:
+    """A bundle and its float model; or no bundle and a checkpoint.
+
+    Raises:
+        ConfigError: `where` is a checkpoint, and another is named beside it.
+        BundleError: the bundle is damaged, or its float model is not at hand.
+    """
+    if where.suffix != SUFFIX and not (where / MANIFEST).is_file():
+        if checkpoint is not None:
+            raise ConfigError(f"{where} is a checkpoint itself; leave out --checkpoint")
+        return None, load_checkpoint(where)
+    bundle = load_bundle(where)
+    floats = find_checkpoint(bundle, checkpoint)
+    if floats is None:
+        raise BundleError(
+            f"the float model that {where} was made from is not at hand, and new rows are made and "
+            "checked with it; pass its folder by --checkpoint"
+        )
+    return bundle, floats
+
+
+def write_change(
+    where: Path,
+    bundle: Bundle | None,
+    before: Checkpoint,
+    after: Checkpoint,
+    *,
+    judge: Judge,
+    done: Mapping[str, Sequence[str]],
+    out: Path | None = None,
+    spare_items: int = SPARE,
+    data: str | None = None,
+    offline: bool = False,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> CatalogueChange:
+    """Write the changed checkpoint, and the bundle if it is about one, all or nothing.
+
+    Args:
+        where: the bundle's or the checkpoint's folder, which stays as it is.
+        bundle: made from `before`; None: it is about the checkpoint alone.
+        before: the float model.
+        after: the same with another catalogue.
+        judge: checks the new files.
+        done: what changed, for the result.
+        out: the new folder; None: NAME.v2, then .v3 …, beside `where`.
+        spare_items: rows to keep free if the bundle must be converted again.
+        data: test items are read from here.
+        offline: never fetch data.
+        on_step: told what is being done.
+
+    Raises:
+        ConfigError: a folder is in the way.
+        GlintEdgeError: as `converters.catalogue.update.update`.
+    """
+    version = after.catalogue.version
+    path = out or where.with_name(f"{_plain(where)}.v{version}{where.suffix if bundle else ''}")
+    if path.exists() and (out is None or bundle is None):
+        raise ConfigError(f"{path} exists; change that one, remove it, or choose another --out")
+    if bundle is None:
+        with new_folder(path) as work:
+            save_checkpoint(after, work)
+        return CatalogueChange(path, after, done=done)
+    folder = path.with_name(f"{_plain(path)}.v{version}.checkpoint")
+    if folder.exists() and not (folder / CONFIG).is_file():
+        raise ConfigError(
+            f"{folder} exists and is no checkpoint; remove it, or choose another --out"
+        )
+    options_of(bundle, path, spare_items)
+    refuse_to_overwrite(path)
+    converted = spare_after(bundle, after) is None
+    if converted:
+        log.info("%s has too few spare rows: converting again, with %d spare",
+                 bundle.path, spare_items)  # fmt: skip
+    test_items = find_test_items(after.data, after.catalogue, data, offline=offline)
+
+    def check(artifacts: Sequence[tuple[Artifact, Path]], golden: Golden) -> list[dict[str, Any]]:
+        return judge(
+            artifacts, model=after.model, top_k=bundle.top_k, window=bundle.window,
+            held_out=test_items, golden=golden, on_step=on_step,
+        )  # fmt: skip
+
+    with new_folder(folder) as work:
+        save_checkpoint(after, work)
+        changed = update(
+            bundle, before, load_checkpoint(work), path,
+            folder=folder, histories=some_histories(test_items, after.model.config), check=check,
+            spare_items=spare_items, on_step=on_step,
+        )  # fmt: skip
+    return CatalogueChange(path, after, changed, folder, converted, done)
+
+
+def _plain(path: Path) -> str:
+    """A folder's name without suffix and version: app.v2.glint → app."""
+    name = path.name.removesuffix(".glint").removesuffix(".checkpoint")
+    return re.sub(r"\.v\d+$", "", name)

@@ -1,0 +1,829 @@
+"""What `glint-edge` does, as functions: the command line and Python users call the same.
+
+The one file that may import all four packages. Each function imports what it needs when it is
+called, so that importing this costs nothing. None prints: notes go to the `glint_edge` logger, and
+who wants to see how far a function is passes `on_step`, `on_progress` or `on_rows`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from glint_edge.errors import BundleError, CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from converters.catalogue.change import CatalogueChange
+    from converters.export import Check, ExportOptions, FineTuned
+    from device_bench.bench import Settings
+    from device_bench.devices import Device
+    from device_bench.judge.diff import Diff
+    from device_bench.judge.rows import BenchResult, Row
+    from device_bench.results import BenchRun
+    from device_bench.runners.arm64 import Finding
+    from device_bench.scale import ScaleRow
+    from glint_edge.bundles.bundle import Artifact, Bundle
+    from glint_edge.bundles.golden import Golden
+    from glint_edge.bundles.target import Target
+    from glint_edge.checkpoints.checkpoint import Checkpoint
+    from glint_edge.cli.doctor import Report
+    from glint_edge.data.sequences import HeldOut, Sequences, Split
+    from glint_edge.data.shards import ShardedLog
+    from glint_edge.data.source import DataSource, LoadOptions
+    from glint_edge.evaluation.appraisal import Appraisal
+    from glint_edge.runtime.recommender import Recommendations
+    from glint_edge.training.train import Progress
+    from glint_edge.training.tune import TrialResult
+
+AnyPath: TypeAlias = str | Path
+AnyCheckpoint: TypeAlias = "Checkpoint | str | Path | None"
+AnyBundle: TypeAlias = "Bundle | str | Path"
+OnStep: TypeAlias = Callable[[str], None]
+
+STOCK = "stock"  # what `compare` takes
+SPARE = 100
+
+log = logging.getLogger(__name__)
+
+
+def _silent(step: str) -> None:
+    pass
+
+
+class Log(NamedTuple):
+    """A log that was read: what `train` and `tune` take."""
+
+    data: Sequences | ShardedLog
+    source: DataSource
+
+
+# ---- data and training --------------------------------------------------------------------------
+
+
+def load_log(
+    source: AnyPath,
+    *,
+    user: str | None = None,
+    item: str | None = None,
+    time: str | None = None,
+    format: str | None = None,
+    k_core: int = 0,
+) -> Log:
+    """Read a log of who tapped what when.
+
+    Args:
+        source: a named data set ("ml-100k"), a file, or a folder that `shard` wrote.
+        user: column of the user; None: found by the usual names, and so are the others.
+        item: column of the item.
+        time: column of the time.
+        format: inter, u.data, ratings.dat, csv, tsv, parquet or lines; None: told from the file.
+        k_core: drop rarer users and items, repeatedly.
+
+    Raises:
+        DataError: it cannot be read, or nothing is left of it.
+    """
+    from glint_edge.data.shards import is_sharded, open_shards
+    from glint_edge.data.source import read, source_of
+
+    if is_sharded(source):
+        shards = open_shards(Path(source))
+        return Log(shards, source_of(shards))
+    options = _load_options(user, item, time, format, k_core)
+    return Log(*read(str(source), options))
+
+
+def train(
+    log: Log | AnyPath,
+    out: AnyPath,
+    *,
+    resume: bool = False,
+    device: str = "cpu",
+    on_progress: Callable[[Progress], None] | None = None,
+    **levers: Any,  # noqa: ANN401  # fields of ModelConfig and TrainConfig
+) -> Checkpoint:
+    """Train GLINT-RU on a log, with early stopping; the best epoch's checkpoint.
+
+    Args:
+        log: from `load_log`, or what it takes.
+        out: the run's folder.
+        resume: continue the run in `out`.
+        device: "cpu", or "cuda": one GPU a process.
+        on_progress: called after each batch.
+        levers: fields of `ModelConfig` and `TrainConfig`: `d`, `epochs`, `learning_rate`, …
+
+    Raises:
+        GlintEdgeError: as `glint_edge.training.train.train`, which this calls.
+    """
+    from glint_edge.checkpoints.checkpoint import load_checkpoint
+    from glint_edge.processes.distributed import joined
+    from glint_edge.training.train import train as run
+
+    read = log if isinstance(log, Log) else load_log(log)
+    data = _split(read)
+    model, training = _configs(data.catalogue, levers)
+    with joined() as group:
+        checkpoint = run(
+            data, model, training, Path(out),
+            source=read.source, resume=resume, on_progress=on_progress, group=group, device=device,
+        )  # fmt: skip
+        return checkpoint if group.rank else load_checkpoint(out)
+
+
+def tune(
+    log: Log | AnyPath,
+    out: AnyPath,
+    *,
+    trials: int = 30,
+    search: Sequence[str] | None = None,
+    protocol: str = "full",
+    on_trial: Callable[[TrialResult], None] = lambda result: None,
+    **levers: Any,  # noqa: ANN401  # as for `train`
+) -> list[TrialResult]:
+    """Search for good levers of `train` with Optuna; continues a study that exists.
+
+    Args:
+        log: as for `train`.
+        out: the study's folder.
+        trials: finished ones in the end, earlier ones too.
+        search: names of the levers to search; None: those that help most.
+        protocol: "full", or "unseen": without the user's own items.
+        on_trial: called after each trial.
+        levers: those that stay as given.
+
+    Returns:
+        The finished trials, best first.
+    """
+    from glint_edge.training.tune import USUAL
+    from glint_edge.training.tune import tune as run
+
+    read = log if isinstance(log, Log) else load_log(log)
+    data = _split(read)
+    names = [name.replace("-", "_") for name in search] if search else USUAL
+    return run(
+        data, *_configs(data.catalogue, levers), Path(out),
+        trials=trials, search=names, protocol=protocol, on_trial=on_trial,
+    )  # fmt: skip
+
+
+def shard(
+    log: AnyPath,
+    out: AnyPath,
+    *,
+    parts: int = 16,
+    held_out: int = 10_000,
+    seed: int = 0,
+    user: str | None = None,
+    item: str | None = None,
+    time: str | None = None,
+) -> ShardedLog:
+    """Cut a log that is larger than memory into shards that `train` reads a few at a time.
+
+    Args:
+        log: a Parquet or CSV file of interactions, or a folder of Parquet.
+        out: a folder that does not exist yet.
+        parts: shards; two at a time are in memory, and each process of a training needs one.
+        held_out: users to evaluate on, at most.
+        seed: of the choice of these users.
+        user: column of the user; None: found by the usual names, and so are the others.
+        item: column of the item.
+        time: column of the time.
+    """
+    from glint_edge.data.shards import make_shards
+
+    columns = _load_options(user, item, time).columns
+    return make_shards(
+        Path(log), Path(out), columns=columns, parts=parts, held_out=held_out, seed=seed
+    )
+
+
+def evaluate(
+    checkpoint: AnyCheckpoint = None,
+    *,
+    data: str | None = None,
+    split: str = "test",
+    protocol: str = "full",
+    k: int = 10,
+    seed: int = 0,
+    plot: AnyPath | None = None,
+    user: str | None = None,
+    item: str | None = None,
+    time: str | None = None,
+    format: str | None = None,
+    k_core: int = 0,
+    on_step: OnStep = _silent,
+) -> Appraisal:
+    """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines.
+
+    Args:
+        checkpoint: loaded, or its folder; None: the shipped one.
+        data: a named data set or a log; None: what the model was trained on.
+        split: "test" or "validation".
+        protocol: "full" ranks the whole catalogue; "unseen" leaves out the user's own items;
+            "sampled-pop100" ranks among 100 popular negatives. They do not compare.
+        k: the cut of every figure.
+        seed: of the sampled negatives.
+        plot: also draw the slices into this .png or .svg file.
+        user: how `data` is read, as for `load_log`, and so are the next four.
+        item: see there.
+        time: see there.
+        format: see there.
+        k_core: see there.
+        on_step: told what is being done.
+    """
+    from glint_edge.evaluation.appraisal import appraise_checkpoint
+
+    if plot is not None:
+        from glint_edge.evaluation.slice_plot import check_plot, draw_slices
+
+        check_plot(Path(plot))
+    appraisal = appraise_checkpoint(
+        _checkpoint(checkpoint),
+        data=data, options=_load_options(user, item, time, format, k_core), part=split,
+        protocol=protocol, k=k, seed=seed, on_step=on_step,
+    )  # fmt: skip
+    if plot is not None:
+        draw_slices(Path(plot), appraisal.slices)
+    return appraisal
+
+
+# ---- export, catalogue and apps -----------------------------------------------------------------
+
+
+def export(
+    checkpoint: AnyCheckpoint = None,
+    out: AnyPath | None = None,
+    *,
+    targets: Sequence[str] = ("executorch",),
+    quantize: str = "int8",
+    name: str | None = None,
+    top_k: int = 10,
+    window: str = "sliding",
+    opset: int | None = None,
+    spare_items: int | None = None,
+    data: str | None = None,
+    offline: bool = False,
+    on_step: OnStep = _silent,
+) -> Bundle:
+    """Quantize, convert, check and write a bundle; a failed check is in the manifest's `checks`.
+
+    Args:
+        checkpoint: loaded, or its folder; None: the shipped one.
+        out: NAME.glint; None: the data's name, in this folder.
+        targets: "executorch", "onnx", "tflite"; or "all".
+        quantize: "none", "fp16", "int8-table", "int8" or "int8-qat".
+        name: the bundle's; None: that of `out`.
+        top_k: items that `recommend` returns.
+        window: "sliding" or "unbounded": what a session longer than the model's N does.
+        opset: the ONNX operator set.
+        spare_items: rows to keep free for items to come; None: the catalogue is fixed.
+        data: test items are read from here; None: from what the model was trained on.
+        offline: never fetch data.
+        on_step: told what is being done.
+
+    Raises:
+        ConfigError: an option is impossible, or `out` is in the way.
+        MissingExtraError: a target's toolchain is not installed.
+        ConversionError: the toolchain failed.
+    """
+    from converters.export import ExportOptions, refuse_to_overwrite
+    from converters.export import export as run
+    from glint_edge.bundles.bundle import SUFFIX
+    from glint_edge.data.source import find_test_items, some_histories
+
+    loaded = _checkpoint(checkpoint)
+    if loaded.folder is None:
+        raise CheckpointError("a bundle names its checkpoint's folder; save_checkpoint it first")
+    folder = Path(out or (name or Path(loaded.data.name).stem) + SUFFIX)
+    options = ExportOptions(
+        tuple(targets), quantize, top_k, folder, window, opset, name, spare_items
+    )
+    options.targets()
+    options.require_possible_for(loaded.model.config)
+    refuse_to_overwrite(options.out)
+    test_items = find_test_items(loaded.data, loaded.catalogue, data, offline=offline)
+    return run(
+        loaded, options,
+        folder=loaded.folder,
+        histories=some_histories(test_items, loaded.model.config),
+        check=_check(loaded, test_items, options, on_step),
+        fine_tuned=_fine_tuned(loaded, options, data, on_step, offline=offline),
+        on_step=on_step,
+    )  # fmt: skip
+
+
+def recommend(
+    bundle: AnyBundle,
+    history: Sequence[str] = (),
+    *,
+    k: int | None = None,
+    target: str | None = None,
+    window: str | None = None,
+) -> Recommendations:
+    """What a bundle's artifact recommends after a history.
+
+    Args:
+        bundle: loaded, or its folder.
+        history: item keys, oldest first.
+        k: so many; None: as many as the artifact returns.
+        target: whose artifact; None: the lightest that an installed runtime runs.
+        window: "sliding" or "unbounded"; None: what the bundle was exported for.
+
+    Raises:
+        UnknownItemError: a key is not in the catalogue.
+    """
+    from device_bench.measure.runtimes import load_runtime, recommend_history
+    from glint_edge.bundles.bundle import no_history
+    from glint_edge.checkpoints.changes import ids_of
+    from glint_edge.runtime.recommender import Recommendation, Recommendations
+
+    loaded = _bundle(bundle)
+    ids = ids_of(loaded.catalogue, history)
+    artifact = next((a for a in loaded.artifacts if target in (None, a.target)), None)
+    if artifact is None:
+        raise BundleError(f"{loaded.path} has no artifact for {target}; export it with --target")
+    runtime = load_runtime(
+        artifact.target, loaded.file(artifact), loaded.config, top_k=loaded.top_k
+    )
+    items, scores = recommend_history(runtime, ids, loaded.window_of(window))
+    keys, titles = loaded.catalogue.keys, loaded.catalogue.titles
+    seen = ", ".join(titles.get(keys[item], keys[item]) for item in ids)
+    return Recommendations(
+        (Recommendation(keys[item], titles.get(keys[item]), score)
+         for item, score in zip(items[0].tolist()[:k], scores[0].tolist()[:k], strict=True)),
+        title=f"after {seen}" if seen else f"no history: {no_history(loaded.config)}",
+    )  # fmt: skip
+
+
+def add_items(
+    where: AnyPath,
+    keys: Sequence[str] = (),
+    *,
+    titles: Sequence[str] = (),
+    like: Sequence[str] | None = None,
+    vectors: AnyPath | None = None,
+    log: AnyPath | None = None,
+    strength: float = 0.8,
+    within: int = 5,
+    user: str | None = None,
+    item: str | None = None,
+    time: str | None = None,
+    format: str | None = None,
+    out: AnyPath | None = None,
+    checkpoint: AnyPath | None = None,
+    spare_items: int = SPARE,
+    data: str | None = None,
+    offline: bool = False,
+    on_step: OnStep = _silent,
+) -> CatalogueChange:
+    """Add items that came after training: like known ones, by vectors, or all new ones of a log.
+
+    Args:
+        where: a bundle's or a checkpoint's folder; it stays as it is.
+        keys: the new items'.
+        titles: theirs, in the same order.
+        like: keys of known items that the one new item is like: its vector is their mean.
+        vectors: a .npy file with a row for each of `keys`.
+        log: add all new items of this log, each as the mean of the known items near it.
+        strength: how long a mean is made, relative to the vectors it is of.
+        within: with `log`: so many places in a history are near.
+        user: how `log` is read, as for `load_log`, and so are the next three.
+        item: see there.
+        time: see there.
+        format: see there.
+        out: the new folder; None: NAME.v2, then .v3 …, beside `where`.
+        checkpoint: the float model a bundle was made from; None: as its manifest says.
+        spare_items: rows to keep free if a bundle must be converted again.
+        data: test items are read from here.
+        offline: never fetch data.
+        on_step: told what is being done.
+    """
+    from converters.catalogue.change import open_either, write_change
+    from device_bench.bench import check_artifacts
+    from glint_edge.checkpoints import changes
+    from glint_edge.data.log import load
+
+    if sum(way is not None for way in (like, vectors, log)) != 1:
+        raise ConfigError("say what the new items are like: one of --like, --vector and --log")
+    if log is not None and (keys or titles):
+        raise ConfigError("--log brings its own items and titles; leave out --item and --title")
+    bundle, before = open_either(Path(where), Path(checkpoint) if checkpoint else None)
+    left_out: list[str] = []
+    if log is not None:
+        # Two items of a user are enough to tell that they are near each other.
+        options = _load_options(user, item, time)
+        seen = load(log, columns=options.columns, format=format, min_length=2)
+        new, left_out = changes.items_of_log(before, seen, within=within, strength=strength)
+    else:
+        rows = changes.read_rows(Path(vectors)) if vectors is not None else None
+        new = changes.named_items(before, keys, titles, like=like, vectors=rows, strength=strength)
+    return write_change(
+        Path(where), bundle, before, changes.add_items(before, new),
+        judge=check_artifacts, done={"added": [each.key for each in new], "left_out": left_out},
+        out=Path(out) if out else None, spare_items=spare_items, data=data, offline=offline,
+        on_step=on_step,
+    )  # fmt: skip
+
+
+def retire_items(
+    where: AnyPath,
+    keys: Sequence[str],
+    *,
+    out: AnyPath | None = None,
+    checkpoint: AnyPath | None = None,
+    spare_items: int = SPARE,
+    data: str | None = None,
+    offline: bool = False,
+    on_step: OnStep = _silent,
+) -> CatalogueChange:
+    """Never recommend items again; histories may still hold them, and no id changes.
+
+    Args:
+        where: a bundle's or a checkpoint's folder; it stays as it is.
+        keys: the items'.
+        out: as for `add_items`, and so are the others.
+        checkpoint: see there.
+        spare_items: see there.
+        data: see there.
+        offline: see there.
+        on_step: see there.
+    """
+    from converters.catalogue.change import open_either, write_change
+    from device_bench.bench import check_artifacts
+    from glint_edge.checkpoints.changes import retire_items as retire
+
+    bundle, before = open_either(Path(where), Path(checkpoint) if checkpoint else None)
+    return write_change(
+        Path(where), bundle, before, retire(before, keys, least=bundle.top_k if bundle else 1),
+        judge=check_artifacts, done={"retired": list(keys)}, out=Path(out) if out else None,
+        spare_items=spare_items, data=data, offline=offline, on_step=on_step,
+    )  # fmt: skip
+
+
+def embed(bundle: AnyBundle, platform: str, out: AnyPath, target: str | None = None) -> list[Path]:
+    """Write a small module around a bundle, to be copied into an app; the files written.
+
+    Args:
+        bundle: loaded, or its folder.
+        platform: "web", "android", "ios", "cpp" or "python".
+        out: the module's folder; new or empty.
+        target: whose artifact it loads; None: the platform's best in the bundle.
+    """
+    from glint_edge.apps import module
+
+    return module.embed(_bundle(bundle), module.find_platform(platform), Path(out), target)
+
+
+def publish(bundle: AnyBundle, out: AnyPath) -> Path:
+    """Put a bundle where apps fetch their next one over the air; its folder there.
+
+    Args:
+        bundle: loaded, or its folder.
+        out: the folder in which apps look for latest.json.
+    """
+    from glint_edge.bundles.publish import publish as run
+
+    return run(_bundle(bundle), Path(out))
+
+
+def inspect(bundle: AnyBundle) -> Bundle:
+    """What a bundle holds, every file of it checked."""
+    return _bundle(bundle)
+
+
+# ---- checkpoints that come and go ---------------------------------------------------------------
+
+
+def import_recbole(model: AnyPath, out: AnyPath, items: AnyPath | None = None) -> Checkpoint:
+    """Make a checkpoint folder of one that the authors' code saved; runs no code in it.
+
+    Args:
+        model: MODEL.pth, as RecBole saved it.
+        out: the checkpoint's folder; new or empty.
+        items: the items' keys in RecBole's order, one a line; None: the file's own, else the ids.
+    """
+    from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+    from glint_edge.checkpoints.recbole import import_recbole as run
+
+    _require_new(Path(out))
+    save_checkpoint(run(Path(model), Path(items) if items else None), Path(out))
+    return load_checkpoint(out)
+
+
+def push(checkpoint: AnyCheckpoint, repository: str, *, public: bool = False) -> str:
+    """Upload a checkpoint to the Hugging Face Hub, items' keys included; the commit's address."""
+    from glint_edge.checkpoints import hub
+
+    return hub.push(_checkpoint(checkpoint), repository, private=not public)
+
+
+def pull(repository: str, out: AnyPath) -> Checkpoint:
+    """Download OWNER/NAME or OWNER/NAME@REVISION from the Hugging Face Hub into a new folder."""
+    from glint_edge.checkpoints import hub
+    from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+
+    _require_new(Path(out))
+    save_checkpoint(load_checkpoint(hub.fetch(repository)), Path(out))
+    return load_checkpoint(out)
+
+
+# ---- measuring ----------------------------------------------------------------------------------
+
+
+def bench(
+    *bundles: AnyBundle,
+    runners: Sequence[str] = ("python",),
+    rounds: int = 3,
+    compare: str | None = None,
+    data: str | None = None,
+    checkpoint: AnyPath | None = None,
+    threads: int = 1,
+    profile: bool = False,
+    offline: bool = False,
+    command: Sequence[str] | None = None,
+    on_step: OnStep = _silent,
+    on_rows: Callable[[str, Sequence[Row]], None] = lambda name, rows: None,
+) -> BenchRun:
+    """Latency, size, parity and accuracy of each artifact of one or several bundles.
+
+    Args:
+        bundles: loaded, or their folders.
+        runners: where to run: "python", "native", "arm64", "ssh:HOST", "adb[:SERIAL]".
+        rounds: processes each row is timed in, in turn with the others.
+        compare: "stock": also what one would do without this tool, on the same weights.
+        data: test items are read from here; None: from what the model was trained on.
+        checkpoint: the float model; None: the one that the manifest names.
+        threads: CPU threads of each runtime.
+        profile: also where the time goes, by operator.
+        offline: never fetch data.
+        command: noted in the document; None: this program's own.
+        on_step: told what is being done.
+        on_rows: told a bundle's name and its rows so far.
+    """
+    from device_bench.bench import Settings
+    from device_bench.document import document
+    from device_bench.results import BenchRun
+    from device_bench.runners.runner import find_runner
+
+    if compare not in (None, STOCK):
+        raise ConfigError(f"--compare {compare!r} is unknown; it takes {STOCK}")
+    settings = Settings(
+        threads, rounds, runners=tuple(map(find_runner, runners)), profile=profile,
+        stock=compare == STOCK,
+    )  # fmt: skip
+    floats = Path(checkpoint) if checkpoint else None
+    results = [
+        _bench_one(_bundle(bundle), floats, data, settings, on_step, on_rows, offline=offline)
+        for bundle in bundles
+    ]
+    failures = tuple(f"{r.name}: {failure}" for r in results for failure in r.failures)
+    return BenchRun(document(results, settings, command or sys.argv), failures, results)
+
+
+def bench_scale(
+    *,
+    items: Sequence[int] = (1_000, 10_000, 100_000, 1_000_000),
+    widths: Sequence[int] = (64, 128),
+    histories: Sequence[int] = (20, 50, 200),
+    targets: Sequence[str] | None = None,
+    quantize: str = "int8",
+    runners: Sequence[str] = ("python",),
+    rounds: int = 1,
+    threads: int = 1,
+    command: Sequence[str] | None = None,
+    on_step: OnStep = _silent,
+    on_rows: Callable[[Sequence[ScaleRow]], None] = lambda rows: None,
+) -> BenchRun:
+    """How latency, size and memory grow with catalogue, width and history; generated weights.
+
+    Args:
+        items: catalogues.
+        widths: d.
+        histories: items before a call, and of a cold start.
+        targets: None: those installed that have the precision.
+        quantize: "none", "fp16", "int8-table" or "int8".
+        runners: as for `bench`.
+        rounds: processes each artifact is timed in, in turn.
+        threads: CPU threads of each runtime.
+        command: noted in the document; None: this program's own.
+        on_step: told what is being done.
+        on_rows: told all rows so far.
+    """
+    from converters.generated import make
+    from device_bench.document import scale_document
+    from device_bench.results import BenchRun
+    from device_bench.runners.runner import find_runner
+    from device_bench.scale import Scale
+    from device_bench.scale import scale as run
+
+    precision = "fp32" if quantize == "none" else quantize
+    wanted = Scale(
+        _scale_targets(targets, precision), sorted(set(items)), sorted(set(widths)),
+        sorted(set(histories)), precision, tuple(map(find_runner, runners)), threads, rounds,
+    )  # fmt: skip
+    log.info("about %.0f minutes on two cores that do nothing else", wanted.seconds() / 60)
+    result = run(wanted, make, on_step=on_step, on_rows=on_rows)
+    document = scale_document(result, wanted, command or sys.argv)
+    return BenchRun(document, result.failures, result)
+
+
+def bench_diff(old: AnyPath | BenchRun, new: AnyPath | BenchRun) -> Diff:
+    """Compare two runs of `bench`: results, or what `write` wrote of them."""
+    from device_bench.judge.diff import diff
+
+    return diff(bench_report(old).to_dict(), bench_report(new).to_dict())
+
+
+def bench_report(result: AnyPath | BenchRun) -> BenchRun:
+    """A run again that `write` wrote: to be shown, or written as a page."""
+    from device_bench.results import BenchRun
+
+    return result if isinstance(result, BenchRun) else BenchRun.read(Path(result))
+
+
+def list_devices() -> tuple[Device, ...]:
+    """Every runner, and whether it can be used; connects to nothing."""
+    from device_bench.devices import list_devices as run
+
+    return run()
+
+
+def setup_device(name: str, *, on_step: OnStep = _silent) -> None:
+    """Bring and build what a runner needs, for the runtimes that are installed here."""
+    from device_bench.devices import setup
+
+    setup(name, on_step)
+
+
+def check_device(name: str) -> tuple[Finding, ...]:
+    """What a runner needs, and whether it is there, asking the device if it is one."""
+    from device_bench.devices import check
+
+    return check(name)
+
+
+def doctor() -> Report:
+    """Which targets work here, and what to install for the others."""
+    from glint_edge.bundles.target import targets
+    from glint_edge.cli.doctor import diagnose
+
+    return diagnose(targets())
+
+
+# ---- between the packages -----------------------------------------------------------------------
+
+
+def _checkpoint(value: AnyCheckpoint) -> Checkpoint:
+    from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint
+
+    if isinstance(value, Checkpoint):
+        return value
+    if value is None:
+        log.info("the shipped checkpoint: GLINT-RU on MovieLens-100K")
+    return load_checkpoint(value)
+
+
+def _bundle(value: AnyBundle) -> Bundle:
+    from glint_edge.bundles.bundle import Bundle, load_bundle
+
+    return value if isinstance(value, Bundle) else load_bundle(value)
+
+
+def _load_options(
+    user: str | None,
+    item: str | None,
+    time: str | None,
+    format: str | None = None,
+    k_core: int = 0,
+) -> LoadOptions:
+    from glint_edge.data.columns import Columns
+    from glint_edge.data.source import LoadOptions
+
+    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
+
+
+def _split(read: Log) -> Split | ShardedLog:
+    from glint_edge.data.sequences import Sequences, split
+
+    return split(read.data) if isinstance(read.data, Sequences) else read.data
+
+
+def _configs(items: int, levers: dict[str, Any]) -> tuple[Any, Any]:
+    """Model and training configuration of fields by name."""
+    from dataclasses import fields
+
+    from glint_edge.config import ModelConfig, TrainConfig
+
+    of_model = {field.name for field in fields(ModelConfig)} - {"items"}
+    model = {name: value for name, value in levers.items() if name in of_model}
+    training = {name: value for name, value in levers.items() if name not in of_model}
+    known = {field.name for field in fields(TrainConfig)}
+    if unknown := training.keys() - known:
+        raise ConfigError(
+            f"there is no lever {min(unknown)!r}; there is: {', '.join(of_model | known)}"
+        )
+    return ModelConfig(items=items, **model), TrainConfig(**training)
+
+
+def _require_new(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} exists and is not empty; choose another --out")
+
+
+def _check(
+    checkpoint: Checkpoint, test_items: HeldOut | None, options: ExportOptions, on_step: OnStep
+) -> Check:
+    from device_bench.bench import check_artifacts
+
+    def check(artifacts: Sequence[tuple[Artifact, Path]], golden: Golden) -> list[dict[str, Any]]:
+        window = checkpoint.model.config.max_length if options.window == "sliding" else None
+        return check_artifacts(
+            artifacts, model=checkpoint.model, top_k=options.top_k, window=window,
+            held_out=test_items, golden=golden, on_step=on_step,
+        )  # fmt: skip
+
+    return check
+
+
+def _fine_tuned(
+    checkpoint: Checkpoint,
+    options: ExportOptions,
+    data: str | None,
+    on_step: OnStep,
+    *,
+    offline: bool,
+) -> FineTuned | None:
+    """The model after quantization-aware training, where it was asked for."""
+    if options.quantize != "int8-qat":
+        return None
+    from converters.export import FineTuned
+    from glint_edge.config import TrainConfig
+    from glint_edge.data.source import find_training_data
+    from quantization.qat.fine_tune import fine_tune
+
+    sequences = find_training_data(checkpoint.data, checkpoint.catalogue, data, offline=offline)
+    on_step("training with int8's rounding inside")
+    model, report = fine_tune(checkpoint.model, sequences, checkpoint.training or TrainConfig())
+    log.info(
+        "validation NDCG@10: float %.4f, int8 %.4f, int8 after %d of %d epochs %.4f (%.0f s)",
+        report.ndcg_float, report.ndcg_before, report.best_epoch, report.epochs,
+        report.ndcg_after, report.seconds,
+    )  # fmt: skip
+    return FineTuned(model, report.to_dict())
+
+
+def _bench_one(
+    bundle: Bundle,
+    checkpoint: Path | None,
+    data: str | None,
+    settings: Settings,
+    on_step: OnStep,
+    on_rows: Callable[[str, Sequence[Row]], None],
+    *,
+    offline: bool,
+) -> BenchResult:
+    from device_bench.bench import bench as run
+    from glint_edge.checkpoints.of_bundle import find_checkpoint
+    from glint_edge.data.source import find_test_items
+
+    floats, held_out = find_checkpoint(bundle, checkpoint), None
+    if settings.stock and floats is None:
+        raise ConfigError(
+            f"--compare {STOCK} exports the float model again, which is not at hand; "
+            "pass --checkpoint"
+        )
+    if floats is None:
+        log.info("the float model is not at hand: no parity, no accuracy; pass --checkpoint")
+    else:
+        held_out = find_test_items(floats.data, floats.catalogue, data, offline=offline)
+    return run(
+        bundle, checkpoint=floats, held_out=held_out, settings=settings, on_step=on_step,
+        on_rows=lambda rows: on_rows(bundle.name, rows),
+    )  # fmt: skip
+
+
+def _scale_targets(names: Sequence[str] | None, precision: str) -> list[Target]:
+    """Those named, or those installed that have the precision."""
+    from glint_edge.bundles.target import find_target, missing, targets
+
+    known = sorted({each for target in targets().values() for each in target.precisions})
+    if precision not in known:
+        raise ConfigError(f"--quantize {precision!r} is unknown; choose one of none, "
+                          f"{', '.join(name for name in known if name != 'fp32')}")  # fmt: skip
+    if names is None:
+        return [
+            target
+            for target in targets().values()
+            if precision in target.precisions
+            and not missing([*target.convert_packages, *target.load_packages])
+        ]
+    chosen = [find_target(name, "convert") for name in names]
+    for target in chosen:
+        find_target(target.name, "load")
+        if precision not in target.precisions:
+            raise ConfigError(
+                f"{target.name} has no {precision}, it has {', '.join(target.precisions)}"
+            )
+    return chosen
