@@ -266,7 +266,7 @@ def _manifest(
     shipped = folder.resolve() == DEFAULT_CHECKPOINT.resolve()
     return {
         "name": _name(options),
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "tool": {"name": "glint-edge", "version": metadata.version("glint-edge")},
         "model": config.to_dict(),
         "window": options.window,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -79,7 +79,7 @@ def _head(kind: str, command: Sequence[str]) -> dict[str, Any]:
         "schema": VERSION,
         "kind": kind,
         "tool": metadata.version("glint-edge"),
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": list(command),
         "machine": machine(),
     }

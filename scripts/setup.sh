@@ -1,8 +1,15 @@
 # Sourced by demo.sh and test.sh: a virtual environment in .venv with this project and the
-# extras named in $EXTRAS. PYTHON chooses the interpreter (3.10 or newer).
+# extras named in $EXTRAS. PYTHON chooses the interpreter (3.11 or newer).
 set -eu
 cd "$(dirname "$0")/.."
-[ -x .venv/bin/python ] || "${PYTHON:-python3}" -m venv .venv
+PYTHON=${PYTHON:-python3}
+if [ ! -x .venv/bin/python ]; then
+    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "glint-edge needs Python 3.11 or newer; name one: PYTHON=python3.12 sh $0" >&2
+        exit 1
+    }
+    "$PYTHON" -m venv .venv
+fi
 # pip rather than another installer: it takes a CPU build of torch where one is offered. Compiling
 # all that is installed takes longer than installing it; Python compiles what is imported, once.
 .venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --editable ".[$EXTRAS]"

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import zipfile
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def write_dates(path, rows):
 def write_zones(path, rows):
     """The same moments, each in another time zone."""
     zoned = [
-        (u, i, moment(t).replace(tzinfo=timezone.utc).astimezone(timezone(timedelta(hours=at % 5))))
+        (u, i, moment(t).replace(tzinfo=UTC).astimezone(timezone(timedelta(hours=at % 5))))
         for at, (u, i, t) in enumerate(rows)
     ]
     delimited(path, ["user", "item", "time"], [(u, i, t.isoformat()) for u, i, t in zoned])
