@@ -148,7 +148,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     config = train_config(chosen, protocol)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    model = make_model(chosen.model, parts.sequences.catalogue, chosen)
+    model = make_model(chosen.model, parts.sequences.item_count, chosen)
     done = fit(model, parts, config, protocol, chosen.minutes)
     figures = evaluate(model, parts.test(), protocol=protocol)
     asked = ("model", "seed", *asdict(DEFAULTS[chosen.model]), "max_length", "precision", "threads")

@@ -72,7 +72,7 @@ def train(shards: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(chosen.threads)
     data = open_shards(shards)
     torch.manual_seed(0)
-    model = GlintRU(ModelConfig(items=data.catalogue, d=chosen.width, max_length=50))
+    model = GlintRU(ModelConfig(items=data.item_count, d=chosen.width, max_length=50))
     config = TrainConfig(
         loss="sampled-softmax", negatives=chosen.negatives, learning_rate=2e-3,
         batch_positions=chosen.batch_positions,

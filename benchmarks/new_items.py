@@ -89,10 +89,10 @@ def figures(
 def _log(parts: Split, drawn: np.ndarray) -> Sequences:
     """The training histories, in which a drawn item is called by its id: a key nobody knows."""
     whole = parts.sequences
-    keys = [f"known {key}" for key in whole.items]
+    keys = [f"known {key}" for key in whole.keys]
     for number in drawn:
         keys[number] = f"{number}"
-    return replace(whole, items=tuple(keys), ids=parts.train_ids, offsets=parts.train_offsets)
+    return replace(whole, keys=tuple(keys), ids=parts.train_ids, offsets=parts.train_offsets)
 
 
 def _ranks(checkpoint: Checkpoint, parts: Split) -> tuple[np.ndarray, np.ndarray]:

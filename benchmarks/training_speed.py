@@ -41,7 +41,7 @@ class Ours:
         self.split = split(sequences)
         torch.manual_seed(0)
         self.model = GlintRU(
-            ModelConfig(items=sequences.catalogue, d=chosen.width, max_length=chosen.length)
+            ModelConfig(items=sequences.item_count, d=chosen.width, max_length=chosen.length)
         )
         self.config = TrainConfig(
             precision=chosen.precision, batch_positions=chosen.batch_positions

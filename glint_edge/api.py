@@ -123,7 +123,7 @@ def train(
 
     read = log if isinstance(log, Log) else load_log(log)
     data = _split(read)
-    model, training = _configs(data.catalogue, levers)
+    model, training = _configs(data.item_count, levers)
     with joined() as group:
         checkpoint = run(
             data, model, training, Path(out),
@@ -163,7 +163,7 @@ def tune(
     data = _split(read)
     names = [name.replace("-", "_") for name in search] if search else USUAL
     return run(
-        data, *_configs(data.catalogue, levers), Path(out),
+        data, *_configs(data.item_count, levers), Path(out),
         trials=trials, search=names, protocol=protocol, on_trial=on_trial,
     )  # fmt: skip
 

@@ -155,21 +155,21 @@ def items_of_log(
     if within < 1:
         raise ConfigError(f"--within must be at least 1 place, not {within}")
     to_id = {key: number for number, key in enumerate(checkpoint.catalogue.keys)}
-    known = torch.tensor([to_id.get(key, 0) for key in log.items])
-    new = [number for number, key in enumerate(log.items) if key not in to_id]
+    known = torch.tensor([to_id.get(key, 0) for key in log.keys])
+    new = [number for number, key in enumerate(log.keys) if key not in to_id]
     if not new:
         raise DataError(f"every item of {log.name} is in the catalogue already")
     means, lengths = _means_of_neighbours(checkpoint.model, log, known, within)
     found = [
         NewItem(key, _lengthened(means[n], lengths[n], strength), log.titles.get(key, ""))
-        for n in new if lengths[n] and (key := log.items[n])
+        for n in new if lengths[n] and (key := log.keys[n])
     ]  # fmt: skip
     if not found:
         raise DataError(
             f"no new item of {log.name} stands within {within} places of a known one; "
             "pass a log in which users have both"
         )
-    return found, [log.items[n] for n in new if not lengths[n]]
+    return found, [log.keys[n] for n in new if not lengths[n]]
 
 
 def _means_of_neighbours(

@@ -104,7 +104,7 @@ def _measured_on(
     source = data or loaded.data.source
     if is_sharded(source):
         shards = open_shards(Path(source))
-        if shards.items != loaded.catalogue.keys:
+        if shards.keys != loaded.catalogue.keys:
             raise DataError(f"{source} has another catalogue than the model; pass the log itself")
         return _Measured(shards.name, part_of(shards, part), shards.training(), shards.counts())
     sequences = read(data, options)[0] if data else read_again(loaded.data)
@@ -114,5 +114,5 @@ def _measured_on(
         known.name,
         part_of(parts, part),
         (parts.train_ids, parts.train_offsets),
-        np.bincount(known.ids, minlength=known.catalogue + 1),
+        np.bincount(known.ids, minlength=known.item_count + 1),
     )

@@ -185,7 +185,7 @@ def train(
             data, load_options(user_column, item_column, time_column, format, k_core)
         )
         model = ModelConfig(
-            items=found.catalogue, d=d, heads=heads, kernel=kernel, max_length=max_length,
+            items=found.item_count, d=d, heads=heads, kernel=kernel, max_length=max_length,
             gated_mlp=gated_mlp, embedding_dropout=embedding_dropout,
             attention_dropout=attention_dropout, block_dropout=block_dropout,
         )  # fmt: skip
@@ -278,7 +278,7 @@ def tune(
     console.say(render.data(source, dropped))
     results = run(
         found,
-        ModelConfig(items=found.catalogue, d=d, max_length=max_length),
+        ModelConfig(items=found.item_count, d=d, max_length=max_length),
         TrainConfig(
             epochs=epochs, patience=patience, batch_positions=batch_positions, loss=loss,
             negatives=negatives, seen_margin=seen_margin, precision=precision, seed=seed,

@@ -110,7 +110,7 @@ def _sequences(
     ids = log.join(ranks, on="item", how="left", maintain_order="left")["id"]
     return Sequences(
         name=name,
-        items=("", *items),
+        keys=("", *items),
         ids=ids.to_numpy(writable=True),
         offsets=np.concatenate([[0], users["len"].to_numpy().cumsum(dtype=np.int64)]),
         users=tuple(users["user"]),

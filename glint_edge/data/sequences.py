@@ -34,7 +34,7 @@ class Sequences:
 
     Attributes:
         name: the data's name: a key of `NAMED` or the file's name.
-        items: an item's key in the log, by id; `items[0]` is "", padding or an unknown item.
+        keys: an item's key in the log, by id; `keys[0]` is "", padding or an unknown item.
         ids: int64 [T], all users' items, user after user, each in time order.
         offsets: int64 [U + 1], where each user's items start, and T.
         users: the users' keys in the log, in order of first appearance in the file.
@@ -43,7 +43,7 @@ class Sequences:
     """
 
     name: str
-    items: tuple[str, ...]
+    keys: tuple[str, ...]
     ids: Ids
     offsets: Ids
     users: tuple[str, ...]
@@ -52,7 +52,7 @@ class Sequences:
 
     def __repr__(self) -> str:
         return (
-            f"Sequences({self.name!r}: {len(self)} users, {self.catalogue} items, "
+            f"Sequences({self.name!r}: {len(self)} users, {self.item_count} items, "
             f"{self.interactions} interactions)"
         )
 
@@ -61,9 +61,9 @@ class Sequences:
         return len(self.users)
 
     @property
-    def catalogue(self) -> int:
+    def item_count(self) -> int:
         """Number of items V; ids run from 1 to V."""
-        return len(self.items) - 1
+        return len(self.keys) - 1
 
     @property
     def interactions(self) -> int:
@@ -80,7 +80,7 @@ class Sequences:
         """Whether some user has an item twice."""
         user = np.repeat(np.arange(len(self)), np.diff(self.offsets))
         known = self.ids > 0
-        pairs = user[known] * (self.catalogue + 1) + self.ids[known]
+        pairs = user[known] * (self.item_count + 1) + self.ids[known]
         return len(np.unique(pairs)) < len(pairs)
 
     def history(self, user: int) -> Ids:
@@ -118,13 +118,13 @@ class Split:
     train_offsets: Ids
 
     @property
-    def catalogue(self) -> int:
+    def item_count(self) -> int:
         """Number of items V."""
-        return self.sequences.catalogue
+        return self.sequences.item_count
 
     def counts(self) -> Ids:
         """How often each item stands in the training sequences: int64 [V + 1], by id."""
-        return np.bincount(self.train_ids, minlength=self.sequences.catalogue + 1)
+        return np.bincount(self.train_ids, minlength=self.sequences.item_count + 1)
 
     def validation(self) -> HeldOut:
         """Each user's last but one item after the training items."""

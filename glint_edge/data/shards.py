@@ -53,23 +53,23 @@ class ShardedLog:
     Attributes:
         name: the data's name.
         folder: where it lies.
-        items: item keys by id; `items[0]` is "", padding or an unknown item.
-        item_counts: int64 [V + 1], interactions by id.
+        keys: item keys by id; `keys[0]` is "", padding or an unknown item.
+        interactions_by_id: int64 [V + 1], interactions by id.
         parts: the shards' files.
         summary: users, items and interactions.
     """
 
     name: str
     folder: Path
-    items: tuple[str, ...]
-    item_counts: Ids
+    keys: tuple[str, ...]
+    interactions_by_id: Ids
     parts: tuple[Path, ...]
     summary: dict[str, int]
 
     @property
-    def catalogue(self) -> int:
+    def item_count(self) -> int:
         """Number of items V; ids run from 1 to V."""
-        return len(self.items) - 1
+        return len(self.keys) - 1
 
     @property
     def titles(self) -> dict[str, str]:
@@ -78,7 +78,7 @@ class ShardedLog:
 
     def counts(self) -> Ids:
         """Interactions by id, the held-out ones among them: int64 [V + 1]."""
-        return self.item_counts
+        return self.interactions_by_id
 
     def training(self) -> tuple[npt.NDArray[np.int32], Ids]:
         """The training sequences: int32 [T], and int64 [U + 1], where each starts.

@@ -77,7 +77,7 @@ def read(source: str, options: LoadOptions) -> tuple[Sequences, DataSource]:
         attribution=NAMED[source].attribution if named else "",
         summary={
             "users": len(sequences),
-            "items": sequences.catalogue,
+            "items": sequences.item_count,
             "interactions": sequences.interactions,
         },
     )
@@ -112,10 +112,10 @@ def in_catalogue(sequences: Sequences, catalogue: Catalogue) -> Sequences:
     Raises:
         DataError: no item is known.
     """
-    if sequences.items == catalogue.keys:
+    if sequences.keys == catalogue.keys:
         return sequences
     known = {key: number for number, key in enumerate(catalogue.keys) if number}
-    to_id = np.array([known.get(key, 0) for key in sequences.items])
+    to_id = np.array([known.get(key, 0) for key in sequences.keys])
     to_id[0] = 0
     ids = to_id[sequences.ids]
     if not ids.any():
@@ -127,7 +127,7 @@ def in_catalogue(sequences: Sequences, catalogue: Catalogue) -> Sequences:
         log.warning(
             "%d of %d interactions are with items the model does not know", unknown, len(ids)
         )
-    return replace(sequences, items=catalogue.keys, ids=ids)
+    return replace(sequences, keys=catalogue.keys, ids=ids)
 
 
 def held_out(sequences: Sequences, part: str) -> HeldOut:

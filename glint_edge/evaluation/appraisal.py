@@ -165,7 +165,7 @@ def _measured_on(
     source = data or checkpoint.data.source
     if is_sharded(source):
         shards = open_shards(Path(source))
-        if shards.items != checkpoint.catalogue.keys:
+        if shards.keys != checkpoint.catalogue.keys:
             raise DataError(f"{source} has another catalogue than the model; pass the log itself")
         return _Measured(shards.name, part_of(shards, part), shards.training(), shards.counts())
     sequences = read(data, options)[0] if data else read_again(checkpoint.data)
@@ -175,5 +175,5 @@ def _measured_on(
         known.name,
         part_of(parts, part),
         (parts.train_ids, parts.train_offsets),
-        np.bincount(known.ids, minlength=known.catalogue + 1),
+        np.bincount(known.ids, minlength=known.item_count + 1),
     )

@@ -288,7 +288,7 @@ def _finish(
         "test": evaluate(model, split.test(), group=group).to_dict(),
     }
     sequences = split if isinstance(split, ShardedLog) else split.sequences
-    catalogue = Catalogue(sequences.items, sequences.titles)
+    catalogue = Catalogue(sequences.keys, sequences.titles)
     checkpoint = Checkpoint(model.cpu().eval(), catalogue, source, config, metrics)
     if group.rank:
         return checkpoint

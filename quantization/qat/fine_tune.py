@@ -138,10 +138,10 @@ def _check(model: GlintRU, split: Split, epochs: int) -> None:
         raise ConfigError(
             "an imported model (reference padding) cannot be trained here; quantize it to int8"
         )
-    if split.sequences.catalogue != model.config.items:
+    if split.sequences.item_count != model.config.items:
         raise ConfigError(
             f"the model knows {model.config.items} items, the data has "
-            f"{split.sequences.catalogue}; give the data that it was trained on"
+            f"{split.sequences.item_count}; give the data that it was trained on"
         )
     if missing(["torchao"]):
         raise MissingExtraError(EXTRA, "quantization-aware training")

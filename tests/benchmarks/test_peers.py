@@ -103,7 +103,7 @@ def test_a_certain_next_item_is_learnt_by_each(ring, model):
 def test_the_figures_are_those_of_the_best_epoch_not_of_the_last(ring, monkeypatch):
     parts = split(load(str(ring)))
     chosen = accuracy.parse(["--data", str(ring), "--model", "gru4rec", *SMALL])
-    model = accuracy.make_model("gru4rec", parts.sequences.catalogue, chosen)
+    model = accuracy.make_model("gru4rec", parts.sequences.item_count, chosen)
     scripted, weights = iter([0.1, 0.3, 0.2]), []
 
     def evaluate(model, held_out, **_):
@@ -137,7 +137,7 @@ def test_no_epoch_is_begun_that_would_end_too_late(ring, monkeypatch, minutes, e
     monkeypatch.setattr(accuracy.time, "perf_counter", lambda: now[0])
     parts = split(load(str(ring)))
     chosen = accuracy.parse(["--data", str(ring), "--model", "gru4rec", *SMALL])
-    model = accuracy.make_model("gru4rec", parts.sequences.catalogue, chosen)
+    model = accuracy.make_model("gru4rec", parts.sequences.item_count, chosen)
     done = accuracy.fit(model, parts, TrainConfig(), "full", minutes)
     assert done.epochs == epochs
     assert done.minutes == pytest.approx(epochs * 40 / 60)

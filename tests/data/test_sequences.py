@@ -61,7 +61,7 @@ def expected(rows, k_core=0, min_length=3):
 def as_dict(sequences):
     """The histories in the user's own keys, by way of the arrays."""
     return {
-        user: [sequences.items[i] for i in sequences.history(u)]
+        user: [sequences.keys[i] for i in sequences.history(u)]
         for u, user in enumerate(sequences.users)
     }
 
@@ -69,7 +69,7 @@ def as_dict(sequences):
 def same(sequences, histories, ranked):
     assert list(sequences.users) == list(histories)
     assert as_dict(sequences) == histories
-    assert sequences.items == ("", *ranked)
+    assert sequences.keys == ("", *ranked)
     assert sequences.ids.dtype == sequences.offsets.dtype == np.int64
     assert sequences.offsets[0] == 0 and sequences.offsets[-1] == len(sequences.ids)
 
@@ -265,9 +265,9 @@ def test_ids_are_popularity_ranks(tmp_path):
     path.write_text("a x y z\nb z y q\nc z w q\n")
     found = load(path)
     # z three times; y and q twice, y first; x and w once, x first
-    assert found.items == ("", "z", "y", "q", "x", "w")
+    assert found.keys == ("", "z", "y", "q", "x", "w")
     assert found.ids.tolist() == [4, 2, 1, 1, 2, 3, 1, 5, 3]
-    assert found.catalogue == 5 and len(found) == 3
+    assert found.item_count == 5 and len(found) == 3
     assert found.interactions == 9 and found.mean_length == 3.0
     assert repr(found) == "Sequences('log.txt': 3 users, 5 items, 9 interactions)"
 
@@ -688,7 +688,7 @@ def test_real_logs(file, users, items, interactions):
     if not path.is_file():
         pytest.skip(f"the project folder has no ../shared/data/{file}")
     found = load(path, k_core=5)
-    assert (len(found), found.catalogue, found.interactions) == (users, items, interactions)
+    assert (len(found), found.item_count, found.interactions) == (users, items, interactions)
     assert not found.dropped
     counts = np.bincount(found.ids)[1:]
     first = np.unique(found.ids, return_index=True)[1]
@@ -708,6 +708,6 @@ def test_ml_100k_where_it_is_cached(monkeypatch):
         if "tests stay offline" not in str(error):
             raise
         pytest.skip("ml-100k is not in the cache, and tests do not download")
-    assert (len(found), found.catalogue, found.interactions) == (943, 1_682, 100_000)
-    assert found.titles[found.items[1]] == "Star Wars (1977)"
+    assert (len(found), found.item_count, found.interactions) == (943, 1_682, 100_000)
+    assert found.titles[found.keys[1]] == "Star Wars (1977)"
     assert found.titles["1"] == "Toy Story (1995)" and not found.dropped

@@ -49,7 +49,7 @@ def sequences_of(shards):
 
 
 def test_shards_hold_each_users_items_in_time_order(rows, shards):
-    key = dict(enumerate(shards.items))
+    key = dict(enumerate(shards.keys))
     found = Counter(tuple(key[i] for i in ids) for ids in sequences_of(shards))
     held = pl.read_parquet(shards.folder / "held_out.parquet")["items"].to_list()
     for ids in held:  # their last two are not trained on
@@ -70,8 +70,8 @@ def test_shards_hold_each_users_items_in_time_order(rows, shards):
 def test_ids_are_ranks_by_popularity(rows, shards):
     counts = rows["item_id"].value_counts()
     by_key = dict(zip(counts["item_id"], counts["count"], strict=True))
-    assert [by_key[key] for key in shards.items[1:]] == sorted(by_key.values(), reverse=True)
-    assert shards.counts()[1:].tolist() == [by_key[key] for key in shards.items[1:]]
+    assert [by_key[key] for key in shards.keys[1:]] == sorted(by_key.values(), reverse=True)
+    assert shards.counts()[1:].tolist() == [by_key[key] for key in shards.keys[1:]]
 
 
 def test_held_out_items_are_the_last_two(shards):
@@ -92,9 +92,9 @@ def test_training_sequences_lack_what_is_held_out(shards):
     assert ids.dtype == np.int32
     assert [ids[a:b].tolist() for a, b in pairwise(offsets)] == expected
     held = np.concatenate([shards.validation().targets, shards.test().targets])
-    trained = np.bincount(ids, minlength=shards.catalogue + 1)
+    trained = np.bincount(ids, minlength=shards.item_count + 1)
     too_short = 3  # users of one item each, who are counted but in no shard
-    missing = shards.counts() - trained - np.bincount(held, minlength=shards.catalogue + 1)
+    missing = shards.counts() - trained - np.bincount(held, minlength=shards.item_count + 1)
     assert missing.sum() == too_short
     assert (missing >= 0).all()
 
@@ -178,10 +178,10 @@ def test_shards_and_the_whole_log_train_on_the_same_users(rows, tmp_path):
     whole = split(load(tmp_path / "log.parquet"))
     shards = make_shards(tmp_path / "log.parquet", tmp_path / "s", parts=3, held_out=1000)
     named = {
-        tuple(whole.sequences.items[i] for i in whole.train_ids[a:b])
+        tuple(whole.sequences.keys[i] for i in whole.train_ids[a:b])
         for a, b in pairwise(whole.train_offsets)
     }
-    assert {tuple(shards.items[i] for i in ids) for ids in sequences_of(shards)} == named
+    assert {tuple(shards.keys[i] for i in ids) for ids in sequences_of(shards)} == named
 
 
 def test_bad_input_is_one_line_and_leaves_nothing(source, shards, tmp_path):

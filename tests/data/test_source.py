@@ -37,7 +37,7 @@ OPTIONS = LoadOptions(Columns(user="who", item="what", time="when"), k_core=2)
 def test_a_log_is_read_again_as_it_was(log):
     sequences, source = read(str(log), OPTIONS)
     again = read_again(source)
-    assert again.items == sequences.items
+    assert again.keys == sequences.keys
     assert np.array_equal(again.ids, sequences.ids)
     assert LoadOptions.from_dict(source.options) == OPTIONS
     assert source.summary["users"] == 4
@@ -68,7 +68,7 @@ def test_items_are_renumbered_by_key_and_unknown_ones_become_0(caplog):
         sequences_of(("a", "b", "new"), [1, 2, 3, 1]), Catalogue(("", "b", "a"), {})
     )
     assert known.ids.tolist() == [2, 1, 0, 2]
-    assert known.items == ("", "b", "a")
+    assert known.keys == ("", "b", "a")
     assert "1 of 4 interactions" in caplog.text
 
 
@@ -92,7 +92,7 @@ def test_splits(log):
 
 def test_data_that_are_gone_leave_accuracy_unmeasured(log, caplog):
     sequences, source = read(str(log), OPTIONS)
-    catalogue = Catalogue(sequences.items, {})
+    catalogue = Catalogue(sequences.keys, {})
     assert find_test_items(source, catalogue, None, offline=False) is not None
     log.unlink()
     assert find_test_items(source, catalogue, None, offline=False) is None

@@ -41,7 +41,7 @@ def log(tmp_path_factory):
 def run(log, out, *, resume=False, on_progress=None, **training):
     sequences, source = read(str(log), LoadOptions())
     config = TrainConfig(**TRAINING | training)
-    model = ModelConfig(items=sequences.catalogue, **MODEL)
+    model = ModelConfig(items=sequences.item_count, **MODEL)
     return train(
         split(sequences), model, config, out, source=source, resume=resume, on_progress=on_progress
     )

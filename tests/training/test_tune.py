@@ -31,7 +31,7 @@ def log(tmp_path_factory):
 
 def search_in(log, folder, trials, *, config=CONFIG, **options):
     data = split(load(log))
-    model = ModelConfig(items=data.catalogue, d=8, heads=2, max_length=12)
+    model = ModelConfig(items=data.item_count, d=8, heads=2, max_length=12)
     return tune(data, model, config, folder, trials=trials, **options)
 
 
