@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
-from device_bench.reports.labels import Json, row_name
+from device_bench.reports.labels import Json, median_us, row_name
 
 USUAL_NOISE = 0.08  # standard deviation of the logarithm of a round's median
 USUAL_WEIGHT = 4  # rounds' worth of it
@@ -112,16 +112,16 @@ def within_the_noise(rows: Sequence[Json]) -> list[str]:
     Args:
         rows: of one document; pairs on one runner and device are compared.
     """
-    found: dict[str, list[str]] = {}
+    pairs: dict[str, list[str]] = {}
     for one, other in combinations(rows, 2):
         if (one["runner"], one.get("device")) != (other["runner"], other.get("device")):
             continue
         for method in METHODS:
             both = all(row.get("medians_us", {}).get(method) for row in (one, other))
             if both and _time("", method, one, other).verdict == "noise":
-                found.setdefault(method, []).append(f"{_full(one)} and {_full(other)}")
+                pairs.setdefault(method, []).append(f"{_full(one)} and {_full(other)}")
     return [
-        f"within the noise: {method} of {', of '.join(pairs)}" for method, pairs in found.items()
+        f"within the noise: {method} of {', of '.join(alike)}" for method, alike in pairs.items()
     ]
 
 
@@ -196,7 +196,7 @@ def _time(row: str, method: str, old: Json, new: Json) -> Change:
     if any(other != verdict for _, _, other in views):
         verdict = "noise"
     return Change(
-        row, f"{method.replace('_', ' ')} µs", _median_us(old, method), _median_us(new, method),
+        row, f"{method.replace('_', ' ')} µs", median_us(old, method), median_us(new, method),
         math.exp(shift), math.exp(noise), verdict,
     )  # fmt: skip
 
@@ -233,14 +233,6 @@ def at_one_speed(row: Json, method: str, power: float) -> list[float]:
         math.log(min(median, own)) - power * math.log(speed)
         for median, own, speed in zip(medians, cpu, speeds, strict=True)
     ]
-
-
-def _median_us(row: Json, method: str) -> float | None:
-    if method.startswith("cold_start_"):
-        found = row["cold_start_us"].get(method.removeprefix("cold_start_"))
-    else:
-        found = row[f"{method}_us"]
-    return None if found is None else float(found["p50"])
 
 
 def _mean(values: Sequence[float]) -> float:

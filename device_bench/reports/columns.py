@@ -1,4 +1,7 @@
-"""The columns of a bench's page: what each says of a row, and what it is sorted by."""
+"""The columns of every report's tables: what each is called, and what it says of a row.
+
+The page shows all in which a row has a figure, the terminal and Markdown a few of them.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,15 @@ from device_bench.reports.labels import (
     COLD_START,
     MISSING,
     Json,
-    kilobytes,
     lengths,
+    median_us,
     microseconds,
-    time_of,
+    verdict,
 )
+
+COLD = (50, 200)  # lengths of the cold starts that a table of a few columns shows
+OK = "ok"
+METHODS = ("append", "recommend")
 
 
 @dataclass(frozen=True)
@@ -24,13 +31,18 @@ class Cell:
         text: its figure.
         small: what is said beside it; may be empty.
         order: what the column is sorted by; None: last.
-        state: "good", "bad" or "": how it is coloured.
+        beside: what follows the text where both stand on one line; may be empty.
     """
 
     text: str = MISSING
     small: str = ""
     order: float | None = None
-    state: str = ""
+    beside: str = ""
+
+    @property
+    def line(self) -> str:
+        """All of it on one line."""
+        return self.text + self.beside
 
 
 @dataclass(frozen=True)
@@ -40,83 +52,114 @@ class Column:
     Attributes:
         group: of the columns it stands among.
         title: its own.
-        hint: what the figure is, in a sentence.
-        cells: one a row.
+        hint: what the figure is.
+        cell: what a row has there.
+        unit: what a title says besides, where no group is beside it.
     """
 
     group: str
     title: str
     hint: str
-    cells: tuple[Cell, ...]
+    cell: Callable[[Json], Cell]
+    unit: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title where there are no groups; unlike all others'."""
+        return f"{self.title} {self.unit}".strip()
 
 
-def columns(rows: Sequence[Json]) -> list[Column]:
-    """Those in which any row has a figure."""
-    every = [
-        Column(group, title, hint, tuple(map(cell, rows)))
-        for group, title, hint, cell in (
-            *_times(rows),
-            *_accuracy(),
-            *_sizes(),
-            *_start(),
-            *_counts(rows),
-        )
+def cold_heading(length: int) -> str:
+    """Of the column of a cold start."""
+    return f"cold {length} µs"
+
+
+def figures(rows: Sequence[Json]) -> list[Column]:
+    """Those in which any row has a figure; all but the verdict."""
+    return [
+        column
+        for column in _every(rows)
+        if column.title != OK and any(column.cell(row).text != MISSING for row in rows)
     ]
-    return [c for c in every if any(cell.text != MISSING for cell in c.cells)]
 
 
-_Spec = tuple[str, str, str, Callable[[Json], Cell]]
+def few(rows: Sequence[Json], headings: Iterable[str]) -> list[Column]:
+    """The named ones, whether or not a row has a figure there.
+
+    Args:
+        rows: of the table.
+        headings: of a cold start of any length that a row has or `COLD` names, too.
+    """
+    by_heading = {column.heading: column for column in _every(rows)}
+    return [by_heading[heading] for heading in headings]
 
 
-def _times(rows: Sequence[Json]) -> Iterable[_Spec]:
+def _every(rows: Sequence[Json]) -> list[Column]:
+    return [*_times(rows), *_accuracy(), *_sizes(), *_start(), *_instructions(rows)]
+
+
+def _times(rows: Sequence[Json]) -> Iterable[Column]:
     group = "Time, µs"
-    for method in ("append", "recommend"):
-        yield group, method, "median of a call; below it, where that lies (95 %)", _time(method)
-    for length in lengths(rows):
+    hint = "the median of a call, and where that lies or how far it may be off (95 %)"
+    for method in METHODS:
+        yield Column(group, method, hint, _time(method), "µs")
+    for length in sorted({*COLD, *lengths(rows)}):
         hint = f"from no history to the first top-k of {length} items"
-        yield group, f"cold {length}", hint, _time(f"{COLD_START}{length}")
+        yield Column(group, f"cold {length}", hint, _time(f"{COLD_START}{length}"), "µs")
 
 
-def _start() -> Iterable[_Spec]:
+def _start() -> Iterable[Column]:
     group = "Start"
-    yield group, "load ms", "from the file to callable methods", _number("load_ms", ",.1f")
-    for method in ("append", "recommend"):
+    yield Column(group, "load ms", "from the file to callable methods", _number("load_ms", ",.1f"))
+    for method in METHODS:
         hint = f"microseconds of the first {method} in a fresh process"
         cell = _by_method("first_call_us", method, microseconds)
-        yield group, f"first {method} µs", hint, cell
+        yield Column(group, f"first {method} µs", hint, cell)
 
 
-def _counts(rows: Sequence[Json]) -> Iterable[_Spec]:
+def _instructions(rows: Sequence[Json]) -> Iterable[Column]:
     hint = "executed by a call, as an emulator counts them"
     for method in dict.fromkeys(name for row in rows for name in row.get("instructions") or {}):
         cell = _by_method("instructions", method, "{:,.0f}".format)
-        yield "Instructions", method.replace("_", " "), hint, cell
+        title = method.replace("_", " ")
+        yield Column("Instructions", title, hint, cell, "instructions")
 
 
-def _sizes() -> Iterable[_Spec]:
-    yield "Size", "file KB", "of the artifact", _kilobytes
-    yield "Size", "peak MB", "memory of the whole process; below it, added by the artifact", _peak
+def _sizes() -> Iterable[Column]:
+    yield Column("Size", "file KB", "of the artifact", _kilobytes)
+    hint = "memory of the whole process, and of that what came after the runtime's import"
+    yield Column("Size", "peak MB", hint, _peak)
 
 
-def _accuracy() -> Iterable[_Spec]:
+def _accuracy() -> Iterable[Column]:
     group = "Beside the float model"
-    yield group, "NDCG@10", "of the artifact; below it, of the float model", _ndcg
+    yield Column(group, "NDCG@10", "of the artifact, and of the float model", _ndcg, "(float)")
     for key, title, hint, form in (
         ("top10_overlap", "overlap", "of the top 10 with the float model's", ".4f"),
         ("rank_weighted_overlap", "weighted", "overlap, the first places counting most", ".4f"),
         ("same_top10", "same top 10", "share of users with the float model's top 10", ".1%"),
     ):
-        yield group, title, hint, _number(key, form)
+        yield Column(group, title, hint, _number(key, form))
     hint = "the least overlap with another artifact of the bundle and precision"
-    yield group, "agreement", hint, _agreement
-    yield group, "score error", "the largest of a score", _number("max_score_error", ".2g")
-    yield group, "golden", "the bundle's golden vectors came out", _golden
+    yield Column(group, "agreement", hint, _agreement)
+    yield Column(group, "score error", "the largest of a score", _number("max_score_error", ".2g"))
+    yield Column(group, "golden", "the bundle's golden vectors came out", _golden)
+    yield Column(group, OK, "nothing is out of tolerance", lambda row: Cell(verdict(row)))
 
 
 def _time(method: str) -> Callable[[Json], Cell]:
     def cell(row: Json) -> Cell:
-        time = time_of(row, method)
-        return Cell() if time is None else Cell(time.text, time.range, time.median)
+        median = median_us(row, method)
+        if median is None:
+            return Cell()
+        low, high = (row.get("interval_us") or {}).get(method) or (None, None)
+        if low is None or high is None:
+            return Cell(microseconds(median), order=median)
+        ends = f"{microseconds(low, median)}–{microseconds(high, median)}"
+        off = microseconds(max(median - low, high - median), median)
+        # A cold start is long, and a table of a few columns narrow.
+        beside = "" if method.startswith(COLD_START) else f" ± {off}"
+        return Cell(microseconds(median), ends, median, beside=beside)
 
     return cell
 
@@ -137,23 +180,27 @@ def _by_method(key: str, method: str, text: Callable[[float], str]) -> Callable[
     return cell
 
 
+def _pair(text: str, small: str, order: float) -> Cell:
+    return Cell(text, small, order, beside=f" ({small})" if small else "")
+
+
 def _kilobytes(row: Json) -> Cell:
-    return Cell(kilobytes(row), order=row["file_bytes"] or None)
+    size = row["file_bytes"]  # 0: it was not made
+    return Cell(f"{size / 1e3:,.0f}", order=size) if size else Cell()
 
 
 def _peak(row: Json) -> Cell:
     peak, added = row.get("peak_memory_bytes"), row.get("memory_added_bytes")
     if peak is None:
         return Cell()
-    small = "" if added is None else f"+{added / 1e6:,.1f}"
-    return Cell(f"{peak / 1e6:,.0f}", small, peak)
+    return _pair(f"{peak / 1e6:,.0f}", "" if added is None else f"+{added / 1e6:,.1f}", peak)
 
 
 def _ndcg(row: Json) -> Cell:
     value, of_float = row.get("ndcg_at_10"), row.get("ndcg_at_10_float")
     if value is None:
         return Cell()
-    return Cell(f"{value:.4f}", "" if of_float is None else f"{of_float:.4f}", value)
+    return _pair(f"{value:.4f}", "" if of_float is None else f"{of_float:.4f}", value)
 
 
 def _agreement(row: Json) -> Cell:
@@ -163,8 +210,6 @@ def _agreement(row: Json) -> Cell:
 
 def _golden(row: Json) -> Cell:
     good = row.get("golden_ok")
-    return Cell() if good is None else Cell(*_mark(good), order=float(good))
-
-
-def _mark(good: bool) -> tuple[str, str]:
-    return ("✓", "") if good else ("✗", "not")
+    return (
+        Cell() if good is None else Cell("✓" if good else "✗", "" if good else "not", float(good))
+    )

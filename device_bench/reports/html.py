@@ -15,23 +15,22 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from device_bench.judge.diff import noise_notes
 from device_bench.profiling.flame import flame_svg
 from device_bench.profiling.profile import Profile
-from device_bench.reports.columns import Cell, Column, columns
+from device_bench.reports.columns import Cell, Column, figures
 from device_bench.reports.labels import (
     SCALE,
     Json,
     artifact,
     common_warnings,
     failures,
-    not_measured_notes,
     row_names,
     shape,
     title,
     under_test,
     where,
 )
+from device_bench.reports.notes import notes
 from device_bench.reports.plots.figures import plots
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_atomic
@@ -41,7 +40,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class _Line:
-    """A row of the page's table, and what is told of it below.
+    """A row of the page's table, and what is said of it below.
 
     Attributes:
         name: of the row, for people.
@@ -60,8 +59,8 @@ class _Line:
     warnings: tuple[str, ...]
 
     @property
-    def told(self) -> bool:
-        """There is something to tell of it alone, besides failures."""
+    def remarks(self) -> bool:
+        """There is something to say of it alone, besides failures."""
         return bool(self.warnings or self.row.get("note"))
 
     @property
@@ -78,7 +77,7 @@ def html(document: dict[str, Any]) -> str:
     """
     rows = document["rows"]
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    table = columns(rows)
+    table = figures(rows)
     common = common_warnings(rows)
     lines = _lines(rows, table, common)
     return _environment().get_template("report.html.j2").render(
@@ -94,7 +93,7 @@ def html(document: dict[str, Any]) -> str:
         common=common,
         plots=[(plot, Markup(plot.svg)) for plot in plots(document)],
         profiles=_profiles(lines),
-        notes=_notes(document),
+        notes=notes(rows, document.get("not_measured") or {}),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=_hash(script),
@@ -136,10 +135,10 @@ def _lines(rows: Sequence[Json], table: Sequence[Column], common: Sequence[str])
                 for part in (row["bundle"] if several else "", shape(row), where(row))
                 if part
             ),
-            tuple(column.cells[number] for column in table), row,
+            tuple(column.cell(row) for column in table), row,
             tuple(text for text in row.get("warnings") or () if text not in common),
         )
-        for number, (name, row) in enumerate(zip(row_names(rows), rows, strict=True))
+        for name, row in zip(row_names(rows), rows, strict=True)
     ]  # fmt: skip
 
 
@@ -188,40 +187,12 @@ def _setting(name: str, value: object) -> tuple[str, str]:
 
 def _profiles(lines: Sequence[_Line]) -> list[tuple[str, str, Markup]]:
     """Name, note and picture of each row that was profiled."""
-    found = []
-    for line in lines:
-        if line.row.get("profile"):
-            profile = Profile.from_dict(line.row["profile"])
-            picture = Markup(flame_svg(line.name, profile))
-            found.append((line.name, f"{profile.runtime}: {profile.note}", picture))
-    return found
-
-
-def _notes(document: Json) -> list[str]:
-    """What figures mean that this document has."""
-    rows = document["rows"]
-    rounds = document["settings"].get("rounds")
-    notes = not_measured_notes(document)
-    if any(row.get("interval_us") for row in rows):
-        processes = f"{rounds} processes" if rounds and rounds > 1 else "one process"
-        notes.append(
-            f"Times are medians of single calls, over {processes} a row. The range below is where "
-            "the median lies with 95 % confidence: a bootstrap over processes first, calls second"
-            + ("." if rounds != 1 else "; with one process it knows nothing of the next one.")
-        )
-    if any(row["target"] == "torch" and row["runner"] != "stock" for row in rows):
-        notes.append("torch is the float model's stream, for reference; it is not under test.")
-    if any(row["runner"] == "stock" for row in rows):
-        notes.append(
-            "stock is what one would do without this tool: the same weights, exported as they are, "
-            "reading the whole history at every tap. It is not under test: what is wrong with it "
-            "is a warning."
-        )
-    if any(row.get("generated") for row in rows):
-        notes.append(
-            "Generated models have weights drawn at random: times and sizes are those of a trained "
-            "one, accuracy has no meaning."
-        )
-    if any(row.get("peak_memory_bytes") for row in rows):
-        notes.append("Memory is the whole process's, with Python and libraries where it has them.")
-    return [*notes, *(note[0].upper() + note[1:] for note in noise_notes(rows))]
+    profiles = [
+        (line.name, Profile.from_dict(line.row["profile"]))
+        for line in lines
+        if line.row.get("profile")
+    ]
+    return [
+        (name, f"{profile.runtime}: {profile.note}", Markup(flame_svg(name, profile)))
+        for name, profile in profiles
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Json: TypeAlias = Mapping[str, Any]
@@ -15,53 +14,19 @@ SCALE = "scale"  # the kind of a document whose models were generated
 MISSING = "–"
 
 
-@dataclass(frozen=True)
-class Time:
-    """The median of a method's calls and where it lies, in microseconds.
+def microseconds(value: float, like: float | None = None) -> str:
+    """With three figures or all before the point: "7.29", "20.4", "1,032".
 
-    Attributes:
-        median: of all calls.
-        low: where it lies at least, with 95 % confidence; None where that is not known.
-        high: as `low`, at most.
+    Args:
+        value: what is written.
+        like: what it stands beside, with as many figures after the point.
     """
-
-    median: float
-    low: float | None
-    high: float | None
-
-    @property
-    def text(self) -> str:
-        """The median, with three figures."""
-        return microseconds(self.median)
-
-    @property
-    def range(self) -> str:
-        """Its interval as "20.0–20.7"; empty if there is none."""
-        if self.low is None or self.high is None:
-            return ""
-        form = _form(self.median)
-        return f"{self.low:{form}}–{self.high:{form}}"
-
-    @property
-    def plus_minus(self) -> str:
-        """The median and how far it may be off: "20.4 ± 0.3"."""
-        if self.low is None or self.high is None:
-            return self.text
-        off = max(self.median - self.low, self.high - self.median)
-        return f"{self.text} ± {off:{_form(self.median)}}"
+    size = value if like is None else like
+    return f"{value:{',.2f' if size < 10 else ',.1f' if size < 100 else ',.0f'}}"
 
 
-def microseconds(value: float) -> str:
-    """With three figures or all before the point: "7.29", "20.4", "1,032"."""
-    return f"{value:{_form(value)}}"
-
-
-def _form(value: float) -> str:
-    return ",.2f" if value < 10 else ",.1f" if value < 100 else ",.0f"
-
-
-def time_of(row: Json, method: str) -> Time | None:
-    """What a method of a row took; None if it was not timed.
+def median_us(row: Json, method: str) -> float | None:
+    """What a call of a method took; None if it was not timed.
 
     Args:
         row: of a document.
@@ -71,10 +36,7 @@ def time_of(row: Json, method: str) -> Time | None:
         latency = (row.get("cold_start_us") or {}).get(method.removeprefix(COLD_START))
     else:
         latency = row.get(f"{method}_us")
-    if latency is None:
-        return None
-    low, high = (row.get("interval_us") or {}).get(method) or (None, None)
-    return Time(latency["p50"], low, high)
+    return None if latency is None else float(latency["p50"])
 
 
 def lengths(rows: Iterable[Json]) -> list[int]:
@@ -120,6 +82,11 @@ def under_test(row: Json) -> bool:
     return row["runner"] != STOCK or not row["ok"]
 
 
+def verdict(row: Json) -> str:
+    """A mark: it is good, it is not, or it is not under test."""
+    return MISSING if not under_test(row) else "✓" if row["ok"] else "✗"
+
+
 def row_names(rows: Sequence[Json]) -> list[str]:
     """Of each row; with the bundle's name before, where there are several bundles."""
     several = len({row["bundle"] for row in rows}) > 1
@@ -134,32 +101,15 @@ def machine_text(document: Json) -> str:
 
 def failures(rows: Sequence[Json]) -> dict[str, list[str]]:
     """What failing rows say, by name; there is always something."""
-    found: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for name, row in zip(row_names(rows), rows, strict=True):
         if not row["ok"]:
             said = row.get("failures") or ["it failed, and did not say why"]
-            found.setdefault(name, []).extend(said)
-    return found
-
-
-def kilobytes(row: Json) -> str:
-    """Of its file, if it was made."""
-    return f"{row['file_bytes'] / 1e3:,.0f}" if row["file_bytes"] else MISSING
+            by_name.setdefault(name, []).extend(said)
+    return by_name
 
 
 def common_warnings(rows: Sequence[Json]) -> list[str]:
-    """What is said of all timed rows, if there are several."""
+    """What is said of all timed rows."""
     timed = [row.get("warnings") or [] for row in rows if row.get("rounds")]
-    if len(timed) < 2:
-        return []
-    return [text for text in timed[0] if all(text in others for others in timed)]
-
-
-def not_measured_notes(document: Json) -> list[str]:
-    """Why accuracy was not, a sentence a bundle; the bundle is named where there are several."""
-    reasons = document.get("not_measured") or {}
-    several = len({row["bundle"] for row in document["rows"]}) > 1
-    return [
-        f"Accuracy{f' of {bundle}' if several else ''} was not measured: {reason}."
-        for bundle, reason in reasons.items()
-    ]
+    return [text for text in timed[0] if all(text in others for others in timed)] if timed else []

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from device_bench.judge.diff import noise_notes
+from device_bench.reports.columns import COLD, OK, Column, cold_heading, few
 from device_bench.reports.labels import (
-    COLD_START,
-    MISSING,
     SCALE,
     Json,
     common_warnings,
     failures,
-    kilobytes,
     lengths,
     machine_text,
-    not_measured_notes,
     row_names,
-    time_of,
     title,
-    under_test,
 )
+from device_bench.reports.notes import not_measured_notes
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~#$])")
-
-COLD = (50, 200)  # lengths of the cold starts that the table shows
-
-Column: TypeAlias = Callable[[Json], str]  # what a row has there
+MARKS = str.maketrans({"✓": "✅", "✗": "❌"})
 
 
 def markdown(document: Json) -> str:
@@ -41,18 +32,19 @@ def markdown(document: Json) -> str:
     rows = document["rows"]
     names = [escaped(name) for name in row_names(rows)]
     columns = _columns(document)
+    unmeasured = not_measured_notes(rows, document.get("not_measured") or {})
     lines = [
         f"### Bench of {escaped(title(document))}", "",
-        _line(("", *columns)),
-        _line((":--", *("--:" for _ in list(columns)[1:]), ":-:")),
+        _line(("", *(column.heading for column in columns))),
+        _line((":--", *("--:" for _ in columns[1:]), ":-:")),
         *(
-            _line((name, *(cell(row) for cell in columns.values())))
+            _line((name, *(column.cell(row).line.translate(MARKS) for column in columns)))
             for name, row in zip(names, rows, strict=True)
         ),
         "",
         *_failed(rows),
         *_folded(rows, names),
-        *(f"{escaped(n)}  " for n in (*not_measured_notes(document), *noise_notes(rows))),
+        *(f"{escaped(note)}  " for note in (*unmeasured, *noise_notes(rows))),
         _about(document),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
@@ -64,51 +56,17 @@ def escaped(text: str) -> str:
     return SPECIAL.sub(r"\\\1", text)
 
 
-def _columns(document: Json) -> dict[str, Column]:
-    """By title. Generated models have no accuracy, and the histories that were asked for."""
-    generated = document["kind"] == SCALE
-    starts = lengths(document["rows"])[-len(COLD) :] if generated else COLD
-    accuracy = {} if generated else {"NDCG@10 (float)": _ndcg, "overlap": _overlap}
-    return {
-        "append µs": partial(_call, method="append"),
-        "recommend µs": partial(_call, method="recommend"),
-        **{f"cold {n} µs": partial(_start, method=f"{COLD_START}{n}") for n in starts},
-        "file KB": kilobytes,
-        **accuracy,
-        "ok": _mark,
-    }
+def _columns(document: Json) -> list[Column]:
+    """Generated models have no accuracy, and the histories that were asked for."""
+    rows, generated = document["rows"], document["kind"] == SCALE
+    starts = lengths(rows)[-len(COLD) :] if generated else COLD
+    accuracy = () if generated else ("NDCG@10 (float)", "overlap")
+    times = ("append µs", "recommend µs", *map(cold_heading, starts))
+    return few(rows, (*times, "file KB", *accuracy, OK))
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _call(row: Json, method: str) -> str:
-    time = time_of(row, method)
-    return MISSING if time is None else time.plus_minus
-
-
-def _start(row: Json, method: str) -> str:
-    time = time_of(row, method)
-    return MISSING if time is None else time.text
-
-
-def _ndcg(row: Json) -> str:
-    value, of_float = row.get("ndcg_at_10"), row.get("ndcg_at_10_float")
-    if value is None:
-        return MISSING
-    return f"{value:.4f}" + ("" if of_float is None else f" ({of_float:.4f})")
-
-
-def _overlap(row: Json) -> str:
-    overlap = row.get("top10_overlap")
-    return MISSING if overlap is None else f"{overlap:.4f}"
-
-
-def _mark(row: Json) -> str:
-    if not under_test(row):
-        return MISSING
-    return "✅" if row["ok"] else "❌"
 
 
 def _failed(rows: Sequence[Json]) -> list[str]:

@@ -212,7 +212,7 @@ def scale(
     """
     from converters.generated import make
     from device_bench.document import scale_document, write_document
-    from device_bench.reports.scale import render_scale, render_scale_rows
+    from device_bench.reports.terminal import render_scale, render_scale_rows
     from device_bench.runners.runner import find_runner
     from device_bench.scale import Scale
     from device_bench.scale import scale as run

@@ -874,7 +874,7 @@ def test_bundles_stand_side_by_side(reference):
 
 
 def test_the_report_says_why_accuracy_was_not_measured():
-    assert "accuracy was not measured: no data." in printed(BenchResult("app", (), 1, "no data"))
+    assert "Accuracy was not measured: no data." in printed(BenchResult("app", (), 1, "no data"))
 
 
 # ---- the real runtime -----------------------------------------------------------------------

@@ -14,7 +14,7 @@ from device_bench import scale as module
 from device_bench.document import read_document, scale_document, write_document
 from device_bench.measure.job import Outcome, TopK
 from device_bench.measure.sampling import RUNS
-from device_bench.reports.scale import render_scale, render_scale_rows
+from device_bench.reports.terminal import render_scale, render_scale_rows
 from device_bench.scale import LARGE, Scale, scale
 from glint_edge.bundles.target import targets
 from glint_edge.cli import app as cli
@@ -213,7 +213,7 @@ def test_the_tables_tell_everything_at_80_columns():
     text = printed(render_scale(result))
     for words in ("int8: by catalogue and width", "1,000 / 2,000", "2,000 / 4,000", "300 / 700",
                   "µs a call after 3/7 items", "cold 7", "✗ b int8 200 × 16: it died",
-                  "weights were generated", "9 (+1)", "1,500", "200"):  # fmt: skip
+                  "weights drawn at random", "9 (+1.0)", "1,500", "200"):  # fmt: skip
         assert words in text
     assert printed(render_scale_rows([]))
     assert printed(render_scale(result), width=30)
@@ -221,15 +221,15 @@ def test_the_tables_tell_everything_at_80_columns():
 
 def test_many_warnings_are_not_all_told():
     result = scale(asked_of(items=(50,)), make_bytes)
-    assert "more, see --json" not in printed(render_scale(result))
+    assert "warnings in all" not in printed(render_scale(result))
     noisy = tuple(
         replace(row, items=items, row=replace(row.row, warnings=(f"warning of {items}",)))
         for row in result.rows
         for items in range(50, 60)
     )
     text = printed(render_scale(replace(result, rows=noisy)))
-    assert text.count("warning of") == 5
-    assert "and 5 more, see --json" in text
+    assert text.count("warning of") == 6
+    assert "10 warnings in all" in text
 
 
 def test_the_document_holds_what_others_need(tmp_path):

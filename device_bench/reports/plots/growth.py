@@ -15,9 +15,9 @@ from device_bench.reports.labels import (
     STOCK,
     Json,
     lengths,
+    median_us,
     row_name,
     shape,
-    time_of,
 )
 from device_bench.reports.plots.axes import compact, logarithmic, short
 from device_bench.reports.plots.labels import End, label_ends, names_height
@@ -60,7 +60,7 @@ def of_one_shape(rows: Sequence[Json]) -> list[Json]:
     timed = Counter(
         _sides(row)
         for row in rows
-        if row.get("generated") and time_of(row, "recommend") is not None
+        if row.get("generated") and median_us(row, "recommend") is not None
     )
     chosen = max(timed, key=lambda sides: (timed[sides], sides), default=None)
     return [row for row in rows if not row.get("generated") or _sides(row) == chosen]
@@ -79,8 +79,8 @@ def cold_starts(rows: Sequence[Json], colours: Mapping[str, str]) -> Plot | None
     """
     lines = []
     for row in rows:
-        times = ((length, time_of(row, f"{COLD_START}{length}")) for length in lengths([row]))
-        points = {float(length): time.median for length, time in times if time is not None}
+        times = ((length, median_us(row, f"{COLD_START}{length}")) for length in lengths([row]))
+        points = {float(length): time for length, time in times if time is not None}
         lines.append(_Line(drawn_name(row), row, points))
     note = "From no history to the first top-k, medians; both axes are logarithmic."
     return _plot(
@@ -117,11 +117,11 @@ def by_side(rows: Sequence[Json], colours: Mapping[str, str], side: str) -> Plot
     )
     lines: dict[str, _Line] = {}
     for row in rows:
-        time = time_of(row, method)
+        time = median_us(row, method)
         if not row.get("generated") or row.get(side) is None or time is None:
             continue
         name = f"{drawn_name(row)}{_other(row, by_items)}"
-        lines.setdefault(name, _Line(name, row)).points[row[side]] = time.median
+        lines.setdefault(name, _Line(name, row)).points[row[side]] = time
     note = f"{method}, medians, {DRAWN_AT_RANDOM}; both axes are logarithmic."
     return _plot(f"Growth with {what}", note, lines.values(), (label, f"{method}, µs"), colours)
 
