@@ -84,8 +84,7 @@ class BenchRun:
 
     def __rich__(self) -> RenderableType:
         """The tables of the terminal."""
-        from device_bench.reports.scale import render_scale
-        from device_bench.reports.terminal import render
+        from device_bench.reports.terminal import render, render_scale
         from device_bench.scale import ScaleResult
 
         if self.result is None:
