@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from glint_edge.cli import app as cli
 from glint_edge.config import ModelConfig
 from glint_edge.data.log import load
 from glint_edge.errors import DataError, MissingExtraError, RunnerError
+from glint_edge.files import cache_folder
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
@@ -32,7 +34,7 @@ def pytest_addoption(parser):
 # Longest first, so that no worker sits idle while another one converts: pytest-xdist hands files
 # out in this order (--no-loadscope-reorder).
 LONGEST = (
-    "test_default_bundle.py", "test_bench.py", "test_stock.py", "test_cli.py", "test_executorch.py",
+    "test_default_bundle.py", "test_bench.py", "test_stock.py", "test_executorch.py",
     "test_tflite.py", "test_benchmarks.py", "test_recbole.py", "test_distributed.py",
     "test_embed_cpp.py", "test_embed_web.py", "test_web_library.py", "test_web_update.py",
 )  # fmt: skip
@@ -48,6 +50,26 @@ def pytest_collection_modifyitems(config, items):
         ]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
+
+
+# Fetched or built once for this user, in minutes. All else in the cache is a session's own.
+KEPT = ("data", "native", "aarch64", "web")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """A session's own cache folder: what the user has in theirs stays as it is."""
+    base = tmp_path_factory.getbasetemp()
+    own = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "cache"
+    own.mkdir(exist_ok=True)
+    for name in KEPT:
+        users = cache_folder() / name
+        users.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # the other worker was here
+            (own / name).symlink_to(users.resolve())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLINT_EDGE_CACHE", str(own))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

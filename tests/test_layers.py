@@ -16,7 +16,7 @@ MAY_IMPORT = {
 }
 COMPOSITION_ROOT = [
     ROOT / "glint_edge/api.py",
-    *(ROOT / f"glint_edge/cli/{name}.py" for name in ("app", "bench", "catalogue", "device")),
+    *(ROOT / "glint_edge/cli/commands").rglob("*.py"),
 ]
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from device_bench.profiling.profile import Kind, Method, Profile
-from glint_edge.cli.console import columns
+from glint_edge.tables import columns
 
 TOP = 8  # rows a method; the others are one row
 NAME, BAR = 34, 12  # at most; the table is then 80 characters wide at most

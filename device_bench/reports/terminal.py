@@ -26,7 +26,7 @@ from device_bench.reports.labels import (
 )
 from device_bench.reports.notes import notes
 from device_bench.scale import ScaleResult, ScaleRow
-from glint_edge.cli.console import columns
+from glint_edge.tables import columns
 
 DIFF_NOTE = (
     "ratio: of times with the machine's own speed taken out; in brackets: up to which (or to one "

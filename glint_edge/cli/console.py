@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,11 +28,22 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
-out = Console()
-err = Console(stderr=True)
+
+class _Output(Console):
+    """Ends the program without a word when whoever reads it has enough, as `head` has."""
+
+    def on_broken_pipe(self) -> None:
+        """Nobody reads on."""
+        # What Python itself still has to write at its end must not fail either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(128 + 13)  # as a program that SIGPIPE ends
+
+
+# Titles are shown as they are: `:heart:` is part of one.
+out = _Output(emoji=False)
+err = Console(stderr=True, emoji=False)
 
 
 class ConsoleHandler(logging.Handler):
@@ -72,34 +85,12 @@ def show(value: RenderableType) -> None:
 
 def show_json(value: Mapping[str, Any]) -> None:
     """The result for programs, on stdout."""
-    if not out.quiet:
-        out.file.write(json.dumps(value, ensure_ascii=False) + "\n")
+    out.out(json.dumps(value, ensure_ascii=False), highlight=False)
 
 
 def show_text(text: str) -> None:
     """The result as it is, on stdout."""
-    out.file.write(text)
-
-
-def pairs(title: str, rows: Sequence[tuple[str, str]]) -> Table:
-    """A two-column table of names and values."""
-    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column()
-    for name, value in rows:
-        table.add_row(name, escape(value))
-    return table
-
-
-def columns(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table; columns but the first are right aligned where they hold figures."""
-    table = Table(title=title, title_justify="left")
-    for index, name in enumerate(header):
-        figures = index > 0 and all(row[index][:1] in "0123456789−-" for row in rows)
-        table.add_column(name, justify="right" if figures else "left")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    return table
+    out.out(text, highlight=False, end="")
 
 
 class _TrainingTimeLeft(ProgressColumn):
@@ -121,10 +112,10 @@ def training_bar(epochs: int) -> Iterator[Any]:
     """
     last_printed = 0
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[figures]}", markup=False),
         _TrainingTimeLeft(),
         console=err,
         disable=not err.is_terminal,
@@ -167,7 +158,7 @@ def steps() -> Iterator[Any]:
 
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
         console=err,
         disable=not err.is_terminal,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
 from glint_edge.cli import console
-from glint_edge.errors import CheckFailed
+from glint_edge.cli.names import several
+from glint_edge.errors import CheckFailed, ConfigError
 
 if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
@@ -42,25 +43,65 @@ DataOption = Annotated[
     str | None,
     typer.Option(help="ml-100k or a log file.  [default: what the model was trained on]"),
 ]
+Runners = Annotated[
+    list[str] | None,
+    typer.Option("--runner", metavar="NAME,…", callback=several,
+                 help="Where to run: python, native, arm64, ssh:HOST, adb[:SERIAL].  "
+                 "[default: python]"),
+]  # fmt: skip
+
+# ---- how a log is read ---------------------------------------------------------------------------
+
+_PANEL = "Reading the log"
 Format = Annotated[
     str | None,
     typer.Option(help="inter, u.data, ratings.dat, csv, tsv, parquet or lines.  [default: told "
-                 "from the file]")
+                 "from the file]", rich_help_panel=_PANEL)
 ]  # fmt: skip
-KCore = Annotated[int, typer.Option(min=0, help="Drop rarer users and items, repeatedly.")]
-UserColumn = Annotated[str | None, typer.Option(help="Column of the user.")]
-ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.")]
-TimeColumn = Annotated[str | None, typer.Option(help="Column of the time.")]
+KCore = Annotated[
+    int | None,
+    typer.Option(min=0, help="Drop rarer users and items, repeatedly.", rich_help_panel=_PANEL),
+]
+UserColumn = Annotated[str | None, typer.Option(help="Column of the user.", rich_help_panel=_PANEL)]
+ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.", rich_help_panel=_PANEL)]
+TimeColumn = Annotated[str | None, typer.Option(help="Column of the time.", rich_help_panel=_PANEL)]
+
+# A parameter `reading` of a command stands for all of these (`manners.add`).
+READING = {
+    "user_column": UserColumn,
+    "item_column": ItemColumn,
+    "time_column": TimeColumn,
+    "format": Format,
+    "k_core": KCore,
+}
+
+
+class Reading(TypedDict):
+    """How a log is to be read, by the options above; None: as its checkpoint says."""
+
+    user: str | None
+    item: str | None
+    time: str | None
+    format: str | None
+    k_core: int | None
+
+
+def reading(flags: dict[str, Any]) -> Reading:
+    """What the options above say, by their names."""
+    return Reading(
+        user=flags["user_column"], item=flags["item_column"], time=flags["time_column"],
+        format=flags["format"], k_core=flags["k_core"],
+    )  # fmt: skip
 
 
 def load_options(
-    user: str | None, item: str | None, time: str | None, format: str | None, k_core: int
+    user: str | None, item: str | None, time: str | None, format: str | None, k_core: int | None
 ) -> LoadOptions:
     """How a log is to be read, from the options above."""
     from glint_edge.data.columns import Columns
     from glint_edge.data.source import LoadOptions
 
-    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
+    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core or 0)
 
 
 def held_out_of(floats: Checkpoint | None, data: str | None, *, offline: bool) -> HeldOut | None:
@@ -97,3 +138,13 @@ def require_good(bundle: Bundle) -> None:
     ]
     if failures:
         raise CheckFailed(f"{bundle.path} is written and marked as not good: {'; '.join(failures)}")
+
+
+def require_new(folder: Path) -> None:
+    """Refuse a folder that has something in it.
+
+    Raises:
+        ConfigError: it has.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} exists and is not empty; choose another --out")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 
-from glint_edge.cli.console import columns, pairs
+from glint_edge.tables import columns, pairs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,6 @@ from glint_edge.cli.options import (
     KCore,
     TimeColumn,
     UserColumn,
-    Verbose,
     load_options,
 )
 from glint_edge.config import ModelConfig, TrainConfig
@@ -165,7 +164,6 @@ def train(
         ),
     ] = TrainConfig.threads,
     json: Json = False,
-    verbose: Verbose = False,
 ) -> None:
     """Train GLINT-RU on a log, with early stopping; writes a checkpoint folder."""
     from glint_edge.processes.distributed import joined
@@ -216,7 +214,6 @@ def shard(
     item_column: ItemColumn = None,
     time_column: TimeColumn = None,
     json: Json = False,
-    verbose: Verbose = False,
 ) -> None:
     """Cut a log that is larger than memory into shards that `train` reads a few at a time."""
     from glint_edge.data.columns import Columns
@@ -266,7 +263,6 @@ def tune(
     seed: int = TrainConfig.seed,
     threads: int = TrainConfig.threads,
     json: Json = False,
-    verbose: Verbose = False,
 ) -> None:
     """Search for good settings of the levers of `train` with Optuna; resumable."""
     from glint_edge.training.tune import USUAL

@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glint_edge.cli import console, render
-from glint_edge.cli.options import (
-    DataOption,
-    Format,
-    ItemColumn,
-    Json,
-    Offline,
-    TimeColumn,
-    UserColumn,
-    Verbose,
-    require_good,
-)
+from glint_edge.cli.manners import add as add_command
+from glint_edge.cli.manners import group
+from glint_edge.cli.names import keys
+from glint_edge.cli.options import DataOption, Json, Offline, Reading, load_options, require_good
 from glint_edge.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
@@ -31,12 +24,6 @@ if TYPE_CHECKING:
     from glint_edge.checkpoints.changes import NewItem
     from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.sequences import HeldOut
-
-app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="markdown", add_completion=False,
-    help="Add items that came after training, and retire items that are to be had no more, "
-    "without retraining. What is given stays; the changed bundle or checkpoint is a new one.",
-)  # fmt: skip
 
 Where = Annotated[
     Path, typer.Argument(metavar="BUNDLE|CHECKPOINT", help="A NAME.glint folder, or one that "
@@ -58,12 +45,15 @@ SpareItems = Annotated[
 SPARE = 100
 
 
-@app.command()
 def add(
     where: Where,
+    reading: Reading,
     item: Items = None,
     like: Annotated[
-        str | None, typer.Option(help="Known items it is like: KEY,KEY,… Its vector is their mean.")
+        list[str] | None,
+        typer.Option(metavar="KEY,…", callback=keys,
+                     help="Known items it is like; its vector is the mean of theirs. Given several "
+                     "times, each is one key."),
     ] = None,
     vector: Annotated[
         Path | None, typer.Option(help="A .npy file with its vector, or one row an --item.")
@@ -87,18 +77,12 @@ def add(
     out: Out = None,
     checkpoint: FloatModel = None,
     spare_items: SpareItems = SPARE,
-    format: Format = None,
-    user_column: UserColumn = None,
-    item_column: ItemColumn = None,
-    time_column: TimeColumn = None,
     data: DataOption = None,
     offline: Offline = False,
     json: Json = False,
-    verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Add new items, by what they are like, by given vectors, or all that are new in a log."""
     from glint_edge.checkpoints.changes import add_items, items_of_log
-    from glint_edge.data.columns import Columns
     from glint_edge.data.log import load
 
     if sum(given is not None for given in (like, vector, log)) != 1:
@@ -108,9 +92,9 @@ def add(
     bundle, before = _opened(where, checkpoint)
     left_out: list[str] = []
     if log is not None:
-        columns = Columns(user=user_column, item=item_column, time=time_column)
+        how = load_options(**reading)
         # Two items of a user are enough to tell that they are near each other.
-        seen = load(log, columns=columns, format=format, min_length=2)
+        seen = load(log, columns=how.columns, format=how.format, k_core=how.k_core, min_length=2)
         new, left_out = items_of_log(before, seen, within=within, strength=strength)
     else:
         new = _named_items(before, item or [], title or [], like, vector, strength)
@@ -125,7 +109,6 @@ def add(
         console.say(f"left out, since no known item is near them in the log: {shown}")
 
 
-@app.command()
 def retire(
     where: Where,
     item: Items = None,
@@ -135,7 +118,6 @@ def retire(
     data: DataOption = None,
     offline: Offline = False,
     json: Json = False,
-    verbose: Verbose = False,
 ) -> None:
     """Never recommend items again; histories may still hold them, and no id changes."""
     from glint_edge.checkpoints.changes import retire_items
@@ -152,7 +134,7 @@ def _named_items(
     checkpoint: Checkpoint,
     keys: Sequence[str],
     titles: Sequence[str],
-    like: str | None,
+    like: Sequence[str] | None,
     vector: Path | None,
     strength: float,
 ) -> list[NewItem]:
@@ -166,8 +148,7 @@ def _named_items(
     if like is not None:
         if len(keys) > 1:
             raise ConfigError("--like tells of one item; add the others in calls of their own")
-        near = [key.strip() for key in like.split(",") if key.strip()]
-        rows = mean_of(checkpoint, near, strength)[None]
+        rows = mean_of(checkpoint, like, strength)[None]
     else:
         assert vector is not None  # the caller saw to it that one of the two is given
         rows = read_rows(vector)
@@ -316,3 +297,11 @@ def _plain(path: Path) -> str:
     """A folder's name without suffix and version: app.v2.glint → app."""
     name = path.name.removesuffix(".glint").removesuffix(".checkpoint")
     return re.sub(r"\.v\d+$", "", name)
+
+
+app = group(
+    "Add items that came after training, and retire items that are to be had no more, without "
+    "retraining. What is there stays; the changed bundle or checkpoint is a new one."
+)
+add_command(app, add, 'glint-edge catalogue add app.glint --item new --title "New" --like 50,181')
+add_command(app, retire, "glint-edge catalogue retire app.glint --item 172 --item 50")

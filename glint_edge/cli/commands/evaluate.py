@@ -8,18 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from glint_edge.cli import console, render
-from glint_edge.cli.options import (
-    CheckpointArgument,
-    DataOption,
-    Format,
-    ItemColumn,
-    Json,
-    KCore,
-    TimeColumn,
-    UserColumn,
-    Verbose,
-    load_options,
-)
+from glint_edge.cli.options import CheckpointArgument, DataOption, Json, Reading, load_options
 from glint_edge.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
+    reading: Reading,
     checkpoint: CheckpointArgument = None,
     data: DataOption = None,
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
@@ -40,11 +30,6 @@ def evaluate(
     ] = "full",
     k: Annotated[int, typer.Option(min=1, help="The cut of every figure.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the sampled negatives.")] = 0,
-    format: Format = None,
-    user_column: UserColumn = None,
-    item_column: ItemColumn = None,
-    time_column: TimeColumn = None,
-    k_core: KCore = 0,
     by_slice: Annotated[
         bool, typer.Option("--slices", help="Also by history length and the target's popularity.")
     ] = False,
@@ -52,7 +37,6 @@ def evaluate(
         Path | None, typer.Option(help="Draw the slices into a .png or .svg file.")
     ] = None,
     json: Json = False,
-    verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines."""
     from glint_edge.checkpoints.checkpoint import load_checkpoint
@@ -63,7 +47,7 @@ def evaluate(
 
         check_plot(plot)
     loaded = load_checkpoint(checkpoint)
-    options = load_options(user_column, item_column, time_column, format, k_core)
+    options = load_options(**reading)
     measured = _measured_on(loaded, data, options, split)
     with console.steps() as on_step:
         found = appraise(

@@ -1,0 +1,21 @@
+"""`glint-edge doctor`: is this installation whole."""
+
+from __future__ import annotations
+
+from glint_edge.cli import console, render
+from glint_edge.cli.options import Json
+from glint_edge.errors import CheckFailed
+
+
+def doctor(json: Json = False) -> None:
+    """Which targets work here, and what to install for the others; exit code 1 on a conflict."""
+    from glint_edge.bundles.target import targets
+    from glint_edge.cli.doctor import diagnose
+
+    report = diagnose(targets())
+    if json:
+        console.show_json(report.to_dict())
+    else:
+        console.show(render.doctor(report))
+    if report.conflicts:
+        raise CheckFailed("; ".join(report.conflicts))

@@ -1,0 +1,36 @@
+"""`glint-edge import`: a checkpoint that RecBole saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glint_edge.cli import console, render
+from glint_edge.cli.options import Json, require_new
+
+
+def import_(
+    model: Annotated[Path, typer.Argument(help="MODEL.pth, as RecBole saved it.")],
+    out: Annotated[Path, typer.Option(help="The checkpoint's folder.")],
+    items: Annotated[
+        Path | None,
+        typer.Option(
+            help="The items' keys in RecBole's order, one a line.  [default: the checkpoint's own "
+            "if it has them, else the ids]"
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a checkpoint folder of one that the authors' code saved; runs no code in it."""
+    from glint_edge.checkpoints.checkpoint import save_checkpoint
+    from glint_edge.checkpoints.recbole import import_recbole
+
+    require_new(out)
+    checkpoint = import_recbole(model, items)
+    save_checkpoint(checkpoint, out)
+    if json:
+        console.show_json({"checkpoint": str(out), "model": checkpoint.model.config.to_dict()})
+    else:
+        console.show(render.imported(out, checkpoint))

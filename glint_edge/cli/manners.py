@@ -1,0 +1,107 @@
+"""How every command behaves: `-h`, an example in its help, `--verbose`, flags without a type."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, TypeAlias
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from glint_edge.cli.options import READING, Verbose, reading
+
+Function: TypeAlias = Callable[..., None]
+
+HELP = {"help_option_names": ["--help", "-h"]}  # the first is the one that errors name
+
+
+class Command(TyperCommand):
+    """A command whose help shows no type beside a flag."""
+
+    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
+        """The parameters, `--help` among them."""
+        return _plain(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """A group of commands whose help shows no type beside a flag."""
+
+    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
+        """The parameters, `--help` among them."""
+        return _plain(super().get_params(ctx))
+
+
+def _plain(parameters: Iterable[Any]) -> list[Any]:
+    parameters = list(parameters)
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
+
+
+def group(help: str, *, cls: type[Group] = Group, root: bool = False) -> typer.Typer:
+    """A group of commands; `root`: of all of them."""
+    return typer.Typer(
+        cls=cls,
+        help=help,
+        no_args_is_help=True,
+        add_completion=root,
+        context_settings=HELP,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+
+
+def add(
+    app: typer.Typer,
+    function: Function,
+    example: str,
+    *,
+    name: str | None = None,
+    panel: str | None = None,
+) -> None:
+    """Make a function a command.
+
+    Args:
+        app: the group that it joins.
+        function: its parameters are the command's; a parameter `reading` stands for the flags that
+            say how a log is read, and takes what they say.
+        example: a command line, for the help.
+        name: the command's; None: the function's.
+        panel: of the group's help.
+    """
+    command = app.command(name, cls=Command, epilog=f"Example: `{example}`", rich_help_panel=panel)
+    command(_with_shared_flags(function))
+
+
+def _with_shared_flags(function: Function) -> Function:
+    signature = inspect.signature(function, eval_str=True)
+    reads = "reading" in signature.parameters
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in signature.parameters.items()
+        if name != "reading"
+    ]
+    shared = {**(READING if reads else {}), "verbose": Verbose}
+    parameters += [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if name == "verbose" else None,
+            annotation=annotation,
+        )
+        for name, annotation in shared.items()
+    ]
+
+    @wraps(function)
+    def command(**values: Any) -> None:  # noqa: ANN401  # the parameters of any command
+        del values["verbose"]  # its callback has done what it asks for
+        if reads:
+            flags = {name: values.pop(name) for name in READING}
+            values["reading"] = reading(flags)
+        function(**values)
+
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return command

@@ -1,0 +1,20 @@
+"""What people type where several things may be given: by commas, by repeating the flag, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def several(values: Sequence[str] | None) -> list[str] | None:
+    """Each value once, in order: `onnx,tflite`, or a flag given twice; None: none was given."""
+    if not values:
+        return None
+    parts = (part.strip() for value in values for part in value.split(","))
+    return list(dict.fromkeys(part for part in parts if part))
+
+
+def keys(values: Sequence[str] | None) -> list[str] | None:
+    """Items' keys: one value is KEY,KEY,…; of several each is one key, which may hold a comma."""
+    if values and len(values) > 1:
+        return list(values)
+    return [part.strip() for part in values[0].split(",") if part.strip()] if values else None

@@ -1,0 +1,44 @@
+"""`glint-edge evaluate`."""
+
+import json
+
+import pytest
+
+from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from tests.cli.streams import only_line
+
+
+def test_evaluate_prints_exactly_what_scripts_rely_on(trained, run):
+    code, out, _ = run("evaluate", trained, "--json")
+    figures = json.loads(out)
+    assert code == 0
+    own = ["recall_at_10", "mrr_at_10", "ndcg_at_10", "users"]
+    assert list(figures) == [*own, "unbounded", "baselines", "slices"]
+    stored = load_checkpoint(trained).metrics["test"]
+    assert {name: figures[name] for name in own} == pytest.approx(stored)
+    assert set(figures["baselines"]) == {"popularity", "neighbours"}
+    assert sum(s["users"] for s in figures["slices"] if s["by"] == "history") == figures["users"]
+
+
+def test_evaluate_draws_what_it_tells(trained, run, tmp_path):
+    code, out, err = run("evaluate", trained, "--slices", "--plot", tmp_path / "slices.svg")
+    assert code == 0, err
+    assert "neighbours" in out
+    assert "all users" in out
+    assert "<svg" in (tmp_path / "slices.svg").read_text("utf-8")
+    for name, says in (("a.pdf", ".png or .svg"), ("none/a.png", "there is no folder")):
+        code, _, err = run("evaluate", trained, "--plot", tmp_path / name)
+        assert code == 2
+        assert says in only_line(err)  # before anything is ranked: no other line
+
+
+def test_the_protocols_and_splits_differ(trained, taps, run):
+    variants = [
+        run("evaluate", trained, "--data", taps, "--json", *more)[1]
+        for more in ([], ["--split", "validation"], ["--protocol", "sampled-pop100"])
+    ]
+    assert len(set(variants)) == 3
+
+
+def test_the_default_checkpoint_is_the_default(run):
+    assert load_checkpoint(None).sha256 == load_checkpoint(DEFAULT_CHECKPOINT).sha256

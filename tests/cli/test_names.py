@@ -1,0 +1,34 @@
+"""Several values in one flag, or one flag several times."""
+
+import pytest
+
+from glint_edge.cli.names import keys, several
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (["onnx,tflite"], ["onnx", "tflite"]),
+        (["onnx", "tflite"], ["onnx", "tflite"]),
+        (["onnx, tflite", "onnx", " executorch ,"], ["onnx", "tflite", "executorch"]),
+        (["ssh:pi@host:2222,python"], ["ssh:pi@host:2222", "python"]),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_names_come_by_commas_and_by_repetition(values, names):
+    assert several(values) == names
+
+
+@pytest.mark.parametrize(
+    ("values", "items"),
+    [
+        (["50,181, 172"], ["50", "181", "172"]),
+        (["50,50"], ["50", "50"]),
+        (["Alien, 1979", "50"], ["Alien, 1979", "50"]),
+        ([""], []),
+        (None, None),
+    ],
+)
+def test_keys_given_one_by_one_may_hold_a_comma(values, items):
+    assert keys(values) == items
