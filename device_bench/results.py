@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,6 @@ from device_bench.reports.labels import failures as failures_of
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import RenderableType
-
-    from device_bench.judge.rows import BenchResult
-    from device_bench.scale import ScaleResult
 
 # What is of no use in a row of a table: lists of rounds, what the machine said, operators.
 LEFT_OUT = ("quantiles_us", "medians_us", "cpu_us", "calibrations_us", "conditions", "profile")
@@ -28,12 +25,10 @@ class BenchRun:
     Attributes:
         document: as bench.schema.json describes it.
         failures: what was out of tolerance or went wrong, a sentence each.
-        result: what was measured, for the terminal; None of a run that was read from a file.
     """
 
     document: Mapping[str, Any]
     failures: tuple[str, ...]
-    result: Sequence[BenchResult] | ScaleResult | None = None
 
     @classmethod
     def read(cls, path: Path) -> BenchRun:
@@ -84,16 +79,9 @@ class BenchRun:
 
     def __rich__(self) -> RenderableType:
         """The tables of the terminal."""
-        from device_bench.reports.terminal import render, render_scale
-        from device_bench.scale import ScaleResult
+        from device_bench.reports.terminal import render
 
-        if self.result is None:
-            from rich.markdown import Markdown
-
-            return Markdown(self.markdown())
-        if isinstance(self.result, ScaleResult):
-            return render_scale(self.result)
-        return render(self.result)
+        return render(self.document)
 
     def __repr__(self) -> str:
         names = ", ".join(dict.fromkeys(f"{r['target']} {r['precision']}" for r in self.rows))

@@ -579,7 +579,7 @@ def bench(
         for bundle in bundles
     ]
     failures = tuple(f"{r.name}: {failure}" for r in results for failure in r.failures)
-    return BenchRun(document(results, settings, command or sys.argv), failures, results)
+    return BenchRun(document(results, settings, command or sys.argv), failures)
 
 
 def bench_scale(
@@ -626,7 +626,7 @@ def bench_scale(
     log.info("about %.0f minutes on two cores that do nothing else", wanted.seconds() / 60)
     result = run(wanted, make, on_step=on_step, on_rows=on_rows)
     document = scale_document(result, wanted, command or sys.argv)
-    return BenchRun(document, result.failures, result)
+    return BenchRun(document, result.failures)
 
 
 def bench_diff(old: AnyPath | BenchRun, new: AnyPath | BenchRun) -> Diff:

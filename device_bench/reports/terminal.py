@@ -10,22 +10,25 @@ from rich.table import Table
 from rich.text import Text
 
 from device_bench.judge.diff import Change, Diff
-from device_bench.judge.rows import BenchResult, Row
+from device_bench.judge.rows import Row
 from device_bench.profiling.profile import Profile
 from device_bench.profiling.table import render_profile
 from device_bench.reports.columns import COLD, OK, cold_heading, few
 from device_bench.reports.labels import (
     MISSING,
+    SCALE,
     Json,
+    artifact,
     common_warnings,
     failures,
     lengths,
     microseconds,
     row_names,
+    title,
     where,
 )
 from device_bench.reports.notes import notes
-from device_bench.scale import ScaleResult, ScaleRow
+from device_bench.scale import ScaleRow
 from glint_edge.tables import columns
 
 DIFF_NOTE = (
@@ -43,60 +46,45 @@ EXPLAINED = (cold_heading(COLD[0]), "peak MB", "overlap", "weighted", "agreement
 WARNINGS = 6  # lines of them
 
 
-def render(results: Sequence[BenchResult]) -> RenderableType:
-    """Three tables (time, size, how right it is), a line a failure, and what was not measured.
+def render(document: Json) -> RenderableType:
+    """Tables, a line a failure, warnings, and what figures mean.
+
+    A bench has three tables (time, size, how right it is), a `bench scale` two (by catalogue and
+    width, and by history).
 
     Args:
-        results: of one bundle, or of several to be seen side by side.
+        document: as `device_bench.document` makes and reads it.
     """
-    title = ", ".join(dict.fromkeys(result.name for result in results))
-    rows = [row for result in results for row in result.to_dict()["rows"]]
-    names = row_names(rows)
-    not_measured = {r.name: r.not_measured for r in results if r.not_measured}
-    about = dict.fromkeys(
-        f"{name}: {row['note']}." for name, row in zip(names, rows, strict=True) if row["note"]
+    rows, not_measured = document["rows"], document.get("not_measured") or {}
+    if document["kind"] == SCALE:
+        about = ["µs: the median of a call; cold: from no history to the first top-k."]
+        tables: list[RenderableType] = [_by_side(rows), _by_history(rows)]
+    else:
+        named = list(zip(row_names(rows), rows, strict=True))
+        about = [f"{name}: {row['note']}." for name, row in named if row.get("note")]
+        about.append(_legend(document))
+        profiles = ((name, row["profile"]) for name, row in named if row.get("profile"))
+        tables = [
+            *_tables(title(document), rows),
+            *(render_profile(name, Profile.from_dict(profile)) for name, profile in profiles),
+        ]
+    said = (f"{name}: {text}" for name, texts in failures(rows).items() for text in texts)
+    return Group(
+        *tables,
+        *(Text(f"✗ {line}", style="red") for line in said),
+        *(Text(f"! {line}", style="yellow") for line in _warnings(rows)),
+        *_dim([*dict.fromkeys(about), *notes(rows, not_measured)]),
     )
-    legend = "; ".join(f"{column.title}: {column.hint}" for column in few(rows, EXPLAINED))
-    threads = ", ".join(dict.fromkeys(str(result.threads) for result in results))
-    run = f"threads: {threads}; runner: python, unless named; {legend}."
-    profiles = [
-        render_profile(name, Profile.from_dict(row["profile"]))
-        for name, row in zip(names, rows, strict=True)
-        if row["profile"]
-    ]
-    return Group(*_tables(title, rows), *profiles, *_lines(rows, [*about, run], not_measured))
 
 
-def render_rows(title: str, rows: Sequence[Row]) -> RenderableType:
-    """The first table alone, of rows that may not be finished."""
-    return _tables(title, [{"bundle": title, **row.to_dict()} for row in rows])[0]
-
-
-def render_scale(result: ScaleResult) -> RenderableType:
-    """How figures grow with the catalogue and the width, and with the history."""
-    rows = [row.to_dict() for row in result.rows]
-    about = "µs: the median of a call; cold: from no history to the first top-k."
-    return Group(render_scale_rows(result.rows), _histories(result.rows), *_lines(rows, [about]))
+def render_rows(bundle: str, rows: Sequence[Row]) -> RenderableType:
+    """The first table of a bench alone, of rows that may not be finished."""
+    return _tables(bundle, [{"bundle": bundle, **row.to_dict()} for row in rows])[0]
 
 
 def render_scale_rows(rows: Sequence[ScaleRow]) -> Table:
-    """A line an artifact, by target and width; of rows that may not be all."""
-    shown = _ordered(rows)
-    longest = lengths(shown)[-1:]
-    times = few(shown, ("append µs", "recommend µs", *map(cold_heading, longest)))
-    sizes = few(shown, ("file KB", "peak MB"))
-    return columns(
-        f"{shown[0]['precision'] if shown else ''}: by catalogue and width",
-        ("artifact", "items", "d", *(column.title for column in (*times, *sizes))),
-        [
-            (
-                *_shape(row),
-                *(column.cell(row).text for column in times),
-                *(column.cell(row).line for column in sizes),
-            )
-            for row in shown
-        ],
-    )
+    """The first table of a `bench scale` alone, of rows that may not be all."""
+    return _by_side([row.to_dict() for row in rows])
 
 
 def render_diff(found: Diff) -> RenderableType:
@@ -122,11 +110,11 @@ def _ratio(change: Change) -> str:
     return f"{change.ratio:.2f}" + ("" if change.noise is None else f" ({change.noise:.2f})")
 
 
-def _tables(title: str, rows: Sequence[Json]) -> list[Table]:
+def _tables(about: str, rows: Sequence[Json]) -> list[Table]:
     names = row_names(rows)
     return [
         columns(
-            f"{title}: {what}",
+            f"{about}: {what}",
             ("artifact", *(column.title for column in shown)),
             [
                 (name, *(column.cell(row).line for column in shown))
@@ -137,8 +125,27 @@ def _tables(title: str, rows: Sequence[Json]) -> list[Table]:
     ]
 
 
-def _histories(rows: Sequence[ScaleRow]) -> Table:
-    shown = [row for row in _ordered(rows) if row["by_history_us"]]
+def _by_side(rows: Sequence[Json]) -> Table:
+    """A line an artifact, by target and width."""
+    longest = lengths(rows)[-1:]
+    times = few(rows, ("append µs", "recommend µs", *map(cold_heading, longest)))
+    sizes = few(rows, ("file KB", "peak MB"))
+    return columns(
+        f"{rows[0]['precision'] if rows else ''}: by catalogue and width",
+        ("artifact", "items", "d", *(column.title for column in (*times, *sizes))),
+        [
+            (
+                *_shape(row),
+                *(column.cell(row).text for column in times),
+                *(column.cell(row).line for column in sizes),
+            )
+            for row in _ordered(rows)
+        ],
+    )
+
+
+def _by_history(rows: Sequence[Json]) -> Table:
+    shown = [row for row in _ordered(rows) if row.get("by_history_us")]
     every = [str(length) for length in lengths(shown)]
 
     def each(times: Json) -> str:
@@ -159,10 +166,8 @@ def _histories(rows: Sequence[ScaleRow]) -> Table:
     )  # fmt: skip
 
 
-def _ordered(rows: Sequence[ScaleRow]) -> list[Json]:
-    """As a document has them, by target and width."""
-    ordered = sorted(rows, key=lambda each: (each.row.name, each.width, each.items))
-    return [row.to_dict() for row in ordered]
+def _ordered(rows: Sequence[Json]) -> list[Json]:
+    return sorted(rows, key=lambda row: (artifact(row), where(row), row["width"], row["items"]))
 
 
 def _shape(row: Json) -> tuple[str, str, str]:
@@ -172,16 +177,11 @@ def _shape(row: Json) -> tuple[str, str, str]:
     return name, f"{row['items']:,}", str(row["width"])
 
 
-def _lines(
-    rows: Sequence[Json], about: Sequence[str], not_measured: Json | None = None
-) -> list[Text]:
-    """What is said below the tables: failures, warnings, what figures mean."""
-    said = (f"{name}: {text}" for name, texts in failures(rows).items() for text in texts)
-    return [
-        *(Text(f"✗ {line}", style="red") for line in said),
-        *(Text(f"! {line}", style="yellow") for line in _warnings(rows)),
-        *_dim([*about, *notes(rows, not_measured or {})]),
-    ]
+def _legend(document: Json) -> str:
+    explained = few(document["rows"], EXPLAINED)
+    legend = "; ".join(f"{column.title}: {column.hint}" for column in explained)
+    threads = document["settings"].get("threads", MISSING)
+    return f"threads: {threads}; runner: python, unless named; {legend}."
 
 
 def _dim(lines: Sequence[str]) -> list[Text]:
@@ -193,9 +193,8 @@ def _warnings(rows: Sequence[Json]) -> list[str]:
     common = common_warnings(rows)
     lines, count = list(common), len(common)
     for name, row in zip(row_names(rows), rows, strict=True):
-        own = sorted(
-            (w for w in row["warnings"] if w not in common), key=partial(_is_of_times, row)
-        )
+        own = [warning for warning in row.get("warnings") or () if warning not in common]
+        own.sort(key=partial(_is_of_times, row))
         count += len(own)
         if own:
             more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
@@ -207,4 +206,4 @@ def _warnings(rows: Sequence[Json]) -> list[str]:
 
 def _is_of_times(row: Json, warning: str) -> bool:
     """It is about one method's times; others are about the whole row, and explain those."""
-    return warning.partition(":")[0] in row["interval_us"]
+    return warning.partition(":")[0] in (row.get("interval_us") or ())

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from device_bench.bench import Settings, bench, check_artifacts
+from device_bench.document import document
 from device_bench.judge.parity import (
     TIE,
     Parity,
@@ -821,7 +822,7 @@ def test_a_given_float_model_must_be_the_one(make_model, golden, tmp_path):
 
 def printed(*results, width=80):
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(render(results))
+    console.print(render(document(results, Settings(), [])))
     return " ".join(console.export_text().split())
 
 

@@ -428,7 +428,7 @@ def warned(*rows):
     ]  # fmt: skip
     text = Console(width=200)
     with text.capture() as said:
-        text.print(render([BenchResult("app", tuple(made), 1, "")]))
+        text.print(render(document_of(*BenchResult("app", tuple(made), 1, "").to_dict()["rows"])))
     return [line.rstrip()[2:] for line in said.get().splitlines() if line.startswith("! ")]
 
 

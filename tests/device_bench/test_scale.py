@@ -14,7 +14,7 @@ from device_bench import scale as module
 from device_bench.document import read_document, scale_document, write_document
 from device_bench.measure.job import Outcome, TopK
 from device_bench.measure.sampling import RUNS
-from device_bench.reports.terminal import render_scale, render_scale_rows
+from device_bench.reports.terminal import render, render_scale_rows
 from device_bench.scale import LARGE, Scale, scale
 from glint_edge.bundles.target import targets
 from glint_edge.cli import app as cli
@@ -209,25 +209,27 @@ def printed(renderable, width=80):
 
 
 def test_the_tables_tell_everything_at_80_columns():
-    result = scale(asked_of("a", "b", runner=FakeRunner(failing="b")), make_bytes)
-    text = printed(render_scale(result))
+    asked = asked_of("a", "b", runner=FakeRunner(failing="b"))
+    document = scale_document(scale(asked, make_bytes), asked, [])
+    text = printed(render(document))
     for words in ("int8: by catalogue and width", "1,000 / 2,000", "2,000 / 4,000", "300 / 700",
                   "µs a call after 3/7 items", "cold 7", "✗ b int8 200 × 16: it died",
                   "weights drawn at random", "9 (+1.0)", "1,500", "200"):  # fmt: skip
         assert words in text
     assert printed(render_scale_rows([]))
-    assert printed(render_scale(result), width=30)
+    assert printed(render(document), width=30)
 
 
 def test_many_warnings_are_not_all_told():
-    result = scale(asked_of(items=(50,)), make_bytes)
-    assert "warnings in all" not in printed(render_scale(result))
+    asked = asked_of(items=(50,))
+    result = scale(asked, make_bytes)
+    assert "warnings in all" not in printed(render(scale_document(result, asked, [])))
     noisy = tuple(
         replace(row, items=items, row=replace(row.row, warnings=(f"warning of {items}",)))
         for row in result.rows
         for items in range(50, 60)
     )
-    text = printed(render_scale(replace(result, rows=noisy)))
+    text = printed(render(scale_document(replace(result, rows=noisy), asked, [])))
     assert text.count("warning of") == 6
     assert "10 warnings in all" in text
 

@@ -183,7 +183,7 @@ def test_cold_starts_are_those_of_the_programs_length(checkpoint, held_out, empt
 
 def printed(result):
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(render([result]))
+    console.print(render(document([result], Settings(), [])))
     return " ".join(console.export_text().split())
 
 

@@ -102,7 +102,7 @@ def bench(
     elif markdown:
         show_markdown(found)
     else:
-        console.show(render(results))
+        console.show(render(found))
     if failures := [f"{r.name}: {failure}" for r in results for failure in r.failures]:
         raise CheckFailed("; ".join(failures))
 

@@ -41,7 +41,7 @@ def scale(
     """
     from converters.generated import make
     from device_bench.document import scale_document, write_document
-    from device_bench.reports.terminal import render_scale, render_scale_rows
+    from device_bench.reports.terminal import render, render_scale_rows
     from device_bench.runners.runner import find_runner
     from device_bench.scale import Scale
     from device_bench.scale import scale as run
@@ -67,7 +67,7 @@ def scale(
     if json:
         console.show_json(found)
     else:
-        console.show(render_scale(result))
+        console.show(render(found))
     if result.failures:
         raise CheckFailed("; ".join(result.failures))
 
