@@ -25,11 +25,13 @@ import torch
 from stock_export import TOP_K, stock, times_us
 
 from converters import convert
+from converters.targets import find_target, targets
 from device_bench.measure.runtimes import load_runtime
-from glint_edge.bundles.target import Runtime, find_target, missing, targets
 from glint_edge.config import ModelConfig
+from glint_edge.extras import missing
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import stream_program
+from glint_edge.runtime.engines import Runtime, engines
 from quantization import quantize
 
 
@@ -38,13 +40,13 @@ def installed() -> list[str]:
     return [
         name
         for name, target in targets().items()
-        if not missing([*target.convert_packages, *target.load_packages])
+        if not missing([*target.convert_packages, *engines()[name].packages])
     ]
 
 
 def write(model: GlintRU, precision: str, name: str, folder: Path) -> Path:
     """Convert the stream to a target; returns the file."""
-    target = find_target(name, "convert")
+    target = find_target(name)
     path = folder / f"{precision}{target.suffix}"
     convert(quantize(stream_program(model, TOP_K), precision), target, path)
     return path

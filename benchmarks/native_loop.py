@@ -23,11 +23,11 @@ import numpy.typing as npt
 import torch
 
 from converters import convert
+from converters.targets import find_target
 from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.measure.sampling import Plan
 from device_bench.native.build import cmake, find_packages
 from device_bench.runners.native import NativeRunner
-from glint_edge.bundles.target import find_target
 from glint_edge.config import ModelConfig
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import stream_program
@@ -42,7 +42,7 @@ def artifact(config: ModelConfig, chunk: int, folder: Path) -> Path:
     """An int8 `.pte` with random weights."""
     torch.manual_seed(0)
     program = quantize(stream_program(GlintRU(config).eval(), TOP_K, chunk=chunk))
-    convert(program, find_target("executorch", "convert"), folder / "model.pte")
+    convert(program, find_target("executorch"), folder / "model.pte")
     return folder / "model.pte"
 
 

@@ -29,8 +29,8 @@ import torch
 from torch import Tensor, nn
 
 from converters import convert
+from converters.targets import find_target
 from device_bench.measure.runtimes import load_runtime
-from glint_edge.bundles.target import find_target
 from glint_edge.config import ModelConfig
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import stream_program
@@ -74,7 +74,7 @@ def stream(
     model: GlintRU, history: Tensor, folder: Path, target: str, threads: int
 ) -> Callable[[], Any]:
     """Convert the int8 stream and return a call: the last item of `history`, then the top-k."""
-    found = find_target(target, "convert")
+    found = find_target(target)
     path = folder / f"stream{found.suffix}"
     # A tap does not use `append_many`, and its steps are most of what a conversion takes.
     program = quantize(stream_program(model, TOP_K, chunk=1))

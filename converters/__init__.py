@@ -1,8 +1,8 @@
 """Converters: stream program → the file that a target's runtime loads.
 
-`glint_edge.bundles.target` says what a target is, `converters.targets` lists this package's own;
-each has a lowering, imported only when it is used: it brings a toolchain that takes seconds to
-import and may not be installed.
+`glint_edge.bundles.target` says what a target is, `converters.targets` lists this package's own
+and finds the others. Each has a lowering, imported only when it is used: it brings a toolchain that
+takes seconds to import and may not be installed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def convert(
 
     Args:
         program: at a precision that the target has.
-        target: from `glint_edge.bundles.target.find_target`.
+        target: from `converters.targets.find_target`.
         path: the file to write.
         options: what the target may want to know.
 

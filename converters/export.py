@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from converters import convert
 from converters.readme import bundle_readme
+from converters.targets import find_target, targets
 from glint_edge.bundles.bundle import (
     README,
     SUFFIX,
@@ -26,7 +27,8 @@ from glint_edge.bundles.bundle import (
 )
 from glint_edge.bundles.golden import Golden, golden_of
 from glint_edge.bundles.manifest import GOLDEN, ITEMS, MANIFEST
-from glint_edge.bundles.target import ConvertOptions, Target, find_target, targets
+from glint_edge.bundles.precisions import FINE_TUNED, precision_of
+from glint_edge.bundles.target import ConvertOptions, Target, canonical_target
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
 from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
@@ -36,15 +38,6 @@ from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import LayerReport, layer_report, quantize
 
 ALL = "all"
-# What `--quantize` takes, and the precision of the artifact.
-PRECISION_OF = {
-    "none": "fp32",
-    "fp16": "fp16",
-    "int8-table": "int8-table",
-    "int8": "int8",
-    "int8-qat": "int8",
-}
-
 
 class Check(Protocol):
     """Runs artifacts and judges them: the manifest's `checks`."""
@@ -61,7 +54,7 @@ class ExportOptions:
 
     Attributes:
         target: installed targets' names; among them "all" for every one that holds the precision.
-        quantize: "none", "fp16", "int8-table", "int8" or "int8-qat".
+        quantize: one of `glint_edge.bundles.precisions.flags`.
         top_k: items that `recommend` returns.
         out: the bundle's folder, ending in .glint.
         window: "sliding": a session is encoded again from its last items when it is longer than
@@ -82,12 +75,11 @@ class ExportOptions:
     spare_items: int | None = None
 
     def __post_init__(self) -> None:
-        for option, value, known in (
-            ("quantize", self.quantize, PRECISION_OF),
-            ("window", self.window, WINDOWS),
-        ):
-            if value not in known:
-                raise ConfigError(f"--{option} {value!r} is unknown; choose one of {_list(known)}")
+        precision_of(self.quantize)  # refuses what is none
+        if self.window not in WINDOWS:
+            raise ConfigError(
+                f"--window {self.window!r} is unknown; choose one of {_list(WINDOWS)}"
+            )
         if self.spare_items is not None and self.spare_items < 0:
             raise ConfigError(f"--spare-items must be at least 0, not {self.spare_items}")
         if self.out.suffix != SUFFIX:
@@ -106,16 +98,21 @@ class ExportOptions:
                 f"an imported model gives its authors' scores for at most {config.max_length} "
                 "items: --window sliding"
             )
-        if self.quantize == "int8-qat":
+        if self.fine_tuning:
             raise ConfigError(
                 "an imported model cannot be trained here, so there is no int8-qat of it; "
                 "choose --quantize int8"
             )
 
     @property
+    def fine_tuning(self) -> bool:
+        """Whether the model is trained with int8's rounding first."""
+        return self.quantize.lower() == FINE_TUNED
+
+    @property
     def precision(self) -> str:
         """Of the artifacts."""
-        return PRECISION_OF[self.quantize]
+        return precision_of(self.quantize)
 
     def targets(self) -> list[Target]:
         """The chosen targets, each once; with "all", those that can hold the precision.
@@ -125,8 +122,9 @@ class ExportOptions:
             MissingExtraError: its toolchain is not installed.
         """
         able = [target.name for target in targets().values() if self.precision in target.precisions]
-        names = [*(able if ALL in self.target else ()), *self.target]
-        found = [find_target(name, "convert") for name in dict.fromkeys(names) if name != ALL]
+        typed = [canonical_target(name) for name in self.target]
+        names = [*(able if ALL in typed else ()), *typed]
+        found = [find_target(name) for name in dict.fromkeys(names) if name != ALL]
         for target in found:
             if self.precision not in target.precisions:
                 raise ConfigError(
@@ -190,7 +188,7 @@ def export(
     def lower(program: StreamProgram, artifact: Artifact, file: Path) -> None:
         on_step(f"converting to {artifact.target}")
         told = ConvertOptions(options.opset, _file_metadata(checkpoint, options, program))
-        convert(program, find_target(artifact.target, "convert"), file, told)
+        convert(program, find_target(artifact.target), file, told)
 
     return write_bundle(
         checkpoint, options, artifacts, lower,

@@ -24,7 +24,7 @@ def make(
 
     Args:
         target: an installed target's name.
-        precision: a key of `quantization.PRECISIONS`.
+        precision: a name of `glint_edge.bundles.precisions`.
         path: the file to write, in a folder of its own.
         model: its configuration, as a dict.
         top_k: items that `recommend` returns.
@@ -46,7 +46,7 @@ def _convert(request: Mapping[str, Any]) -> dict[str, float]:
     import torch
 
     from converters import convert
-    from glint_edge.bundles.target import find_target
+    from converters.targets import find_target
     from glint_edge.config import ModelConfig
     from glint_edge.model.glint_ru import GlintRU
     from glint_edge.model.stream import stream_program
@@ -54,7 +54,7 @@ def _convert(request: Mapping[str, Any]) -> dict[str, float]:
 
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
-    target, path = find_target(request["target"], "convert"), Path(request["path"])
+    target, path = find_target(request["target"]), Path(request["path"])
     # One expression: no name keeps the model, nor the float program.
     program = quantize(
         stream_program(GlintRU(ModelConfig.from_dict(request["model"])).eval(), request["top_k"]),

@@ -1,7 +1,7 @@
-"""The targets of this package. Their toolchains are imported when they are used.
+"""The targets: how the installed ones are looked up, and those of this package.
 
-A target's lowering and its runtime are modules of their own, since what it takes to write a file
-is far heavier than what it takes to run it.
+Looking at targets imports no toolchain; `convert` does. What runs their files is in
+`glint_edge.runtime.engines`.
 """
 
 from __future__ import annotations
@@ -9,24 +9,50 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glint_edge.bundles.target import ConvertOptions, Runtime
-from glint_edge.config import ModelConfig
-from glint_edge.errors import ConversionError
+from glint_edge.bundles.precisions import held_by
+from glint_edge.bundles.target import ConvertOptions, Target, canonical_target
+from glint_edge.errors import ConfigError, ConversionError, MissingExtraError
+from glint_edge.extras import missing
 
 if TYPE_CHECKING:
     from glint_edge.model.stream import StreamProgram
 
+GROUP = "glint_edge.targets"
+
+
+@cache
+def targets() -> Mapping[str, Target]:
+    """The installed targets by name, in alphabetical order; nothing heavy is imported."""
+    installed = {point.name: point.load() for point in metadata.entry_points(group=GROUP)}
+    return dict(sorted(installed.items()))
+
+
+def find_target(name: str) -> Target:
+    """Look a target up, before anything slow is done.
+
+    Raises:
+        ConfigError: it is unknown.
+        MissingExtraError: the packages that convert to it are not installed.
+    """
+    target = targets().get(canonical_target(name))
+    if target is None:
+        raise ConfigError(f"target {name!r} is unknown; choose one of {', '.join(targets())}")
+    if missing(target.convert_packages):
+        raise MissingExtraError(target.extra, f"exporting to {target.name}")
+    return target
+
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """A target whose `convert` and `load` live in two modules; attributes as in `Target`.
+    """A target whose `convert` lives in a module of its own; attributes as in `Target`.
 
     Attributes:
         lowering: the module with `convert(program, path, options)`.
-        running: the module with `load(path, config, top_k, threads)`.
     """
 
     name: str
@@ -34,10 +60,8 @@ class BuiltIn:
     suffix: str
     precisions: tuple[str, ...]
     convert_packages: tuple[str, ...]
-    load_packages: tuple[str, ...]
     runtime: Mapping[str, str]
     lowering: str
-    running: str
 
     def convert(self, program: StreamProgram, path: Path, options: ConvertOptions) -> None:
         """Lower a stream program to `path`.
@@ -54,48 +78,33 @@ class BuiltIn:
             ) from error
         lowering.convert(program, path, options)
 
-    def prepare(self) -> None:
-        """Import what `load` needs."""
-        importlib.import_module(self.running)
-
-    def load(self, path: Path, config: ModelConfig, top_k: int | None, threads: int) -> Runtime:
-        """Load a file; see `Target.load`."""
-        runtime: Runtime = importlib.import_module(self.running).load(path, config, top_k, threads)
-        return runtime
-
 
 EXECUTORCH = BuiltIn(
     name="executorch",
     extra="glint-edge[executorch]",
     suffix=".pte",
-    precisions=("fp32", "int8-table", "int8"),
+    precisions=held_by("executorch"),
     convert_packages=("executorch", "torchao"),
-    load_packages=("executorch",),
     runtime={"executorch": "1.5.1"},
     lowering="converters.to_executorch.lower",
-    running="glint_edge.runtime.engine_executorch",
 )
 
 ONNX = BuiltIn(
     name="onnx",
     extra="glint-edge[onnx]",
     suffix=".onnx",
-    precisions=("fp32", "fp16", "int8-table", "int8"),
+    precisions=held_by("onnx"),
     convert_packages=("onnx", "onnxscript", "onnxruntime"),
-    load_packages=("onnxruntime",),
     runtime={"onnxruntime": "1.32.0"},
     lowering="converters.to_onnx.lower",
-    running="glint_edge.runtime.engine_onnx",
 )
 
 TFLITE = BuiltIn(
     name="tflite",
     extra="glint-edge[litert]",
     suffix=".tflite",
-    precisions=("fp32", "fp16", "int8-table", "int8"),
+    precisions=held_by("tflite"),
     convert_packages=("litert_torch", "ai_edge_litert"),
-    load_packages=("ai_edge_litert",),
     runtime={"litert": "2.3.0", "tflite-runtime": "2.14.0"},
     lowering="converters.to_tflite.lower",
-    running="glint_edge.runtime.engine_tflite",
 )

@@ -17,8 +17,9 @@ from device_bench.runners.native import NativeRunner
 from device_bench.runners.python import PythonRunner
 from device_bench.runners.remote import RemoteRunner, install, supported
 from device_bench.runners.runner import Runner, find_runner, runners
-from glint_edge.bundles.target import missing, targets
 from glint_edge.errors import ConfigError, GlintEdgeError
+from glint_edge.extras import missing
+from glint_edge.runtime.engines import engines
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,9 @@ def check(name: str) -> tuple[Finding, ...]:
     runner = find_runner(name)
     if isinstance(runner, PythonRunner):
         return tuple(
-            Finding(target.name, not (lacking := missing(target.load_packages)),
-                    f"pip install '{target.extra}'" if lacking else "installed")
-            for target in targets().values()
+            Finding(engine.name, not (lacking := missing(engine.packages)),
+                    f"pip install '{engine.extra}'" if lacking else "installed")
+            for engine in engines().values()
         )  # fmt: skip
     if isinstance(runner, NativeRunner):
         return _check_native()

@@ -2,11 +2,10 @@
 
 from quantization.fp16 import Fp16Embedding, Fp16Linear
 from quantization.int8 import Int8Embedding, Int8Linear
-from quantization.quantize import PRECISIONS, quantize
+from quantization.quantize import quantize
 from quantization.report import LayerReport, layer_report
 
 __all__ = [
-    "PRECISIONS",
     "Fp16Embedding",
     "Fp16Linear",
     "Int8Embedding",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from torch import nn
@@ -44,33 +44,12 @@ def _int8_table(name: str, module: nn.Module) -> nn.Module | None:
     return _int8(name, module) if name in ITEM_TABLE else None
 
 
-@dataclass(frozen=True)
-class Precision:
-    """How the numbers of a program are stored and computed with.
-
-    Attributes:
-        meaning: one sentence for people.
-        form: what its linears and embeddings are.
-    """
-
-    meaning: str
-    form: Form
-
-
-PRECISIONS: Mapping[str, Precision] = {
-    "fp32": Precision("Everything is float32.", _keep),
-    "fp16": Precision(
-        "Weights and the item table are stored as float16; everything is computed in float32.",
-        _fp16,
-    ),
-    "int8-table": Precision(
-        "The item table and the scoring are int8; all other weights are float32.", _int8_table
-    ),
-    "int8": Precision(
-        "All weights and the item table are int8, and so are the inputs of every matrix product; "
-        "the state, norms and nonlinearities are float32.",
-        _int8,
-    ),
+# What linears and embeddings become at each precision of `glint_edge.bundles.precisions`.
+FORMS: Mapping[str, Form] = {
+    "fp32": _keep,
+    "fp16": _fp16,
+    "int8-table": _int8_table,
+    "int8": _int8,
 }
 
 
@@ -81,19 +60,19 @@ def quantize(program: StreamProgram, precision: str = "int8") -> StreamProgram:
 
     Args:
         program: of precision fp32.
-        precision: a key of `PRECISIONS`; "fp32" gives a copy.
+        precision: a name of `glint_edge.bundles.precisions`; "fp32" gives a copy.
 
     Raises:
         ConfigError: the precision is unknown, the program is quantized already, or a weight is
             beyond what the precision can hold.
     """
-    if precision not in PRECISIONS:
+    if precision not in FORMS:
         raise ConfigError(
-            f"precision {precision!r} is unknown; choose one of {', '.join(PRECISIONS)}"
+            f"precision {precision!r} is unknown; choose one of {', '.join(FORMS)}"
         )
     if program.precision != "fp32":
         raise ConfigError(f"only an fp32 program can be quantized, this one is {program.precision}")
-    form = PRECISIONS[precision].form
+    form = FORMS[precision]
     return replace(
         program,
         precision=precision,

@@ -11,9 +11,9 @@ import pytest
 import torch
 from filelock import FileLock
 
+from converters.targets import find_target
 from device_bench.native.build import build
 from device_bench.runners import arm64
-from glint_edge.bundles.target import find_target
 from glint_edge.cli import app as cli
 from glint_edge.config import ModelConfig
 from glint_edge.data.log import load
@@ -155,7 +155,7 @@ def artifacts(make_model, tmp_path_factory):
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
     from converters import convert
 
-    target = find_target("executorch", "convert")
+    target = find_target("executorch")
     # Workers of one session share the files.
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     base = tmp_path_factory.getbasetemp()

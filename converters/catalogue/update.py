@@ -9,7 +9,6 @@ from typing import Any
 from converters import quiet_toolchain
 from converters.catalogue.rewrite import rewrite
 from converters.export import (
-    PRECISION_OF,
     Check,
     ExportOptions,
     export,
@@ -17,6 +16,7 @@ from converters.export import (
     write_bundle,
 )
 from glint_edge.bundles.bundle import Artifact, Bundle
+from glint_edge.bundles.precisions import flag_of
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.errors import BundleError
 from glint_edge.model.stream import StreamProgram, stream_program
@@ -50,7 +50,7 @@ def options_of(bundle: Bundle, out: Path, spare_items: int) -> ExportOptions:
     precision = manifest["quantization"]["precision"]
     return ExportOptions(
         target=tuple(artifact.target for artifact in bundle.artifacts),
-        quantize=next(name for name, made in PRECISION_OF.items() if made == precision),
+        quantize=flag_of(precision),
         top_k=bundle.top_k,
         out=out,
         window=manifest["window"],

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from device_bench.measure.job import TopK
+from glint_edge.bundles.precisions import TIE
 from glint_edge.data.histories import last_items
 from glint_edge.data.sequences import HeldOut
 from glint_edge.evaluation.ranking import ndcg_by_user, rank_in_top_k
@@ -17,9 +18,6 @@ from glint_edge.model.glint_ru import GlintRU
 CUT = 10  # of NDCG and of the overlap
 CHUNK = 256  # users scored at once
 PERSISTENCE = 0.9  # p of the rank-biased overlap: the chance that a person looks one place further
-# Float scores nearer than this are a tie: two float32 orders of the same sums differ by up to
-# 1e-5 on scores of about 10, each way.
-TIE = 2e-5
 
 
 @dataclass(frozen=True)

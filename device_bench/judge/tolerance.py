@@ -1,96 +1,20 @@
-"""What is good enough, in one table, and the judgement in words."""
+"""What is good enough, and the judgement in words. The figures are the precisions' own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from device_bench.judge.parity import TIE, Parity
+from device_bench.judge.parity import Parity
+from glint_edge.bundles.precisions import PRECISIONS, Tolerance
 from glint_edge.errors import BundleError
 
 
-@dataclass(frozen=True)
-class Tolerance:
-    """How far an artifact may be from the float model over held-out histories.
-
-    Attributes:
-        score_error: most absolute error of any score; None: not bounded.
-        same_top10: least share of users with the float model's top 10, up to ties.
-        top10_overlap: least share of the float model's top 10, averaged over users.
-        rank_weighted_overlap: least overlap in which the first places count most.
-        agreement: least top-10 overlap with each other artifact of the bundle, up to ties.
-        ndcg_loss: most that NDCG@10 may be below the float model's, relative to it. Above is no
-            failure: rounding moves targets up as often as down, and few users show it.
-        reason: why these.
-    """
-
-    score_error: float | None
-    same_top10: float
-    top10_overlap: float
-    rank_weighted_overlap: float
-    agreement: float
-    ndcg_loss: float
-    reason: str
-
-
-FP32 = Tolerance(
-    score_error=1e-4,
-    same_top10=1.0,
-    top10_overlap=0.0,
-    rank_weighted_overlap=0.0,
-    agreement=1.0,
-    ndcg_loss=1e-3,
-    reason=(
-        "The same arithmetic in another order: scores around 10 differ by some 1e-5. The top 10 is "
-        f"the same but for ties, float scores within {TIE:g}, which is what the overlaps with the "
-        "float model do not know: they are left to `same_top10`, while the agreement of artifacts "
-        "knows ties. A swapped tie moves NDCG by less than 0.1 %."
-    ),
-)
-FP16 = Tolerance(
-    score_error=0.05,
-    same_top10=0.0,
-    top10_overlap=0.99,
-    rank_weighted_overlap=0.985,
-    agreement=0.99,
-    ndcg_loss=5e-3,
-    reason=(
-        "Weights keep 11 bits, 8 times finer than int8's rows, and nothing else is rounded: only "
-        "items whose scores are nearly equal change places."
-    ),
-)
-INT8_TABLE = Tolerance(
-    score_error=None,
-    same_top10=0.0,
-    top10_overlap=0.96,
-    rank_weighted_overlap=0.95,
-    agreement=0.98,
-    ndcg_loss=0.01,
-    reason=(
-        "The rows of the table and the input of the scoring are rounded, which is the larger part "
-        "of what int8 adds; the state's own arithmetic is float32."
-    ),
-)
-INT8 = Tolerance(
-    score_error=None,
-    same_top10=0.0,
-    top10_overlap=0.95,
-    rank_weighted_overlap=0.94,
-    agreement=0.98,
-    ndcg_loss=0.01,
-    reason=(
-        "256 levels move scores by half a percent of their spread: near the end of the top 10 "
-        "items change places, and what counts is that recommendations stay as good. All artifacts "
-        "carry the same integers, so they are nearer to one another than to the float model."
-    ),
-)
+INT8 = PRECISIONS["int8"].tolerance
 
 # By target and precision. "*" is any other target: one of another package.
 TOLERANCES: Mapping[tuple[str, str], Tolerance] = {
-    ("*", "fp32"): FP32,
-    ("*", "fp16"): FP16,
-    ("*", "int8-table"): INT8_TABLE,
-    ("*", "int8"): INT8,
+    **{("*", name): precision.tolerance for name, precision in PRECISIONS.items()},
     ("*", "int8-dynamic"): replace(
         INT8,
         reason="What `quantize_dynamic` makes of a stock export: no artifact of this tool, and no "

@@ -1,6 +1,6 @@
-"""Artifacts that run: any installed target, or the float model in torch itself.
+"""Artifacts that run: those of any engine, or the float model in torch itself.
 
-What a loaded artifact offers is `glint_edge.bundles.target.Runtime`.
+What a loaded artifact offers is `glint_edge.runtime.engines.Runtime`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.bundles.target import Runtime, Tensor, find_target, targets
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, ConfigError
+from glint_edge.runtime.engines import Runtime, Tensor, engines, find_engine
 
 # The float stream in torch: what the others are compared with. Its "file" is a checkpoint folder.
 REFERENCE = "torch"
@@ -26,17 +26,17 @@ def require_runtime(target: str) -> None:
     """Make sure that an artifact can be run here, without importing its runtime.
 
     Raises:
-        BundleError: no installed package knows this target.
+        BundleError: no installed package brings an engine for this target.
         MissingExtraError: its runtime is not installed.
     """
     if target == REFERENCE or target.startswith(STOCK):
         return
     try:
-        find_target(target, "load")
+        find_engine(target)
     except ConfigError as error:
         raise BundleError(
-            f"this glint-edge cannot run {target!r} artifacts (it runs {', '.join(targets())}); "
-            "upgrade glint-edge, or install the package that brings this target"
+            f"this glint-edge cannot run {target!r} artifacts (it runs {', '.join(engines())}); "
+            "upgrade glint-edge, or install the package that brings it"
         ) from error
 
 
@@ -44,7 +44,7 @@ def prepare_runtime(target: str) -> None:
     """Import what loading an artifact needs (seconds).
 
     Raises:
-        BundleError: no installed package knows this target.
+        BundleError: no installed package brings an engine for this target.
         MissingExtraError: its runtime is not installed.
     """
     require_runtime(target)
@@ -55,7 +55,7 @@ def prepare_runtime(target: str) -> None:
 
         run_stock.prepare(target.removeprefix(STOCK))
     else:
-        find_target(target, "load").prepare()
+        find_engine(target).prepare()
 
 
 def load_runtime(
@@ -83,7 +83,7 @@ def load_runtime(
         from device_bench.stock import engine as run_stock
 
         return run_stock.load(target.removeprefix(STOCK), path, config, top_k, threads)
-    return find_target(target, "load").load(path, config, top_k, threads)
+    return find_engine(target).load(path, config, top_k, threads)
 
 
 def replay(runtime: Runtime, ids: Iterable[int]) -> Tensor:

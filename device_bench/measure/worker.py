@@ -22,10 +22,10 @@ from device_bench.measure.memory import peak_memory, resident_memory
 from device_bench.measure.runtimes import load_runtime, prepare_runtime, recommend_history, replay
 from device_bench.measure.sampling import Plan, sample
 from device_bench.runners.python import INPUTS, OUTPUTS, RESULT
-from glint_edge.bundles.target import Runtime
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
 from glint_edge.processes.child import pin
+from glint_edge.runtime.engines import Runtime
 
 LOADS = 5
 

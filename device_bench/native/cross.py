@@ -12,8 +12,8 @@ from pathlib import Path
 
 from device_bench.native.build import PACKAGES, PROGRAM, SOURCES, Toolchain, build, find_packages
 from device_bench.native.wheels import AARCH64, fetch_wheel
-from glint_edge.bundles.target import missing
 from glint_edge.errors import RunnerError
+from glint_edge.extras import missing
 from glint_edge.files import cache_folder
 
 COMPILER = "aarch64-linux-gnu-g++"

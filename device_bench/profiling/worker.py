@@ -22,11 +22,11 @@ from device_bench.measure.runtimes import load_runtime, prepare_runtime
 from device_bench.profiling.fine_clock import clock_speed
 from device_bench.profiling.profile import RESULT, Method, Profile, ProfileJob
 from device_bench.profiling.records import METHODS, WARMUP, Calls, Recorded, method_of
-from glint_edge.bundles.target import Runtime, in_chunks
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
 from glint_edge.model.stream import CHUNK
 from glint_edge.processes.child import pin
+from glint_edge.runtime.engines import Runtime, in_chunks
 
 SAMPLE = 8  # histories, in turn
 PLAIN_WARMUP, PLAIN_RUNS = 50, 200  # calls without a profiler

@@ -26,9 +26,9 @@ from device_bench.judge.rows import STOCK_RUNNER
 from device_bench.measure.job import Histories, Inputs, Job, Outcome
 from device_bench.measure.runtimes import STOCK
 from device_bench.runners.python import PythonRunner
-from glint_edge.bundles.target import missing
 from glint_edge.checkpoints.checkpoint import WEIGHTS
 from glint_edge.errors import ConversionError, MissingExtraError
+from glint_edge.extras import missing
 from glint_edge.files import cache_folder, sha256
 from glint_edge.processes.child import ask
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from glint_edge.bundles.precisions import PRECISIONS
+
 if TYPE_CHECKING:
     from glint_edge.model.stream import StreamProgram
 
@@ -68,15 +70,6 @@ class Golden:
         return cls(**values["tolerance"], cases=cases)
 
 
-# By precision, relative to the state's norm and to the largest score. float32 differs in the order
-# of sums. In int8 a difference in the last digit can move an activation to the next of its 256
-# levels: measured 0.3 % of the largest state and 0.9 % of the largest score.
-# float16 weights are computed with in float32; an int8 table alone leaves the state's arithmetic in
-# float32 and rounds the activations of the scoring.
-STATE_TOLERANCE = {"fp32": 1e-5, "fp16": 1e-5, "int8-table": 1e-5, "int8": 1e-2}
-SCORE_TOLERANCE = {"fp32": 1e-5, "fp16": 1e-5, "int8-table": 1e-2, "int8": 3e-2}
-
-
 def golden_of(program: StreamProgram, histories: Iterable[Sequence[int]]) -> Golden:
     """Run histories through the stream program.
 
@@ -84,11 +77,12 @@ def golden_of(program: StreamProgram, histories: Iterable[Sequence[int]]) -> Gol
         program: at the precision of the artifacts.
         histories: item ids; the empty history is always added, first.
     """
+    precision = PRECISIONS[program.precision]
     cases = tuple(_case(program, history) for history in ([], *histories))
     largest = max(abs(score) for case in cases for score in case.scores)
     return Golden(
-        relative_state_error=STATE_TOLERANCE[program.precision],
-        score_error=SCORE_TOLERANCE[program.precision] * largest,
+        relative_state_error=precision.golden_state,
+        score_error=precision.golden_score * largest,
         cases=cases,
     )
 

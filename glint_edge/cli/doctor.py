@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
-from glint_edge.bundles.target import Target, missing
+from glint_edge.bundles.target import Target
 from glint_edge.data.named import NAMED, is_cached
+from glint_edge.extras import missing
 from glint_edge.files import cache_folder
+from glint_edge.runtime.engines import engines
 
 # The wheel's four top-level packages. Another distribution with one of these names would
 # overwrite ours in site-packages, and pip would not say so.
@@ -75,7 +77,9 @@ def diagnose(targets: Mapping[str, Target]) -> Report:
 
 
 def _target(target: Target) -> TargetReport:
-    packages = tuple(dict.fromkeys((*target.convert_packages, *target.load_packages)))
+    engine = engines().get(target.name)
+    runs = engine.packages if engine else ()
+    packages = tuple(dict.fromkeys((*target.convert_packages, *runs)))
     absent = missing(packages)
     advice = f"{', '.join(absent)} missing: pip install '{target.extra}'" if absent else ""
     return TargetReport(target.name, not absent, _versions(packages), advice)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from glint_edge.bundles.manifest import ITEMS, check_file, read_json, read_manifest
-from glint_edge.bundles.target import missing, targets
+from glint_edge.bundles.target import canonical_target
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
+from glint_edge.extras import missing
+from glint_edge.runtime.engines import Engine, engines
 
-# Those whose state is an array of numpy, the better one first, and the extra that brings each.
-EXTRAS = {"onnx": "glint-edge[runtime-onnx]", "tflite": "glint-edge[runtime-litert]"}
 NEEDED = {
     "schema_version": int, "model": dict, "window": str, "top_k": int, "artifacts": list,
     "files": dict, "digest": str,
@@ -33,7 +33,7 @@ class AppBundle:
         config: the model's.
         top_k: items that the artifact returns.
         window: how many of a session's last items count; None: all.
-        target: "onnx" or "tflite".
+        target: "onnx", "tflite", "executorch" or another engine's name.
         artifact: the file that the runtime loads.
         keys: the user's item keys by id; `keys[0]` is "", an unknown item.
         titles: title by key; may be empty.
@@ -54,8 +54,8 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
 
     Args:
         path: the bundle's folder.
-        target: whose artifact; None: the first of onnx and tflite that the bundle has and that an
-            installed runtime runs.
+        target: whose artifact; None: the lightest that the bundle has and an installed runtime
+            runs.
 
     Raises:
         BundleError: a file is missing, damaged or of a later version, or there is no artifact.
@@ -102,19 +102,26 @@ def check_listed(path: Path, manifest: Mapping[str, Any], name: str) -> None:
 
 
 def _choose(path: Path, has: Mapping[str, str], target: str | None) -> str:
-    if target is not None and target not in EXTRAS:
-        raise ConfigError(f"target {target!r} has no runtime here; choose {' or '.join(EXTRAS)}")
-    usable = [name for name in ([target] if target else EXTRAS) if name in has]
+    usable = [engine for engine in _asked_for(target) if engine.name in has]
     if not usable:
-        wanted = target or " or ".join(EXTRAS)
+        wanted = canonical_target(target) if target else " or ".join(engines())
         raise BundleError(
             f"{path} has no artifact for {wanted} (it has {', '.join(has)}); "
-            f"export with --target {target or 'onnx'}"
+            f"export with --target {canonical_target(target) if target else 'onnx'}"
         )
-    for name in usable:
-        if not missing(targets()[name].load_packages):
-            return name
-    raise MissingExtraError(EXTRAS[usable[0]], f"running {path.name}")
+    for engine in usable:
+        if not missing(engine.packages):
+            return engine.name
+    raise MissingExtraError(usable[0].runtime_extra, f"running {path.name}")
+
+
+def _asked_for(target: str | None) -> list[Engine]:
+    if target is None:
+        return list(engines().values())
+    engine = engines().get(canonical_target(target))
+    if engine is None:
+        raise ConfigError(f"target {target!r} has no runtime here; choose {' or '.join(engines())}")
+    return [engine]
 
 
 def _conform(file: Path, manifest: Any) -> None:  # noqa: ANN401  # JSON is any of its types

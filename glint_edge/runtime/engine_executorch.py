@@ -14,12 +14,12 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from glint_edge.bundles.target import in_chunks
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
 from glint_edge.model.state import state_size
 from glint_edge.model.stream import empty_state
 from glint_edge.processes.native_output import held_back
+from glint_edge.runtime.engines import in_chunks
 
 # At import the toolchain warns of its own deprecations and of optional GPU libraries.
 with held_back(streams=False), warnings.catch_warnings():
@@ -65,6 +65,10 @@ class ExecutorchRuntime:
     def to_numpy(self, tensor: torch.Tensor) -> npt.NDArray[Any]:
         """The same memory as an array."""
         return tensor.numpy()
+
+    def from_numpy(self, array: npt.NDArray[Any]) -> torch.Tensor:
+        """A copy: a saved session's array is read-only, and torch knows no such thing."""
+        return torch.tensor(array)
 
 
 def load(path: Path, config: ModelConfig, top_k: int | None, threads: int) -> ExecutorchRuntime:

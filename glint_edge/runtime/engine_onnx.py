@@ -55,6 +55,10 @@ class OnnxRuntime:
         """The array itself."""
         return tensor
 
+    def from_numpy(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The array itself."""
+        return array
+
     def _step(
         self,
         method: npt.NDArray[np.int64],

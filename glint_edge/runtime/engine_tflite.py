@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from glint_edge.bundles.target import in_chunks
 from glint_edge.bundles.wire import TFLITE_INPUTS, TFLITE_OUTPUTS
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
 from glint_edge.model.state import state_size
 from glint_edge.processes.native_output import held_back
+from glint_edge.runtime.engines import in_chunks
 
 State: TypeAlias = npt.NDArray[np.float32]
 
@@ -81,6 +81,10 @@ class TfliteRuntime:
     def to_numpy(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The array itself."""
         return tensor
+
+    def from_numpy(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The array itself."""
+        return array
 
 
 def load(path: Path, config: ModelConfig, top_k: int | None, threads: int) -> TfliteRuntime:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from glint_edge.bundles.target import in_chunks
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.model.stream import StreamProgram, empty_state, stream_program
+from glint_edge.runtime.engines import in_chunks
 
 
 class TorchRuntime:
@@ -51,6 +51,10 @@ class TorchRuntime:
     def to_numpy(self, tensor: torch.Tensor) -> npt.NDArray[Any]:
         """The same memory as an array."""
         return tensor.numpy()
+
+    def from_numpy(self, array: npt.NDArray[Any]) -> torch.Tensor:
+        """A copy: a saved session's array is read-only, and torch knows no such thing."""
+        return torch.tensor(array)
 
 
 def load(folder: Path, config: ModelConfig, top_k: int | None, threads: int) -> TorchRuntime:

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.bundles.target import Runtime, find_target
 from glint_edge.errors import ConfigError, SessionError, UnknownItemError
 from glint_edge.runtime.app_bundle import AppBundle, read_app_bundle
+from glint_edge.runtime.engines import StreamRuntime, find_engine
 from glint_edge.runtime.session import Session
 from glint_edge.runtime.session_bytes import unpack
 
@@ -56,7 +56,7 @@ class Recommender:
     """
 
     def __init__(
-        self, bundle: AppBundle, runtime: Runtime, unknown: Literal["refuse", "skip"]
+        self, bundle: AppBundle, runtime: StreamRuntime, unknown: Literal["refuse", "skip"]
     ) -> None:
         self.bundle, self.unknown = bundle, unknown
         self._runtime, self._turn = runtime, threading.Lock()
@@ -75,7 +75,8 @@ class Recommender:
 
         Args:
             bundle: the NAME.glint folder.
-            target: "onnx" or "tflite"; None takes what the bundle has and a runtime is here for.
+            target: "onnx", "tflite" or "executorch"; None takes the lightest that the bundle has
+                and a runtime is here for.
             unknown: "refuse" a history with a key that is not in the catalogue, or "skip" the key;
                 a session counts what it skipped.
             threads: CPU threads of the runtime.
@@ -88,9 +89,8 @@ class Recommender:
         if unknown not in ("refuse", "skip"):
             raise ConfigError(f"unknown must be 'refuse' or 'skip', not {unknown!r}")
         found = read_app_bundle(Path(bundle), target)
-        runtime = find_target(found.target, "load").load(
-            found.artifact, found.config, found.top_k, threads
-        )
+        engine = find_engine(found.target)
+        runtime = engine.load(found.artifact, found.config, found.top_k, threads)
         return cls(found, runtime, unknown)
 
     def recommend(
@@ -148,27 +148,29 @@ class Recommender:
 
     def empty(self) -> State:
         """The state of no history: float32 [1, S]."""
-        state: State = self._runtime.empty_state()
+        state: State = self._runtime.to_numpy(self._runtime.empty_state())
         return state
 
     def encode(self, ids: Sequence[int]) -> State:
         """The state after a history, of which the window's last items count: float32 [1, S]."""
         kept = ids if self.bundle.window is None else ids[-self.bundle.window :]
         with self._turn:
-            state: State = self._runtime.append_many(self.empty(), kept)
-        return state
+            state = self._runtime.append_many(self._runtime.empty_state(), kept)
+            encoded: State = self._runtime.to_numpy(state)
+        return encoded
 
     def step(self, state: State, item: int) -> State:
         """The state after one item more: float32 [1, S]."""
         with self._turn:
-            after: State = self._runtime.append(state, item)
-        return after
+            after = self._runtime.append(self._runtime.from_numpy(state), item)
+            stepped: State = self._runtime.to_numpy(after)
+        return stepped
 
     def ranked(self, state: State) -> tuple[npt.NDArray[np.int64], State]:
         """What the artifact returns: items int64 [1, k], best first, and scores float32 [1, k]."""
         with self._turn:
-            items, scores = self._runtime.recommend(state)
-        return items, scores
+            items, scores = self._runtime.recommend(self._runtime.from_numpy(state))
+            return self._runtime.to_numpy(items), self._runtime.to_numpy(scores)
 
     def top(self, state: State, k: int, without: Container[int]) -> list[Recommendation]:
         """The best k items after a state, best first, but for those left out.

@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glint_edge.bundles.target import missing
 from glint_edge.config import TrainConfig
 from glint_edge.data.sequences import Split
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluation.ranking import evaluate
+from glint_edge.extras import missing
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
 from glint_edge.processes.native_output import held_back

@@ -16,9 +16,10 @@ from filelock import FileLock
 
 from converters import convert
 from converters.export import ExportOptions, write_bundle
+from converters.targets import find_target
 from glint_edge.apps.module import embed, find_platform
 from glint_edge.bundles.bundle import Artifact, Bundle, load_bundle
-from glint_edge.bundles.target import ConvertOptions, find_target
+from glint_edge.bundles.target import ConvertOptions
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.data.source import some_histories
 from glint_edge.files import cache_folder
@@ -91,7 +92,7 @@ def make_bundle(out):
             for each in options.targets()
         ],
         lambda program, artifact, file: convert(
-            program, find_target(artifact.target, "convert"), file, ConvertOptions()
+            program, find_target(artifact.target), file, ConvertOptions()
         ),
         folder=DEFAULT_CHECKPOINT,
         histories=some_histories(None, checkpoint.model.config),

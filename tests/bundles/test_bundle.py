@@ -278,6 +278,6 @@ def test_impossible_options_are_refused(checkpoint, tmp_path, arguments, says):
 
 
 def test_a_missing_toolchain_names_its_extra(checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr("glint_edge.bundles.target.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'glint-edge\[executorch\]'"):
         make(checkpoint, tmp_path / "app.glint")

@@ -3,8 +3,8 @@
 import pytest
 
 from converters.export import ALL, ExportOptions, export
+from converters.targets import targets
 from device_bench.bench import check_artifacts
-from glint_edge.bundles.target import targets
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.data.source import held_out, in_catalogue, some_histories
 

@@ -6,16 +6,17 @@ import pytest
 import torch
 
 from converters.export import ALL, ExportOptions, export
+from converters.targets import find_target, targets
 from device_bench.bench import bench, check_artifacts
 from device_bench.measure.runtimes import load_runtime, recommend_history
-from glint_edge.bundles import target as targets_module
 from glint_edge.bundles.bundle import load_bundle
-from glint_edge.bundles.target import Target, find_target, in_chunks, targets
+from glint_edge.bundles.target import Target, canonical_target
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.source import DataSource
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.model.stream import stream_program
+from glint_edge.runtime.engines import engines, find_engine, in_chunks
 
 # A whole target as its author would write it, in one file of a package of their own: the stream in
 # torch, its weights in a file.
@@ -26,7 +27,7 @@ import torch
 
 from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.bundles.target import in_chunks
+from glint_edge.runtime.engines import in_chunks
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Toy:
     suffix: str = ".toy"
     precisions: tuple = ("fp32",)
     convert_packages: tuple = ()
-    load_packages: tuple = ()
+    packages: tuple = ()
+    runtime_extra: str = "toy-runtime"
     runtime = {"toy": "1.0"}
 
     def convert(self, program, path, options):
@@ -84,7 +86,12 @@ class Running:
 TARGET = Toy()
 """
 METADATA = "Metadata-Version: 2.1\nName: toy-runtime\nVersion: 1.0\n"
-ENTRY_POINTS = '[glint_edge.targets]\ntoy = "toy_target:TARGET"\n'
+ENTRY_POINTS = """
+[glint_edge.targets]
+toy = toy_target:TARGET
+[glint_edge.engines]
+toy = toy_target:TARGET
+"""
 
 
 @pytest.fixture
@@ -95,11 +102,13 @@ def toy(tmp_path, monkeypatch):
     info.mkdir(parents=True)
     (site / "toy_target.py").write_text(TOY)
     (info / "METADATA").write_text(METADATA)
-    (info / "entry_points.txt").write_text(ENTRY_POINTS.replace('"', ""))
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
     monkeypatch.syspath_prepend(str(site))
     targets.cache_clear()
+    engines.cache_clear()
     yield
     targets.cache_clear()
+    engines.cache_clear()
     sys.modules.pop("toy_target", None)
 
 
@@ -152,7 +161,8 @@ def test_looking_at_targets_imports_no_toolchain():
     import subprocess
 
     code = (
-        "import sys; from glint_edge.bundles.target import targets; targets();"
+        "import sys; from converters.targets import targets; targets();"
+        "from glint_edge.runtime.engines import engines; engines();"
         "print(sorted({'executorch', 'onnx', 'onnxruntime', 'litert_torch', 'ai_edge_litert',"
         "'torchao'} & set(sys.modules)))"
     )
@@ -160,17 +170,40 @@ def test_looking_at_targets_imports_no_toolchain():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [("litert", "tflite"), ("ONNX", "onnx"), ("pte", "executorch"), ("ort", "onnx"),
+     (".PTE", "executorch"), (" tflite", "tflite"), ("toy", "toy")],
+)  # fmt: skip
+def test_a_target_is_known_by_what_people_call_it(typed, name):
+    assert canonical_target(typed) == name
+
+
+def test_every_target_of_this_package_has_an_engine():
+    assert {"executorch", "onnx", "tflite"} <= set(engines())
+    for name, engine in engines().items():
+        assert engine.name == name
+        assert set(engine.packages) <= set(targets()[name].convert_packages)
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones(toy):
+    with pytest.raises(ConfigError, match=r"runs 'coreml' artifacts; choose one of onnx,.*toy"):
+        find_engine("coreml")
+
+
 def test_an_unknown_target_is_refused_with_the_known_ones(toy):
     with pytest.raises(ConfigError, match=r"'coreml' is unknown; choose one of .*toy"):
-        find_target("coreml", "convert")
+        find_target("coreml")
 
 
 def test_a_missing_package_names_what_to_install(toy, monkeypatch):
     absent = lambda name: None  # noqa: E731  # nothing is installed
-    monkeypatch.setattr(targets_module.importlib.util, "find_spec", absent)
+    monkeypatch.setattr("importlib.util.find_spec", absent)
     with pytest.raises(MissingExtraError, match=r"exporting to onnx needs.*'glint-edge\[onnx\]'"):
-        find_target("onnx", "convert")
-    assert find_target("toy", "load").name == "toy"  # it needs nothing
+        find_target("onnx")
+    with pytest.raises(MissingExtraError, match=r"running onnx needs.*'glint-edge\[onnx\]'"):
+        find_engine("onnx")
+    assert find_engine("toy").name == "toy"  # it needs nothing
 
 
 def test_all_takes_the_targets_that_have_the_precision(toy, tmp_path):

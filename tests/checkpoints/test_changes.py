@@ -11,8 +11,8 @@ from converters import convert
 from converters.catalogue.rewrite import rewrite
 from converters.catalogue.update import options_of, spare_after
 from converters.export import ExportOptions, FineTuned, write_bundle
+from converters.targets import find_target, targets
 from glint_edge.bundles.bundle import Artifact, load_bundle
-from glint_edge.bundles.target import find_target, targets
 from glint_edge.checkpoints.changes import (
     NewItem,
     add_items,
@@ -33,6 +33,7 @@ from glint_edge.errors import (
     UnknownItemError,
 )
 from glint_edge.model.stream import empty_state, stream_program
+from glint_edge.runtime.engines import find_engine
 from quantization import quantize
 
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 41)), [41, 3], [7, 7, 7]]
@@ -231,7 +232,7 @@ def test_an_onnx_file_written_over_is_the_one_converted_again(
 ):
     pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
     before, after = programs(trained, changed, precision)
-    target = find_target("onnx", "convert")
+    target = find_target("onnx")
     for name, program in (("before", before), ("after", after)):
         convert(program, target, tmp_path / f"{name}.onnx")
     old = (tmp_path / "before.onnx").read_bytes()
@@ -247,7 +248,7 @@ def test_a_file_written_over_recommends_as_the_changed_program(
     trained, make_model, target, tmp_path
 ):
     try:
-        found = find_target(target, "convert")
+        found = find_target(target)
     except Exception as error:
         pytest.skip(str(error))
     # The smallest model there is: a conversion's time is that of its operators.
@@ -344,9 +345,9 @@ def test_an_updated_bundle_is_what_the_updated_checkpoint_exports_to(
     for name in ("model.onnx", "golden.json", "items.json"):
         assert ours[name] == theirs[name], name
     # ONNX Runtime writes the same .ort in another order each time.
-    target = find_target("onnx", "load")
+    engine = find_engine("onnx")
     forms = [
-        target.load(path, third.config, 10, 1)
+        engine.load(path, third.config, 10, 1)
         for path in (third.path / "model.ort", again / "model.onnx")
     ]
     for history in HISTORIES:

@@ -19,11 +19,11 @@ import torch
 import glint_edge
 from device_bench.judge.tolerance import tolerance_of
 from device_bench.measure.runtimes import load_runtime, recommend_history
-from glint_edge.bundles.target import in_chunks
 from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.recbole import import_recbole
 from glint_edge.errors import CheckpointError, ConfigError, DataError, UnknownItemError
 from glint_edge.model.stream import empty_state, stream_program
+from glint_edge.runtime.engines import in_chunks
 from quantization import quantize
 from tests.checkpoints.recbole_oracle import SETTINGS, Oracle, checkpoint_bytes, weights
 
@@ -215,11 +215,11 @@ def test_every_artifact_gives_the_authors_scores(imported, oracle, tmp_path, tar
     """At every length, and beyond N over the last N items."""
     pytest.importorskip(TARGETS[target], reason=f"needs glint-edge[{target}]")
     from converters import convert
-    from glint_edge.bundles.target import find_target
+    from converters.targets import find_target
 
     floats = stream_program(imported, chunk=4)
     program = floats if precision == "fp32" else quantize(floats, precision)
-    found = find_target(target, "convert")
+    found = find_target(target)
     path = tmp_path / f"model{found.suffix}"
     convert(program, found, path)
     runtime = load_runtime(target, path, imported.config, top_k=10)

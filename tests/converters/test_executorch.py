@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from converters import convert
-from glint_edge.bundles.target import find_target
+from converters.targets import find_target
 from glint_edge.model.state import state_size
 from glint_edge.model.stream import empty_state, stream_program
 from quantization import quantize
@@ -259,7 +259,7 @@ def test_int8_is_about_a_quarter_of_the_file(artifacts):
 
 
 def lowered(program, path):
-    convert(program, find_target("executorch", "convert"), path)
+    convert(program, find_target("executorch"), path)
     assert_lowered_whole(path, program.precision)
     return Running(path)
 

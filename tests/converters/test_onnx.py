@@ -20,16 +20,18 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 from converters import convert  # noqa: E402
+from converters.targets import find_target  # noqa: E402
 from converters.to_onnx.graph import Graph  # noqa: E402
 from converters.to_onnx.layers import Weights, linear, linear_rows  # noqa: E402
 from converters.to_onnx.lower import NEWEST_OPSET, OPSET, lowered  # noqa: E402
-from glint_edge.bundles.target import ConvertOptions, find_target  # noqa: E402
+from glint_edge.bundles.target import ConvertOptions  # noqa: E402
 from glint_edge.config import ModelConfig  # noqa: E402
 from glint_edge.errors import BundleError, ConfigError  # noqa: E402
 from glint_edge.model.state import state_size  # noqa: E402
 from glint_edge.model.stream import empty_state, stream_program  # noqa: E402
 from glint_edge.runtime.engine_onnx import OnnxRuntime, load  # noqa: E402
-from quantization import PRECISIONS, quantize  # noqa: E402
+from glint_edge.bundles.precisions import PRECISIONS  # noqa: E402
+from quantization import quantize  # noqa: E402
 from quantization.int8 import Int8Embedding, Int8Linear  # noqa: E402
 
 INT64 = np.iinfo(np.int64)
@@ -44,7 +46,7 @@ SHAPES = [
 
 
 def converted(program, path, **options):
-    convert(program, find_target("onnx", "convert"), path, ConvertOptions(**options))
+    convert(program, find_target("onnx"), path, ConvertOptions(**options))
     return load(path, program.config, program.top_k, threads=1)
 
 

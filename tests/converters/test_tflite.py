@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from glint_edge.bundles.target import ConvertOptions, find_target
+from converters.targets import find_target
+from glint_edge.bundles.target import ConvertOptions
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
 from glint_edge.model.stream import StreamProgram, empty_state, stream_program
+from glint_edge.runtime.engines import find_engine
 from quantization import quantize
 from quantization.int8 import Int8Embedding, Int8Linear
 
@@ -44,7 +46,7 @@ class Converted:
 @pytest.fixture(scope="module")
 def files(make_model, tmp_path_factory):
     """One file a precision (about 6 s each)."""
-    folder, target, made = tmp_path_factory.mktemp("tflite"), find_target("tflite", "convert"), {}
+    folder, target, made = tmp_path_factory.mktemp("tflite"), find_target("tflite"), {}
     from converters import convert
 
     for precision, shape in SHAPES.items():
@@ -207,7 +209,7 @@ def test_the_ends_of_the_range_do_not_saturate(make_model, tmp_path):
         model.embedding.weight[1:] = model.embedding.weight[1:].sign()
     program = quantize(stream_program(model, 10, chunk=1))
     path = tmp_path / "ends.tflite"
-    target = find_target("tflite", "convert")
+    target = find_target("tflite")
     convert(program, target, path)
     runtime = target.load(path, program.config, None, 1)
     state, _, scores = expected(program, [3, 17, 5])
@@ -230,13 +232,13 @@ def test_a_damaged_file_is_one_line(int8, tmp_path, damage):
     path = tmp_path / "model.tflite"
     path.write_bytes(DAMAGE[damage](int8.path.read_bytes()))
     with pytest.raises(BundleError) as error:
-        find_target("tflite", "load").load(path, int8.program.config, None, 1)
+        find_engine("tflite").load(path, int8.program.config, None, 1)
     assert "\n" not in str(error.value)
     assert str(error.value).endswith("export it again")
 
 
 def test_a_file_of_another_model_is_refused(int8):
-    load = find_target("tflite", "load").load
+    load = find_engine("tflite").load
     with pytest.raises(BundleError, match="of another model"):
         load(int8.path, ModelConfig(items=40, d=32), None, 1)
     with pytest.raises(BundleError, match="of another model"):

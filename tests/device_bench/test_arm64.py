@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from converters.targets import find_target
 from device_bench.judge.parity import TIE, agreement, compare, overlap
 from device_bench.measure.job import Histories, Inputs, Job, TopK
 from device_bench.measure.runtimes import load_runtime, recommend_history
 from device_bench.native import cross, emulator, wheels
 from device_bench.native.emulator import CORES, Emulation, find_qemu
 from device_bench.runners import arm64
-from glint_edge.bundles.target import find_target
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.model.stream import stream_program
@@ -158,7 +158,7 @@ def test_the_other_runtimes_answer_on_arm_as_on_the_host(arm64_set_up, model, tm
     from converters import convert
 
     program, path = quantize(stream_program(model, chunk=4)), tmp_path / "artifact"
-    convert(program, find_target(target, "convert"), path)
+    convert(program, find_target(target), path)
     random = np.random.default_rng(0)
     histories = Histories.of([random.integers(0, 41, n).tolist() for n in range(1, 21)])
     inputs = Inputs.of(GOLDEN, histories)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from converters.targets import targets
 from device_bench.bench import Settings, bench, check_artifacts
 from device_bench.document import document
 from device_bench.judge.parity import (
@@ -38,7 +39,6 @@ from device_bench.runners.python import PythonRunner
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import Golden, GoldenCase, checksum, golden_of
 from glint_edge.bundles.golden_check import golden_failures
-from glint_edge.bundles.target import targets
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.data.catalogue import Catalogue
@@ -679,7 +679,7 @@ def test_what_cannot_be_run_or_judged_is_refused_before_anything_runs(
     ]:
         with pytest.raises(BundleError, match=words):
             bench(bundle_of(model, tmp_path, [artifact], golden), checkpoint=None, held_out=None)
-    monkeypatch.setattr("glint_edge.bundles.target.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"glint-edge\[executorch\]"):
         check_artifacts(
             [(Artifact("executorch", "fp32", "x", {}), tmp_path / "x")],

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from converters.targets import find_target
 from device_bench import document as document_module
 from device_bench.bench import Settings, bench
 from device_bench.document import document, read_document, write_document
@@ -24,7 +25,6 @@ from device_bench.measure.statistics import Latency
 from device_bench.reports.terminal import render_diff
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import golden_of
-from glint_edge.bundles.target import find_target
 from glint_edge.cli import console
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.errors import ConfigError
@@ -282,7 +282,7 @@ def two_artifacts(make_model, tmp_path_factory):
     pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
     from converters import convert
 
-    target, path = find_target("tflite", "convert"), tmp_path_factory.mktemp("bundle")
+    target, path = find_target("tflite"), tmp_path_factory.mktemp("bundle")
     # Wide, so that the work is more than what a call from Python costs.
     program = stream_program(make_model(items=200, d=256), chunk=2)
     slow = replace(program, append=Twice(program.append).eval())

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
+from converters.targets import find_target
 from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.measure.runtimes import load_runtime, recommend_history, replay
 from device_bench.measure.sampling import LEAST_RUNS, Plan
@@ -18,7 +19,6 @@ from device_bench.native import build as building
 from device_bench.native.build import PROGRAM, Toolchain, build, find_packages
 from device_bench.native.exchange import INPUTS, read_result, write_inputs
 from device_bench.runners.native import NativeRunner, arguments, open_runner
-from glint_edge.bundles.target import find_target
 from glint_edge.errors import ConfigError, MissingExtraError, RunnerError
 from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
@@ -59,7 +59,7 @@ def cases(make_model, require_native, tmp_path_factory, request):
                 made[target, precision] = Case(target, artifact.program, artifact.path)
             else:
                 program = quantize(stream_program(make_model(), chunk=4), precision)
-                file = find_target(target, "convert")
+                file = find_target(target)
                 path = tmp_path_factory.mktemp("native") / f"model{file.suffix}"
                 from converters import convert
 

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from converters.targets import find_target
 from device_bench.profiling import fine_clock as clock_module
 from device_bench.profiling import profile as profile_module
 from device_bench.profiling import worker as profile_worker
@@ -24,7 +25,6 @@ from device_bench.profiling.profile import Method, Operator, Profile, ProfileJob
 from device_bench.profiling.records import WARMUP, Record, Recording, method_of, typical
 from device_bench.profiling.table import render_profile
 from device_bench.profiling.xnnpack_names import kind_of
-from glint_edge.bundles.target import find_target
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.source import DataSource
@@ -58,7 +58,7 @@ def files(artifacts, tmp_path_factory):
     made = {"executorch": artifacts["int8"].path}
     for target in ("onnx", "tflite"):
         made[target] = folder / f"int8{SUFFIX[target]}"
-        convert(program, find_target(target, "convert"), made[target])
+        convert(program, find_target(target), made[target])
     return program, made
 
 

@@ -114,7 +114,7 @@ def test_a_target_of_a_newer_version_is_refused_by_name(tmp_path):
 
 
 def test_a_missing_package_names_its_extra(monkeypatch, tmp_path):
-    monkeypatch.setattr("glint_edge.bundles.target.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"running executorch.*glint-edge\[executorch\]"):
         load_runtime("executorch", tmp_path / "model.pte", ModelConfig(items=3))
 

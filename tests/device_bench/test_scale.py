@@ -16,9 +16,9 @@ from device_bench.measure.job import Outcome, TopK
 from device_bench.measure.sampling import RUNS
 from device_bench.reports.terminal import render, render_scale_rows
 from device_bench.scale import LARGE, Scale, scale
-from glint_edge.bundles.target import targets
 from glint_edge.cli import app as cli
 from glint_edge.errors import ConfigError, ConversionError, RunnerError
+from glint_edge.runtime.engines import find_engine
 
 NONE = np.empty((0, 1), np.float32)
 HISTORIES = (3, 7)
@@ -300,7 +300,7 @@ def test_a_generated_artifact_is_what_export_would_write(tmp_path):
     path = tmp_path / "model.onnx"
     assert make("onnx", "int8", path, model=config, top_k=10, seconds=300) > 0
     assert list(tmp_path.iterdir()) == [path], "and nothing beside it"
-    loaded = targets()["onnx"].load(path, asked_of().models()[0], 10, 1)
+    loaded = find_engine("onnx").load(path, asked_of().models()[0], 10, 1)
     assert loaded.recommend(loaded.append(loaded.empty_state(), 7))[0].shape == (1, 10)
     with pytest.raises(ConversionError, match=r"^the conversion to onnx did not end within 0\.1 s"):
         make("onnx", "int8", path, model=config, top_k=10, seconds=0.1)

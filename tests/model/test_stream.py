@@ -7,12 +7,12 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glint_edge.bundles.target import in_chunks
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.model.glint_ru import ATTENTION_BLOCK, GlintRU
 from glint_edge.model.state import state_layout, state_size
 from glint_edge.model.stream import empty_state, stream_program
+from glint_edge.runtime.engines import in_chunks
 
 INT64 = torch.iinfo(torch.int64)
 NOT_ITEMS = [0, -1, -(2**31), INT64.min, 41, 42, 43, 2**31, INT64.max]  # of a catalogue of 40

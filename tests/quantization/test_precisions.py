@@ -9,8 +9,8 @@ from torch import nn
 
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import empty_state, stream_program
+from glint_edge.bundles.precisions import PRECISIONS
 from quantization import (
-    PRECISIONS,
     Fp16Embedding,
     Fp16Linear,
     Int8Embedding,
