@@ -39,6 +39,7 @@ from quantization import LayerReport, layer_report, quantize
 
 ALL = "all"
 
+
 class Check(Protocol):
     """Runs artifacts and judges them: the manifest's `checks`."""
 

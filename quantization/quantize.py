@@ -67,9 +67,7 @@ def quantize(program: StreamProgram, precision: str = "int8") -> StreamProgram:
             beyond what the precision can hold.
     """
     if precision not in FORMS:
-        raise ConfigError(
-            f"precision {precision!r} is unknown; choose one of {', '.join(FORMS)}"
-        )
+        raise ConfigError(f"precision {precision!r} is unknown; choose one of {', '.join(FORMS)}")
     if program.precision != "fp32":
         raise ConfigError(f"only an fp32 program can be quantized, this one is {program.precision}")
     form = FORMS[precision]

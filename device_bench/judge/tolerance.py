@@ -9,7 +9,6 @@ from device_bench.judge.parity import Parity
 from glint_edge.bundles.precisions import PRECISIONS, Tolerance
 from glint_edge.errors import BundleError
 
-
 INT8 = PRECISIONS["int8"].tolerance
 
 # By target and precision. "*" is any other target: one of another package.

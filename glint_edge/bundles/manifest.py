@@ -17,6 +17,7 @@ from glint_edge.files import sha256
 
 SCHEMA_VERSION = 1
 MANIFEST, ITEMS, GOLDEN = "manifest.json", "items.json", "golden.json"
+LATEST = "latest.json"  # beside published bundles: which one is the newest
 
 
 def read_manifest(path: Path, conform: Callable[[Path, Any], None]) -> dict[str, Any]:

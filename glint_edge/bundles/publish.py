@@ -6,9 +6,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glint_edge.bundles.manifest import MANIFEST
+from glint_edge.bundles.manifest import LATEST, MANIFEST
 from glint_edge.files import new_folder, sha256, write_json
-from glint_edge.runtime.update import LATEST
 
 if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle

@@ -22,12 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
-from glint_edge.bundles.manifest import MANIFEST
+from glint_edge.bundles.manifest import LATEST, MANIFEST
 from glint_edge.errors import BundleError, GlintEdgeError, UpdateError
 from glint_edge.files import sha256, sync_folder, write_atomic, write_json
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
 
-LATEST = "latest.json"
 POINTER, VERSIONS, LOCK = "pointer.json", "versions", "lock"
 # One folder or file name: nothing that leads out of a folder, on any system.
 PLAIN = re.compile(r"(?!\.)[\w.+ -]+", re.ASCII)

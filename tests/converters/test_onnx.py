@@ -24,13 +24,13 @@ from converters.targets import find_target  # noqa: E402
 from converters.to_onnx.graph import Graph  # noqa: E402
 from converters.to_onnx.layers import Weights, linear, linear_rows  # noqa: E402
 from converters.to_onnx.lower import NEWEST_OPSET, OPSET, lowered  # noqa: E402
+from glint_edge.bundles.precisions import PRECISIONS  # noqa: E402
 from glint_edge.bundles.target import ConvertOptions  # noqa: E402
 from glint_edge.config import ModelConfig  # noqa: E402
 from glint_edge.errors import BundleError, ConfigError  # noqa: E402
 from glint_edge.model.state import state_size  # noqa: E402
 from glint_edge.model.stream import empty_state, stream_program  # noqa: E402
 from glint_edge.runtime.engine_onnx import OnnxRuntime, load  # noqa: E402
-from glint_edge.bundles.precisions import PRECISIONS  # noqa: E402
 from quantization import quantize  # noqa: E402
 from quantization.int8 import Int8Embedding, Int8Linear  # noqa: E402
 

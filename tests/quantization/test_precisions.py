@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import nn
 
+from glint_edge.bundles.precisions import PRECISIONS
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.bundles.precisions import PRECISIONS
 from quantization import (
     Fp16Embedding,
     Fp16Linear,
