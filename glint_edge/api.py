@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from glint_edge.bundles.golden import Golden
     from glint_edge.bundles.target import Target
     from glint_edge.checkpoints.checkpoint import Checkpoint
-    from glint_edge.cli.doctor import Report
     from glint_edge.data.sequences import HeldOut, Sequences, Split
     from glint_edge.data.shards import ShardedLog
     from glint_edge.data.source import DataSource, LoadOptions
+    from glint_edge.doctor import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.runtime.recommender import Recommendations
     from glint_edge.training.train import Progress
@@ -617,8 +617,9 @@ def bench_scale(
     from device_bench.runners.runner import find_runner
     from device_bench.scale import Scale
     from device_bench.scale import scale as run
+    from glint_edge.bundles.precisions import precision_of
 
-    precision = "fp32" if quantize == "none" else quantize
+    precision = precision_of(quantize, fine_tuning=False)
     wanted = Scale(
         _scale_targets(targets, precision), sorted(set(items)), sorted(set(widths)),
         sorted(set(histories)), precision, tuple(map(find_runner, runners)), threads, rounds,
@@ -666,8 +667,8 @@ def check_device(name: str) -> tuple[Finding, ...]:
 
 def doctor() -> Report:
     """Which targets work here, and what to install for the others."""
-    from glint_edge.bundles.target import targets
-    from glint_edge.cli.doctor import diagnose
+    from converters.targets import targets
+    from glint_edge.doctor import diagnose
 
     return diagnose(targets())
 
@@ -756,7 +757,7 @@ def _fine_tuned(
     offline: bool,
 ) -> FineTuned | None:
     """The model after quantization-aware training, where it was asked for."""
-    if options.quantize != "int8-qat":
+    if not options.fine_tuning:
         return None
     from converters.export import FineTuned
     from glint_edge.config import TrainConfig
@@ -806,22 +807,21 @@ def _bench_one(
 
 def _scale_targets(names: Sequence[str] | None, precision: str) -> list[Target]:
     """Those named, or those installed that have the precision."""
-    from glint_edge.bundles.target import find_target, missing, targets
+    from converters.targets import find_target, targets
+    from glint_edge.extras import missing
+    from glint_edge.runtime.engines import engines, find_engine
 
-    known = sorted({each for target in targets().values() for each in target.precisions})
-    if precision not in known:
-        raise ConfigError(f"--quantize {precision!r} is unknown; choose one of none, "
-                          f"{', '.join(name for name in known if name != 'fp32')}")  # fmt: skip
     if names is None:
         return [
             target
             for target in targets().values()
             if precision in target.precisions
-            and not missing([*target.convert_packages, *target.load_packages])
+            and target.name in engines()
+            and not missing([*target.convert_packages, *engines()[target.name].packages])
         ]
-    chosen = [find_target(name, "convert") for name in names]
+    chosen = [find_target(name) for name in names]
     for target in chosen:
-        find_target(target.name, "load")
+        find_engine(target.name)
         if precision not in target.precisions:
             raise ConfigError(
                 f"{target.name} has no {precision}, it has {', '.join(target.precisions)}"

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from glint_edge.bundles.bundle import Bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint
-    from glint_edge.cli.doctor import Report
     from glint_edge.data.source import DataSource
+    from glint_edge.doctor import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.evaluation.slices import Slice
     from glint_edge.training.tune import TrialResult
