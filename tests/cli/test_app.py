@@ -123,7 +123,7 @@ def test_the_docs_have_command_lines():
         ("evaluate --data taps.csv --user-column nobody", "nobody"),
         ("export --target coreml", "choose one of executorch"),
         ("export --target onnx,coreml", "'coreml' is unknown"),
-        ("export --quantize int4", "choose one of none, fp16"),
+        ("export --quantize int4", "choose one of none, fp32, fp16"),
         ("export --out app", "ends in .glint"),
         ("export --top-k 2000", "between 1 and 1682"),
         ("bench nothing", "is not a bundle"),

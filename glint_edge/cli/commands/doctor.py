@@ -9,8 +9,8 @@ from glint_edge.errors import CheckFailed
 
 def doctor(json: Json = False) -> None:
     """Which targets work here, and what to install for the others; exit code 1 on a conflict."""
-    from glint_edge.bundles.target import targets
-    from glint_edge.cli.doctor import diagnose
+    from converters.targets import targets
+    from glint_edge.doctor import diagnose
 
     report = diagnose(targets())
     if json:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glint_edge.bundles.precisions import quantize_help
 from glint_edge.cli import console, render
 from glint_edge.cli.names import several
 from glint_edge.cli.options import CheckpointArgument, DataOption, Json, Offline, require_good
@@ -34,10 +35,7 @@ def export(
     ] = None,
     quantize: Annotated[
         str,
-        typer.Option(
-            help="none; fp16: weights; int8-table: the item table and scoring alone; int8; "
-            "int8-qat: int8 after a few epochs of quantization-aware training."
-        ),
+        typer.Option(help=quantize_help()),
     ] = "int8",
     out: Annotated[
         Path | None, typer.Option(help="NAME.glint.  [default: the data's name, in this folder]")
@@ -128,7 +126,7 @@ def _fine_tuned(
     offline: bool,
 ) -> FineTuned | None:
     """The model after quantization-aware training, where it was asked for."""
-    if options.quantize != "int8-qat":
+    if not options.fine_tuning:
         return None
     from converters.export import FineTuned
     from glint_edge.data.source import find_training_data

@@ -42,7 +42,7 @@ def test_a_bundle_is_named_after_the_data(trained, run, tmp_path, monkeypatch, d
 
 
 def test_a_missing_extra_is_one_line(trained, run, tmp_path, monkeypatch):
-    monkeypatch.setattr("glint_edge.bundles.target.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     code, _, err = run("export", trained, "--out", tmp_path / "x.glint")
     assert code == 2
     assert "pip install 'glint-edge[executorch]'" in only_line(err)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glint_edge.bundles.precisions import precision_of, quantize_help
 from glint_edge.cli import console
 from glint_edge.cli.commands.bench.output import Html, Output, make_folders, write_html
 from glint_edge.cli.options import Json, Runners, Threads
@@ -25,7 +26,7 @@ def scale(
     targets: Annotated[
         str | None, typer.Option(help="Such as onnx,tflite.  [default: those installed]")
     ] = None,
-    quantize: Annotated[str, typer.Option(help="none, fp16, int8-table or int8.")] = "int8",
+    quantize: Annotated[str, typer.Option(help=quantize_help(fine_tuning=False))] = "int8",
     runner: Runners = None,
     rounds: Annotated[
         int, typer.Option(min=1, help="Processes each artifact is timed in, in turn.")
@@ -47,7 +48,7 @@ def scale(
     from device_bench.scale import scale as run
 
     make_folders(output, html)
-    precision = "fp32" if quantize == "none" else quantize
+    precision = precision_of(quantize, fine_tuning=False)
     asked = Scale(
         _targets(targets, precision), _numbers("items", items), _numbers("widths", widths),
         _numbers("histories", histories), precision,
@@ -81,22 +82,21 @@ def _numbers(option: str, text: str) -> list[int]:
 
 def _targets(named: str | None, precision: str) -> list[Target]:
     """Those named, or those installed that have the precision."""
-    from glint_edge.bundles.target import find_target, missing, targets
+    from converters.targets import find_target, targets
+    from glint_edge.extras import missing
+    from glint_edge.runtime.engines import engines, find_engine
 
-    known = sorted({each for target in targets().values() for each in target.precisions})
-    if precision not in known:
-        raise ConfigError(f"--quantize {precision!r} is unknown; choose one of none, "
-                          f"{', '.join(name for name in known if name != 'fp32')}")  # fmt: skip
     if named is None:
         return [
             target
             for target in targets().values()
             if precision in target.precisions
-            and not missing([*target.convert_packages, *target.load_packages])
+            and target.name in engines()
+            and not missing([*target.convert_packages, *engines()[target.name].packages])
         ]
-    found = [find_target(name.strip(), "convert") for name in named.split(",") if name.strip()]
+    found = [find_target(name.strip()) for name in named.split(",") if name.strip()]
     for target in found:
-        find_target(target.name, "load")
+        find_engine(target.name)
         if precision not in target.precisions:
             raise ConfigError(
                 f"{target.name} has no {precision}, it has {', '.join(target.precisions)}"
