@@ -10,14 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from device_bench.judge.parity import CUT
-from device_bench.judge.row import Subject, judged, with_agreement, with_measures
+from device_bench.judge.row import (
+    Subject,
+    judged,
+    with_agreement,
+    with_conditions,
+    with_measures,
+)
 from device_bench.judge.rows import BenchResult, Row
 from device_bench.judge.tolerance import tolerance_of
-from device_bench.measure.job import Job, Outcome
-from device_bench.measure.machine import Conditions, condition_warnings, conditions, conditions_of
+from device_bench.measure.job import Job
+from device_bench.measure.machine import conditions
 from device_bench.measure.runtimes import REFERENCE, require_runtime
 from device_bench.measure.sampling import Plan
 from device_bench.profiling.profile import profile
+from device_bench.rounds import Entry, run_in_turn
 from device_bench.runners.python import PythonRunner
 from device_bench.runners.runner import Runner
 from device_bench.stock.shelf import STOCKS, Shelf, StockRunner, note_of
@@ -25,7 +32,7 @@ from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import Golden
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data.sequences import HeldOut
-from glint_edge.errors import GlintEdgeError, RunnerError
+from glint_edge.errors import RunnerError
 from glint_edge.model.glint_ru import GlintRU
 
 # Users of the torch row. Eager torch is some ten times slower than a runtime, and the row is a
@@ -56,20 +63,13 @@ class Settings:
     stock: bool = False
 
 
-@dataclass
-class _Entry:
-    """A row in the making."""
+@dataclass(kw_only=True)
+class _Entry(Entry):
+    """With its row in the making, and what to hold it against."""
 
     subject: Subject
-    runner: Runner
     row: Row
     all_users: bool
-    outcomes: list[Outcome] = field(default_factory=list)
-
-    @property
-    def failed(self) -> bool:
-        """It brought nothing back."""
-        return not self.row.ok and not self.outcomes
 
 
 def bench(
@@ -104,20 +104,20 @@ def bench(
     files = [(artifact, bundle.file(artifact)) for artifact in bundle.artifacts]
     subjects = _subjects(common, files)
     with ExitStack() as stack:
-        entries = [_entry(s, runner) for s in subjects for runner in settings.runners]
+        entries = [_entry(s, runner, settings) for s in subjects for runner in settings.runners]
         if checkpoint is not None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glint-edge-")))
             save_checkpoint(checkpoint, folder)
-            entries.append(_reference(common, folder))
+            entries.append(_reference(common, folder, settings))
             if settings.stock:
                 shelf = Shelf(folder, bundle.config.max_length, bundle.top_k, settings.threads)
-                entries += _stock(common, stack.enter_context(shelf))
+                entries += _stock(common, stack.enter_context(shelf), settings)
         before = conditions()
         _run(entries, settings, on_step, on_rows)
         after = conditions()
         if settings.profile:
             _profile(entries, settings, on_step)
-        rows = _finished(entries, before, after)
+        rows = [with_conditions(row, before, after) for row in _agreed(entries)]
     return BenchResult(
         bundle.name, tuple(rows), settings.threads, _not_measured(model, held_out, bundle.top_k)
     )
@@ -153,8 +153,9 @@ def check_artifacts(
     """
     config = model.config.to_dict()
     common = Subject("", "", Path(), top_k, window, config, golden, model, held_out)
-    entries = [_entry(s, PythonRunner()) for s in _subjects(common, artifacts)]
-    _run(entries, Settings(rounds=0), on_step, lambda rows: None)
+    settings = Settings(rounds=0)
+    entries = [_entry(s, PythonRunner(), settings) for s in _subjects(common, artifacts)]
+    _run(entries, settings, on_step, lambda rows: None)
     names = (
         "target", "precision", "ok", "users", "file_bytes", "max_score_error", "top10_overlap",
         "rank_weighted_overlap", "agreement", "ndcg_at_10", "ndcg_at_10_float", "failures",
@@ -172,13 +173,13 @@ def _subjects(common: Subject, files: Sequence[tuple[Artifact, Path]]) -> list[S
     ]
 
 
-def _reference(common: Subject, folder: Path) -> _Entry:
+def _reference(common: Subject, folder: Path, settings: Settings) -> _Entry:
     """The float stream: golden vectors are at the artifacts' precision, so not for it."""
     subject = replace(common, target=REFERENCE, precision="fp32", file=folder, golden_counts=False)
-    return _entry(subject.with_users(REFERENCE_USERS), PythonRunner())
+    return _entry(subject.with_users(REFERENCE_USERS), PythonRunner(), settings)
 
 
-def _stock(common: Subject, shelf: Shelf) -> list[_Entry]:
+def _stock(common: Subject, shelf: Shelf, settings: Settings) -> list[_Entry]:
     """Stock programs: they see the last N items, whatever the bundle's window is."""
     entries = []
     for stock in STOCKS:
@@ -186,19 +187,26 @@ def _stock(common: Subject, shelf: Shelf) -> list[_Entry]:
             common, target=stock.target, precision=stock.precision, file=shelf.path(stock),
             window=shelf.length, golden_counts=False,
         )  # fmt: skip
-        entry = _entry(subject, StockRunner(stock, shelf))
+        entry = _entry(subject, StockRunner(stock, shelf), settings)
         entry.row = replace(entry.row, note=note_of(stock, shelf.length))
         entries.append(entry)
     return entries
 
 
-def _entry(subject: Subject, runner: Runner) -> _Entry:
+def _entry(subject: Subject, runner: Runner, settings: Settings) -> _Entry:
     fewer = subject.with_users(runner.most_histories)
     row = Row(
         target=subject.target, precision=subject.precision, runner=runner.name,
         device=runner.device, file_bytes=subject.file_bytes(), ok=True, threads=0,
     )  # fmt: skip
-    return _Entry(fewer, runner, row, all_users=fewer is subject)
+    job = Job(
+        subject.target, str(subject.file.resolve()), subject.config, subject.top_k,
+        subject.window, settings.threads, settings.rounds > 0, settings.plan,
+    )  # fmt: skip
+    return _Entry(
+        name=row.name, runner=runner, job=job, inputs=fewer.inputs, subject=fewer, row=row,
+        all_users=fewer is subject,
+    )  # fmt: skip
 
 
 def _run(
@@ -207,55 +215,29 @@ def _run(
     on_step: Callable[[str], None],
     on_rows: Callable[[Sequence[Row]], None],
 ) -> None:
-    """Each in turn, round after round; a row that failed is left out of later rounds.
-
-    The first round judges. No rounds: one that is not timed.
-    """
-    for entry in entries:
-        try:
-            entry.runner.prepare(entry.subject.target, on_step)
-        except GlintEdgeError as error:
-            entry.row = replace(entry.row, ok=False, failures=(str(error),))
+    """The first round judges. No rounds: one that is not timed."""
+    for entry in run_in_turn(entries, settings.rounds, on_step):
+        # What the runner's preparation made was not there before.
+        row = replace(entry.row, file_bytes=entry.subject.file_bytes())
+        if entry.failure:
+            row = replace(row, ok=False, failures=(*row.failures, entry.failure))
         else:
-            entry.row = replace(entry.row, file_bytes=entry.subject.file_bytes())
-    for round in range(max(settings.rounds, 1)):
-        for entry in entries:
-            if entry.failed or (round > 0 and not entry.runner.timed):
-                continue
-            again = f", round {round + 1} of {settings.rounds}" if settings.rounds > 1 else ""
-            on_step(f"running {entry.row.name}{again}")
-            _run_once(entry, settings, round)
-            on_rows([other.row.reported() for other in entries])
-
-
-def _run_once(entry: _Entry, settings: Settings, round: int) -> None:
-    subject = entry.subject
-    job = Job(
-        subject.target, str(subject.file.resolve()), subject.config, subject.top_k,
-        subject.window, settings.threads, settings.rounds > 0, settings.plan,
-    )  # fmt: skip
-    inputs = subject.inputs()
-    try:
-        outcome = entry.runner.run(job, inputs if round == 0 else inputs.timing_only())
-    except RunnerError as error:
-        entry.outcomes.clear()
-        entry.row = replace(entry.row, ok=False, failures=(*entry.row.failures, str(error)))
-        return
-    entry.outcomes.append(outcome)
-    entry.row = with_measures(entry.row, entry.outcomes, settings.plan.runs)
-    if round == 0:
-        entry.row = judged(entry.row, subject, outcome, all_users=entry.all_users)
+            row = with_measures(row, entry.outcomes, settings.plan.runs)
+            if len(entry.outcomes) == 1:
+                row = judged(row, entry.subject, entry.outcomes[0], all_users=entry.all_users)
+        entry.row = row
+        on_rows([other.row.reported() for other in entries])
 
 
 def _profile(entries: Sequence[_Entry], settings: Settings, on_step: Callable[[str], None]) -> None:
     for entry in entries:
         subject = entry.subject
-        if entry.failed or entry.runner.name != "python" or subject.target == REFERENCE:
+        if entry.failure or entry.runner.name != "python" or subject.target == REFERENCE:
             continue
         on_step(f"profiling {entry.row.name}")
         sample = subject.inputs().sample
         try:
-            found = profile(
+            taken_apart = profile(
                 subject.target, subject.file, subject.config, subject.top_k,
                 [sample[n] for n in range(len(sample))], threads=settings.threads,
             )  # fmt: skip
@@ -263,18 +245,7 @@ def _profile(entries: Sequence[_Entry], settings: Settings, on_step: Callable[[s
             warning = f"there is no profile: {error}"
             entry.row = replace(entry.row, warnings=(*entry.row.warnings, warning))
         else:
-            entry.row = replace(entry.row, profile=found.to_dict())
-
-
-def _finished(entries: Sequence[_Entry], before: Conditions, after: Conditions) -> list[Row]:
-    """Rows with agreement, and with what happened to this machine where it was timed here."""
-    warnings, state = condition_warnings(before, after), conditions_of(before, after)
-    return [
-        replace(row, warnings=(*row.warnings, *warnings), conditions=row.conditions or state)
-        if row.rounds and not row.conditions
-        else row
-        for row in _agreed(entries)
-    ]
+            entry.row = replace(entry.row, profile=taken_apart.to_dict())
 
 
 def _agreed(entries: Sequence[_Entry]) -> list[Row]:

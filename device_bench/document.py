@@ -16,9 +16,9 @@ from typing import Any
 import jsonschema
 
 from device_bench.bench import Settings
-from device_bench.judge.rows import BenchResult
+from device_bench.judge.rows import BenchResult, ScaleResult
 from device_bench.measure.machine import machine
-from device_bench.scale import Scale, ScaleResult
+from device_bench.scale import Scale
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_json
 

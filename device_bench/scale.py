@@ -12,19 +12,20 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
 
-from device_bench.judge.row import with_measures
-from device_bench.judge.rows import Row
+from device_bench.judge.row import with_conditions, with_measures
+from device_bench.judge.rows import Row, ScaleResult, ScaleRow
 from device_bench.measure.job import Histories, Inputs, Job, Outcome
-from device_bench.measure.machine import condition_warnings, conditions, conditions_of
+from device_bench.measure.machine import conditions
 from device_bench.measure.sampling import RUNS, Plan
 from device_bench.measure.statistics import Latency, latency
+from device_bench.rounds import Entry, run_in_turn
 from device_bench.runners.python import PythonRunner
 from device_bench.runners.runner import Runner
 from glint_edge.bundles.target import Target
@@ -35,7 +36,6 @@ ITEMS = (1_000, 10_000, 100_000, 1_000_000)
 WIDTHS = (64, 128)
 HISTORIES = (20, 50, 200)
 TOP_K = 10
-BUNDLE = "generated"
 SECONDS = 1800.0  # a conversion may take
 AT_ONCE = 2  # conversions; nothing is timed meanwhile
 LARGE = 2**25  # weights of a table whose conversion takes gigabytes: one of these at a time
@@ -128,57 +128,6 @@ class Scale:
         return conversions / AT_ONCE + runs * RUN_SECONDS
 
 
-@dataclass(frozen=True)
-class ScaleRow:
-    """One target at one catalogue and width.
-
-    Attributes:
-        row: its figures; `append` and `recommend` over all histories, cold starts of each.
-        items: V.
-        width: d.
-        by_history_us: `append` and `recommend` after each history, by its length.
-        conversion_seconds: of the file; None: it was not made.
-    """
-
-    row: Row
-    items: int
-    width: int
-    by_history_us: Mapping[str, Mapping[str, Latency]]
-    conversion_seconds: float | None
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"{self.row.name} {self.items:,} × {self.width}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """As `glint-edge bench scale --json` prints it."""
-        return {
-            "bundle": BUNDLE,
-            **self.row.to_dict(),
-            "generated": True,
-            "items": self.items,
-            "width": self.width,
-            "by_history_us": {
-                method: {length: times.to_dict() for length, times in lengths.items()}
-                for method, lengths in self.by_history_us.items()
-            },
-            "conversion_seconds": self.conversion_seconds,
-        }
-
-
-@dataclass(frozen=True)
-class ScaleResult:
-    """All rows of a run."""
-
-    rows: tuple[ScaleRow, ...]
-
-    @property
-    def failures(self) -> tuple[str, ...]:
-        """Every artifact's, with its name before."""
-        return tuple(f"{row.name}: {failure}" for row in self.rows for failure in row.row.failures)
-
-
 @dataclass
 class _Artifact:
     """One file in a folder of its own, and how making it went."""
@@ -205,14 +154,11 @@ class _Artifact:
         return f"{self.target.name} {self.config.items:,} × {self.config.d}"
 
 
-@dataclass
-class _Entry:
-    """An artifact on a runner, and its row once it was run or failed."""
+@dataclass(kw_only=True)
+class _Entry(Entry):
+    """With its row, once it was run or failed."""
 
     artifact: _Artifact
-    runner: Runner
-    failure: str
-    outcomes: list[Outcome] = field(default_factory=list)
     row: ScaleRow | None = None
 
 
@@ -240,22 +186,20 @@ def scale(
         ]
         _convert(artifacts, asked, make, on_step)
         entries = [
-            _Entry(artifact, runner, artifact.failure)
-            for artifact in artifacts
-            for runner in asked.runners
+            _entry(artifact, runner, asked) for artifact in artifacts for runner in asked.runners
         ]
         before = conditions()
-        for round in range(asked.rounds):
-            for number, entry in enumerate(entries, 1):
-                if not entry.failure and (round == 0 or entry.runner.timed):
-                    again = f", round {round + 1} of {asked.rounds}" if asked.rounds > 1 else ""
-                    on_step(f"running {entry.artifact.name} ({number} of {len(entries)}{again})")
-                    _run(entry, asked, on_step)
-                entry.row = _row(entry, asked)
-                on_rows([entry.row for entry in entries if entry.row])
+        for entry in run_in_turn(entries, asked.rounds, on_step):
+            entry.row = _row(entry, asked)
+            on_rows([entry.row for entry in entries if entry.row])
         after = conditions()
-    warnings, state = tuple(condition_warnings(before, after)), conditions_of(before, after)
-    return ScaleResult(tuple(_at(entry.row, warnings, state) for entry in entries if entry.row))
+    return ScaleResult(
+        tuple(
+            replace(entry.row, row=with_conditions(entry.row.row, before, after))
+            for entry in entries
+            if entry.row
+        )
+    )
 
 
 def _convert(
@@ -285,8 +229,8 @@ def _convert(
             pool.shutdown(cancel_futures=True)  # or Ctrl-C would wait for them all
 
 
-def _run(entry: _Entry, asked: Scale, on_step: Callable[[str], None]) -> None:
-    artifact = entry.artifact
+def _entry(artifact: _Artifact, runner: Runner, asked: Scale) -> _Entry:
+    """Run on histories of random items."""
     random = np.random.default_rng(0)
     sample = [
         random.integers(1, artifact.config.items + 1, length).tolist() for length in asked.histories
@@ -296,12 +240,10 @@ def _run(entry: _Entry, asked: Scale, on_step: Callable[[str], None]) -> None:
         artifact.target.name, str(artifact.path), artifact.config.to_dict(), TOP_K, None,
         asked.threads, True, asked.plan, asked.histories,
     )  # fmt: skip
-    try:
-        entry.runner.prepare(artifact.target.name, on_step)
-        entry.outcomes.append(entry.runner.run(job, Inputs(Histories.of(sample), none, none)))
-    except GlintEdgeError as error:
-        entry.outcomes.clear()
-        entry.failure = str(error)
+    return _Entry(
+        name=artifact.name, runner=runner, job=job, failure=artifact.failure, artifact=artifact,
+        inputs=lambda: Inputs(Histories.of(sample), none, none),
+    )  # fmt: skip
 
 
 def _row(entry: _Entry, asked: Scale) -> ScaleRow:
@@ -331,11 +273,3 @@ def _by_history(
         for method in ("append", "recommend")
         if outcomes and method in outcomes[0].samples_ns
     }
-
-
-def _at(scaled: ScaleRow, warnings: tuple[str, ...], state: Mapping[str, Any]) -> ScaleRow:
-    """With what happened to this machine, where it was timed here."""
-    row = scaled.row
-    if not row.rounds or row.conditions:
-        return scaled
-    return replace(scaled, row=replace(row, warnings=(*row.warnings, *warnings), conditions=state))

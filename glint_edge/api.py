@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from device_bench.bench import Settings
     from device_bench.devices import Device
     from device_bench.judge.diff import Diff
-    from device_bench.judge.rows import BenchResult, Row
+    from device_bench.judge.rows import BenchResult, Row, ScaleRow
     from device_bench.results import BenchRun
     from device_bench.runners.arm64 import Finding
-    from device_bench.scale import ScaleRow
     from glint_edge.bundles.bundle import Artifact, Bundle
     from glint_edge.bundles.golden import Golden
     from glint_edge.bundles.target import Target

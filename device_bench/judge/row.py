@@ -14,7 +14,8 @@ import numpy as np
 from device_bench.judge.parity import Parity, agreement, compare
 from device_bench.judge.rows import Row
 from device_bench.judge.tolerance import judge, judge_agreement, tolerance_of
-from device_bench.measure.job import Histories, Inputs, Outcome, TopK
+from device_bench.measure.job import Histories, Inputs, Outcome, Times, TopK
+from device_bench.measure.machine import Conditions, condition_warnings, conditions_of
 from device_bench.measure.statistics import (
     busy_warnings,
     latency,
@@ -160,17 +161,6 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
     }
     before = outcomes[0].memory_before_load_bytes
     peak = _most(outcome.peak_memory_bytes for outcome in outcomes)
-    own = [warning for outcome in outcomes for warning in outcome.warnings]
-    found = [w for name, rounds in times.items() for w in warnings_of(name, rounds, runs)]
-    found += busy_warnings(
-        [
-            (calls, outcome.cpu_ns[name])
-            for outcome in outcomes
-            for name, calls in outcome.samples_ns.items()
-            if name in outcome.cpu_ns
-        ]
-    )
-    speeds = speed_warnings([part for rounds in calibrations.values() for part in rounds])
     return replace(
         row,
         append_us=latencies.get("append"),
@@ -202,9 +192,39 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
         memory_added_bytes=None if peak is None or before is None else peak - before,
         threads=outcomes[0].threads,
         rounds=len(outcomes) if times else 0,
-        warnings=tuple(dict.fromkeys((*own, *found, *speeds))),
+        warnings=_warnings(outcomes, times, calibrations, runs),
         conditions=dict(outcomes[0].device),
     )
+
+
+def _warnings(
+    outcomes: Sequence[Outcome],
+    times: Mapping[str, Sequence[Times]],
+    calibrations: Mapping[str, Sequence[Times]],
+    runs: int,
+) -> tuple[str, ...]:
+    """What makes figures less trustworthy, each once."""
+    cpu = [
+        (calls, outcome.cpu_ns[name])
+        for outcome in outcomes
+        for name, calls in outcome.samples_ns.items()
+        if name in outcome.cpu_ns
+    ]
+    warnings = [
+        *(warning for outcome in outcomes for warning in outcome.warnings),
+        *(w for name, rounds in times.items() for w in warnings_of(name, rounds, runs)),
+        *busy_warnings(cpu),
+        *speed_warnings([part for rounds in calibrations.values() for part in rounds]),
+    ]
+    return tuple(dict.fromkeys(warnings))
+
+
+def with_conditions(row: Row, before: Conditions, after: Conditions) -> Row:
+    """With what happened to this machine, where the row was timed here."""
+    if not row.rounds or row.conditions:
+        return row
+    warnings = (*row.warnings, *condition_warnings(before, after))
+    return replace(row, warnings=warnings, conditions=conditions_of(before, after))
 
 
 def _most(sizes: Iterable[int | None]) -> int | None:

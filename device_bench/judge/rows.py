@@ -9,6 +9,7 @@ from typing import Any
 from device_bench.measure.statistics import Latency
 
 STOCK_RUNNER = "stock"
+GENERATED = "generated"  # the bundle of models whose weights were drawn at random
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,3 +155,54 @@ class BenchResult:
     def to_dict(self) -> dict[str, Any]:
         """As `glint-edge bench --json` prints it."""
         return {"rows": [{"bundle": self.name, **row.to_dict()} for row in self.rows]}
+
+
+@dataclass(frozen=True)
+class ScaleRow:
+    """One target at one catalogue and width.
+
+    Attributes:
+        row: its figures; `append` and `recommend` over all histories, cold starts of each.
+        items: V.
+        width: d.
+        by_history_us: `append` and `recommend` after each history, by its length.
+        conversion_seconds: of the file; None: it was not made.
+    """
+
+    row: Row
+    items: int
+    width: int
+    by_history_us: Mapping[str, Mapping[str, Latency]]
+    conversion_seconds: float | None
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.row.name} {self.items:,} × {self.width}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `glint-edge bench scale --json` prints it."""
+        return {
+            "bundle": GENERATED,
+            **self.row.to_dict(),
+            "generated": True,
+            "items": self.items,
+            "width": self.width,
+            "by_history_us": {
+                method: {length: times.to_dict() for length, times in lengths.items()}
+                for method, lengths in self.by_history_us.items()
+            },
+            "conversion_seconds": self.conversion_seconds,
+        }
+
+
+@dataclass(frozen=True)
+class ScaleResult:
+    """All rows of a run."""
+
+    rows: tuple[ScaleRow, ...]
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Every artifact's, with its name before."""
+        return tuple(f"{row.name}: {failure}" for row in self.rows for failure in row.row.failures)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from device_bench.judge.diff import Change, Diff
-from device_bench.judge.rows import Row
+from device_bench.judge.rows import Row, ScaleRow
 from device_bench.profiling.profile import Profile
 from device_bench.profiling.table import render_profile
 from device_bench.reports.columns import COLD, OK, cold_heading, few
@@ -28,7 +28,6 @@ from device_bench.reports.labels import (
     where,
 )
 from device_bench.reports.notes import notes
-from device_bench.scale import ScaleRow
 from glint_edge.tables import columns
 
 DIFF_NOTE = (

@@ -9,13 +9,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from device_bench.judge.rows import BenchResult, Row
+from device_bench.judge.rows import BenchResult, Row, ScaleRow
 from device_bench.measure.statistics import Latency
 from device_bench.reports.html import html
 from device_bench.reports.markdown import markdown
 from device_bench.reports.plots.figures import plots
 from device_bench.reports.terminal import render
-from device_bench.scale import ScaleRow
 from glint_edge.errors import ConfigError
 
 METHODS = {"append": 8.0, "recommend": 30.0, "cold_start_20": 90, "cold_start_50": 200}
