@@ -1,9 +1,6 @@
 """The arm64 runner: what NEON kernels answer, and how many instructions they take."""
 
-import subprocess
-import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +9,8 @@ from converters.targets import find_target
 from device_bench.judge.parity import TIE, agreement, compare, overlap
 from device_bench.measure.job import Histories, Inputs, Job, TopK
 from device_bench.measure.runtimes import load_runtime, recommend_history
-from device_bench.native import cross, emulator, wheels
-from device_bench.native.emulator import CORES, Emulation, find_qemu
+from device_bench.native import cross
+from device_bench.native.emulator import find_qemu
 from device_bench.runners import arm64
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, RunnerError
@@ -22,56 +19,6 @@ from quantization import quantize
 
 GOLDEN = Histories.of([[1, 2, 3], []])
 METHODS = {"append", "recommend", "cold_start_20", "cold_start_50", "cold_start_200"}
-# Counts its argument down, two instructions a turn, between two marks; then shows the processor.
-GUEST = """
-#include <cstdio>
-#include <cstdlib>
-#include "mark.h"
-int main(int, char** arguments) {
-  long left = std::atol(arguments[1]);
-  glint::mark(0);
-  glint::mark(1);
-  glint::mark(2);
-  __asm__ volatile("1: subs %0, %0, #1\\n b.ne 1b" : "+r"(left)::"cc");
-  glint::mark(3);
-  char line[256];
-  std::FILE* file = std::fopen("/proc/cpuinfo", "r");
-  while (std::fgets(line, sizeof line, file)) std::fputs(line, stdout);
-}
-"""
-
-
-@pytest.fixture
-def no_setup(monkeypatch, tmp_path):
-    """A cache in which nothing was set up, and no network to fetch it from."""
-    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    return tmp_path
-
-
-@pytest.fixture
-def install_qemu(monkeypatch, tmp_path):
-    """Put a program in the emulator's place: it tells its version and help, then does as given."""
-
-    def install(does="exit 0", version="7.2.22", shows="-plugin"):
-        fake = tmp_path / "bin" / emulator.QEMU
-        fake.parent.mkdir(exist_ok=True)
-        fake.write_text(
-            f'#!/bin/sh\ncase "$1" in --version) echo "qemu-aarch64 version {version}"; exit;; '
-            f'-help) echo "{shows}"; exit;; esac\n{does}\n'
-        )
-        fake.chmod(0o755)
-        monkeypatch.setattr(emulator.shutil, "which", _only_replacing(fake))
-        find_qemu.cache_clear()
-        return fake
-
-    yield install
-    find_qemu.cache_clear()
-
-
-def _only_replacing(fake):
-    which = emulator.shutil.which
-    return lambda name, **options: str(fake) if name == fake.name else which(name, **options)
 
 
 @pytest.fixture(scope="session")
@@ -106,27 +53,6 @@ def lists_here(target, program, path, histories):
 
 def job_of(target, program, path):
     return Job(target, str(path), program.config.to_dict(), program.top_k, None, timed=False)
-
-
-@pytest.mark.slow
-def test_counts_every_instruction_between_two_marks(arm64_tools, tmp_path):
-    source, program = tmp_path / "guest.cpp", tmp_path / "guest"
-    source.write_text(GUEST)
-    include = f"-I{emulator.SOURCES / 'src'}"
-    subprocess.run([cross.COMPILER, "-static", "-O1", include, source, "-o", program], check=True)
-    # Commas are QEMU's separators.
-    folder = tmp_path / "one,two"
-    folder.mkdir()
-    for turns in (1000, 100_000):
-        emulation = Emulation.of(find_qemu(), CORES["cortex-a53"], folder)
-        command = [*emulation.command, program, str(turns)]
-        shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        calls = emulation.calls(["nothing", "loop"])
-        (overhead,), (count,) = calls["nothing"], calls["loop"]
-        assert overhead < 100
-        assert abs(count - 2 * turns - overhead) <= 2
-    assert "CPU part\t: 0xd03" in shown
-    assert "asimddp" not in shown
 
 
 @pytest.mark.slow
@@ -236,13 +162,6 @@ def test_the_static_emulator_cannot_count(install_qemu, no_setup):
         arm64.open_runner("").prepare("executorch", lambda step: None)
 
 
-def test_a_later_qemu_has_a_later_plugin_interface(install_qemu):
-    install_qemu(version="7.2.22 (Debian 1:7.2)")
-    assert find_qemu().interface == 1
-    install_qemu(version="10.0.2")
-    assert find_qemu().interface == 2
-
-
 def test_a_bench_downloads_nothing(no_setup, arm64_tools):
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
     with pytest.raises(RunnerError, match=r"no executorch runner .* glint-edge device setup arm64"):
@@ -256,52 +175,3 @@ def test_an_unknown_core_is_refused():
     assert arm64.open_runner("cortex-a53").device == "cortex-a53"
     with pytest.raises(ConfigError, match="core 'm1' is unknown; choose one of cortex-a53"):
         arm64.open_runner("m1")
-
-
-@pytest.mark.parametrize(
-    ("lines", "says"),
-    [
-        (["0 10", "1 30", "2 40"], "did not see all calls"),
-        (["0 10", "1 30"], "did not see all calls"),
-        (["0 10", "3 30", "2 31", "1 40"], "saw mark 3 after mark 0"),
-        (["0 10", "1 30", "4 40", "5 50"], "saw mark 5 after mark 4"),
-    ],
-)
-def test_marks_that_are_no_pairs_are_refused(tmp_path, lines, says):
-    path = tmp_path / "counts.txt"
-    path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(RunnerError, match=says):
-        Emulation((), path).calls(["append", "recommend"])
-
-
-def test_a_wheel_that_pip_cannot_bring_is_told(no_setup):
-    folder = no_setup / "wheel"
-    with pytest.raises(RunnerError, match=r"could not download executorch==1\.5\.1 for manylinux"):
-        wheels.fetch_wheel("executorch==1.5.1", wheels.AARCH64, folder)
-    assert not folder.exists()
-
-
-def test_a_wheel_is_unpacked_whole_or_not_at_all(no_setup, monkeypatch):
-    shelf, folder = no_setup / "shelf", no_setup / "unpacked"
-    shelf.mkdir()
-    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
-    wheel = shelf / "thing-1.0-py3-none-manylinux2014_aarch64.whl"
-    _write_wheel(wheel)
-    wheels.fetch_wheel("thing==1.0", wheels.AARCH64, folder)
-    assert (folder / "thing" / "lib.so").read_bytes() == b"machine code"
-    wheel.write_bytes(wheel.read_bytes()[:-30])
-    with pytest.raises(RunnerError, match=r"could not download|is damaged"):
-        wheels.fetch_wheel("thing==1.0", wheels.AARCH64, no_setup / "again")
-    assert not (no_setup / "again").exists()
-
-
-def _write_wheel(path: Path) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("thing/lib.so", b"machine code")
-        archive.writestr(
-            "thing-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n"
-        )
-        archive.writestr(
-            "thing-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-manylinux2014_aarch64\n"
-        )
-        archive.writestr("thing-1.0.dist-info/RECORD", "")

@@ -23,7 +23,7 @@ from device_bench.runners.remote import RemoteRunner, build_for, install
 from device_bench.runners.ssh import SshHost, open_runner
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
-from tests.device_bench.stand_in import make_artifact, make_program
+from tests.device_bench.runners.stand_in import make_artifact, make_program
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 CONFIG = ModelConfig(items=40, d=16, heads=4)

@@ -2,7 +2,7 @@
 
 It speaks the part of the protocol that the client uses for `devices`, `shell`, `push` and `pull`,
 by adb's own OVERVIEW.TXT, SERVICES.TXT and SYNC.TXT and shell_protocol.h. A phone's files are a
-folder here; what its commands say is in data/adb_phone.json, written by hand and not captured.
+folder here; what its commands say is in adb_phone.json, written by hand and not captured.
 Scripts run in this machine's `sh`, where `/data/local/tmp`, `/sys` and `/proc` stand for the
 folder's, and where a phone's own commands come from the file.
 """

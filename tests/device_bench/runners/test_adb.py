@@ -1,6 +1,6 @@
 """The adb runner, through the real adb client, against a stand-in for its server and a phone.
 
-No phone has been at hand: what it says is written by hand, see data/adb_phone.json. Where adb's own
+No phone has been at hand: what it says is written by hand, see adb_phone.json. Where adb's own
 server runs and shows a phone, the last test uses that.
 """
 
@@ -27,8 +27,8 @@ from device_bench.runners.native import NativeRunner
 from device_bench.runners.remote import RemoteRunner, install
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
-from tests.device_bench.adb_server import AdbServer, Phone
-from tests.device_bench.stand_in import make_artifact, make_program
+from tests.device_bench.runners.adb_server import AdbServer, Phone
+from tests.device_bench.runners.stand_in import make_artifact, make_program
 
 CONFIG = ModelConfig(items=40, d=16, heads=4)
 HISTORIES = [[1, 2, 3], [40], [5, 5, 7], list(range(1, 31))]

@@ -192,7 +192,7 @@ def test_the_noise_of_several_runs_is_told(tmp_path):
         paths.append(tmp_path / f"{number}.json")
         write_document(document_of(row), paths[-1])
     command = [sys.executable, "benchmarks/noise.py", "--json", *map(str, paths)]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
     found = json.loads(done.stdout)
     (sizes,) = found.pop("rows").values()

@@ -1,6 +1,5 @@
-"""The native runner: built from the installed packages, run on real artifacts."""
+"""The native runner, on real artifacts."""
 
-import shutil
 import subprocess
 import threading
 import time
@@ -15,11 +14,10 @@ from converters.targets import find_target
 from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.measure.runtimes import load_runtime, recommend_history, replay
 from device_bench.measure.sampling import LEAST_RUNS, Plan
-from device_bench.native import build as building
-from device_bench.native.build import PROGRAM, Toolchain, build, find_packages
+from device_bench.native.build import PROGRAM, build
 from device_bench.native.exchange import INPUTS, read_result, write_inputs
 from device_bench.runners.native import NativeRunner, arguments, open_runner
-from glint_edge.errors import ConfigError, MissingExtraError, RunnerError
+from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
 
@@ -285,116 +283,3 @@ def test_there_is_one_native_runner():
     assert open_runner("").name == "native"
     with pytest.raises(ConfigError, match="takes no device"):
         open_runner("mine")
-
-
-# --- how it is built
-
-
-def test_the_folder_is_all_that_is_needed(case, tmp_path):
-    """Copied elsewhere, the program loads the libraries beside it and no package's."""
-    folder = tmp_path / "copy"
-    shutil.copytree(build(case.target), folder)
-    listed = subprocess.run(
-        ["ldd", folder / PROGRAM], capture_output=True, text=True, check=True, env={}
-    ).stdout
-    libraries = {file.name for file in (folder / "lib").iterdir()}
-    found = {line.split()[0]: line.split()[2] for line in listed.splitlines() if " => " in line}
-    assert libraries
-    for library in libraries:
-        assert found[library] == str(folder / "lib" / library)
-    assert "site-packages" not in listed
-
-
-def test_it_is_built_once(int8):
-    steps = []
-    assert build("executorch", on_step=steps.append) == build("executorch")
-    assert steps == []
-
-
-def test_two_that_want_it_at_once_build_it_once(int8, empty_cache, monkeypatch):
-    built = []
-
-    def slow(what, source, to, options):
-        built.append(what)
-        time.sleep(0.3)
-        (to / PROGRAM).touch()
-
-    monkeypatch.setattr(building, "cmake", slow)
-    threads = [threading.Thread(target=build, args=["executorch"]) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert built == ["native executorch runner"]
-    assert (build("executorch") / PROGRAM).is_file()
-
-
-@pytest.fixture
-def empty_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def sources(monkeypatch, tmp_path):
-    """A copy that may be changed."""
-    shutil.copytree(building.SOURCES, tmp_path / "native")
-    monkeypatch.setattr(building, "SOURCES", tmp_path / "native")
-    return tmp_path / "native"
-
-
-def test_other_sources_are_built_anew_and_an_error_is_one_line(int8, sources, empty_cache):
-    (sources / "src/timing.cpp").write_text('#include "timing.h"\nint broken( { return 1; }\n')
-    steps = []
-    with pytest.raises(RunnerError) as caught:
-        build("executorch", on_step=steps.append)
-    message = str(caught.value)
-    assert message.startswith("the native executorch runner cannot be built: ")
-    assert "timing.cpp:2:" in message
-    assert "error: " in message
-    assert "\n" not in message
-    assert len(steps) == 1
-    assert not list(empty_cache.rglob(PROGRAM))  # nor half of one
-    assert [path.suffix for path in (empty_cache / "native").iterdir()] == [".lock"]
-
-
-def test_elsewhere_than_on_linux_it_says_so(int8, empty_cache, monkeypatch):
-    monkeypatch.setattr(building.sys, "platform", "win32")
-    with pytest.raises(RunnerError, match="is built on Linux; use the python runner here"):
-        build("executorch")
-
-
-def test_without_cmake_the_extra_is_named(int8, empty_cache, monkeypatch):
-    monkeypatch.setattr(building.shutil, "which", lambda name, path=None: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'glint-edge\[native\]'"):
-        build("executorch", Toolchain("other", cmake_file=Path(__file__)))
-    with pytest.raises(RunnerError, match="no C\\+\\+ compiler was found; install one"):
-        build("executorch")
-
-
-def test_an_old_cmake_is_none(int8, empty_cache, monkeypatch, tmp_path):
-    old = tmp_path / "cmake"
-    old.write_text("#!/bin/sh\necho cmake version 3.25.1\n")
-    old.chmod(0o755)
-    which = shutil.which
-    monkeypatch.setattr(
-        building.shutil, "which",
-        lambda name, path=None: str(old) if name == "cmake" else which(name, path=path),
-    )  # fmt: skip
-    with pytest.raises(MissingExtraError, match=r"glint-edge\[native\]"):
-        build("executorch")
-
-
-def test_a_cache_that_cannot_be_written_is_told(int8, monkeypatch, tmp_path):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "file"))
-    with pytest.raises(RunnerError, match="set GLINT_EDGE_CACHE to a folder you can write"):
-        build("executorch")
-
-
-def test_unknown_targets_and_foreign_folders_are_refused(tmp_path):
-    known = "there is no native runner for coreml; it runs executorch, onnx, tflite"
-    with pytest.raises(RunnerError, match=known):
-        build("coreml")
-    with pytest.raises(RunnerError, match="holds no onnxruntime; unpack its wheel"):
-        find_packages("onnx", tmp_path)

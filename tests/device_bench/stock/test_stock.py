@@ -3,7 +3,6 @@
 import io
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +11,7 @@ from rich.console import Console
 
 from device_bench.bench import Settings, bench
 from device_bench.document import document, read_document, write_document
-from device_bench.measure.job import Histories, Inputs, Job, Outcome, TopK
-from device_bench.measure.runtimes import load_runtime, recommend_history
+from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.measure.sampling import Plan
 from device_bench.reports.terminal import render
 from device_bench.runners.python import PythonRunner
@@ -29,6 +27,7 @@ from glint_edge.data.sequences import HeldOut
 from glint_edge.data.source import DataSource
 from glint_edge.errors import ConversionError, MissingExtraError, RunnerError
 from glint_edge.model.stream import stream_program
+from tests.device_bench.makers import work_here
 
 N = 12
 QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50), stock=True)
@@ -68,12 +67,6 @@ def bundle_of(model, path, window="sliding"):
 
 
 @pytest.fixture
-def empty_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
 def run(checkpoint, held_out, tmp_path, empty_cache):
     def call(settings=QUICK, window="sliding", **options):
         bundle = bundle_of(checkpoint.model, tmp_path, window)
@@ -83,23 +76,9 @@ def run(checkpoint, held_out, tmp_path, empty_cache):
 
 
 @pytest.fixture
-def in_process(monkeypatch):
-    """Torch runs in this process, untimed: the worker's own imports take seconds."""
-
-    def run(self, job, inputs):
-        runtime = load_runtime(
-            job.target, Path(job.path), ModelConfig.from_dict(job.config), top_k=job.top_k
-        )
-        histories = [inputs.histories[n] for n in range(len(inputs.histories))]
-        lists = [recommend_history(runtime, history, job.window) for history in histories]
-        items, scores = (np.concatenate(parts) for parts in zip(*lists, strict=True))
-        none = np.empty((0, 1), np.float32)
-        return Outcome(
-            lists=TopK(items, scores), golden_states=none, golden_cold_states=none,
-            golden=TopK(none, none), threads=1,
-        )  # fmt: skip
-
-    monkeypatch.setattr(PythonRunner, "run", run)
+def untimed(monkeypatch):
+    """Programs are run, in this process, and not timed."""
+    work_here(monkeypatch, timed=False)
 
 
 def stock_rows(result):
@@ -136,7 +115,7 @@ def torch_alone(monkeypatch):
     monkeypatch.setattr("device_bench.bench.STOCKS", STOCKS[:1])
 
 
-def test_eager_torch_reads_the_whole_history(run, torch_alone, monkeypatch):
+def test_eager_torch_reads_the_whole_history(run, in_process, torch_alone, monkeypatch):
     asked = []
     once = PythonRunner.run
     monkeypatch.setattr(
@@ -155,14 +134,16 @@ def test_eager_torch_reads_the_whole_history(run, torch_alone, monkeypatch):
     assert result.ok
 
 
-def test_what_counts_is_the_last_items_even_if_the_bundle_keeps_all(run, in_process, torch_alone):
+def test_what_counts_is_the_last_items_even_if_the_bundle_keeps_all(run, untimed, torch_alone):
     result = run(window="unbounded")
     (row,) = stock_rows(result).values()
     assert row.same_top10 == 1.0
     assert not row.warnings or "top 10" not in " ".join(row.warnings)
 
 
-def test_cold_starts_are_those_of_the_programs_length(checkpoint, held_out, empty_cache, tmp_path):
+def test_cold_starts_are_those_of_the_programs_length(
+    in_process, checkpoint, held_out, empty_cache, tmp_path
+):
     save_checkpoint(checkpoint, tmp_path / "run")
     with Shelf(tmp_path / "run", N, 10, 1) as shelf:
         config = checkpoint.model.config.to_dict()
@@ -187,7 +168,7 @@ def printed(result):
     return " ".join(console.export_text().split())
 
 
-def test_a_toolchain_that_is_not_there_is_said_and_fails_nothing(run, in_process, monkeypatch):
+def test_a_toolchain_that_is_not_there_is_said_and_fails_nothing(run, untimed, monkeypatch):
     monkeypatch.setattr(stock, "missing", list)
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setattr(stock, "ask", None)
@@ -214,7 +195,7 @@ def test_a_toolchain_that_is_not_there_is_said_and_fails_nothing(run, in_process
     assert all(row.ok for row in seen[-1] if row.runner == "stock"), "as it is told meanwhile, too"
 
 
-def test_what_takes_too_long_is_ended_and_said(run, in_process, monkeypatch):
+def test_what_takes_too_long_is_ended_and_said(run, untimed, monkeypatch):
     pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
     monkeypatch.setattr(stock, "SECONDS", 0.2)
     monkeypatch.setattr("device_bench.bench.STOCKS", STOCKS[-1:])
@@ -227,7 +208,7 @@ def test_what_takes_too_long_is_ended_and_said(run, in_process, monkeypatch):
     assert result.ok
 
 
-def test_a_toolchain_that_fails_is_one_line(run, in_process, monkeypatch):
+def test_a_toolchain_that_fails_is_one_line(run, untimed, monkeypatch):
     def refuse(module, request, *, what, seconds):
         raise ConversionError(f"{what} failed: no kernel")
 
@@ -241,7 +222,7 @@ def test_a_toolchain_that_fails_is_one_line(run, in_process, monkeypatch):
     assert result.ok
 
 
-def test_a_dead_process_or_wrong_lists_fail_nothing(run, in_process, torch_alone, monkeypatch):
+def test_a_dead_process_or_wrong_lists_fail_nothing(run, untimed, torch_alone, monkeypatch):
     once = StockRunner.run
 
     def die(self, job, inputs):
@@ -267,7 +248,7 @@ def test_a_dead_process_or_wrong_lists_fail_nothing(run, in_process, torch_alone
     assert result.ok
 
 
-def test_a_cache_that_cannot_be_written_is_one_line(run, in_process, empty_cache, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_one_line(run, untimed, empty_cache, monkeypatch):
     pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
     empty_cache.write_text("a file")
     monkeypatch.setattr("device_bench.bench.STOCKS", STOCKS[2:3])
@@ -313,6 +294,7 @@ def real(checkpoint, held_out, tmp_path_factory):
     save_checkpoint(checkpoint, folder / "run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLINT_EDGE_CACHE", str(folder / "cache"))
+        work_here(patch)
         patch.setattr(stock, "SECONDS", 300.0)  # the cores are shared
         result = bench(bundle, checkpoint=checkpoint, held_out=held_out, settings=QUICK)
         patch.setattr(stock, "ask", None)

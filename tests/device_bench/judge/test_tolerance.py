@@ -1,0 +1,80 @@
+"""What an artifact may differ by, at the borders."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from converters.targets import targets
+from device_bench.judge.parity import (
+    Parity,
+)
+from device_bench.judge.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of
+from glint_edge.errors import (
+    BundleError,
+)
+
+GOOD = Parity(
+    ndcg_standard_error=0.001,
+    users=100, unusable=0, max_score_error=1e-6, top10_overlap=1.0, same_top10=1.0,
+    rank_weighted_overlap=1.0,
+    ndcg_at_10=0.06, ndcg_at_10_float=0.06,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("precision", "change", "words"),
+    [
+        ("fp32", {}, None),
+        ("fp32", {"max_score_error": 1e-4}, None),
+        ("fp32", {"max_score_error": 1.01e-4}, "score differs"),
+        ("fp32", {"max_score_error": math.nan}, "score differs"),
+        ("fp32", {"top10_overlap": 0.999}, None),  # a tie across the cut
+        ("fp32", {"same_top10": 0.99}, "1 of 100 users"),
+        ("fp32", {"ndcg_at_10": 0.06 * 0.9989}, "below"),
+        ("fp32", {"ndcg_at_10": None, "ndcg_at_10_float": None}, None),
+        ("int8", {"max_score_error": 3.0, "same_top10": 0.2}, None),
+        ("int8", {"top10_overlap": 0.95}, None),
+        ("int8", {"top10_overlap": 0.9499}, "overlap"),
+        ("int8", {"top10_overlap": math.nan}, "overlap"),
+        ("int8", {"ndcg_at_10": 0.06 * 0.9901}, None),
+        ("int8", {"ndcg_at_10": 0.06 * 0.9899}, "1.01% below the float model's 0.0600"),
+        ("int8", {"ndcg_at_10": 0.08}, None),  # better is no failure
+        ("int8", {"ndcg_at_10": math.nan}, "below"),
+        ("int8", {"ndcg_at_10": 0.0, "ndcg_at_10_float": 0.0}, None),
+        ("int8", {"rank_weighted_overlap": 0.94}, None),
+        ("int8", {"rank_weighted_overlap": 0.9399}, "rank-weighted overlap"),
+        ("fp16", {"top10_overlap": 0.9899}, "overlap"),
+        ("int8", {"unusable": 1}, "no item of the catalogue"),
+    ],
+)
+def test_judgements_at_the_borders(precision, change, words):
+    failures = judge(replace(GOOD, **change), tolerance_of("executorch", precision))
+    if words is None:
+        assert failures == ()
+    else:
+        assert len(failures) == 1
+        assert words in failures[0]
+
+
+def test_every_target_and_precision_has_a_tolerance_and_its_reason():
+    for target in targets().values():
+        for precision in target.precisions:
+            assert len(tolerance_of(target.name, precision).reason) > 50
+    assert tolerance_of("of another package", "int8") is TOLERANCES["*", "int8"]
+
+
+def test_artifacts_far_from_one_another_are_named():
+    tolerance = tolerance_of("onnx", "int8")
+    assert judge_agreement("onnx", {"tflite": 0.98, "executorch": 1.0}, tolerance) == ()
+    (failure,) = judge_agreement("onnx", {"tflite": 0.9799, "executorch": 0.99}, tolerance)
+    assert failure == "the onnx and tflite artifacts share 0.9799 of their top 10 (at least 0.98)"
+    exact = tolerance_of("onnx", "fp32")
+    assert judge_agreement("onnx", {"tflite": 1.0}, exact) == ()
+    assert judge_agreement("onnx", {"tflite": 0.9999}, exact)
+    assert judge_agreement("onnx", {"tflite": math.nan}, exact)
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(BundleError, match=r"cannot judge 'int2'.*upgrade"):
+        tolerance_of("onnx", "int2")

@@ -1,0 +1,40 @@
+"""Markdown: a table with failures below."""
+
+import re
+
+from device_bench.reports.html import html
+from device_bench.reports.markdown import markdown
+from tests.device_bench.reports.documents import EVIL, document_of, row_of
+
+
+def test_generated_models_are_told_apart_by_their_shape(scaled):
+    page, text = html(scaled), markdown(scaled)
+    assert page.count("<small>10,000 × 64</small>") == 2  # a target each
+    assert "|  | append µs | recommend µs | cold 50 µs | cold 200 µs | file KB | ok |" in text
+    assert "| onnx int8 1,000 × 64 | 22.0 ± 0.9 | 66.0 ± 2.6 | 1,100 | 4,400 | 64 | ✅ |" in text
+    assert "| onnx int8 1,000,000 × 64 | – | – | – | – | – | ❌ |" in text
+    assert "- ❌ onnx int8 1,000,000 × 64: too large" in text
+
+
+def test_markup_in_a_document_is_text_in_markdown():
+    lines = markdown(document_of(
+        row_of(EVIL, failures=[f"one\n\n# {EVIL}"], warnings=[EVIL], ok=False, note=EVIL)
+    )).splitlines()  # fmt: skip
+    text = "\n".join(lines)
+    assert "<script" not in text
+    assert not re.search(r"(?<!\\)[`*]", text)
+    assert not any(line.startswith("# ") for line in lines)
+    header, _, row = (line for line in lines if line.startswith("|"))
+    cells = re.compile(r"(?<!\\)\|")
+    assert len(cells.findall(row)) == len(cells.findall(header))
+
+
+def test_markdown_is_a_table_with_failures_below(full):
+    text = markdown(full)
+    assert (
+        "| app: tflite int8 | 8.00 ± 0.32 | 30.0 ± 1.2 | 200 | – | 303 | 0.0597 (0.0599) " in text
+    )
+    assert "app: tflite int8 (arm64 cortex-a76)" in text
+    assert "- ❌ other: onnx int8: the process died of SIGSEGV" in text
+    assert "<summary>1 warning, and notes</summary>" in text
+    assert text.count("✅") == 6

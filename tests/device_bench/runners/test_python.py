@@ -1,0 +1,121 @@
+"""The python runner and its worker process."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from device_bench.judge.parity import (
+    compare,
+)
+from device_bench.judge.tolerance import judge, tolerance_of
+from device_bench.measure.job import Histories, Inputs, Job
+from device_bench.runners import python as python_runner
+from device_bench.runners.python import PythonRunner
+from glint_edge.bundles.golden_check import golden_failures
+from glint_edge.checkpoints.checkpoint import save_checkpoint
+from glint_edge.errors import (
+    RunnerError,
+)
+from tests.device_bench.makers import (
+    HISTORIES,
+    QUICK,
+    checkpoint_of,
+    held_out_of,
+)
+
+
+def worker_that(monkeypatch, script):
+    monkeypatch.setattr(python_runner, "WORKER", (sys.executable, "-c", script))
+
+
+def test_histories_are_one_array():
+    packed = Histories.of(HISTORIES)
+    assert [packed[n] for n in range(len(packed))] == HISTORIES
+    assert packed.spread(2).tolist() == [0, 3]
+    assert packed.spread(9).tolist() == [0, 1, 2, 3]
+    assert len(Histories.of([])) == 0
+    assert Histories.of([]).spread(3).tolist() == []
+
+
+@pytest.fixture
+def job(model, tmp_path):
+    save_checkpoint(checkpoint_of(model), tmp_path / "run")
+    config = model.config.to_dict()
+    return Job("torch", str(tmp_path / "run"), config, 10, 200, threads=2, plan=QUICK.plan)
+
+
+def run_job(job, histories, golden):
+    return PythonRunner().run(job, Inputs.of(golden, histories))
+
+
+def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
+    held_out = held_out_of(model)
+    cases = Histories.of([case.history for case in golden.cases])
+    outcome = run_job(job, Histories(held_out.ids, held_out.offsets), cases)
+    assert (
+        judge(
+            compare(model, held_out, outcome.lists, model.config.max_length),
+            tolerance_of("executorch", "fp32"),
+        )
+        == ()
+    )
+    assert golden_failures(golden, outcome.golden_states, outcome.golden) == ()
+    assert golden_failures(golden, outcome.golden_cold_states, outcome.golden) == ()
+    methods = ["append", "recommend", "cold_start_20", "cold_start_50", "cold_start_200"]
+    assert list(outcome.samples_ns) == methods
+    assert all((calls > 0).all() for calls in outcome.samples_ns.values())
+    assert all(20 <= len(calls) <= 21 for calls in outcome.samples_ns.values())
+    assert list(outcome.calibration_ns) == methods
+    assert all(len(times) >= 2 for times in outcome.calibration_ns.values())
+    assert all((times > 0).all() for times in outcome.calibration_ns.values())
+    assert outcome.threads == 2
+    assert outcome.first_call_us["append"] > 0
+    assert len(outcome.load_ms) == 5
+    assert min(outcome.load_ms) > 0
+    assert outcome.peak_memory_bytes >= outcome.steady_memory_bytes
+    assert outcome.peak_memory_bytes >= outcome.memory_before_load_bytes > 10**7
+
+
+def test_an_untimed_job_runs_the_histories_alone(in_process, job, model):
+    held_out = held_out_of(model)
+    histories = Histories(held_out.ids, held_out.offsets)
+    outcome = run_job(replace(job, timed=False), histories, Histories.of([]))
+    assert outcome.samples_ns == {}
+    assert len(outcome.load_ms) == 1
+    assert outcome.lists.items.shape == (24, 10)
+    assert outcome.golden_states.shape[0] == 0
+
+
+def test_a_refused_artifact_is_its_one_line(in_process, job):
+    with pytest.raises(RunnerError, match="is not a checkpoint"):
+        run_job(replace(job, path="/no/such/folder"), Histories.of([]), Histories.of([[]]))
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        (
+            "import os; os.kill(os.getpid(), 11)",
+            "the torch process died with signal 11 (SIGSEGV)",
+        ),
+        ("import os; os.kill(os.getpid(), 9)", "the torch process died with signal 9 (SIGKILL)"),
+        (
+            "raise MemoryError('no room')",
+            "the torch process ended with exit code 1 and no result: MemoryError: no room",
+        ),
+        (
+            "print('hello')",
+            "the torch process ended with exit code 0 and no result: it printed nothing",
+        ),
+        (
+            "open('result.json', 'wb').write(b'\\xff{garbage')",
+            "the torch process ended with exit code 0 and no result: it printed nothing",
+        ),
+    ],
+)
+def test_a_dead_process_is_one_sentence(job, monkeypatch, script, sentence):
+    worker_that(monkeypatch, script)
+    with pytest.raises(RunnerError) as error:
+        run_job(job, Histories.of([]), Histories.of([[]]))
+    assert str(error.value) == sentence
