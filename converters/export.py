@@ -34,7 +34,7 @@ from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.model.stream import StreamProgram, stream_program
+from glint_edge.model.stream import CHUNK, StreamProgram, stream_program
 from quantization import LayerReport, layer_report, quantize
 
 ALL = "all"
@@ -64,6 +64,7 @@ class ExportOptions:
         name: the bundle's; None takes the folder's.
         spare_items: rows kept free for items to come, which `glint-edge catalogue` fills without
             converting again; None: the catalogue is fixed.
+        chunk: most items of one `append_many`.
     """
 
     target: tuple[str, ...]
@@ -74,6 +75,7 @@ class ExportOptions:
     opset: int | None = None
     name: str | None = None
     spare_items: int | None = None
+    chunk: int = CHUNK
 
     def __post_init__(self) -> None:
         precision_of(self.quantize)  # refuses what is none
@@ -83,6 +85,8 @@ class ExportOptions:
             )
         if self.spare_items is not None and self.spare_items < 0:
             raise ConfigError(f"--spare-items must be at least 0, not {self.spare_items}")
+        if self.chunk < 1:
+            raise ConfigError(f"--chunk must be at least 1, not {self.chunk}")
         if self.out.suffix != SUFFIX:
             raise ConfigError(f"a bundle's name ends in {SUFFIX}: --out {self.out}{SUFFIX}")
 
@@ -223,7 +227,7 @@ def write_bundle(
         on_step: see there.
     """
     model = fine_tuned.model if fine_tuned else checkpoint.model
-    floats = stream_program(model, options.top_k, spare_items=options.spare_items)
+    floats = stream_program(model, options.top_k, options.chunk, options.spare_items)
     on_step("folding" if options.precision == "fp32" else f"quantizing to {options.precision}")
     program = floats if options.precision == "fp32" else quantize(floats, options.precision)
     layers = layer_report(program, floats, histories)

@@ -262,6 +262,7 @@ def export(
     window: str = "sliding",
     opset: int | None = None,
     spare_items: int | None = None,
+    chunk: int = 25,
     data: str | None = None,
     offline: bool = False,
     on_step: OnStep = _silent,
@@ -278,6 +279,7 @@ def export(
         window: "sliding" or "unbounded": what a session longer than the model's N does.
         opset: the ONNX operator set.
         spare_items: rows to keep free for items to come; None: the catalogue is fixed.
+        chunk: most items that one call of `append_many` takes.
         data: test items are read from here; None: from what the model was trained on.
         offline: never fetch data.
         on_step: told what is being done.
@@ -297,7 +299,7 @@ def export(
         raise CheckpointError("a bundle names its checkpoint's folder; save_checkpoint it first")
     folder = Path(out or (name or Path(loaded.data.name).stem) + SUFFIX)
     options = ExportOptions(
-        tuple(targets), quantize, top_k, folder, window, opset, name, spare_items
+        tuple(targets), quantize, top_k, folder, window, opset, name, spare_items, chunk
     )
     options.targets()
     options.require_possible_for(loaded.model.config)

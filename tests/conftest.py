@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from filelock import FileLock
 
-from converters.targets import find_target
 from device_bench.native.build import build
 from device_bench.runners import arm64
 from glint_edge.cli import app as cli
@@ -22,6 +20,7 @@ from glint_edge.files import cache_folder
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
+from tests import conversions
 
 
 def pytest_addoption(parser):
@@ -29,6 +28,9 @@ def pytest_addoption(parser):
         "--alone", choices=("only", "not"),
         help="only tests marked `alone`, or only the others; scripts/test.sh runs both",
     )  # fmt: skip
+    parser.addoption(
+        "--full", action="store_true", help="those too that are marked `full`: tests/README.md"
+    )
 
 
 # Longest first, so that no worker sits idle while another one converts: pytest-xdist hands files
@@ -40,16 +42,23 @@ LONGEST = (
 )  # fmt: skip
 
 
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        conversions.prune()
+
+
 def pytest_collection_modifyitems(config, items):
     order = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
-    wanted = config.getoption("--alone")
-    if wanted is not None:
-        kept = [
-            item for item in items if bool(item.get_closest_marker("alone")) == (wanted == "only")
-        ]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
-        items[:] = kept
+    wanted, full = config.getoption("--alone"), config.getoption("--full")
+
+    def is_chosen(item):
+        if item.get_closest_marker("full") and not full:
+            return False
+        return wanted is None or bool(item.get_closest_marker("alone")) == (wanted == "only")
+
+    config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
+    items[:] = filter(is_chosen, items)
 
 
 # Fetched or built once for this user, in minutes. All else in the cache is a session's own.
@@ -76,6 +85,27 @@ def _own_cache(tmp_path_factory):
 def _one_thread():
     """The tensors here are tiny: threads cost more than they bring, and the cores are shared."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _convert_once():
+    """An export takes the files of slow targets from the table."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("converters.export.convert", conversions.convert)
+        yield
+
+
+@pytest.fixture
+def fake_convert(monkeypatch):
+    """Exports write what is no artifact: target and precision. The programs so "converted"."""
+    converted = []
+
+    def convert(program, target, path, options):
+        converted.append(program)
+        conversions.write_no_artifact(program, target, path, options)
+
+    monkeypatch.setattr("converters.export.convert", convert)
+    return converted
 
 
 @pytest.fixture(autouse=True)
@@ -150,26 +180,15 @@ class Artifact:
 
 
 @pytest.fixture(scope="session")
-def artifacts(make_model, tmp_path_factory):
-    """The fp32 and the int8 `.pte` of one model of MovieLens-100K's shape (about 40 s)."""
+def artifacts(make_model):
+    """The fp32 and the int8 `.pte` of one model of MovieLens-100K's shape."""
     pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
-    from converters import convert
-
-    target = find_target("executorch")
-    # Workers of one session share the files.
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if worker else base) / "pte"
-    folder.mkdir(exist_ok=True)
     # Small chunks: each step of a chunk adds a second to a conversion.
     fp32 = stream_program(make_model(items=1683, d=64), chunk=4)
-    made = {}
-    for program in (fp32, quantize(fp32)):
-        made[program.precision] = Artifact(program, folder / f"{program.precision}.pte")
-        with FileLock(f"{made[program.precision].path}.lock"):
-            if not made[program.precision].path.exists():
-                convert(program, target, made[program.precision].path)
-    return made
+    return {
+        program.precision: Artifact(program, conversions.converted(program, "executorch"))
+        for program in (fp32, quantize(fp32))
+    }
 
 
 @pytest.fixture(scope="session")

@@ -110,6 +110,6 @@ def make_bundle(target, out):
     from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 
     return export(
-        load_checkpoint(), ExportOptions((target,), "none", 10, out), folder=DEFAULT_CHECKPOINT,
-        histories=[[1, 2, 3], [50, 181, 172], [7]], check=lambda *_: [],
+        load_checkpoint(), ExportOptions((target,), "none", 10, out, chunk=2),
+        folder=DEFAULT_CHECKPOINT, histories=[[1, 2, 3], [50, 181, 172], [7]], check=lambda *_: [],
     ).path  # fmt: skip

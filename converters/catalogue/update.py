@@ -56,7 +56,15 @@ def options_of(bundle: Bundle, out: Path, spare_items: int) -> ExportOptions:
         window=manifest["window"],
         name=bundle.name,
         spare_items=spare_items,
+        chunk=_chunk_of(bundle),
     )
+
+
+def _chunk_of(bundle: Bundle) -> int:
+    """The most items that `append_many` of its files takes."""
+    inputs = bundle.manifest["methods"]["append_many"]["inputs"]
+    shape: list[int] = next(each["shape"] for each in inputs if each["name"] == "items")
+    return shape[1]
 
 
 def update(
@@ -99,9 +107,8 @@ def update(
         return export(after, options_of(bundle, out, spare_items), **more)
     options = options_of(bundle, out, left)
     refuse_to_overwrite(out)
-    old = stream_program(
-        before.model, options.top_k, spare_items=bundle.manifest["catalogue"]["spare"]
-    )
+    spare = bundle.manifest["catalogue"]["spare"]
+    old = stream_program(before.model, options.top_k, options.chunk, spare)
     if options.precision != "fp32":
         old = quantize(old, options.precision)
 

@@ -16,6 +16,7 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.source import DataSource
 from glint_edge.runtime import BundleStore
 from glint_edge.runtime.app_bundle import read_app_manifest
+from tests.conversions import write_no_artifact
 
 ROOTS = Path(str(resources.files("glint_edge.apps"))) / "platforms"
 
@@ -34,10 +35,7 @@ def make_bundle(make_model, tmp_path_factory):
     def make(target):
         out = tmp_path_factory.mktemp("bundle") / "app.glint"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                "converters.export.convert",
-                lambda program, target, file, told: file.write_bytes(target.name.encode()),
-            )
+            patch.setattr("converters.export.convert", write_no_artifact)
             return export(
                 load_checkpoint(folder), ExportOptions((target,), "none", 10, out), folder=folder,
                 histories=[[1, 2, 3]], check=lambda *_: [],

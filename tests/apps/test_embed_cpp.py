@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sysconfig
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.source import DataSource
 from glint_edge.errors import MissingExtraError, RunnerError
 from glint_edge.files import write_json
-from glint_edge.model.stream import stream_program
 
 # Whatever a user's keys may be: quotes, escapes, and beyond 16 bits.
 KEYS = ['quote"d', "𝄞 clef", "back\\slash", "tab\tkey", "\x01", "Zweiter – ２", "\x7f"]
@@ -89,19 +87,17 @@ def module(artifacts, make_model, tmp_path_factory):
     model = make_model(**SHAPE)
     folder, out = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("cpp")
     save_checkpoint(Checkpoint(model, catalogue, DataSource("app", "app")), folder)
+    options = ExportOptions(("executorch",), "int8", made.top_k, out / "app.glint", chunk=CHUNK)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("converters.export.stream_program", partial(stream_program, chunk=CHUNK))
         patch.setattr(
             "converters.export.convert",
             lambda program, target, file, told: shutil.copyfile(artifacts["int8"].path, file),
         )
         bundle = export(
-            load_checkpoint(folder),
-            ExportOptions(("executorch",), "int8", made.top_k, out / "app.glint", "sliding"),
-            folder=folder,
+            load_checkpoint(folder), options, folder=folder,
             histories=[[1, 2, 3], list(range(5, 50)), [7], [20, 40, 5, 5]],
             check=lambda *_: [],
-        )
+        )  # fmt: skip
     assert bundle.manifest["methods"]["append_many"]["inputs"][1]["shape"] == [1, CHUNK]
     embed(bundle, find_platform("cpp"), out / "module")
     return out / "module"

@@ -14,12 +14,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from converters import convert
-from converters.export import ExportOptions, write_bundle
-from converters.targets import find_target
+from converters.export import ExportOptions, export
 from glint_edge.apps.module import embed, find_platform
-from glint_edge.bundles.bundle import Artifact, Bundle, load_bundle
-from glint_edge.bundles.target import ConvertOptions
+from glint_edge.bundles.bundle import Bundle, load_bundle
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.data.source import some_histories
 from glint_edge.files import cache_folder
@@ -79,25 +76,16 @@ def make_web_app(folder):
 
 
 def make_bundle(out):
-    """The shipped checkpoint as `.onnx` and `.tflite` in int8 (some 16 s)."""
+    """The shipped checkpoint as `.onnx` and `.tflite` in int8."""
     pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
     pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
     checkpoint = load_checkpoint()
-    options = ExportOptions(("onnx", "tflite"), "int8", 50, out)
-    write_bundle(
-        checkpoint,
-        options,
-        [
-            Artifact(each.name, "int8", f"model{each.suffix}", each.runtime)
-            for each in options.targets()
-        ],
-        lambda program, artifact, file: convert(
-            program, find_target(artifact.target), file, ConvertOptions()
-        ),
-        folder=DEFAULT_CHECKPOINT,
+    options = ExportOptions(("onnx", "tflite"), "int8", 50, out, chunk=4)
+    export(
+        checkpoint, options, folder=DEFAULT_CHECKPOINT,
         histories=some_histories(None, checkpoint.model.config),
         check=lambda artifacts, golden: [],
-    )
+    )  # fmt: skip
 
 
 def build(bundle, folder):

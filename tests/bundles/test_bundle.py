@@ -38,25 +38,15 @@ def passed(artifacts, golden):
     ]  # fmt: skip
 
 
-@pytest.fixture
-def fake_toolchain(monkeypatch):
-    """A converter that writes its precision: what is tested here is the bundle around it."""
-
-    def convert(program, target, path, options):
-        path.write_bytes(f"converted {program.precision}".encode())
-
-    monkeypatch.setattr("converters.export.convert", convert)
-
-
-def make(checkpoint, out, *, quantize="int8", top_k=10, check=passed, **more):
+def make(checkpoint, out, *, quantize="int8", check=passed, chunk=25):
+    options = ExportOptions(("executorch",), quantize, 10, out, chunk=chunk)
     return export(
-        load_checkpoint(checkpoint), ExportOptions(("executorch",), quantize, top_k, out),
-        folder=checkpoint, histories=HISTORIES, check=check, **more,
-    )  # fmt: skip
+        load_checkpoint(checkpoint), options, folder=checkpoint, histories=HISTORIES, check=check
+    )
 
 
 @pytest.fixture
-def bundle(checkpoint, tmp_path, fake_toolchain):
+def bundle(checkpoint, tmp_path, fake_convert):
     return make(checkpoint, tmp_path / "app.glint")
 
 
@@ -80,7 +70,7 @@ def test_a_bundle_holds_what_an_app_needs(bundle, checkpoint):
     assert manifest["methods"]["recommend"]["outputs"][0]["shape"] == [1, 10]
     assert bundle.catalogue.keys[1] == "k1"
     assert bundle.catalogue.titles == {"k1": "Åse's film"}
-    assert bundle.file(bundle.artifacts[0]).read_text() == "converted int8"
+    assert bundle.file(bundle.artifacts[0]).read_text() == "executorch int8"
 
 
 def test_its_readme_names_the_real_numbers_and_leaves_nothing_open(bundle):
@@ -133,7 +123,7 @@ def test_the_layers_are_reported_with_their_bytes_and_errors(bundle):
     assert layers["recommend", "norm"]["error"] is None
 
 
-def test_fp32_has_no_errors_to_report(checkpoint, tmp_path, fake_toolchain):
+def test_fp32_has_no_errors_to_report(checkpoint, tmp_path, fake_convert):
     bundle = make(checkpoint, tmp_path / "float.glint", quantize="none")
     layers = bundle.manifest["quantization"]["layers"]
     assert {layer["error"] for layer in layers} == {None}
@@ -216,6 +206,15 @@ def test_exporting_again_replaces_a_bundle_but_nothing_else(bundle, checkpoint, 
         refuse_to_overwrite(tmp_path / "photos.glint")
 
 
+def test_the_chunk_is_the_files_and_is_told(checkpoint, tmp_path, fake_convert):
+    for out, more, chunk in (("a.glint", {}, 25), ("b.glint", {"chunk": 3}, 3)):
+        bundle = make(checkpoint, tmp_path / out, **more)
+        assert fake_convert[-1].append_many.chunk == chunk
+        assert bundle.manifest["methods"]["append_many"]["inputs"][1]["shape"] == [1, chunk]
+    with pytest.raises(ConfigError, match="--chunk must be at least 1"):
+        make(checkpoint, tmp_path / "c.glint", chunk=0)
+
+
 def test_a_failure_leaves_no_half_written_bundle(bundle, checkpoint, tmp_path, monkeypatch):
     def full(program, target, path, options):
         path.write_bytes(b"half")
@@ -230,7 +229,7 @@ def test_a_failure_leaves_no_half_written_bundle(bundle, checkpoint, tmp_path, m
     assert [path.name for path in tmp_path.iterdir()] == ["app.glint"]
 
 
-def test_a_failed_check_is_in_the_manifest(checkpoint, tmp_path, fake_toolchain):
+def test_a_failed_check_is_in_the_manifest(checkpoint, tmp_path, fake_convert):
     def failed(artifacts, golden):
         wrong = {"ok": False, "failures": ["NDCG@10 fell"]}
         return [check | wrong for check in passed(artifacts, golden)]
@@ -240,7 +239,7 @@ def test_a_failed_check_is_in_the_manifest(checkpoint, tmp_path, fake_toolchain)
     assert "NOT GOOD: NDCG@10 fell" in (bundle.path / "README.md").read_text()
 
 
-def test_the_check_sees_the_converted_file(checkpoint, tmp_path, fake_toolchain):
+def test_the_check_sees_the_converted_file(checkpoint, tmp_path, fake_convert):
     seen = []
 
     def look(artifacts, golden):
@@ -248,7 +247,7 @@ def test_the_check_sees_the_converted_file(checkpoint, tmp_path, fake_toolchain)
         return passed(artifacts, golden)
 
     make(checkpoint, tmp_path / "app.glint", check=look)
-    assert seen == [("executorch", "converted int8", 1 + len(HISTORIES))]
+    assert seen == [("executorch", "executorch int8", 1 + len(HISTORIES))]
 
 
 def test_a_bundle_can_move_with_its_checkpoint(bundle, checkpoint, tmp_path):

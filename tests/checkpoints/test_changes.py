@@ -35,6 +35,7 @@ from glint_edge.errors import (
 from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.runtime.engines import find_engine
 from quantization import quantize
+from tests.conversions import converted
 
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 41)), [41, 3], [7, 7, 7]]
 
@@ -256,8 +257,7 @@ def test_a_file_written_over_recommends_as_the_changed_program(
     changed = retire_items(add_items(small, [NewItem("new", torch.ones(8))]), ["k7", "k1"])
     before, after = programs(small, changed, "int8", top_k=39, chunk=1)
     path = tmp_path / f"model{found.suffix}"
-    convert(before, found, path)
-    path.write_bytes(rewrite(path.read_bytes(), before, after))
+    path.write_bytes(rewrite(converted(before, target).read_bytes(), before, after))
     runtime = found.load(path, changed.model.config, 39, 1)
     for history in [[], *HISTORIES]:
         state = runtime.empty_state()
@@ -375,7 +375,7 @@ def a_bundle(folder, out, spare=None, names=("onnx",), **more):
     artifacts = [
         Artifact(target, "int8", f"model.{target}", targets()[target].runtime) for target in names
     ]
-    options = ExportOptions(names, "int8", 10, out, spare_items=spare)
+    options = ExportOptions(names, "int8", 10, out, spare_items=spare, chunk=7)
     write_bundle(
         load_checkpoint(folder), options, artifacts,
         lambda program, artifact, file: file.write_bytes(b"converted"),
@@ -388,20 +388,13 @@ def test_a_bundle_is_made_again_for_its_own_targets(folder, tmp_path):
     bundle = load_bundle(a_bundle(folder, tmp_path / "app.glint", names=("tflite", "onnx")))
     again = options_of(bundle, tmp_path / "again.glint", 0)
     assert sorted(again.target) == ["onnx", "tflite"]
-    assert (again.quantize, again.top_k) == ("int8", 10)
+    assert (again.quantize, again.top_k, again.chunk) == ("int8", 10, 7)
 
 
 @pytest.fixture
-def fixed(folder, tmp_path, quick_checks, monkeypatch):
+def fixed(folder, tmp_path, quick_checks, fake_convert):
     """Such a bundle, and the programs that were converted since."""
-    asked = []
-
-    def convert(program, target, path, options):
-        asked.append(program)
-        path.write_bytes(b"converted")
-
-    monkeypatch.setattr("converters.export.convert", convert)
-    return a_bundle(folder, tmp_path / "fixed.glint"), asked
+    return a_bundle(folder, tmp_path / "fixed.glint"), fake_convert
 
 
 @pytest.fixture(scope="module")

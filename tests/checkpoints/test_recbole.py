@@ -17,6 +17,7 @@ import pytest
 import torch
 
 import glint_edge
+from converters.targets import targets
 from device_bench.judge.tolerance import tolerance_of
 from device_bench.measure.runtimes import load_runtime, recommend_history
 from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
@@ -26,6 +27,7 @@ from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.runtime.engines import in_chunks
 from quantization import quantize
 from tests.checkpoints.recbole_oracle import SETTINGS, Oracle, checkpoint_bytes, weights
+from tests.conversions import convert
 
 ITEMS, HEADS, N = 40, SETTINGS["n_heads"], SETTINGS["MAX_ITEM_LIST_LENGTH"]
 WEIGHTS = weights(ITEMS)
@@ -214,14 +216,9 @@ def test_int8_without_the_pads_is_below_the_bar(imported, oracle, padding):
 def test_every_artifact_gives_the_authors_scores(imported, oracle, tmp_path, target, precision):
     """At every length, and beyond N over the last N items."""
     pytest.importorskip(TARGETS[target], reason=f"needs glint-edge[{target}]")
-    from converters import convert
-    from converters.targets import find_target
-
-    floats = stream_program(imported, chunk=4)
-    program = floats if precision == "fp32" else quantize(floats, precision)
-    found = find_target(target)
-    path = tmp_path / f"model{found.suffix}"
-    convert(program, found, path)
+    program = quantize(stream_program(imported, chunk=3), precision)
+    path = tmp_path / f"model{targets()[target].suffix}"
+    convert(program, targets()[target], path)
     runtime = load_runtime(target, path, imported.config, top_k=10)
     for length in [*range(1, N + 1), N + 1, N + 5]:
         for history in histories(length) if precision == "fp32" else ():

@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from converters import convert
-from converters.targets import find_target
 from glint_edge.model.state import state_size
 from glint_edge.model.stream import empty_state, stream_program
 from quantization import quantize
-from quantization.int8 import Int8Embedding, Int8Linear
+from tests.conversions import converted
 
 pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
 
@@ -236,52 +234,32 @@ def test_an_unknown_item_reads_a_row_of_zeros(artifacts, running, precision, unk
     assert found[0, 0] == 2
 
 
-def test_every_integer_and_scale_in_the_file_is_quantizations(artifacts):
-    program, named = read(artifacts["int8"].path)
-    delegated = {bytes(buffer) for buffer in named.buffers}
-    constants = [bytes(constant.storage) for constant in program.constant_buffer]
-    int8 = artifacts["int8"].program
-    for part, _ in int8.methods().values():
-        for name, module in part.named_modules():
-            if isinstance(module, Int8Linear):
-                assert module.q.numpy().tobytes() in delegated, name
-                assert module.scale.numpy().tobytes() in delegated, name
-                assert module.bias is None or module.bias.numpy().tobytes() in delegated, name
-            elif isinstance(module, Int8Embedding):
-                assert module.q.numpy().tobytes() in constants, name
-                scale = module.scale.numpy().tobytes()
-                assert any(constant.startswith(scale) for constant in constants), name
-
-
 def test_int8_is_about_a_quarter_of_the_file(artifacts):
     bytes_of = {name: artifact.path.stat().st_size for name, artifact in artifacts.items()}
     assert bytes_of["int8"] <= 0.35 * bytes_of["fp32"]
 
 
-def lowered(program, path):
-    convert(program, find_target("executorch"), path)
+def lowered(program):
+    path = converted(program, "executorch")
     assert_lowered_whole(path, program.precision)
     return Running(path)
 
 
-def test_a_light_model_without_neighbours_is_lowered_whole_too(make_model, tmp_path):
-    program = stream_program(make_model(gated_mlp=False, kernel=1), top_k=5, chunk=3)
-    assert_fp32_is_torch(program, lowered(program, tmp_path / "light.pte"))
-
-
-def test_a_wider_convolution_is_lowered_whole_too(make_model, tmp_path):
-    program = quantize(stream_program(make_model(kernel=5), top_k=5, chunk=3))
-    running = lowered(program, tmp_path / "model.pte")
-    assert_int8_is_the_reference(program, running)
-    assert_chunks_are_appends(program, running)
-
-
-def test_an_int8_table_alone_is_lowered_whole_too(make_model, tmp_path):
-    """Float layers and an int8 one in the same delegate."""
-    program = quantize(stream_program(make_model(), top_k=5, chunk=3), "int8-table")
-    running = lowered(program, tmp_path / "table.pte")
+def test_a_light_model_with_an_int8_table_alone_is_lowered_whole_too(make_model):
+    """Without neighbours; float layers and an int8 one in the same delegate."""
+    light = make_model(gated_mlp=False, kernel=1)
+    program = quantize(stream_program(light, top_k=5, chunk=3), "int8-table")
+    running = lowered(program)
     of_states, of_scores, _ = differences(program, running, together=False)
     assert max(of_states) <= 1e-5
     assert statistics.median(of_scores) <= 1e-5
     assert max(of_scores) <= 0.01
+    assert_chunks_are_appends(program, running)
+
+
+@pytest.mark.full
+def test_a_wider_convolution_is_lowered_whole_too(make_model):
+    program = quantize(stream_program(make_model(kernel=5), top_k=5, chunk=3))
+    running = lowered(program)
+    assert_int8_is_the_reference(program, running)
     assert_chunks_are_appends(program, running)

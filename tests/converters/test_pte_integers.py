@@ -83,6 +83,9 @@ def test_every_linear_holds_the_same_integers(file, method, tmp_path):
         assert names, f"an int8 weight of shape {q.shape} is not one of {method}'s"
         unmatched.pop(names[0], None)
     assert not unmatched, f"not found in the file: {sorted(unmatched)}"
+    held = {bytes(buffer) for buffer in pte.named_data.buffers}
+    for name, linear in linears.items():
+        assert linear.bias is None or linear.bias.numpy().tobytes() in held, name
     assert {"append": 6, "append_many": 6, "recommend": 12}[method] == len(linears)
 
 

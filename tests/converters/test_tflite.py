@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from converters.targets import find_target
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
@@ -19,6 +18,7 @@ from glint_edge.model.stream import StreamProgram, empty_state, stream_program
 from glint_edge.runtime.engines import find_engine
 from quantization import quantize
 from quantization.int8 import Int8Embedding, Int8Linear
+from tests import conversions
 
 pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
 
@@ -44,16 +44,14 @@ class Converted:
 
 
 @pytest.fixture(scope="module")
-def files(make_model, tmp_path_factory):
-    """One file a precision (about 6 s each)."""
-    folder, target, made = tmp_path_factory.mktemp("tflite"), find_target("tflite"), {}
-    from converters import convert
-
+def files(make_model):
+    """One file a precision."""
+    made = {}
     for precision, shape in SHAPES.items():
         program = quantize(stream_program(make_model(**shape), 10, chunk=4), precision)
-        path = folder / f"{precision}.tflite"
-        convert(program, target, path, ConvertOptions(metadata=METADATA))
-        made[precision] = Converted(program, path, target.load(path, program.config, None, 1))
+        path = conversions.converted(program, "tflite", ConvertOptions(metadata=METADATA))
+        runtime = find_engine("tflite").load(path, program.config, None, 1)
+        made[precision] = Converted(program, path, runtime)
     return made
 
 
@@ -197,10 +195,8 @@ def test_metadata_is_inside(converted):
     assert model.description == b"a stream"
 
 
-def test_the_ends_of_the_range_do_not_saturate(make_model, tmp_path):
+def test_the_ends_of_the_range_do_not_saturate(make_model):
     """Weights of ±127 alone and activations at both ends of their range, summed over 64 inputs."""
-    from converters import convert
-
     model = make_model(d=64)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -208,10 +204,8 @@ def test_the_ends_of_the_range_do_not_saturate(make_model, tmp_path):
                 parameter.copy_(parameter.sign() * 0.1)
         model.embedding.weight[1:] = model.embedding.weight[1:].sign()
     program = quantize(stream_program(model, 10, chunk=1))
-    path = tmp_path / "ends.tflite"
-    target = find_target("tflite")
-    convert(program, target, path)
-    runtime = target.load(path, program.config, None, 1)
+    path = conversions.converted(program, "tflite")
+    runtime = find_engine("tflite").load(path, program.config, None, 1)
     state, _, scores = expected(program, [3, 17, 5])
     found = replay(runtime, [3, 17, 5])
     np.testing.assert_allclose(found, state, atol=0.01 * np.abs(state).max())

@@ -64,7 +64,7 @@ def make_bundle(model, tmp_path_factory):
 
     def make(target, window="sliding"):
         out = tmp_path_factory.mktemp("bundle") / "app.glint"
-        options = ExportOptions((target,), "none", 12, out, window)
+        options = ExportOptions((target,), "none", 12, out, window, chunk=4)
         histories = [[1, 2, 3], list(range(5, 11)), [7]]
         return export(
             checkpoint, options, folder=folder, histories=histories, check=lambda *_: []

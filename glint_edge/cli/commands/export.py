@@ -59,6 +59,14 @@ def export(
             "items can be retired so, not added.  [default: the files' catalogue is fixed]"
         ),
     ] = None,
+    chunk: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Most items that one call of `append_many` takes; the more, the quicker a long "
+            "history is taken in, and the longer the export.",
+        ),
+    ] = 25,
     data: DataOption = None,
     offline: Offline = False,
     json: Json = False,
@@ -74,8 +82,9 @@ def export(
     loaded = _checkpoint(checkpoint)
     out = out or Path((name or Path(loaded.data.name).stem) + SUFFIX)
     options = ExportOptions(
-        tuple(target or ["executorch"]), quantize, top_k, out, window, opset, name, spare_items
-    )
+        tuple(target or ["executorch"]), quantize, top_k, out, window, opset, name, spare_items,
+        chunk,
+    )  # fmt: skip
     options.targets()
     options.require_possible_for(loaded.model.config)
     refuse_to_overwrite(options.out)
