@@ -24,8 +24,8 @@ import numpy as np
 import torch
 
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.log import load
-from glint_edge.data.sequences import Split, split
+from glint_edge.data.log import load_log
+from glint_edge.data.sequences import Split
 from glint_edge.errors import ConfigError, GlintEdgeError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
@@ -142,7 +142,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     Raises:
         GlintEdgeError: the log cannot be read, or a flag's value is impossible.
     """
-    parts = split(load(chosen.data))
+    parts = load_log(chosen.data).split()
     auto = "full" if parts.sequences.has_repeats else "unseen"
     protocol = auto if chosen.protocol == "auto" else chosen.protocol
     config = train_config(chosen, protocol)

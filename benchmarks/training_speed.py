@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.log import load
+from glint_edge.data.log import load_log
 from glint_edge.data.sequences import split
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.training.train import make_optimizer, train_epoch
@@ -37,7 +37,7 @@ class Ours:
     """This project's trainer."""
 
     def __init__(self, chosen: argparse.Namespace) -> None:
-        sequences = load(chosen.data)
+        sequences = load_log(chosen.data).whole
         self.split = split(sequences)
         torch.manual_seed(0)
         self.model = GlintRU(

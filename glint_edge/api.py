@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from glint_edge.data.log import Log, load_log
 from glint_edge.errors import BundleError, CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
     from glint_edge.bundles.golden import Golden
     from glint_edge.bundles.target import Target
     from glint_edge.checkpoints.checkpoint import Checkpoint
-    from glint_edge.data.sequences import HeldOut, Sequences, Split
+    from glint_edge.data.record import LoadOptions
+    from glint_edge.data.sequences import HeldOut
     from glint_edge.data.shards import ShardedLog
-    from glint_edge.data.source import DataSource, LoadOptions
     from glint_edge.doctor import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.runtime.recommender import Recommendations
@@ -52,50 +54,11 @@ def _silent(step: str) -> None:
     pass
 
 
-class Log(NamedTuple):
-    """A log that was read: what `train` and `tune` take."""
-
-    data: Sequences | ShardedLog
-    source: DataSource
-
-
 # ---- data and training --------------------------------------------------------------------------
 
 
-def load_log(
-    source: AnyPath,
-    *,
-    user: str | None = None,
-    item: str | None = None,
-    time: str | None = None,
-    format: str | None = None,
-    k_core: int = 0,
-) -> Log:
-    """Read a log of who tapped what when.
-
-    Args:
-        source: a named data set ("ml-100k"), a file, or a folder that `shard` wrote.
-        user: column of the user; None: found by the usual names, and so are the others.
-        item: column of the item.
-        time: column of the time.
-        format: inter, u.data, ratings.dat, csv, tsv, parquet or lines; None: told from the file.
-        k_core: drop rarer users and items, repeatedly.
-
-    Raises:
-        DataError: it cannot be read, or nothing is left of it.
-    """
-    from glint_edge.data.shards import is_sharded, open_shards
-    from glint_edge.data.source import read, source_of
-
-    if is_sharded(source):
-        shards = open_shards(Path(source))
-        return Log(shards, source_of(shards))
-    options = _load_options(user, item, time, format, k_core)
-    return Log(*read(str(source), options))
-
-
 def train(
-    log: Log | AnyPath,
+    log: object,
     out: AnyPath,
     *,
     resume: bool = False,
@@ -120,8 +83,8 @@ def train(
     from glint_edge.processes.distributed import joined
     from glint_edge.training.train import train as run
 
-    read = log if isinstance(log, Log) else load_log(log)
-    data = _split(read)
+    read = load_log(log)
+    data = read.split()
     model, training = _configs(data.item_count, levers)
     with joined() as group:
         checkpoint = run(
@@ -132,7 +95,7 @@ def train(
 
 
 def tune(
-    log: Log | AnyPath,
+    log: object,
     out: AnyPath,
     *,
     trials: int = 30,
@@ -158,8 +121,8 @@ def tune(
     from glint_edge.training.tune import USUAL
     from glint_edge.training.tune import tune as run
 
-    read = log if isinstance(log, Log) else load_log(log)
-    data = _split(read)
+    read = load_log(log)
+    data = read.split()
     names = [name.replace("-", "_") for name in search] if search else USUAL
     return run(
         data, *_configs(data.item_count, levers), Path(out),
@@ -201,7 +164,7 @@ def shard(
 def evaluate(
     checkpoint: AnyCheckpoint = None,
     *,
-    data: str | None = None,
+    data: object = None,
     split: str = "test",
     protocol: str = "full",
     k: int = 10,
@@ -211,21 +174,22 @@ def evaluate(
     item: str | None = None,
     time: str | None = None,
     format: str | None = None,
-    k_core: int = 0,
+    k_core: int | None = None,
     on_step: OnStep = _silent,
 ) -> Appraisal:
     """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines.
 
     Args:
         checkpoint: loaded, or its folder; None: the shipped one.
-        data: a named data set or a log; None: what the model was trained on.
+        data: what `load_log` takes or returned; None: what the model was trained on.
         split: "test" or "validation".
         protocol: "full" ranks the whole catalogue; "unseen" leaves out the user's own items;
             "sampled-pop100" ranks among 100 popular negatives. They do not compare.
         k: the cut of every figure.
         seed: of the sampled negatives.
         plot: also draw the slices into this .png or .svg file.
-        user: how `data` is read, as for `load_log`, and so are the next four.
+        user: how `data` is read, as for `load_log`, and so are the next four; None: as the
+            checkpoint stores it.
         item: see there.
         time: see there.
         format: see there.
@@ -263,7 +227,8 @@ def export(
     opset: int | None = None,
     spare_items: int | None = None,
     chunk: int = 25,
-    data: str | None = None,
+    data: object = None,
+    reading: LoadOptions | None = None,
     offline: bool = False,
     on_step: OnStep = _silent,
 ) -> Bundle:
@@ -280,7 +245,9 @@ def export(
         opset: the ONNX operator set.
         spare_items: rows to keep free for items to come; None: the catalogue is fixed.
         chunk: most items that one call of `append_many` takes.
-        data: test items are read from here; None: from what the model was trained on.
+        data: what `load_log` takes or returned, for the test items; None: what the model was
+            trained on.
+        reading: how it is read; None: as the checkpoint stores it, and so for each option.
         offline: never fetch data.
         on_step: told what is being done.
 
@@ -304,13 +271,13 @@ def export(
     options.targets()
     options.require_possible_for(loaded.model.config)
     refuse_to_overwrite(options.out)
-    test_items = find_test_items(loaded.data, loaded.catalogue, data, offline=offline)
+    test_items = find_test_items(loaded.data, loaded.catalogue, data, reading, offline=offline)
     return run(
         loaded, options,
         folder=loaded.folder,
         histories=some_histories(test_items, loaded.model.config),
         check=_check(loaded, test_items, options, on_step),
-        fine_tuned=_fine_tuned(loaded, options, data, on_step, offline=offline),
+        fine_tuned=_fine_tuned(loaded, options, data, reading, on_step, offline=offline),
         on_step=on_step,
     )  # fmt: skip
 
@@ -365,17 +332,18 @@ def add_items(
     titles: Sequence[str] = (),
     like: Sequence[str] | None = None,
     vectors: AnyPath | None = None,
-    log: AnyPath | None = None,
+    log: object = None,
     strength: float = 0.8,
     within: int = 5,
     user: str | None = None,
     item: str | None = None,
     time: str | None = None,
     format: str | None = None,
+    k_core: int | None = None,
     out: AnyPath | None = None,
     checkpoint: AnyPath | None = None,
     spare_items: int = SPARE,
-    data: str | None = None,
+    data: object = None,
     offline: bool = False,
     on_step: OnStep = _silent,
 ) -> CatalogueChange:
@@ -390,10 +358,12 @@ def add_items(
         log: add all new items of this log, each as the mean of the known items near it.
         strength: how long a mean is made, relative to the vectors it is of.
         within: with `log`: so many places in a history are near.
-        user: how `log` is read, as for `load_log`, and so are the next three.
+        user: how `log` and `data` are read, as for `load_log`, and so are the next four; None: as
+            the checkpoint stores it.
         item: see there.
         time: see there.
         format: see there.
+        k_core: see there; 0 for `log` if None.
         out: the new folder; None: NAME.v2, then .v3 …, beside `where`.
         checkpoint: the float model a bundle was made from; None: as its manifest says.
         spare_items: rows to keep free if a bundle must be converted again.
@@ -404,7 +374,7 @@ def add_items(
     from converters.catalogue.change import open_either, write_change
     from device_bench.bench import check_artifacts
     from glint_edge.checkpoints import changes
-    from glint_edge.data.log import load
+    from glint_edge.data.source import read_beside
 
     if sum(way is not None for way in (like, vectors, log)) != 1:
         raise ConfigError("say what the new items are like: one of --like, --vector and --log")
@@ -412,18 +382,20 @@ def add_items(
         raise ConfigError("--log brings its own items and titles; leave out --item and --title")
     bundle, before = open_either(Path(where), Path(checkpoint) if checkpoint else None)
     left_out: list[str] = []
+    options = _load_options(user, item, time, format, k_core)
     if log is not None:
         # Two items of a user are enough to tell that they are near each other.
-        options = _load_options(user, item, time)
-        seen = load(log, columns=options.columns, format=format, min_length=2)
-        new, left_out = changes.items_of_log(before, seen, within=within, strength=strength)
+        new_log = replace(options, k_core=k_core or 0, min_length=2)
+        seen = log if isinstance(log, Log) else read_beside(before.data, log, new_log)
+        new, left_out = changes.items_of_log(before, seen.whole, within=within, strength=strength)
     else:
         rows = changes.read_rows(Path(vectors)) if vectors is not None else None
         new = changes.named_items(before, keys, titles, like=like, vectors=rows, strength=strength)
     return write_change(
         Path(where), bundle, before, changes.add_items(before, new),
         judge=check_artifacts, done={"added": [each.key for each in new], "left_out": left_out},
-        out=Path(out) if out else None, spare_items=spare_items, data=data, offline=offline,
+        out=Path(out) if out else None, spare_items=spare_items, data=data, reading=options,
+        offline=offline,
         on_step=on_step,
     )  # fmt: skip
 
@@ -435,7 +407,8 @@ def retire_items(
     out: AnyPath | None = None,
     checkpoint: AnyPath | None = None,
     spare_items: int = SPARE,
-    data: str | None = None,
+    data: object = None,
+    reading: LoadOptions | None = None,
     offline: bool = False,
     on_step: OnStep = _silent,
 ) -> CatalogueChange:
@@ -447,6 +420,7 @@ def retire_items(
         out: as for `add_items`, and so are the others.
         checkpoint: see there.
         spare_items: see there.
+        reading: how `data` is read; None: as the checkpoint stores it, and so for each option.
         data: see there.
         offline: see there.
         on_step: see there.
@@ -459,7 +433,8 @@ def retire_items(
     return write_change(
         Path(where), bundle, before, retire(before, keys, least=bundle.top_k if bundle else 1),
         judge=check_artifacts, done={"retired": list(keys)}, out=Path(out) if out else None,
-        spare_items=spare_items, data=data, offline=offline, on_step=on_step,
+        spare_items=spare_items, data=data, reading=reading,
+        offline=offline, on_step=on_step,
     )  # fmt: skip
 
 
@@ -538,7 +513,8 @@ def bench(
     runners: Sequence[str] = ("python",),
     rounds: int = 3,
     compare: str | None = None,
-    data: str | None = None,
+    data: object = None,
+    reading: LoadOptions | None = None,
     checkpoint: AnyPath | None = None,
     threads: int = 1,
     profile: bool = False,
@@ -554,7 +530,9 @@ def bench(
         runners: where to run: "python", "native", "arm64", "ssh:HOST", "adb[:SERIAL]".
         rounds: processes each row is timed in, in turn with the others.
         compare: "stock": also what one would do without this tool, on the same weights.
-        data: test items are read from here; None: from what the model was trained on.
+        data: what `load_log` takes or returned, for the test items; None: what the model was
+            trained on.
+        reading: how it is read; None: as the checkpoint stores it, and so for each option.
         checkpoint: the float model; None: the one that the manifest names.
         threads: CPU threads of each runtime.
         profile: also where the time goes, by operator.
@@ -576,7 +554,9 @@ def bench(
     )  # fmt: skip
     floats = Path(checkpoint) if checkpoint else None
     results = [
-        _bench_one(_bundle(bundle), floats, data, settings, on_step, on_rows, offline=offline)
+        _bench_one(
+            _bundle(bundle), floats, data, reading, settings, on_step, on_rows, offline=offline
+        )
         for bundle in bundles
     ]
     failures = tuple(f"{r.name}: {failure}" for r in results for failure in r.failures)
@@ -698,18 +678,12 @@ def _load_options(
     item: str | None,
     time: str | None,
     format: str | None = None,
-    k_core: int = 0,
+    k_core: int | None = None,
 ) -> LoadOptions:
     from glint_edge.data.columns import Columns
-    from glint_edge.data.source import LoadOptions
+    from glint_edge.data.record import LoadOptions
 
     return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
-
-
-def _split(read: Log) -> Split | ShardedLog:
-    from glint_edge.data.sequences import Sequences, split
-
-    return split(read.data) if isinstance(read.data, Sequences) else read.data
 
 
 def _configs(items: int, levers: dict[str, Any]) -> tuple[Any, Any]:
@@ -752,7 +726,8 @@ def _check(
 def _fine_tuned(
     checkpoint: Checkpoint,
     options: ExportOptions,
-    data: str | None,
+    data: object,
+    reading: LoadOptions | None,
     on_step: OnStep,
     *,
     offline: bool,
@@ -765,7 +740,9 @@ def _fine_tuned(
     from glint_edge.data.source import find_training_data
     from quantization.qat.fine_tune import fine_tune
 
-    sequences = find_training_data(checkpoint.data, checkpoint.catalogue, data, offline=offline)
+    sequences = find_training_data(
+        checkpoint.data, checkpoint.catalogue, data, reading, offline=offline
+    )
     on_step("training with int8's rounding inside")
     model, report = fine_tune(checkpoint.model, sequences, checkpoint.training or TrainConfig())
     log.info(
@@ -779,7 +756,8 @@ def _fine_tuned(
 def _bench_one(
     bundle: Bundle,
     checkpoint: Path | None,
-    data: str | None,
+    data: object,
+    reading: LoadOptions | None,
     settings: Settings,
     on_step: OnStep,
     on_rows: Callable[[str, Sequence[Row]], None],
@@ -799,7 +777,7 @@ def _bench_one(
     if floats is None:
         log.info("the float model is not at hand: no parity, no accuracy; pass --checkpoint")
     else:
-        held_out = find_test_items(floats.data, floats.catalogue, data, offline=offline)
+        held_out = find_test_items(floats.data, floats.catalogue, data, reading, offline=offline)
     return run(
         bundle, checkpoint=floats, held_out=held_out, settings=settings, on_step=on_step,
         on_rows=lambda rows: on_rows(bundle.name, rows),

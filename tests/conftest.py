@@ -14,7 +14,7 @@ from device_bench.native.build import build
 from device_bench.runners import arm64
 from glint_edge.cli import app as cli
 from glint_edge.config import ModelConfig
-from glint_edge.data.log import load
+from glint_edge.data.log import load_log
 from glint_edge.errors import DataError, MissingExtraError, RunnerError
 from glint_edge.files import cache_folder
 from glint_edge.model.glint_ru import GlintRU
@@ -166,7 +166,7 @@ def run(monkeypatch, capsys):
 def ml_100k():
     """The real MovieLens-100K: from the cache, else fetched as a user's first command does."""
     try:
-        return load("ml-100k")
+        return load_log("ml-100k").whole
     except DataError as error:
         pytest.skip(f"no MovieLens-100K: {error}")
 

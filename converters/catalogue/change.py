@@ -16,6 +16,7 @@ from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.manifest import MANIFEST
 from glint_edge.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint
+from glint_edge.data.record import LoadOptions
 from glint_edge.data.source import find_test_items, some_histories
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
@@ -113,7 +114,8 @@ def write_change(
     done: Mapping[str, Sequence[str]],
     out: Path | None = None,
     spare_items: int = SPARE,
-    data: str | None = None,
+    data: object = None,
+    reading: LoadOptions | None = None,
     offline: bool = False,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> CatalogueChange:
@@ -129,6 +131,7 @@ def write_change(
         out: the new folder; None: NAME.v2, then .v3 …, beside `where`.
         spare_items: rows to keep free if the bundle must be converted again.
         data: test items are read from here.
+        reading: how; None: as the checkpoint stores it, and so for each option.
         offline: never fetch data.
         on_step: told what is being done.
 
@@ -155,7 +158,7 @@ def write_change(
     if converted:
         log.info("%s has too few spare rows: converting again, with %d spare",
                  bundle.path, spare_items)  # fmt: skip
-    test_items = find_test_items(after.data, after.catalogue, data, offline=offline)
+    test_items = find_test_items(after.data, after.catalogue, data, reading, offline=offline)
 
     def check(artifacts: Sequence[tuple[Artifact, Path]], golden: Golden) -> list[dict[str, Any]]:
         return judge(

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save
 
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.source import DataSource
+from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import sha256, write_atomic, write_json
 from glint_edge.model.glint_ru import GlintRU

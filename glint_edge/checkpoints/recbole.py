@@ -18,7 +18,7 @@ from glint_edge.checkpoints.inert_pickle import Inert, StoredArray, StoredTensor
 from glint_edge.checkpoints.torch_file import DAMAGE, TorchFile, read_torch_file
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.source import DataSource
+from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.model.glint_ru import GlintRU
 

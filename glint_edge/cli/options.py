@@ -15,8 +15,8 @@ from glint_edge.errors import CheckFailed, ConfigError
 if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint
+    from glint_edge.data.record import LoadOptions
     from glint_edge.data.sequences import HeldOut
-    from glint_edge.data.source import LoadOptions
 
 log = logging.getLogger("glint_edge")
 
@@ -99,9 +99,9 @@ def load_options(
 ) -> LoadOptions:
     """How a log is to be read, from the options above."""
     from glint_edge.data.columns import Columns
-    from glint_edge.data.source import LoadOptions
+    from glint_edge.data.record import LoadOptions
 
-    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core or 0)
+    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
 
 
 def held_out_of(floats: Checkpoint | None, data: str | None, *, offline: bool) -> HeldOut | None:

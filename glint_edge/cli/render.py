@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from glint_edge.bundles.bundle import Bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint
-    from glint_edge.data.source import DataSource
+    from glint_edge.data.record import DataSource
     from glint_edge.doctor import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.evaluation.slices import Slice

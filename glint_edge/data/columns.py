@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from glint_edge.errors import DataError
 
@@ -36,12 +35,12 @@ class Columns:
 USUAL_NAMES = Columns()
 
 
-def choose_columns(path: Path, seen: Sequence[str], columns: Columns) -> dict[str, str]:
-    """Which of the columns `seen` is the user, the item and, if there is one, the time.
+def choose_columns(log: str, names: Sequence[str], columns: Columns) -> dict[str, str]:
+    """Which column is the user, which the item and, if there is one, which the time.
 
     Args:
-        path: of the log, for errors.
-        seen: the log's columns.
+        log: its name, for errors.
+        names: the log's columns.
         columns: the user's choice; None is the usual names.
 
     Returns:
@@ -50,17 +49,32 @@ def choose_columns(path: Path, seen: Sequence[str], columns: Columns) -> dict[st
     Raises:
         DataError: one is missing.
     """
-    plain = {name.lower().translate(str.maketrans("", "", " _-")): name for name in reversed(seen)}
+    plain = {_plain(name): name for name in reversed(names)}
     chosen = {}
     for role, usual in _USUAL.items():
-        asked = getattr(columns, role)
-        if asked is None:
-            found = next((plain[name] for name in usual if name in plain), None)
+        choice = getattr(columns, role)
+        if choice is None:
+            column = next((plain[name] for name in usual if name in plain), None)
         else:
-            found = asked if asked in seen else None
-        if found is not None:
-            chosen[role] = found
-        elif asked is not None or role != "time":
-            wanted = f"no column {asked!r}" if asked else f"no {role} column found"
-            raise DataError(f"{path}: {wanted}; choose the {role} column from {', '.join(seen)}")
+            column = choice if choice in names else None
+        if column is not None:
+            chosen[role] = column
+        elif choice is not None or role != "time":
+            missing = f"no column {choice!r}" if choice else f"no {role} column found"
+            raise DataError(f"{log}: {missing}; choose the {role} column from {', '.join(names)}")
     return chosen
+
+
+def others(names: Sequence[str], chosen: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns that are not used."""
+    return tuple(name for name in names if name not in chosen.values())
+
+
+def names_columns(words: Iterable[str]) -> bool:
+    """Whether words look like the names of a user's and an item's column."""
+    plain = {_plain(word) for word in words}
+    return all(plain.intersection(_USUAL[role]) for role in ("user", "item"))
+
+
+def _plain(name: str) -> str:
+    return name.lower().translate(str.maketrans("", "", " _-"))

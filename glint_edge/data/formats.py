@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.columns import Columns, choose_columns
+from glint_edge.data.columns import Columns, choose_columns, others
 from glint_edge.errors import DataError
 
 
@@ -21,18 +21,24 @@ class Table:
     """Columns `user`, `item` and perhaps `time`, before any check.
 
     Attributes:
-        path: the file, for messages.
-        frame: the columns as stored: text, or a Parquet file's own types.
-        where: a row's place in the file, such as "line 7".
+        name: where it is from, for messages.
+        frame: the columns as stored: text, or a Parquet file's or a DataFrame's own types.
+        where: a row's place there, such as "line 7".
+        columns: the name of the column that was taken, by role; empty where there are no names.
+        unused: names of the other columns.
+        dropped: how much was left out already, by reason.
     """
 
-    path: Path
+    name: str
     frame: pl.DataFrame
     where: Callable[[int], str]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def error(self, row: int, problem: str) -> DataError:
         """What is wrong with a row, and where it stands."""
-        return DataError(f"{self.path}, {self.where(row)}: {problem}")
+        return DataError(f"{self.name}, {self.where(row)}: {problem}")
 
 
 def text_of(path: Path) -> str:
@@ -78,7 +84,7 @@ def _split(
     frame = pl.DataFrame(
         {name: fields.list.get(at, null_on_oob=True) for name, at in columns.items()}
     )
-    table = Table(path, frame, _at_line(lines))
+    table = Table(str(path), frame, _at_line(lines))
     if (row := first_true(fields.list.len() != width)) is not None:
         raise table.error(
             row, f"{len(fields[row])} fields where {width} belong; correct or remove the line"
@@ -92,8 +98,10 @@ def _read_movielens(path: Path, columns: Columns, *, separator: str) -> Table:
 
 def _read_inter(path: Path, columns: Columns) -> Table:
     header, lines = inter_lines(text_of(path))
-    at = {role: header.index(name) for role, name in choose_columns(path, header, columns).items()}
-    return _split(path, lines, "\t", len(header), at)
+    chosen = choose_columns(str(path), header, columns)
+    at = {role: header.index(name) for role, name in chosen.items()}
+    table = _split(path, lines, "\t", len(header), at)
+    return replace(table, columns=chosen, unused=others(header, chosen))
 
 
 def inter_lines(text: str) -> tuple[list[str], pl.DataFrame]:
@@ -107,7 +115,7 @@ def _read_lines(path: Path, columns: Columns) -> Table:
     lines = lines_of(text_of(path)).with_columns(fields=pl.col("text").str.extract_all(r"\S+"))
     fields = lines["fields"]
     frame = lines.select(user=pl.col("fields").list.first(), item=pl.col("fields").list.slice(1))
-    table = Table(path, frame, _at_line(lines))
+    table = Table(str(path), frame, _at_line(lines))
     if (row := first_true(fields.list.len() < 2)) is not None:
         raise table.error(row, f"no item after user {fields[row][0]!r}; write USER ITEM ITEM …")
     # `USER ITEM`, one interaction a line, is as common and means the same. Longer lines that repeat
@@ -118,13 +126,13 @@ def _read_lines(path: Path, columns: Columns) -> Table:
             row,
             f"user {fields[row][0]!r} again; put all items of a user on one line, in time order",
         )
-    return Table(path, frame.explode("item"), table.where)
+    return replace(table, frame=frame.explode("item"))
 
 
 def _read_delimited(path: Path, columns: Columns, *, separator: str) -> Table:
     text = text_of(path)
     rows = delimited(path, text, separator)
-    chosen = choose_columns(path, rows.columns, columns)
+    chosen = choose_columns(str(path), rows.columns, columns)
     # polars shows a blank line as a row of nulls
     filled = rows.select(~pl.all_horizontal(pl.all().is_null())).to_series()
     numbers = filled.arg_true()
@@ -134,7 +142,7 @@ def _read_delimited(path: Path, columns: Columns, *, separator: str) -> Table:
         return f"line {line}"
 
     frame = rows.filter(filled).select(**{role: pl.col(name) for role, name in chosen.items()})
-    return Table(path, frame, where)
+    return Table(str(path), frame, where, chosen, others(rows.columns, chosen))
 
 
 def delimited(path: Path, text: str, separator: str) -> pl.DataFrame:
@@ -178,20 +186,34 @@ def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[
 def _read_parquet(path: Path, columns: Columns) -> Table:
     try:
         schema = pl.read_parquet_schema(path)
-        chosen = choose_columns(path, list(schema), columns)
-        for name in chosen.values():
-            if schema[name].is_nested():
-                raise DataError(
-                    f"{path}: column {name!r} holds lists; flatten it to one value a row"
-                )
+        chosen = choose_columns(str(path), list(schema), columns)
+        refuse_lists(str(path), schema, chosen)
         rows = pl.read_parquet(path, columns=list(chosen.values()))
     except pl.exceptions.PolarsError as error:
         problem = str(error).partition("\n")[0]
         raise DataError(
             f"{path} is not a readable Parquet file ({problem}); write it again"
         ) from error
-    frame = rows.select(**{role: pl.col(name) for role, name in chosen.items()})
-    return Table(path, frame, lambda row: f"row {row + 1}")
+    return by_role(str(path), rows, chosen, others(list(schema), chosen))
+
+
+def refuse_lists(name: str, schema: Mapping[str, pl.DataType], chosen: Mapping[str, str]) -> None:
+    """Refuse a chosen column that holds more than one value a row.
+
+    Raises:
+        DataError: there is one.
+    """
+    for column in chosen.values():
+        if schema[column].is_nested():
+            raise DataError(f"{name}: column {column!r} holds lists; flatten it to one value a row")
+
+
+def by_role(
+    name: str, rows: pl.DataFrame, chosen: Mapping[str, str], unused: tuple[str, ...]
+) -> Table:
+    """The chosen columns of rows that have numbers and no lines."""
+    frame = rows.select(**{role: pl.col(column) for role, column in chosen.items()})
+    return Table(name, frame, lambda row: f"row {row + 1}", chosen, unused)
 
 
 FORMATS: dict[str, Callable[[Path, Columns], Table]] = {

@@ -1,119 +1,237 @@
-"""From a log to sequences: read, filtered and numbered."""
+"""Reading a log: `load_log`, and the `Log` that it returns.
+
+What can be refused without reading is refused before polars is imported.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
-
-import numpy as np
-import polars as pl
+from typing import TYPE_CHECKING
 
 from glint_edge.data.columns import USUAL_NAMES, Columns
 from glint_edge.data.named import NAMED, download
-from glint_edge.data.reader import read_log
-from glint_edge.data.sequences import Sequences
+from glint_edge.data.record import MIN_LENGTH, DataSource, LoadOptions, is_sharded
+from glint_edge.data.sequences import Sequences, Split, split
 from glint_edge.errors import ConfigError, DataError
 
+if TYPE_CHECKING:
+    from glint_edge.data.formats import Table
+    from glint_edge.data.shards import ShardedLog
 
-def load(
-    source: str | Path,
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Log:
+    """A log as it was read: who did what, in order, and what was made of its columns.
+
+    Attributes:
+        data: the sequences, or shards of them where the log is larger than memory.
+        source: what a checkpoint keeps, to read the same again.
+        columns: the column that was taken, by role ("user", "item", "time"); empty where the log
+            has no names of columns.
+        notes: what was taken for what and what was left out, a sentence each.
+    """
+
+    data: Sequences | ShardedLog
+    source: DataSource
+    columns: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """A named data set, or the file's name."""
+        return self.data.name
+
+    @property
+    def whole(self) -> Sequences:
+        """All sequences, in memory.
+
+        Raises:
+            DataError: the log is in shards.
+        """
+        if not isinstance(self.data, Sequences):
+            raise DataError(f"{self.data.folder} holds shards, not a log; pass the log itself")
+        return self.data
+
+    def sequences(self) -> dict[str, list[str]]:
+        """Item keys in time order, by user key.
+
+        Raises:
+            DataError: the log is in shards.
+        """
+        whole = self.whole
+        return {
+            user: [whole.keys[item] for item in whole.history(number)]
+            for number, user in enumerate(whole.users)
+        }
+
+    def split(self) -> Split | ShardedLog:
+        """Leave-one-out: a user's last item is for the test, the one before for validation.
+
+        Raises:
+            DataError: a user has fewer than three items.
+        """
+        return split(self.data) if isinstance(self.data, Sequences) else self.data
+
+    def __len__(self) -> int:
+        """Number of users."""
+        return int(self.source.summary["users"])
+
+    def __repr__(self) -> str:
+        summary = ", ".join(f"{count:,} {what}" for what, count in self.source.summary.items())
+        return f"Log({self.name!r}: {summary})"
+
+    def _repr_html_(self) -> str:
+        """The same as a table, with the notes below it, for a notebook."""
+        rows = {"log": self.name, **{w: f"{n:,}" for w, n in self.source.summary.items()}}
+        cells = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
+            for name, value in rows.items()
+        )
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return f"<table>{cells}</table><ul>{notes}</ul>"
+
+
+def load_log(
+    source: object,
     *,
-    columns: Columns = USUAL_NAMES,
+    user: str | None = None,
+    item: str | None = None,
+    time: str | None = None,
     format: str | None = None,
     k_core: int = 0,
-    min_length: int = 3,
-) -> Sequences:
-    """Read a log as sequences.
+    min_length: int = MIN_LENGTH,
+) -> Log:
+    """Read a log of who did what, in order.
 
-    Interactions are ordered by time and, at the same time or without times, as in the file.
+    A user's items are ordered by time and, at the same time or without times, as in the log. Keys
+    are texts; whole numbers are taken as their text.
 
     Args:
-        source: a key of `NAMED`, downloaded once, or the path of a log. A file that is called like
-            a named data set is reached as a `Path` or as `./ml-100k`.
-        columns: which columns hold user, item and time, where the format has a header.
-        format: a key of `FORMATS`; None tells it from the file.
+        source: a named data set ("ml-100k", downloaded once); the path of a log or of a folder
+            that `shard` wrote; a polars or pandas DataFrame, an interaction a row; or lists of item
+            keys: a mapping from user key to list, or a list of lists. A file that is called like a
+            named data set is reached as a `Path` or as `./ml-100k`.
+        user: column of the user's key; None: the usual names are tried, and so for the others.
+        item: column of the item's key.
+        time: column of the time; where there is none, the rows are taken to be in time order.
+        format: inter, u.data, ratings.dat, csv, tsv, parquet or lines; None: told from the file.
         k_core: leave out users and items with fewer interactions than this, again and again until
             none is left; 0 keeps all.
         min_length: leave out users with fewer items than this.
 
     Raises:
-        ConfigError: `k_core` or `min_length` is impossible.
+        ConfigError: an option is impossible.
         DataError: the log cannot be read, or nothing is left of it.
     """
-    if k_core < 0:
-        raise ConfigError(f"k_core must be ≥ 0, not {k_core}")
-    if min_length < 1:
-        raise ConfigError(f"min_length must be ≥ 1, not {min_length}")
-    if isinstance(source, str) and source in NAMED:
-        name, path = source, download(source)
+    columns = Columns(user=user, item=item, time=time)
+    chosen = None if min_length == MIN_LENGTH else min_length
+    return read(source, LoadOptions(columns, format, k_core or None, chosen))
+
+
+def read(source: object, options: LoadOptions) -> Log:
+    """`load_log` with its options as one value; a `Log` is returned as it is.
+
+    Raises:
+        ConfigError: an option is impossible.
+        DataError: the log cannot be read, or nothing is left of it.
+    """
+    options.require_possible()
+    if isinstance(source, Log):
+        if options != LoadOptions():
+            raise ConfigError(f"{source!r} is read already; pass the options to load_log")
+        return source
+    if is_sharded(source):
+        return _in_shards(Path(str(source)), options)
+    if isinstance(source, str | Path):
+        log = _read_file(source, options)
     else:
-        name, path = Path(source).name, Path(source)
-    log, titles = read_log(path, columns=columns, format=format)
-
-    kept, dropped = _filter(log, k_core, min_length)
-    if kept.is_empty():
-        raise DataError(
-            f"{name}: no user is left with at least {min_length} items (k_core {k_core}); "
-            "lower k_core or pass a longer log"
-        )
-    return _sequences(name, kept, titles, dropped)
-
-
-def _filter(log: pl.DataFrame, k_core: int, min_length: int) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Leave out duplicates, rare items and short users; how many of each, where there are any."""
-    rows = len(log)
-    # without times, the same user and item twice may well be two interactions
-    if "time" in log.columns:
-        log = log.unique(keep="first", maintain_order=True)
-    duplicates = rows - len(log)
-    outside = short = 0
-    while True:
-        core = _k_core(log, k_core)
-        kept = core.filter(pl.len().over("user") >= min_length)
-        outside += len(log) - len(core)
-        short += core["user"].n_unique() - kept["user"].n_unique()
-        # users that went for their length may leave items with fewer than k interactions
-        if len(kept) == len(log):
-            break
-        log = kept
-    reasons = {
-        "exact duplicate rows": duplicates,
-        f"interactions outside the {k_core}-core": outside,
-        f"users with fewer than {min_length} items": short,
-    }
-    return kept, {reason: count for reason, count in reasons.items() if count}
-
-
-def _k_core(log: pl.DataFrame, k: int) -> pl.DataFrame:
-    while k > 1:
-        kept = log.filter(pl.len().over("user") >= k, pl.len().over("item") >= k)
-        if len(kept) == len(log):
-            break
-        log = kept
+        log = _read_memory(source, options)
+    for note in log.notes:
+        logger.info("%s: %s", log.name, note)
     return log
 
 
-def _sequences(
-    name: str, log: pl.DataFrame, titles: Mapping[str, str], dropped: Mapping[str, int]
-) -> Sequences:
-    """Number a filtered log, which is in file order."""
-    log = log.with_row_index("row").with_columns(appears=pl.col("row").min().over("user"))
-    log = log.sort("appears", *(["time"] if "time" in log.columns else []), "row")
-    users = log.group_by("user", maintain_order=True).len()
-    # stable: equally frequent items stay in order of first appearance
-    items = (
-        log.group_by("item", maintain_order=True)
-        .len()
-        .sort("len", descending=True, maintain_order=True)["item"]
-    )
-    ranks = pl.DataFrame({"item": items, "id": np.arange(1, len(items) + 1)})
-    ids = log.join(ranks, on="item", how="left", maintain_order="left")["id"]
-    return Sequences(
-        name=name,
-        keys=("", *items),
-        ids=ids.to_numpy(writable=True),
-        offsets=np.concatenate([[0], users["len"].to_numpy().cumsum(dtype=np.int64)]),
-        users=tuple(users["user"]),
-        titles={key: titles[key] for key in items if key in titles},
-        dropped=dropped,
-    )
+def source_of(shards: ShardedLog) -> DataSource:
+    """The record of a log in shards that a checkpoint keeps."""
+    return DataSource(shards.name, str(shards.folder.resolve()), summary=shards.summary)
+
+
+def _in_shards(folder: Path, options: LoadOptions) -> Log:
+    from glint_edge.data.shards import open_shards  # which imports torch
+
+    if options != LoadOptions():
+        raise ConfigError(f"{folder} holds shards, which were read already; pass no options for it")
+    shards = open_shards(folder)
+    return Log(shards, source_of(shards), {}, ())
+
+
+def _read_file(source: str | Path, options: LoadOptions) -> Log:
+    if isinstance(source, str) and source in NAMED:
+        path, name, where, attribution = download(source), source, source, NAMED[source].attribution
+    else:
+        path, attribution = Path(source), ""
+        name, where = path.name, str(path.resolve())
+    if not path.is_file():
+        raise DataError(f"no such file: {path}; pass the path of an interaction log")
+    from glint_edge.data.reader import read_file
+
+    table, titles = read_file(path, options.columns, options.format)
+    return _log(table, titles, name, where, attribution, options)
+
+
+def _read_memory(source: object, options: LoadOptions) -> Log:
+    if options.format is not None:
+        raise ConfigError(f"format {options.format!r} is of files; leave it out")
+    from glint_edge.data.memory import is_frame, table_of_frame, table_of_lists
+
+    if is_frame(source):
+        table = table_of_frame(source, options.columns)
+    elif options.columns != USUAL_NAMES:
+        raise ConfigError("lists of keys have no columns to choose; leave them out")
+    else:
+        table = table_of_lists(source)
+    return _log(table, {}, table.name, "", "", options)
+
+
+def _log(
+    table: Table,
+    titles: Mapping[str, str],
+    name: str,
+    where: str,
+    attribution: str,
+    options: LoadOptions,
+) -> Log:
+    """Check, filter and number a table that was read from `where`."""
+    from glint_edge.data.numbering import numbered
+    from glint_edge.data.reader import checked
+
+    sequences = numbered(
+        name, checked(table), titles, table.dropped,
+        k_core=options.k_core or 0,
+        min_length=MIN_LENGTH if options.min_length is None else options.min_length,
+    )  # fmt: skip
+    summary = {
+        "users": len(sequences),
+        "items": sequences.item_count,
+        "interactions": sequences.interactions,
+    }
+    source = DataSource(name, where, options.to_dict(), attribution, summary)
+    return Log(sequences, source, table.columns, _notes(table, sequences.dropped))
+
+
+def _notes(table: Table, dropped: Mapping[str, int]) -> tuple[str, ...]:
+    notes = []
+    if table.columns:
+        taken = ", ".join(f"{role} = {column}" for role, column in table.columns.items())
+        notes.append(f"columns: {taken}")
+    if "time" not in table.frame.columns:
+        notes.append("there is no time: items are taken in the order in which they stand")
+    if table.unused:
+        notes.append(f"columns not used: {', '.join(table.unused)}")
+    return (*notes, *(f"left out: {count:,} {reason}" for reason, count in dropped.items()))

@@ -30,10 +30,8 @@ _DATES = (
 )  # fmt: skip  # a table
 
 
-def read_log(
-    path: Path, *, columns: Columns = USUAL_NAMES, format: str | None = None
-) -> tuple[pl.DataFrame, dict[str, str]]:
-    """Read and check a log, and the item titles in the file beside it.
+def read_file(path: Path, columns: Columns, format: str | None) -> tuple[Table, dict[str, str]]:
+    """Read a log, and the item titles in the file beside it.
 
     Args:
         path: the log.
@@ -41,23 +39,18 @@ def read_log(
         format: a key of `FORMATS`; None tells it from the name or the first line.
 
     Returns:
-        The interactions in file order: `user` and `item` (String, trimmed, never empty) and, where
-        the log has times, `time` (integer or Float64, never null). The titles by item key; empty
-        where the format has no file of titles or it is not there.
+        The interactions in file order, unchecked. The titles by item key; empty where the format
+        has no file of titles or it is not there.
 
     Raises:
-        DataError: the file is missing, unreadable, or has a row that makes no sense.
+        DataError: the file is unreadable or has a line that makes no sense.
     """
-    if format is not None and format not in FORMATS:
-        raise DataError(f"unknown log format {format!r}; choose one of {', '.join(FORMATS)}")
-    if not path.is_file():
-        raise DataError(f"no such file: {path}; pass the path of an interaction log")
     try:
         format = format or detect(path)
         if columns != USUAL_NAMES and format in HEADERLESS:
             raise DataError(f"{path} is read as {format!r}, which has no column names to choose")
-        frame = _checked(FORMATS[format](path, columns))
-        return frame, TITLES[format](path) if format in TITLES else {}
+        table = FORMATS[format](path, columns)
+        return table, TITLES[format](path) if format in TITLES else {}
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; check its permissions") from error
 
@@ -86,23 +79,43 @@ def detect(path: Path) -> str:
     return "lines"
 
 
-def _checked(table: Table) -> pl.DataFrame:
-    """The table with keys as trimmed text and times as numbers; refuses the first bad row."""
+def checked(table: Table) -> pl.DataFrame:
+    """The interactions of a table, in its order.
+
+    Returns:
+        `user` and `item` (String, trimmed, never empty) and, where the log has times, `time`
+        (integer or Float64, never null).
+
+    Raises:
+        DataError: a row makes no sense; the first such row is named.
+    """
     frame = table.frame
     if frame.is_empty():
-        raise DataError(f"{table.path} has a header and no rows; pass a log with interactions")
-    log = frame.select(pl.col("user", "item").cast(pl.String, strict=False).str.strip_chars())
+        header = "has a header and no rows" if table.columns else "has no rows"
+        raise DataError(f"{table.name} {header}; pass a log with interactions")
+    rows = pl.DataFrame({role: _keys(frame[role]) for role in ("user", "item")})
     for role in ("user", "item"):
-        if (row := first_true(log[role].fill_null("") == "")) is not None:
+        if (row := first_true(rows[role].fill_null("") == "")) is not None:
             raise table.error(row, f"the {role} is missing; fill it in or remove the row")
     if "time" not in frame.columns:
-        return log
+        return rows
     times = _times(frame["time"])
     if (row := first_true(times.is_null())) is not None:
         text = frame["time"][row]
         problem = "the time is missing" if text in (None, "") else f"{text!r} is not a time"
         raise table.error(row, f"{problem}; write every time as a number or as YYYY-MM-DD hh:mm:ss")
-    return log.with_columns(time=times)
+    return rows.with_columns(time=times)
+
+
+def _keys(column: pl.Series) -> pl.Series:
+    """Keys as trimmed text, null where one is missing; 50.0 stored as a number is "50"."""
+    text = column.cast(pl.String, strict=False).str.strip_chars()
+    if not (column.dtype.is_float() or column.dtype.is_decimal()):
+        return text
+    whole = column.cast(pl.Int64, strict=False)
+    number = _finite(column.cast(pl.Float64))
+    key = pl.when(whole == number).then(whole.cast(pl.String)).when(number.is_not_null()).then(text)
+    return pl.select(key).to_series()
 
 
 def _times(column: pl.Series) -> pl.Series:

@@ -1,7 +1,6 @@
 """Interaction logs as per-user item sequences, and their leave-one-out split.
 
-    log = load("ml-100k")                  # or the path of a log, see glint_edge/data/log.py
-    parts = split(log)
+    parts = load_log("ml-100k").split()    # or the path of a log, see glint_edge/data/log.py
     parts.train_ids, parts.train_offsets   # every history without its last two items
     parts.validation().targets             # the last but one item of every user
     parts.test().targets                   # the last item of every user
@@ -122,9 +121,17 @@ class Split:
         """Number of items V."""
         return self.sequences.item_count
 
+    def training(self) -> tuple[Ids, Ids]:
+        """The training sequences: int64 [T − 2U], and int64 [U + 1], where each starts."""
+        return self.train_ids, self.train_offsets
+
     def counts(self) -> Ids:
         """How often each item stands in the training sequences: int64 [V + 1], by id."""
         return np.bincount(self.train_ids, minlength=self.sequences.item_count + 1)
+
+    def popularity(self) -> Ids:
+        """How often each item stands in all sequences, held-out items too: int64 [V + 1], by id."""
+        return np.bincount(self.sequences.ids, minlength=self.sequences.item_count + 1)
 
     def validation(self) -> HeldOut:
         """Each user's last but one item after the training items."""
@@ -146,7 +153,7 @@ def split(sequences: Sequences) -> Split:
     if np.diff(sequences.offsets).min(initial=3) < 3:
         raise DataError(
             f"{sequences.name} has users with fewer than 3 items, which cannot be split; "
-            "load it with min_length=3"
+            "read it with min_length=3"
         )
     return Split(sequences, *_without_last(sequences, 2))
 

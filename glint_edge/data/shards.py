@@ -30,6 +30,7 @@ from torch import Tensor
 
 from glint_edge.data.batches import batches
 from glint_edge.data.columns import USUAL_NAMES, Columns, choose_columns
+from glint_edge.data.record import MIN_LENGTH, SHARDS
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.files import write_json
@@ -40,10 +41,9 @@ log = logging.getLogger(__name__)
 Ids = npt.NDArray[np.int64]
 
 FORMAT_VERSION = 1
-ABOUT, ITEMS, HELD_OUT = "shards.json", "items.parquet", "held_out.parquet"
+ABOUT, ITEMS, HELD_OUT = SHARDS, "items.parquet", "held_out.parquet"
 
 MIXED = 2  # shards whose users are shuffled together
-MIN_LENGTH = 3  # one item to train on, two to hold out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +79,8 @@ class ShardedLog:
     def counts(self) -> Ids:
         """Interactions by id, the held-out ones among them: int64 [V + 1]."""
         return self.interactions_by_id
+
+    popularity = counts
 
     def training(self) -> tuple[npt.NDArray[np.int32], Ids]:
         """The training sequences: int32 [T], and int64 [U + 1], where each starts.
@@ -143,11 +145,6 @@ class ShardedLog:
             )
             ids, offsets = _flat(sequences)
             yield from batches(ids, offsets, max_length, positions, own, crop=crop)
-
-
-def is_sharded(data: str | Path) -> bool:
-    """Whether a path is a folder of shards."""
-    return (Path(data) / ABOUT).is_file()
 
 
 def open_shards(folder: Path) -> ShardedLog:
@@ -238,7 +235,7 @@ def _interactions(source: Path, columns: Columns) -> pl.LazyFrame:
         rows = pl.scan_csv(source, infer_schema=False)
     else:
         rows = pl.scan_parquet(source)
-    chosen = choose_columns(source, rows.collect_schema().names(), columns)
+    chosen = choose_columns(str(source), rows.collect_schema().names(), columns)
     wanted = rows.select(**{role: pl.col(name) for role, name in chosen.items()})
     if source.suffix == ".csv" and "time" in chosen:
         wanted = wanted.with_columns(pl.col("time").cast(pl.Float64))

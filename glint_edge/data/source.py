@@ -1,22 +1,20 @@
-"""Which data a checkpoint came from, and how to read it again with the checkpoint's item ids."""
+"""The data of a checkpoint, or others that are read beside it, in its item ids."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.columns import USUAL_NAMES, Columns
-from glint_edge.data.log import load
+from glint_edge.data.log import Log, read
 from glint_edge.data.named import NAMED, is_cached
+from glint_edge.data.record import DataSource, LoadOptions, is_sharded
 from glint_edge.data.sequences import HeldOut, Sequences, Split, split
-from glint_edge.data.shards import ShardedLog, is_sharded, open_shards
+from glint_edge.data.shards import ShardedLog
 from glint_edge.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
@@ -24,86 +22,47 @@ log = logging.getLogger(__name__)
 SPLITS = ("validation", "test")
 
 
-@dataclass(frozen=True)
-class DataSource:
-    """Where a checkpoint's data came from, so that others can read the same.
+def resolve(
+    source: DataSource, data: object = None, options: LoadOptions | None = None
+) -> tuple[object, LoadOptions]:
+    """Which log is read beside a checkpoint, and how: what `--data` means, everywhere.
 
-    Attributes:
-        name: a named data set, or the file's name.
-        source: what `log.load` takes: the same name, or the file's path; "" if it was
-            read elsewhere: an imported model's, or a pulled one's.
-        options: `load`'s other arguments, as JSON values.
-        attribution: who made the data; empty for the user's own.
-        summary: users, items and interactions after filtering.
-    """
+    Args:
+        source: what the checkpoint stores.
+        data: what `read` takes, to be read in place of what the model was trained on.
+        options: what is to be read otherwise than the checkpoint stores.
 
-    name: str
-    source: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    attribution: str = ""
-    summary: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """How a log is read: `glint_edge.data.log.load`'s arguments, as one value."""
-
-    columns: Columns = USUAL_NAMES
-    format: str | None = None
-    k_core: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> LoadOptions:
-        """Inverse of `to_dict`."""
-        return cls(**{**values, "columns": Columns(**values.get("columns", {}))})
-
-
-def read(source: str, options: LoadOptions) -> tuple[Sequences, DataSource]:
-    """Read a log, with the record of it that a checkpoint keeps.
+    Returns:
+        What to pass to `read`.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: no data are passed, and the checkpoint's are not on this machine.
     """
-    sequences = load(source, columns=options.columns, format=options.format, k_core=options.k_core)
-    named = source in NAMED
-    return sequences, DataSource(
-        name=sequences.name,
-        source=source if named else str(Path(source).resolve()),
-        options=options.to_dict(),
-        attribution=NAMED[source].attribution if named else "",
-        summary={
-            "users": len(sequences),
-            "items": sequences.item_count,
-            "interactions": sequences.interactions,
-        },
-    )
+    options = options or LoadOptions()
+    if data is None:
+        if not source.source:
+            raise DataError(f"what the model was trained on, {source.name}, is not here; pass data")
+        data = source.source
+    if isinstance(data, Log) or is_sharded(data):
+        return data, options
+    return data, options.over(LoadOptions.from_dict(source.options))
 
 
-def source_of(shards: ShardedLog) -> DataSource:
-    """The record of a log in shards that a checkpoint keeps."""
-    return DataSource(shards.name, str(shards.folder.resolve()), summary=shards.summary)
+def read_beside(source: DataSource, data: object = None, options: LoadOptions | None = None) -> Log:
+    """Read the log that `resolve` names; arguments as there.
+
+    Raises:
+        ConfigError: an option is impossible.
+        DataError: it is not there, cannot be read, or was never here.
+    """
+    return read(*resolve(source, data, options))
 
 
 def is_at_hand(source: DataSource) -> bool:
     """Whether it can be read without the network."""
-    return is_cached(source.source) if source.source in NAMED else Path(source.source).is_file()
-
-
-def read_again(source: DataSource) -> Sequences:
-    """Read a checkpoint's data as it was read for training.
-
-    Raises:
-        DataError: it is not there any more, cannot be read, or was never here.
-    """
-    if is_sharded(source.source):
-        raise DataError(f"{source.source} holds shards, not a log; pass the log by --data")
-    if not source.source:
-        raise DataError(f"what the model was trained on, {source.name}, is not here; pass --data")
-    return read(source.source, LoadOptions.from_dict(source.options))[0]
+    if source.source in NAMED:
+        return is_cached(source.source)
+    return Path(source.source).is_file() or is_sharded(source.source)
 
 
 def in_catalogue(sequences: Sequences, catalogue: Catalogue) -> Sequences:
@@ -150,59 +109,82 @@ def part_of(data: Split | ShardedLog, part: str) -> HeldOut:
     return data.test() if part == "test" else data.validation()
 
 
+def split_for(read_log: Log, catalogue: Catalogue) -> Split | ShardedLog:
+    """A log in a model's ids, split.
+
+    Raises:
+        DataError: no item is known, or the log is in shards of another catalogue.
+    """
+    data = read_log.data
+    if isinstance(data, Sequences):
+        return split(in_catalogue(data, catalogue))
+    if catalogue.keys[: len(data.keys)] != data.keys:
+        raise DataError(f"{data.folder} has another catalogue than the model; pass the log itself")
+    return data
+
+
 def find_test_items(
-    source: DataSource, catalogue: Catalogue, data: str | None, *, offline: bool
+    source: DataSource,
+    catalogue: Catalogue,
+    data: object = None,
+    options: LoadOptions | None = None,
+    *,
+    offline: bool,
 ) -> HeldOut | None:
     """The test items to measure a model on, in its ids; None, with the reason logged, if none.
 
     Args:
         source: what the model was trained on.
         catalogue: the model's.
-        data: read this instead (as `source` was read); it must be there.
+        data: read this instead; it must be there.
+        options: what is to be read otherwise than the checkpoint stores.
         offline: never fetch.
 
     Raises:
         DataError: `data` cannot be read.
     """
-    if data is None and is_sharded(source.source):
-        return open_shards(Path(source.source)).test()
-    found = _find(source, catalogue, data, offline=offline)
-    if isinstance(found, str):
-        log.warning("accuracy is not measured: %s", found)
+    located = _find(source, data, options, offline=offline)
+    if isinstance(located, str):
+        log.warning("accuracy is not measured: %s", located)
         return None
-    return held_out(found, "test")
+    return split_for(located, catalogue).test()
 
 
 def find_training_data(
-    source: DataSource, catalogue: Catalogue, data: str | None, *, offline: bool
+    source: DataSource,
+    catalogue: Catalogue,
+    data: object = None,
+    options: LoadOptions | None = None,
+    *,
+    offline: bool,
 ) -> Split:
     """What a model was trained on, split, in its ids; arguments as for `find_test_items`.
 
     Raises:
         DataError: it cannot be read or is not at hand.
     """
-    found = _find(source, catalogue, data, offline=offline)
-    if isinstance(found, str):
-        raise DataError(found)
-    return split(found)
+    located = _find(source, data, options, offline=offline)
+    if isinstance(located, str):
+        raise DataError(located)
+    return split(in_catalogue(located.whole, catalogue))
 
 
 def _find(
-    source: DataSource, catalogue: Catalogue, data: str | None, *, offline: bool
-) -> Sequences | str:
-    """The data, or why it is not to be had."""
-    options = LoadOptions.from_dict(source.options)
+    source: DataSource, data: object, options: LoadOptions | None, *, offline: bool
+) -> Log | str:
+    """The log, or why the checkpoint's own is not to be had."""
     if data is not None:
-        return in_catalogue(read(data, options)[0], catalogue)
+        if offline and isinstance(data, str) and data in NAMED and not is_cached(data):
+            raise DataError(f"{data} is not at hand and --offline forbids fetching it")
+        return read_beside(source, data, options)
     if not is_at_hand(source):
         if offline or source.source not in NAMED:
             return f"{source.name} is not at hand; pass --data"
         log.info("fetching %s by pip, once (--offline goes without)", source.name)
     try:
-        sequences = read(source.source, options)[0]
+        return read_beside(source, None, options)
     except DataError as error:
         return str(error)
-    return in_catalogue(sequences, catalogue)
 
 
 def some_histories(

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from glint_edge.checkpoints.checkpoint import Checkpoint
-from glint_edge.data.sequences import HeldOut, split
-from glint_edge.data.shards import is_sharded, open_shards
-from glint_edge.data.source import LoadOptions, in_catalogue, part_of, read, read_again
-from glint_edge.errors import DataError
+from glint_edge.data.record import LoadOptions
+from glint_edge.data.sequences import HeldOut
+from glint_edge.data.source import part_of, read_beside, split_for
 from glint_edge.evaluation.baselines import LastItemNeighbours, Popularity
 from glint_edge.evaluation.ranking import RankingMetrics, metrics_of_ranks, target_ranks
 from glint_edge.evaluation.slices import Slice, popularity_ranks, slices
@@ -118,7 +116,7 @@ def appraise(
 def appraise_checkpoint(
     checkpoint: Checkpoint,
     *,
-    data: str | None = None,
+    data: object = None,
     options: LoadOptions | None = None,
     part: str = "test",
     protocol: str = "full",
@@ -130,8 +128,8 @@ def appraise_checkpoint(
 
     Args:
         checkpoint: whose model is measured.
-        data: a named data set, a log or a folder of shards; None: the checkpoint's own.
-        options: how `data` is read.
+        data: what `load_log` takes, or what it returned; None: the checkpoint's own.
+        options: what is to be read otherwise than the checkpoint stores.
         part: "validation" or "test".
         protocol: as for `appraise`, and so are the others.
         k: see there.
@@ -142,7 +140,7 @@ def appraise_checkpoint(
         ConfigError: the protocol or the part is unknown.
         DataError: the log cannot be read, or shares no item with the model.
     """
-    measured = _measured_on(checkpoint, data, options or LoadOptions(), part)
+    measured = _measured_on(checkpoint, data, options, part)
     appraisal = appraise(
         checkpoint.model, measured.held_out, measured.training, popularity=measured.popularity,
         protocol=protocol, k=k, seed=seed, on_step=on_step,
@@ -160,20 +158,8 @@ class _Measured(NamedTuple):
 
 
 def _measured_on(
-    checkpoint: Checkpoint, data: str | None, options: LoadOptions, part: str
+    checkpoint: Checkpoint, data: object, options: LoadOptions | None, part: str
 ) -> _Measured:
-    source = data or checkpoint.data.source
-    if is_sharded(source):
-        shards = open_shards(Path(source))
-        if shards.keys != checkpoint.catalogue.keys:
-            raise DataError(f"{source} has another catalogue than the model; pass the log itself")
-        return _Measured(shards.name, part_of(shards, part), shards.training(), shards.counts())
-    sequences = read(data, options)[0] if data else read_again(checkpoint.data)
-    known = in_catalogue(sequences, checkpoint.catalogue)
-    parts = split(known)
-    return _Measured(
-        known.name,
-        part_of(parts, part),
-        (parts.train_ids, parts.train_offsets),
-        np.bincount(known.ids, minlength=known.item_count + 1),
-    )
+    measured_log = read_beside(checkpoint.data, data, options)
+    parts = split_for(measured_log, checkpoint.catalogue)
+    return _Measured(measured_log.name, part_of(parts, part), parts.training(), parts.popularity())

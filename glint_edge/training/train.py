@@ -31,9 +31,9 @@ from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.batches import batches
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split
 from glint_edge.data.shards import ShardedLog
-from glint_edge.data.source import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import write_atomic

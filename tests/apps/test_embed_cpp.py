@@ -18,7 +18,7 @@ from glint_edge.apps.module import embed, find_platform
 from glint_edge.bundles.bundle import load_bundle, write_manifest
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.source import DataSource
+from glint_edge.data.record import DataSource
 from glint_edge.errors import MissingExtraError, RunnerError
 from glint_edge.files import write_json
 

@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from glint_edge.config import TrainConfig
-from glint_edge.data.log import load
-from glint_edge.data.sequences import split
+from glint_edge.data.log import load_log
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -101,7 +100,7 @@ def test_a_certain_next_item_is_learnt_by_each(ring, model):
 
 
 def test_the_figures_are_those_of_the_best_epoch_not_of_the_last(ring, monkeypatch):
-    parts = split(load(str(ring)))
+    parts = load_log(str(ring)).split()
     chosen = accuracy.parse(["--data", str(ring), "--model", "gru4rec", *SMALL])
     model = accuracy.make_model("gru4rec", parts.sequences.item_count, chosen)
     scripted, weights = iter([0.1, 0.3, 0.2]), []
@@ -135,7 +134,7 @@ def test_no_epoch_is_begun_that_would_end_too_late(ring, monkeypatch, minutes, e
 
     monkeypatch.setattr(accuracy, "train_epoch", train_epoch)
     monkeypatch.setattr(accuracy.time, "perf_counter", lambda: now[0])
-    parts = split(load(str(ring)))
+    parts = load_log(str(ring)).split()
     chosen = accuracy.parse(["--data", str(ring), "--model", "gru4rec", *SMALL])
     model = accuracy.make_model("gru4rec", parts.sequences.item_count, chosen)
     done = accuracy.fit(model, parts, TrainConfig(), "full", minutes)

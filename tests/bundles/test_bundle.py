@@ -10,7 +10,7 @@ from glint_edge.bundles.bundle import load_bundle, write_manifest
 from glint_edge.bundles.golden import checksum, golden_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.source import DataSource
+from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.model.stream import empty_state, stream_program
 

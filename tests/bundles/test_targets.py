@@ -13,7 +13,7 @@ from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.target import Target, canonical_target
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.source import DataSource
+from glint_edge.data.record import DataSource
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.model.stream import stream_program
 from glint_edge.runtime.engines import engines, find_engine, in_chunks

@@ -23,8 +23,8 @@ from glint_edge.checkpoints.changes import (
 )
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.log import load
-from glint_edge.data.source import DataSource
+from glint_edge.data.log import load_log
+from glint_edge.data.record import DataSource
 from glint_edge.errors import (
     CheckpointError,
     ConfigError,
@@ -154,7 +154,7 @@ def test_new_items_of_a_log_are_the_mean_of_what_stands_near_them(trained, tmp_p
     path = tmp_path / "new.txt"
     # Two places are near: a has k1 k2 before and k3 after it, and k2 once more; b knows nobody.
     path.write_text("u1 k9 k1 k2 a k3\nu2 a k2\nu3 b c\n")
-    log = load(path, min_length=2)
+    log = load_log(path, min_length=2).whole
     found, left_out = items_of_log(trained, log, within=2, strength=0.0)
     assert [item.key for item in found] == ["a"]
     assert sorted(left_out) == ["b", "c"]
@@ -173,7 +173,7 @@ def test_a_log_that_brings_nothing(trained, tmp_path, text, says):
     path = tmp_path / "log.txt"
     path.write_text(text)
     with pytest.raises(DataError, match=says):
-        items_of_log(trained, load(path, min_length=2))
+        items_of_log(trained, load_log(path, min_length=2).whole)
 
 
 @pytest.mark.parametrize("content", [np.array(["a"]), np.ones((1, 1, 16)), None])

@@ -11,7 +11,8 @@ from glint_edge.checkpoints.checkpoint import (
 )
 from glint_edge.config import TrainConfig
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.source import DataSource, held_out, in_catalogue
+from glint_edge.data.record import DataSource
+from glint_edge.data.source import held_out, in_catalogue
 from glint_edge.errors import CheckpointError
 from glint_edge.evaluation.ranking import evaluate
 

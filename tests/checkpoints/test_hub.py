@@ -16,7 +16,7 @@ from glint_edge.checkpoints.checkpoint import CONFIG, ITEMS, WEIGHTS, Checkpoint
 from glint_edge.checkpoints.checkpoint import save_checkpoint as save
 from glint_edge.config import TrainConfig
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.source import DataSource
+from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, HubError, MissingExtraError
 
 pytest.importorskip("huggingface_hub", reason="needs glint-edge[hub]")

@@ -9,8 +9,7 @@ import polars as pl
 import pytest
 
 from glint_edge.cli import app as cli
-from glint_edge.data.log import load
-from glint_edge.data.sequences import split
+from glint_edge.data.log import load_log
 from glint_edge.data.shards import make_shards, open_shards
 from glint_edge.data.source import find_test_items
 from glint_edge.errors import ConfigError, DataError
@@ -175,7 +174,7 @@ def test_a_csv_gives_the_same_shards(rows, shards, tmp_path):
 
 def test_shards_and_the_whole_log_train_on_the_same_users(rows, tmp_path):
     rows.write_parquet(tmp_path / "log.parquet")
-    whole = split(load(tmp_path / "log.parquet"))
+    whole = load_log(tmp_path / "log.parquet").split()
     shards = make_shards(tmp_path / "log.parquet", tmp_path / "s", parts=3, held_out=1000)
     named = {
         tuple(whole.sequences.keys[i] for i in whole.train_ids[a:b])

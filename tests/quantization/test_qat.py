@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.log import load
-from glint_edge.data.sequences import split
+from glint_edge.data.log import load_log
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
@@ -173,7 +172,7 @@ def parts(tmp_path_factory):
         lines.append(f"{user} " + " ".join(f"i{(start + n) % 20}" for n in range(length)))
     path = tmp_path_factory.mktemp("log") / "ring.txt"
     path.write_text("\n".join(lines) + "\n")
-    return split(load(path))
+    return load_log(path).split()
 
 
 @pytest.fixture(scope="module")

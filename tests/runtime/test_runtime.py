@@ -21,7 +21,7 @@ from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.source import DataSource
+from glint_edge.data.record import DataSource
 from glint_edge.errors import (
     BundleError,
     ConfigError,

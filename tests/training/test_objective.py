@@ -9,8 +9,7 @@ import torch.nn.functional as F
 
 from glint_edge.config import TrainConfig
 from glint_edge.data.batches import batches
-from glint_edge.data.log import load
-from glint_edge.data.sequences import split
+from glint_edge.data.log import load_log
 from glint_edge.errors import ConfigError
 from glint_edge.training import loss
 from glint_edge.training.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
@@ -215,7 +214,7 @@ def test_cropped_windows_are_parts_of_the_sequences(tmp_path):
     path.write_text(
         "".join(f"{u} " + " ".join(map(str, range(u, u + 30))) + "\n" for u in range(9))
     )
-    parts = split(load(path))
+    parts = load_log(path).split()
     whole = [parts.train_ids[a:b].tolist() for a, b in zip(
         parts.train_offsets, parts.train_offsets[1:], strict=False)]  # fmt: skip
     rng = np.random.default_rng(0)

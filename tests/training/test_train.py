@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.batches import batches, windows
-from glint_edge.data.log import load
+from glint_edge.data.log import load_log, read
+from glint_edge.data.record import LoadOptions
 from glint_edge.data.sequences import split
-from glint_edge.data.source import LoadOptions, read
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.training.objective import prefix_objective
@@ -39,7 +39,8 @@ def log(tmp_path_factory):
 
 
 def run(log, out, *, resume=False, on_progress=None, **training):
-    sequences, source = read(str(log), LoadOptions())
+    read_log = read(str(log), LoadOptions())
+    sequences, source = read_log.whole, read_log.source
     config = TrainConfig(**TRAINING | training)
     model = ModelConfig(items=sequences.item_count, **MODEL)
     return train(
@@ -69,13 +70,17 @@ def test_what_a_run_leaves(log, tmp_path):
     for name, tensor in made.model.state_dict().items():
         assert torch.equal(tensor, loaded.model.state_dict()[name])
     assert loaded.metrics == made.metrics
-    assert loaded.data.summary == {"users": 60, "items": 20, "interactions": len(load(log).ids)}
+    assert loaded.data.summary == {
+        "users": 60,
+        "items": 20,
+        "interactions": len(load_log(log).whole.ids),
+    }
 
 
 def test_the_best_epoch_is_kept_not_the_last(log, tmp_path):
     checkpoint = run(log, tmp_path / "run", epochs=8, learning_rate=3e-2)
     best = max(line["validation_ndcg_at_10"] for line in lines_of(tmp_path / "run"))
-    parts = split(load(log))
+    parts = load_log(log).split()
     assert evaluate(checkpoint.model, parts.validation()).ndcg == pytest.approx(best)
     assert checkpoint.metrics["test"] == evaluate(checkpoint.model, parts.test()).to_dict()
 
@@ -194,7 +199,7 @@ def test_the_phase_of_a_long_sequence_changes():
 
 
 def test_batches_hold_each_prediction_once_and_little_padding(log):
-    parts = split(load(log))
+    parts = load_log(log).split()
     rng = np.random.default_rng(0)
     pairs, padded = [], 0
     for items, lengths, targets in batches(parts.train_ids, parts.train_offsets, 12, 64, rng):

@@ -7,8 +7,7 @@ import pytest
 
 from glint_edge.cli import app as cli
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.log import load
-from glint_edge.data.sequences import split
+from glint_edge.data.log import load_log
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.training.tune import LEVERS, USUAL, OneOf, tune
 
@@ -30,7 +29,7 @@ def log(tmp_path_factory):
 
 
 def search_in(log, folder, trials, *, config=CONFIG, **options):
-    data = split(load(log))
+    data = load_log(log).split()
     model = ModelConfig(items=data.item_count, d=8, heads=2, max_length=12)
     return tune(data, model, config, folder, trials=trials, **options)
 

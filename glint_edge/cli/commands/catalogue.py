@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,7 +84,7 @@ def add(
 ) -> None:  # fmt: skip
     """Add new items, by what they are like, by given vectors, or all that are new in a log."""
     from glint_edge.checkpoints.changes import add_items, items_of_log
-    from glint_edge.data.log import load
+    from glint_edge.data.source import read_beside
 
     if sum(given is not None for given in (like, vector, log)) != 1:
         raise ConfigError("say what the new items are like: one of --like, --vector and --log")
@@ -94,7 +95,8 @@ def add(
     if log is not None:
         how = load_options(**reading)
         # Two items of a user are enough to tell that they are near each other.
-        seen = load(log, columns=how.columns, format=how.format, k_core=how.k_core, min_length=2)
+        how = replace(how, k_core=how.k_core or 0, min_length=2)
+        seen = read_beside(before.data, log, how).whole
         new, left_out = items_of_log(before, seen, within=within, strength=strength)
     else:
         new = _named_items(before, item or [], title or [], like, vector, strength)

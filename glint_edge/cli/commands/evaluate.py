@@ -9,12 +9,11 @@ import typer
 
 from glint_edge.cli import console, render
 from glint_edge.cli.options import CheckpointArgument, DataOption, Json, Reading, load_options
-from glint_edge.errors import DataError
 
 if TYPE_CHECKING:
     from glint_edge.checkpoints.checkpoint import Checkpoint
+    from glint_edge.data.record import LoadOptions
     from glint_edge.data.sequences import HeldOut
-    from glint_edge.data.source import LoadOptions
     from glint_edge.evaluation.appraisal import Ids, Training
 
 
@@ -79,24 +78,8 @@ class _Measured(NamedTuple):
 def _measured_on(
     loaded: Checkpoint, data: str | None, options: LoadOptions, part: str
 ) -> _Measured:
-    import numpy as np
+    from glint_edge.data.source import part_of, read_beside, split_for
 
-    from glint_edge.data.sequences import split
-    from glint_edge.data.shards import is_sharded, open_shards
-    from glint_edge.data.source import in_catalogue, part_of, read, read_again
-
-    source = data or loaded.data.source
-    if is_sharded(source):
-        shards = open_shards(Path(source))
-        if shards.keys != loaded.catalogue.keys:
-            raise DataError(f"{source} has another catalogue than the model; pass the log itself")
-        return _Measured(shards.name, part_of(shards, part), shards.training(), shards.counts())
-    sequences = read(data, options)[0] if data else read_again(loaded.data)
-    known = in_catalogue(sequences, loaded.catalogue)
-    parts = split(known)
-    return _Measured(
-        known.name,
-        part_of(parts, part),
-        (parts.train_ids, parts.train_offsets),
-        np.bincount(known.ids, minlength=known.item_count + 1),
-    )
+    log = read_beside(loaded.data, data, options)
+    parts = split_for(log, loaded.catalogue)
+    return _Measured(log.name, part_of(parts, part), parts.training(), parts.popularity())

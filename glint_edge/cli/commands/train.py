@@ -22,9 +22,9 @@ from glint_edge.config import ModelConfig, TrainConfig
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from glint_edge.data.record import DataSource, LoadOptions
     from glint_edge.data.sequences import Split
     from glint_edge.data.shards import ShardedLog
-    from glint_edge.data.source import DataSource, LoadOptions
 
 
 def train(
@@ -217,8 +217,8 @@ def shard(
 ) -> None:
     """Cut a log that is larger than memory into shards that `train` reads a few at a time."""
     from glint_edge.data.columns import Columns
+    from glint_edge.data.log import source_of
     from glint_edge.data.shards import make_shards
-    from glint_edge.data.source import source_of
 
     columns = Columns(user=user_column, item=item_column, time=time_column)
     made = make_shards(log, out, columns=columns, parts=parts, held_out=held_out, seed=seed)
@@ -296,12 +296,7 @@ def _read(
     data: str, options: LoadOptions
 ) -> tuple[Split | ShardedLog, DataSource, Mapping[str, int]]:
     """What to train on, the record of it, and what was left out."""
-    from glint_edge.data.sequences import split
-    from glint_edge.data.shards import is_sharded, open_shards
-    from glint_edge.data.source import read, source_of
+    from glint_edge.data.log import read
 
-    if is_sharded(data):
-        shards = open_shards(Path(data))
-        return shards, source_of(shards), {}
-    sequences, source = read(data, options)
-    return split(sequences), source, sequences.dropped
+    log = read(data, options)  # which logs what was left out
+    return log.split(), log.source, {}

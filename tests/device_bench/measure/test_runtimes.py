@@ -12,7 +12,7 @@ from device_bench.measure.runtimes import load_runtime, recommend_history, repla
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.source import DataSource
+from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, MissingExtraError
 from glint_edge.model.stream import empty_state, stream_program
 

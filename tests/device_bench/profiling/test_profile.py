@@ -18,7 +18,7 @@ from device_bench.profiling.profile import ProfileJob, profile
 from device_bench.profiling.table import render_profile
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.source import DataSource
+from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, RunnerError
 
 HISTORIES = [[5, 9, 77, 3, 8, 120], [1], []]

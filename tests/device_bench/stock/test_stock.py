@@ -23,8 +23,8 @@ from glint_edge.bundles.golden import golden_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import HeldOut
-from glint_edge.data.source import DataSource
 from glint_edge.errors import ConversionError, MissingExtraError, RunnerError
 from glint_edge.model.stream import stream_program
 from tests.device_bench.makers import work_here

@@ -1,0 +1,128 @@
+"""Logs that are in memory already: DataFrames of polars, pandas and others, and lists of keys."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+from typing import Any
+
+import polars as pl
+
+from glint_edge.data.catalogue import as_key, as_keys
+from glint_edge.data.columns import Columns, choose_columns, names_columns, others
+from glint_edge.data.formats import Table, by_role, refuse_lists
+from glint_edge.errors import DataError
+
+FRAME, LISTS = "the DataFrame", "the lists"  # what messages call them
+
+
+def is_frame(source: object) -> bool:
+    """Whether it is a table: of polars, pandas, or what hands out Arrow data, such as pyarrow."""
+    if isinstance(source, pl.DataFrame | pl.LazyFrame) or _is_pandas(source):
+        return True
+    return hasattr(source, "__arrow_c_stream__") and not isinstance(source, pl.Series)
+
+
+def _is_pandas(source: object) -> bool:
+    # by name: pandas is nothing that this package imports
+    kind = type(source)
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
+
+
+def table_of_frame(source: Any, columns: Columns) -> Table:  # noqa: ANN401  # of four libraries
+    """The chosen columns of a DataFrame.
+
+    Raises:
+        DataError: a column is missing, there twice, or holds lists.
+    """
+    if _is_pandas(source):
+        labels = {str(label): label for label in source.columns}
+        names = list(map(str, source.columns))
+        chosen = choose_columns(FRAME, names, columns)
+        for column in chosen.values():
+            if names.count(column) > 1:
+                raise DataError(f"{FRAME} has two columns {column!r}; rename one")
+        rows = pl.DataFrame({c: _of_pandas(c, source[labels[c]]) for c in chosen.values()})
+    else:
+        rows = source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)
+        names = rows.columns
+        chosen = choose_columns(FRAME, names, columns)
+    refuse_lists(FRAME, rows.schema, chosen)
+    return by_role(FRAME, rows, chosen, others(names, chosen))
+
+
+def _of_pandas(name: str, column: Any) -> pl.Series:  # noqa: ANN401  # pandas is not imported
+    """A column of pandas, without pyarrow, which polars' own conversion needs."""
+    if getattr(column.dtype, "tz", None) is not None:
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    values = column.to_numpy()
+    if values.dtype.kind in "iuf":
+        return pl.Series(name, values)
+    if values.dtype.kind == "M":
+        known = values.dtype.name in ("datetime64[ms]", "datetime64[us]", "datetime64[ns]")
+        return pl.Series(name, values if known else values.astype("datetime64[ms]"))
+    plain = [
+        None if missing else value
+        for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
+    ]
+    try:
+        return pl.Series(name, plain)
+    except (TypeError, OverflowError, pl.exceptions.PolarsError):  # of several types
+        return pl.Series(name, [_text(value) for value in plain])
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    try:
+        return as_key(value)
+    except DataError:
+        return str(value)
+
+
+def table_of_lists(source: object) -> Table:
+    """Lists of item keys: a mapping from user to list, or a list of lists, numbered from 0.
+
+    Raises:
+        DataError: it is neither, or holds something that is no key.
+    """
+    histories, empty = _histories(source), 0
+    for user in [user for user, items in histories.items() if not items]:
+        del histories[user]
+        empty += 1
+    frame = pl.DataFrame(
+        {"user": list(histories), "item": list(histories.values())},
+        schema={"user": pl.String, "item": pl.List(pl.String)},
+    )
+    ends = list(accumulate(map(len, histories.values())))
+
+    def where(row: int) -> str:
+        user = bisect_right(ends, row)
+        before = ends[user - 1] if user else 0
+        return f"item {row - before + 1} of user {list(histories)[user]!r}"
+
+    dropped = {"users without items": empty} if empty else {}
+    return Table(LISTS, frame.explode("item"), where, dropped=dropped)
+
+
+def _histories(source: object) -> dict[str, list[str]]:
+    """Item keys by user key."""
+    if not isinstance(source, Iterable):
+        raise DataError(f"{source!r} is no log; pass a path, a DataFrame or lists of item keys")
+    if isinstance(source, Mapping) and names_columns(map(str, source)):
+        raise DataError(
+            f"the mapping has columns ({', '.join(map(str, source))}), not users; "
+            "pass a DataFrame of it"
+        )
+    pairs = source.items() if isinstance(source, Mapping) else enumerate(source)
+    histories: dict[str, list[str]] = {}
+    for user, items in pairs:
+        key = as_key(user)
+        if key in histories:
+            raise DataError(f"{LISTS}: user {key!r} is there twice; put all items in one list")
+        try:
+            histories[key] = as_keys(items)
+        except DataError as error:
+            raise DataError(f"{LISTS}, user {key!r}: {error}") from error
+    return histories

@@ -1,0 +1,95 @@
+"""What a checkpoint writes down of its data, and how a log is read; imports no polars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from glint_edge.data.columns import USUAL_NAMES, Columns
+from glint_edge.errors import ConfigError, DataError
+
+FORMATS = ("inter", "u.data", "ratings.dat", "csv", "tsv", "parquet", "lines")
+SHARDS = "shards.json"
+MIN_LENGTH = 3  # one item to train on, two to hold out
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where a checkpoint's data came from, so that others can read the same.
+
+    Attributes:
+        name: a named data set, or the file's name.
+        source: what `load_log` takes: the same name, or the file's path; "" if it was in memory or
+            read elsewhere: a DataFrame, an imported model's data, or a pulled one's.
+        options: a `LoadOptions`, as JSON values.
+        attribution: who made the data; empty for the user's own.
+        summary: users, items and interactions after filtering.
+    """
+
+    name: str
+    source: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    attribution: str = ""
+    summary: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a log is read; None is not said: as a checkpoint stores it, else the default.
+
+    Attributes:
+        columns: which columns hold user, item and time, where the log has names for them.
+        format: one of `FORMATS`; the default is told from the file.
+        k_core: leave out users and items with fewer interactions, again and again; 0 keeps all.
+        min_length: leave out users with fewer items; 3 by default.
+    """
+
+    columns: Columns = USUAL_NAMES
+    format: str | None = None
+    k_core: int | None = None
+    min_length: int | None = None
+
+    def require_possible(self) -> None:
+        """Refuse what no log can be read with.
+
+        Raises:
+            DataError: there is no such format.
+            ConfigError: a number is impossible.
+        """
+        if self.format is not None and self.format not in FORMATS:
+            raise DataError(
+                f"unknown log format {self.format!r}; choose one of {', '.join(FORMATS)}"
+            )
+        if self.k_core is not None and self.k_core < 0:
+            raise ConfigError(f"k_core must be ≥ 0, not {self.k_core}")
+        if self.min_length is not None and self.min_length < 1:
+            raise ConfigError(f"min_length must be ≥ 1, not {self.min_length}")
+
+    def over(self, stored: LoadOptions) -> LoadOptions:
+        """What is said here, and the rest as stored."""
+        columns, below = asdict(self.columns), asdict(stored.columns)
+        return LoadOptions(
+            Columns(**{role: columns[role] or below[role] for role in columns}),
+            self.format or stored.format,
+            stored.k_core if self.k_core is None else self.k_core,
+            stored.min_length if self.min_length is None else self.min_length,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        values = {**asdict(self), "k_core": self.k_core or 0}
+        if self.min_length is None:
+            del values["min_length"]
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LoadOptions:
+        """Inverse of `to_dict`."""
+        return cls(**{**values, "columns": Columns(**values.get("columns", {}))})
+
+
+def is_sharded(data: object) -> bool:
+    """Whether it is the path of a folder of shards."""
+    return isinstance(data, str | Path) and (Path(data) / SHARDS).is_file()
