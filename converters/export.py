@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
-import json
-import os.path
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
 from converters import convert
+from converters.describe import file_metadata, manifest_of
 from converters.readme import bundle_readme
 from converters.targets import find_target, targets
 from glint_edge.bundles.bundle import (
@@ -20,22 +17,19 @@ from glint_edge.bundles.bundle import (
     Artifact,
     Bundle,
     load_bundle,
-    methods_of,
-    no_history,
-    state_of,
     write_manifest,
 )
 from glint_edge.bundles.golden import Golden, golden_of
 from glint_edge.bundles.manifest import GOLDEN, ITEMS, MANIFEST
 from glint_edge.bundles.precisions import FINE_TUNED, precision_of
 from glint_edge.bundles.target import ConvertOptions, Target, canonical_target
-from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import CHUNK, StreamProgram, stream_program
-from quantization import LayerReport, layer_report, quantize
+from quantization import layer_report, quantize
 
 ALL = "all"
 
@@ -115,6 +109,11 @@ class ExportOptions:
         return self.quantize.lower() == FINE_TUNED
 
     @property
+    def bundle_name(self) -> str:
+        """The bundle's, as the manifest and the files say it."""
+        return self.name or self.out.stem
+
+    @property
     def precision(self) -> str:
         """Of the artifacts."""
         return precision_of(self.quantize)
@@ -192,7 +191,7 @@ def export(
 
     def lower(program: StreamProgram, artifact: Artifact, file: Path) -> None:
         on_step(f"converting to {artifact.target}")
-        told = ConvertOptions(options.opset, _file_metadata(checkpoint, options, program))
+        told = ConvertOptions(options.opset, file_metadata(checkpoint, options, program))
         convert(program, find_target(artifact.target), file, told)
 
     return write_bundle(
@@ -238,7 +237,7 @@ def write_bundle(
         golden = golden_of(program, histories)
         write_json(work / ITEMS, checkpoint.catalogue.to_dict())
         write_json(work / GOLDEN, golden.to_dict())
-        manifest = _manifest(checkpoint, options, program, artifacts, layers, folder)
+        manifest = manifest_of(checkpoint, options, program, artifacts, layers, folder)
         manifest["checks"] = check(files, golden)
         if fine_tuned:
             manifest["quantization"]["fine_tuning"] = dict(fine_tuned.report)
@@ -257,98 +256,5 @@ def refuse_to_overwrite(out: Path) -> None:
         raise ConfigError(f"{out} exists and is no bundle; remove it or choose another --out")
 
 
-def _manifest(
-    checkpoint: Checkpoint,
-    options: ExportOptions,
-    program: StreamProgram,
-    artifacts: Sequence[Artifact],
-    layers: Sequence[LayerReport],
-    folder: Path,
-) -> dict[str, Any]:
-    config, catalogue = program.config, checkpoint.catalogue
-    shipped = folder.resolve() == DEFAULT_CHECKPOINT.resolve()
-    return {
-        "name": _name(options),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "tool": {"name": "glint-edge", "version": metadata.version("glint-edge")},
-        "model": config.to_dict(),
-        "window": options.window,
-        "top_k": program.top_k,
-        "catalogue": {
-            "version": catalogue.version,
-            "added": catalogue.added,
-            "retired": len(catalogue.retired),
-            "spare": program.spare_items,
-            "order": _order(config.items, catalogue.added),
-        },
-        "no_history": no_history(config),
-        "state": state_of(config),
-        "methods": methods_of(config, program.top_k, program.append_many.chunk),
-        "quantization": {
-            "precision": program.precision,
-            "layers": [layer.to_dict() for layer in layers],
-        },
-        "artifacts": [{**vars(a), "runtime": dict(a.runtime)} for a in artifacts],
-        "checkpoint": {
-            "sha256": checkpoint.sha256,
-            "path": None if shipped else _relative(folder, options.out),
-        },
-        "data": {
-            "name": checkpoint.data.name,
-            "attribution": checkpoint.data.attribution,
-            "metrics": checkpoint.metrics,
-        },
-    }
-
-
-def _order(items: int, added: int) -> str:
-    """What the ids mean, for people."""
-    ranks = f"1 … {items - added}: ranks by popularity when the model was trained"
-    return f"{ranks}; then the items added since, oldest first" if added else ranks
-
-
-def _name(options: ExportOptions) -> str:
-    return options.name or options.out.stem
-
-
-def _file_metadata(
-    checkpoint: Checkpoint, options: ExportOptions, program: StreamProgram
-) -> dict[str, str]:
-    """What a file says of itself, for those who find it without its bundle.
-
-    Of a catalogue that may change, nothing that a change would make untrue.
-    """
-    config = program.config.to_dict()
-    items = f"{program.config.items}"
-    about = {"checkpoint_sha256": checkpoint.sha256}
-    if program.spare_items is not None:
-        items, about = f"up to {config.pop('items') + program.spare_items}", {}
-    return {
-        "name": _name(options),
-        "description": (
-            f"GLINT-RU as a stream: next-item recommendations over {items} items, "
-            f"{program.precision}; made by glint-edge"
-        ),
-        "version": metadata.version("glint-edge"),
-        "author": "glint-edge",
-        "precision": program.precision,
-        "top_k": str(program.top_k),
-        "window": options.window,
-        "model": json.dumps(config),
-        "state": json.dumps(state_of(program.config)),
-        "data": checkpoint.data.name,
-        "attribution": checkpoint.data.attribution,
-        **about,
-    }
-
-
 def _list(names: Iterable[str]) -> str:
     return ", ".join(names)
-
-
-def _relative(folder: Path, out: Path) -> str | None:
-    """From the bundle to the checkpoint, so that both can move together; None across drives."""
-    try:
-        return Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix()
-    except ValueError:
-        return None

@@ -1,0 +1,118 @@
+"""What a bundle's manifest and its files say of themselves."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os.path
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glint_edge.bundles.bundle import Artifact, methods_of, no_history, state_of
+from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
+from glint_edge.model.stream import StreamProgram
+from quantization import LayerReport
+
+if TYPE_CHECKING:
+    from converters.export import ExportOptions
+
+
+def manifest_of(
+    checkpoint: Checkpoint,
+    options: ExportOptions,
+    program: StreamProgram,
+    artifacts: Sequence[Artifact],
+    layers: Sequence[LayerReport],
+    folder: Path,
+) -> dict[str, Any]:
+    """The manifest, but for the checks and the files' digests.
+
+    Args:
+        checkpoint: what was exported.
+        options: how.
+        program: what the artifacts compute.
+        artifacts: the files.
+        layers: what quantization did to each layer.
+        folder: where the checkpoint lies; the manifest names it relative to the bundle.
+    """
+    config, catalogue = program.config, checkpoint.catalogue
+    shipped = folder.resolve() == DEFAULT_CHECKPOINT.resolve()
+    return {
+        "name": options.bundle_name,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "tool": {"name": "glint-edge", "version": metadata.version("glint-edge")},
+        "model": config.to_dict(),
+        "window": options.window,
+        "top_k": program.top_k,
+        "catalogue": {
+            "version": catalogue.version,
+            "added": catalogue.added,
+            "retired": len(catalogue.retired),
+            "spare": program.spare_items,
+            "order": _order(config.items, catalogue.added),
+        },
+        "no_history": no_history(config),
+        "state": state_of(config),
+        "methods": methods_of(config, program.top_k, program.append_many.chunk),
+        "quantization": {
+            "precision": program.precision,
+            "layers": [layer.to_dict() for layer in layers],
+        },
+        "artifacts": [{**vars(a), "runtime": dict(a.runtime)} for a in artifacts],
+        "checkpoint": {
+            "sha256": checkpoint.sha256,
+            "path": None if shipped else _relative(folder, options.out),
+        },
+        "data": {
+            "name": checkpoint.data.name,
+            "attribution": checkpoint.data.attribution,
+            "metrics": checkpoint.metrics,
+        },
+    }
+
+
+def file_metadata(
+    checkpoint: Checkpoint, options: ExportOptions, program: StreamProgram
+) -> dict[str, str]:
+    """What a file says of itself, for those who find it without its bundle.
+
+    Of a catalogue that may change, nothing that a change would make untrue.
+    """
+    config = program.config.to_dict()
+    items = f"{program.config.items}"
+    about = {"checkpoint_sha256": checkpoint.sha256}
+    if program.spare_items is not None:
+        items, about = f"up to {config.pop('items') + program.spare_items}", {}
+    return {
+        "name": options.bundle_name,
+        "description": (
+            f"GLINT-RU as a stream: next-item recommendations over {items} items, "
+            f"{program.precision}; made by glint-edge"
+        ),
+        "version": metadata.version("glint-edge"),
+        "author": "glint-edge",
+        "precision": program.precision,
+        "top_k": str(program.top_k),
+        "window": options.window,
+        "model": json.dumps(config),
+        "state": json.dumps(state_of(program.config)),
+        "data": checkpoint.data.name,
+        "attribution": checkpoint.data.attribution,
+        **about,
+    }
+
+
+def _order(items: int, added: int) -> str:
+    """What the ids mean, for people."""
+    ranks = f"1 … {items - added}: ranks by popularity when the model was trained"
+    return f"{ranks}; then the items added since, oldest first" if added else ranks
+
+
+def _relative(folder: Path, out: Path) -> str | None:
+    """From the bundle to the checkpoint, so that both can move together; None across drives."""
+    try:
+        return Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix()
+    except ValueError:
+        return None
