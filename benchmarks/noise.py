@@ -20,7 +20,7 @@ import numpy as np
 
 from device_bench.document import read_document
 from device_bench.judge.diff import at_one_speed, diff
-from device_bench.reports.labels import row_name
+from device_bench.judge.recorded import row_name
 
 
 def scatter(rows: list[dict[str, Any]], method: str, power: float) -> float:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
-from device_bench.reports.labels import Json, median_us, row_name
+from device_bench.judge.recorded import Json, median_us, row_name
 
 USUAL_NOISE = 0.08  # standard deviation of the logarithm of a round's median
 USUAL_WEIGHT = 4  # rounds' worth of it

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from device_bench.measure.sampling import Plan
 
 COLD_STARTS = (20, 50, 200)  # items
+# Files by which a runner in Python and its worker speak.
+INPUTS, OUTPUTS, RESULT = "inputs.npz", "outputs.npz", "result.json"
 SAMPLE = 32  # histories whose states are timed, in turn
 
 Ids: TypeAlias = npt.NDArray[np.int64]

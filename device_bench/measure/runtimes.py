@@ -51,9 +51,9 @@ def prepare_runtime(target: str) -> None:
     if target == REFERENCE:
         importlib.import_module("glint_edge.runtime.engine_torch")
     elif target.startswith(STOCK):
-        from device_bench.stock import engine as run_stock
+        from device_bench.measure import stock_engine
 
-        run_stock.prepare(target.removeprefix(STOCK))
+        stock_engine.prepare(target.removeprefix(STOCK))
     else:
         find_engine(target).prepare()
 
@@ -80,9 +80,9 @@ def load_runtime(
 
         return run_torch.load(path, config, top_k, threads)
     if target.startswith(STOCK):
-        from device_bench.stock import engine as run_stock
+        from device_bench.measure import stock_engine
 
-        return run_stock.load(target.removeprefix(STOCK), path, config, top_k, threads)
+        return stock_engine.load(target.removeprefix(STOCK), path, config, top_k, threads)
     return find_engine(target).load(path, config, top_k, threads)
 
 

@@ -17,11 +17,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from device_bench.measure.job import Histories, Job
+from device_bench.measure.job import INPUTS, OUTPUTS, RESULT, Histories, Job
 from device_bench.measure.memory import peak_memory, resident_memory
 from device_bench.measure.runtimes import load_runtime, prepare_runtime, recommend_history, replay
 from device_bench.measure.sampling import Plan, sample
-from device_bench.runners.python import INPUTS, OUTPUTS, RESULT
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
 from glint_edge.processes.child import pin

@@ -8,15 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from device_bench.reports.labels import (
-    COLD_START,
-    MISSING,
-    Json,
-    lengths,
-    median_us,
-    microseconds,
-    verdict,
-)
+from device_bench.judge.recorded import COLD_START, Json, median_us
+from device_bench.reports.labels import MISSING, lengths, microseconds, verdict
 
 COLD = (50, 200)  # lengths of the cold starts that a table of a few columns shows
 OK = "ok"

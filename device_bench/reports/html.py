@@ -15,20 +15,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from device_bench.judge.recorded import Json, artifact, shape, where
 from device_bench.profiling.flame import flame_svg
 from device_bench.profiling.profile import Profile
 from device_bench.reports.columns import Cell, Column, figures
 from device_bench.reports.labels import (
     SCALE,
-    Json,
-    artifact,
     common_warnings,
     failures,
     row_names,
-    shape,
     title,
     under_test,
-    where,
 )
 from device_bench.reports.notes import notes
 from device_bench.reports.plots.figures import plots

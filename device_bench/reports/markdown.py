@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from device_bench.judge.diff import noise_notes
+from device_bench.judge.recorded import Json
 from device_bench.reports.columns import COLD, OK, Column, cold_heading, few
 from device_bench.reports.labels import (
     SCALE,
-    Json,
     common_warnings,
     failures,
     lengths,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from device_bench.judge.diff import noise_notes
-from device_bench.reports.labels import STOCK, Json
+from device_bench.judge.recorded import Json
+from device_bench.reports.labels import STOCK
 
 TORCH = "torch is the float model's stream, for reference; it is not under test."
 STOCK_ROWS = (

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from device_bench.judge.diff import Change, Diff
+from device_bench.judge.recorded import Json, artifact, where
 from device_bench.judge.rows import Row, ScaleRow
 from device_bench.profiling.profile import Profile
 from device_bench.profiling.table import render_profile
@@ -17,15 +18,12 @@ from device_bench.reports.columns import COLD, OK, cold_heading, few
 from device_bench.reports.labels import (
     MISSING,
     SCALE,
-    Json,
-    artifact,
     common_warnings,
     failures,
     lengths,
     microseconds,
     row_names,
     title,
-    where,
 )
 from device_bench.reports.notes import notes
 from glint_edge.tables import columns

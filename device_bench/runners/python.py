@@ -20,12 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from device_bench.measure.job import Inputs, Job, Outcome, TopK, by_method
+from device_bench.measure.job import INPUTS, OUTPUTS, RESULT, Inputs, Job, Outcome, TopK, by_method
 from device_bench.measure.runtimes import require_runtime
 from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.processes.child import environment, read_result, wait_for
 
-INPUTS, OUTPUTS, RESULT = "inputs.npz", "outputs.npz", "result.json"
 WORKER = (sys.executable, "-m", "device_bench.measure.worker")
 TIMEOUT = 1800  # seconds; a run takes seconds, over very many histories minutes
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from device_bench.stock import engine as run_stock
-from device_bench.stock.program import BatchProgram, example
+from device_bench.measure import stock_engine
+from device_bench.measure.stock_program import BatchProgram, example
 from device_bench.stock.shelf import COMPILED, ONNX, ONNX_INT8, TFLITE, int8_weights
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.model.glint_ru import GlintRU
@@ -73,7 +73,7 @@ def _tflite(model: GlintRU, order: Order) -> None:
 
 def _compile(model: GlintRU, order: Order) -> None:
     """Compile once: the compiler's own cache has it then, and the file is a mark of that."""
-    runtime = run_stock.load(
+    runtime = stock_engine.load(
         "torch-compile", Path(order.checkpoint), model.config, order.top_k, order.threads
     )
     runtime.recommend(runtime.append_many(runtime.empty_state(), [1]))

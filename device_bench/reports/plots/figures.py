@@ -7,17 +7,8 @@ from collections.abc import Iterable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from device_bench.reports.labels import (
-    COLD_START,
-    NAME,
-    SCALE,
-    STOCK,
-    Json,
-    artifact,
-    lengths,
-    row_names,
-    where,
-)
+from device_bench.judge.recorded import COLD_START, Json, artifact, where
+from device_bench.reports.labels import NAME, SCALE, STOCK, lengths, row_names
 from device_bench.reports.plots.axes import logarithmic, plain, short
 from device_bench.reports.plots.growth import (
     by_side,

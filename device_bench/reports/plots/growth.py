@@ -9,16 +9,8 @@ from dataclasses import dataclass, field
 
 from matplotlib.axes import Axes
 
-from device_bench.reports.labels import (
-    COLD_START,
-    NAME,
-    STOCK,
-    Json,
-    lengths,
-    median_us,
-    row_name,
-    shape,
-)
+from device_bench.judge.recorded import COLD_START, Json, median_us, row_name, shape
+from device_bench.reports.labels import NAME, STOCK, lengths
 from device_bench.reports.plots.axes import compact, logarithmic, short
 from device_bench.reports.plots.labels import End, label_ends, names_height
 from device_bench.reports.plots.svg import HIGH, Plot, svg_of

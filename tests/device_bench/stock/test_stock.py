@@ -13,10 +13,10 @@ from device_bench.bench import Settings, bench
 from device_bench.document import document, read_document, write_document
 from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.measure.sampling import Plan
+from device_bench.measure.stock_engine import StockRuntime
 from device_bench.reports.terminal import render
 from device_bench.runners.python import PythonRunner
 from device_bench.stock import shelf as stock
-from device_bench.stock.engine import StockRuntime
 from device_bench.stock.shelf import STOCKS, Shelf, StockRunner, int8_weights
 from glint_edge.bundles.bundle import Bundle
 from glint_edge.bundles.golden import golden_of

@@ -27,8 +27,8 @@ Program: TypeAlias = Callable[[Ids, Ids], tuple[Array, Array]]
 
 # What a target's program takes seconds to import.
 MODULES = {
-    "torch": "device_bench.stock.program",
-    "torch-compile": "device_bench.stock.program",
+    "torch": "device_bench.measure.stock_program",
+    "torch-compile": "device_bench.measure.stock_program",
     "onnx": "onnxruntime",
     "tflite": "ai_edge_litert.interpreter",
 }
@@ -98,7 +98,7 @@ def load(
 def _eager(path: Path, top_k: int, threads: int) -> Program:
     import torch
 
-    from device_bench.stock.program import BatchProgram
+    from device_bench.measure.stock_program import BatchProgram
     from glint_edge.checkpoints.checkpoint import load_checkpoint
 
     torch.set_num_threads(threads)
@@ -108,7 +108,7 @@ def _eager(path: Path, top_k: int, threads: int) -> Program:
 def _compiled(path: Path, top_k: int, threads: int) -> Program:
     import torch
 
-    from device_bench.stock.program import BatchProgram
+    from device_bench.measure.stock_program import BatchProgram
     from glint_edge.checkpoints.checkpoint import load_checkpoint
     from glint_edge.files import cache_folder
 
