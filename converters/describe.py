@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glint_edge.bundles.bundle import Artifact, methods_of, no_history, state_of
+from glint_edge.bundles.bundle import Artifact, methods_of, state_of
+from glint_edge.bundles.manifest import no_history
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
 from glint_edge.model.stream import StreamProgram
 from quantization import LayerReport

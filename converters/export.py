@@ -13,14 +13,13 @@ from converters.readme import bundle_readme
 from converters.targets import find_target, targets
 from glint_edge.bundles.bundle import (
     README,
-    SUFFIX,
     Artifact,
     Bundle,
     load_bundle,
     write_manifest,
 )
 from glint_edge.bundles.golden import Golden, golden_of
-from glint_edge.bundles.manifest import GOLDEN, ITEMS, MANIFEST
+from glint_edge.bundles.manifest import GOLDEN, ITEMS, MANIFEST, SUFFIX
 from glint_edge.bundles.precisions import FINE_TUNED, precision_of
 from glint_edge.bundles.target import ConvertOptions, Target, canonical_target
 from glint_edge.checkpoints.checkpoint import Checkpoint

@@ -1,58 +1,142 @@
 """glint-edge: put a sequential recommender on a phone.
 
-The names in `__all__` are the public API. They are imported when first used, so that the command
-line's `--help` does not pay for torch.
+    import glint_edge as ge
+
+    log = ge.load_log("taps.csv", user="uid", item="sku")
+    run = ge.train(log, "runs/mine", epochs=30)
+    bundle = ge.export(run, "mine.glint", targets=["onnx"])
+    ge.Recommender.load(bundle).recommend(["50", "181"], k=10)
+
+The names in `__all__` are the public API. Each is imported when it is first used, so that this
+costs nothing; those of a bundle at work need numpy and a runtime alone.
 """
 
 from __future__ import annotations
 
 import importlib
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from glint_edge.api import (
+        add_items,
+        bench,
+        bench_diff,
+        bench_report,
+        bench_scale,
+        doctor,
+        embed,
+        evaluate,
+        export,
+        import_recbole,
+        load,
+        publish,
+        pull,
+        push,
+        recommend,
+        retire_items,
+        shard,
+        train,
+        tune,
+    )
     from glint_edge.bundles.bundle import Bundle, load_bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-    from glint_edge.checkpoints.scorer import Recommender, load
+    from glint_edge.checkpoints.scorer import Scorer, load_scorer
     from glint_edge.config import ModelConfig, TrainConfig
+    from glint_edge.data.log import Log, load_log
     from glint_edge.errors import GlintEdgeError
     from glint_edge.model.glint_ru import GlintRU
     from glint_edge.model.stream import StreamProgram, stream_program
+    from glint_edge.runtime.recommender import Recommendation, Recommender
+    from glint_edge.runtime.session import Session
+    from glint_edge.runtime.update import BundleStore
 
 __all__ = [
     "Bundle",
+    "BundleStore",
     "Checkpoint",
     "GlintEdgeError",
     "GlintRU",
+    "Log",
     "ModelConfig",
+    "Recommendation",
     "Recommender",
+    "Scorer",
+    "Session",
     "StreamProgram",
     "TrainConfig",
+    "add_items",
+    "bench",
+    "bench_diff",
+    "bench_report",
+    "bench_scale",
+    "doctor",
+    "embed",
+    "evaluate",
+    "export",
+    "import_recbole",
     "load",
     "load_bundle",
     "load_checkpoint",
+    "load_log",
+    "load_scorer",
+    "publish",
+    "pull",
+    "push",
+    "recommend",
+    "retire_items",
     "save_checkpoint",
+    "shard",
     "stream_program",
+    "train",
+    "tune",
 ]
 
-_MODULE_OF = {
+_TYPES = {
     "Bundle": "bundles.bundle",
+    "BundleStore": "runtime.update",
     "Checkpoint": "checkpoints.checkpoint",
     "GlintEdgeError": "errors",
     "GlintRU": "model.glint_ru",
+    "Log": "data.log",
     "ModelConfig": "config",
-    "Recommender": "checkpoints.scorer",
+    "Recommendation": "runtime.recommender",
+    "Recommender": "runtime.recommender",
+    "Scorer": "checkpoints.scorer",
+    "Session": "runtime.session",
     "StreamProgram": "model.stream",
     "TrainConfig": "config",
-    "load": "checkpoints.scorer",
     "load_bundle": "bundles.bundle",
     "load_checkpoint": "checkpoints.checkpoint",
+    "load_log": "data.log",
+    "load_scorer": "checkpoints.scorer",
     "save_checkpoint": "checkpoints.checkpoint",
     "stream_program": "model.stream",
 }
+# What an application that only runs bundles has; all else needs the toolkit.
+_RUNTIME = {
+    "BundleStore", "GlintEdgeError", "ModelConfig", "Recommendation", "Recommender", "Session",
+    "TrainConfig", "load", "recommend",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name on first use (PEP 562)."""
-    if name not in _MODULE_OF:
+    """Import a public name on first use (PEP 562).
+
+    Raises:
+        MissingExtraError: it needs the toolkit, and the runtime alone is installed.
+    """
+    if name not in __all__:
         raise AttributeError(f"module 'glint_edge' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"glint_edge.{_MODULE_OF[name]}"), name)
+    if name not in _RUNTIME and any(find_spec(package) is None for package in ("torch", "polars")):
+        from glint_edge.errors import MissingExtraError
+
+        raise MissingExtraError(
+            "glint-edge[executorch]",
+            f"only the runtime is installed, and glint_edge.{name} needs more than that: it",
+        )
+    return getattr(importlib.import_module(f"glint_edge.{_TYPES.get(name, 'api')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from glint_edge.data.log import Log, load_log
-from glint_edge.errors import BundleError, CheckpointError, ConfigError
+from glint_edge.errors import CheckpointError, ConfigError
+from glint_edge.keys import Key, texts_of_keys
 
 if TYPE_CHECKING:
     from converters.catalogue.change import CatalogueChange
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from glint_edge.data.shards import ShardedLog
     from glint_edge.doctor import Report
     from glint_edge.evaluation.appraisal import Appraisal
-    from glint_edge.runtime.recommender import Recommendations
+    from glint_edge.runtime.recommender import Recommendations, Recommender
     from glint_edge.training.train import Progress
     from glint_edge.training.tune import TrialResult
 
@@ -258,7 +259,7 @@ def export(
     """
     from converters.export import ExportOptions, refuse_to_overwrite
     from converters.export import export as run
-    from glint_edge.bundles.bundle import SUFFIX
+    from glint_edge.bundles.manifest import SUFFIX
     from glint_edge.data.source import find_test_items, some_histories
 
     loaded = _checkpoint(checkpoint)
@@ -266,7 +267,7 @@ def export(
         raise CheckpointError("a bundle names its checkpoint's folder; save_checkpoint it first")
     folder = Path(out or (name or Path(loaded.data.name).stem) + SUFFIX)
     options = ExportOptions(
-        tuple(targets), quantize, top_k, folder, window, opset, name, spare_items, chunk
+        _several(targets), quantize, top_k, folder, window, opset, name, spare_items, chunk
     )
     options.targets()
     options.require_possible_for(loaded.model.config)
@@ -283,54 +284,53 @@ def export(
 
 
 def recommend(
-    bundle: AnyBundle,
-    history: Sequence[str] = (),
+    bundle: AnyBundle | Checkpoint | None,
+    history: Sequence[Key] = (),
     *,
     k: int | None = None,
+    exclude_seen: bool = False,
     target: str | None = None,
     window: str | None = None,
 ) -> Recommendations:
-    """What a bundle's artifact recommends after a history.
+    """What a bundle's artifact, or a checkpoint's model, recommends after a history.
 
     Args:
-        bundle: loaded, or its folder.
+        bundle: loaded, or its folder; also a checkpoint.
         history: item keys, oldest first.
-        k: so many; None: as many as the artifact returns.
+        k: so many; None: as many as a bundle's artifact returns, or 10.
+        exclude_seen: leave out the history's own items; fewer than k may be left.
         target: whose artifact; None: the lightest that an installed runtime runs.
         window: "sliding" or "unbounded"; None: what the bundle was exported for.
 
     Raises:
         UnknownItemError: a key is not in the catalogue.
     """
-    from device_bench.measure.runtimes import load_runtime, recommend_history
-    from glint_edge.bundles.bundle import no_history
-    from glint_edge.checkpoints.changes import ids_of
-    from glint_edge.runtime.recommender import Recommendation, Recommendations
+    loaded = load(bundle, target=target, window=window)
+    if k is None and loaded.bundle.target == "torch":
+        k = min(10, loaded.bundle.top_k)
+    return loaded.recommend(history, k, exclude_seen=exclude_seen)
 
-    loaded = _bundle(bundle)
-    ids = ids_of(loaded.catalogue, history)
-    artifact = next((a for a in loaded.artifacts if target in (None, a.target)), None)
-    if artifact is None:
-        raise BundleError(f"{loaded.path} has no artifact for {target}; export it with --target")
-    runtime = load_runtime(
-        artifact.target, loaded.file(artifact), loaded.config, top_k=loaded.top_k
-    )
-    items, scores = recommend_history(runtime, ids, loaded.window_of(window))
-    keys, titles = loaded.catalogue.keys, loaded.catalogue.titles
-    seen = ", ".join(titles.get(keys[item], keys[item]) for item in ids)
-    return Recommendations(
-        (Recommendation(keys[item], titles.get(keys[item]), score)
-         for item, score in zip(items[0].tolist()[:k], scores[0].tolist()[:k], strict=True)),
-        title=f"after {seen}" if seen else f"no history: {no_history(loaded.config)}",
-    )  # fmt: skip
+
+def load(
+    path: AnyBundle | Checkpoint | None = None,
+    *,
+    target: str | None = None,
+    window: str | None = None,
+    unknown: Literal["refuse", "skip"] = "refuse",
+    threads: int | None = None,
+) -> Recommender:
+    """What recommends, from a bundle as from a checkpoint; arguments of `Recommender.load`."""
+    from glint_edge.runtime.recommender import Recommender
+
+    return Recommender.load(path, target=target, window=window, unknown=unknown, threads=threads)
 
 
 def add_items(
     where: AnyPath,
-    keys: Sequence[str] = (),
+    keys: Sequence[Key] = (),
     *,
     titles: Sequence[str] = (),
-    like: Sequence[str] | None = None,
+    like: Sequence[Key] | None = None,
     vectors: AnyPath | None = None,
     log: object = None,
     strength: float = 0.8,
@@ -390,7 +390,10 @@ def add_items(
         new, left_out = changes.items_of_log(before, seen.whole, within=within, strength=strength)
     else:
         rows = changes.read_rows(Path(vectors)) if vectors is not None else None
-        new = changes.named_items(before, keys, titles, like=like, vectors=rows, strength=strength)
+        near = texts_of_keys(like) if like is not None else None
+        new = changes.named_items(
+            before, texts_of_keys(keys), titles, like=near, vectors=rows, strength=strength
+        )
     return write_change(
         Path(where), bundle, before, changes.add_items(before, new),
         judge=check_artifacts, done={"added": [each.key for each in new], "left_out": left_out},
@@ -402,7 +405,7 @@ def add_items(
 
 def retire_items(
     where: AnyPath,
-    keys: Sequence[str],
+    keys: Sequence[Key],
     *,
     out: AnyPath | None = None,
     checkpoint: AnyPath | None = None,
@@ -430,9 +433,10 @@ def retire_items(
     from glint_edge.checkpoints.changes import retire_items as retire
 
     bundle, before = open_either(Path(where), Path(checkpoint) if checkpoint else None)
+    gone = texts_of_keys(keys)
     return write_change(
-        Path(where), bundle, before, retire(before, keys, least=bundle.top_k if bundle else 1),
-        judge=check_artifacts, done={"retired": list(keys)}, out=Path(out) if out else None,
+        Path(where), bundle, before, retire(before, gone, least=bundle.top_k if bundle else 1),
+        judge=check_artifacts, done={"retired": gone}, out=Path(out) if out else None,
         spare_items=spare_items, data=data, reading=reading,
         offline=offline, on_step=on_step,
     )  # fmt: skip
@@ -549,7 +553,7 @@ def bench(
     if compare not in (None, STOCK):
         raise ConfigError(f"--compare {compare!r} is unknown; it takes {STOCK}")
     settings = Settings(
-        threads, rounds, runners=tuple(map(find_runner, runners)), profile=profile,
+        threads, rounds, runners=tuple(map(find_runner, _several(runners))), profile=profile,
         stock=compare == STOCK,
     )  # fmt: skip
     floats = Path(checkpoint) if checkpoint else None
@@ -601,9 +605,10 @@ def bench_scale(
     from glint_edge.bundles.precisions import precision_of
 
     precision = precision_of(quantize, fine_tuning=False)
+    where = tuple(map(find_runner, _several(runners)))
     wanted = Scale(
         _scale_targets(targets, precision), sorted(set(items)), sorted(set(widths)),
-        sorted(set(histories)), precision, tuple(map(find_runner, runners)), threads, rounds,
+        sorted(set(histories)), precision, where, threads, rounds,
     )  # fmt: skip
     log.info("about %.0f minutes on two cores that do nothing else", wanted.seconds() / 60)
     result = run(wanted, make, on_step=on_step, on_rows=on_rows)
@@ -673,6 +678,11 @@ def _bundle(value: AnyBundle) -> Bundle:
     return value if isinstance(value, Bundle) else load_bundle(value)
 
 
+def _several(names: Sequence[str]) -> tuple[str, ...]:
+    """Names; one text is one name, or several with commas between them."""
+    return tuple(names.split(",")) if isinstance(names, str) else tuple(names)
+
+
 def _load_options(
     user: str | None,
     item: str | None,
@@ -714,7 +724,7 @@ def _check(
     from device_bench.bench import check_artifacts
 
     def check(artifacts: Sequence[tuple[Artifact, Path]], golden: Golden) -> list[dict[str, Any]]:
-        window = checkpoint.model.config.max_length if options.window == "sliding" else None
+        window = checkpoint.model.config.window_items(options.window)
         return check_artifacts(
             artifacts, model=checkpoint.model, top_k=options.top_k, window=window,
             held_out=test_items, golden=golden, on_step=on_step,

@@ -122,6 +122,20 @@ class ModelConfig(_JsonConfig):
         """Positions whose convolution still waits for a right neighbour: (kernel − 1) / 2."""
         return (self.kernel - 1) // 2
 
+    def window_items(self, window: str) -> int | None:
+        """How many of a session's last items count in a window of `WINDOWS`; None: all.
+
+        Raises:
+            ConfigError: there is no such window, or the model knows its last N items alone.
+        """
+        if window not in WINDOWS:
+            raise ConfigError(f"window {window!r} is unknown; choose one of {', '.join(WINDOWS)}")
+        if window == "unbounded" and self.padding == "reference":
+            raise ConfigError(
+                f"an imported model knows its last {self.max_length} items: --window sliding"
+            )
+        return self.max_length if window == "sliding" else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(_JsonConfig):

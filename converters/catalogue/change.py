@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from converters.catalogue.update import options_of, spare_after, update
 from converters.export import refuse_to_overwrite
-from glint_edge.bundles.bundle import SUFFIX, Artifact, Bundle, load_bundle
+from glint_edge.bundles.bundle import Artifact, Bundle, load_bundle
 from glint_edge.bundles.golden import Golden
-from glint_edge.bundles.manifest import MANIFEST
+from glint_edge.bundles.manifest import MANIFEST, SUFFIX
 from glint_edge.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.data.record import LoadOptions

@@ -33,14 +33,13 @@ from glint_edge.bundles.manifest import (
     read_json,
     read_manifest,
 )
-from glint_edge.config import WINDOWS, ModelConfig
+from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import sha256, write_json
 from glint_edge.model.state import state_layout, state_size
 
 README = "README.md"
-SUFFIX = ".glint"
 
 
 @dataclass(frozen=True)
@@ -93,14 +92,7 @@ class Bundle:
         Raises:
             ConfigError: there is no such window, or the model knows its last N items alone.
         """
-        name = name or self.manifest["window"]
-        if name not in WINDOWS:
-            raise ConfigError(f"window {name!r} is unknown; choose one of {', '.join(WINDOWS)}")
-        if name == "unbounded" and self.config.padding == "reference":
-            raise ConfigError(
-                f"an imported model knows its last {self.config.max_length} items: --window sliding"
-            )
-        return self.config.max_length if name == "sliding" else None
+        return self.config.window_items(name or self.manifest["window"])
 
     @property
     def name(self) -> str:
@@ -161,13 +153,6 @@ def state_of(config: ModelConfig) -> dict[str, Any]:
     """The manifest's description of the state."""
     fields = [vars(field) for field in state_layout(config)]
     return {"dtype": "float32", "shape": [1, state_size(config)], "fields": fields}
-
-
-def no_history(config: ModelConfig) -> str:
-    """What `recommend` gives without a history, which is ids 1 … k, in words."""
-    if config.padding == "masked":  # trained here, where ids are ranks by popularity
-        return "the most popular items"
-    return "the first items of the imported catalogue"
 
 
 def methods_of(config: ModelConfig, top_k: int, chunk: int) -> dict[str, Any]:

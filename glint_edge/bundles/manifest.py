@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
 from glint_edge.files import sha256
 
 SCHEMA_VERSION = 1
+SUFFIX = ".glint"
 MANIFEST, ITEMS, GOLDEN = "manifest.json", "items.json", "golden.json"
 LATEST = "latest.json"  # beside published bundles: which one is the newest
 
@@ -55,6 +57,13 @@ def digest_of(manifest: Mapping[str, Any]) -> str:
     rest = {name: value for name, value in manifest.items() if name != "digest"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def no_history(config: ModelConfig) -> str:
+    """What `recommend` gives without a history, which is ids 1 … k, in words."""
+    if config.padding == "masked":  # trained here, where ids are ranks by popularity
+        return "the most popular items"
+    return "the first items of the imported catalogue"
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401  # JSON is any of its types

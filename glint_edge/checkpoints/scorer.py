@@ -1,4 +1,4 @@
-"""`glint_edge.load`: a trained model with its items' keys, to be asked from Python."""
+"""A trained model and its items' keys, to be asked for scores by ids, in torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glint_edge.model.glint_ru import GlintRU
 
 
 @dataclass(frozen=True)
-class Recommender:
+class Scorer:
     """A trained model and what its ids stand for.
 
     Attributes:
@@ -75,7 +75,7 @@ class Recommender:
             )
 
 
-def load(path: str | Path | None = None) -> Recommender:
+def load_scorer(path: str | Path | None = None) -> Scorer:
     """Load a checkpoint folder; without one, the model shipped with the package.
 
     Args:
@@ -92,4 +92,4 @@ def load(path: str | Path | None = None) -> Recommender:
 
         path = fetch(path)
     checkpoint = load_checkpoint(path)
-    return Recommender(checkpoint.model, checkpoint.catalogue.keys)
+    return Scorer(checkpoint.model, checkpoint.catalogue.keys)

@@ -48,6 +48,11 @@ class AppBundle:
     keys: tuple[str, ...]
     titles: Mapping[str, str]
 
+    @property
+    def name(self) -> str:
+        """The folder's."""
+        return self.artifact.parent.name
+
 
 def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
     """Read and check a bundle's manifest, items and one artifact.
@@ -73,7 +78,7 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
         digest=manifest["digest"],
         config=config,
         top_k=manifest["top_k"],
-        window=config.max_length if manifest["window"] == "sliding" else None,
+        window=config.window_items(manifest["window"]),
         target=chosen,
         artifact=path / has[chosen],
         keys=("", *items["keys"]),

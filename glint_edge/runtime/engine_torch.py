@@ -9,17 +9,21 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from glint_edge.checkpoints.checkpoint import load_checkpoint
+from glint_edge.checkpoints.checkpoint import WEIGHTS, Checkpoint, load_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.model.stream import StreamProgram, empty_state, stream_program
+from glint_edge.runtime.app_bundle import AppBundle
 from glint_edge.runtime.engines import in_chunks
+
+MOST = 1000  # items that a checkpoint's Recommender can return
 
 
 class TorchRuntime:
     """A float stream program, called eagerly."""
 
-    def __init__(self, program: StreamProgram, threads: int) -> None:
-        torch.set_num_threads(threads)
+    def __init__(self, program: StreamProgram, threads: int | None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
         self.config, self.top_k = program.config, program.top_k
         self.threads = torch.get_num_threads()
         self._program = program
@@ -62,3 +66,37 @@ def load(folder: Path, config: ModelConfig, top_k: int | None, threads: int) -> 
     model = load_checkpoint(folder).model
     program = stream_program(model) if top_k is None else stream_program(model, top_k)
     return TorchRuntime(program, threads)
+
+
+def open_checkpoint(
+    source: str | Path | Checkpoint | None, threads: int | None
+) -> tuple[AppBundle, TorchRuntime]:
+    """A checkpoint as what an application needs of a bundle, and its model at work.
+
+    Args:
+        source: loaded, its folder, or "hf://OWNER/NAME"; None: the shipped one.
+        threads: of torch, in the whole process; None: as many as it has.
+
+    Raises:
+        CheckpointError: it is missing, damaged, of another model, or newer than this version.
+        HubError: the Hub has none, refuses, or is out of reach.
+    """
+    if isinstance(source, str) and source.startswith("hf://"):
+        from glint_edge.checkpoints.hub import fetch
+
+        source = fetch(source)
+    checkpoint = source if isinstance(source, Checkpoint) else load_checkpoint(source)
+    config, catalogue = checkpoint.model.config, checkpoint.catalogue
+    top_k = min(config.items - len(catalogue.retired), MOST)
+    runtime = TorchRuntime(stream_program(checkpoint.model, top_k), threads)
+    bundle = AppBundle(
+        digest=checkpoint.sha256 or "0" * 64,
+        config=config,
+        top_k=top_k,
+        window=config.window_items("sliding"),
+        target="torch",
+        artifact=(checkpoint.folder or Path()) / WEIGHTS,
+        keys=catalogue.keys,
+        titles=catalogue.titles,
+    )
+    return bundle, runtime

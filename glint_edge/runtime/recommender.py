@@ -1,23 +1,33 @@
-"""A loaded bundle: it gives recommendations, and starts sessions."""
+"""A loaded bundle or checkpoint: it gives recommendations, and starts sessions."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.errors import ConfigError, SessionError, UnknownItemError
+from glint_edge.bundles.manifest import MANIFEST, SUFFIX, no_history
+from glint_edge.errors import ConfigError, MissingExtraError, SessionError, UnknownItemError
+from glint_edge.extras import missing
+from glint_edge.keys import Key, text_of_key, texts_of_keys
 from glint_edge.runtime.app_bundle import AppBundle, read_app_bundle
 from glint_edge.runtime.engines import StreamRuntime, find_engine
 from glint_edge.runtime.session import Session
 from glint_edge.runtime.session_bytes import unpack
 
+if TYPE_CHECKING:
+    from glint_edge.bundles.bundle import Bundle
+    from glint_edge.checkpoints.checkpoint import Checkpoint
+
 State = npt.NDArray[np.float32]
+
+CONFIG = "config.json"  # of a checkpoint; its module needs torch
+WHY_K = "a bundle's --top-k is chosen when it is exported"
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,10 @@ class Recommendation:
     key: str
     title: str | None
     score: float
+
+    def __repr__(self) -> str:
+        title = f", {self.title!r}" if self.title else ""
+        return f"Recommendation({self.key!r}{title}, {self.score:.4f})"
 
 
 class Recommendations(list[Recommendation]):
@@ -65,37 +79,53 @@ class Recommender:
     @classmethod
     def load(
         cls,
-        bundle: str | Path,
+        path: str | Path | Bundle | Checkpoint | None = None,
         *,
         target: str | None = None,
+        window: str | None = None,
         unknown: Literal["refuse", "skip"] = "refuse",
-        threads: int = 1,
+        threads: int | None = None,
     ) -> Recommender:
-        """Load a bundle, once its files have been checked.
+        """Load a bundle, once its files have been checked; or a checkpoint, which torch runs.
 
         Args:
-            bundle: the NAME.glint folder.
+            path: a NAME.glint folder; a checkpoint's folder, or "hf://OWNER/NAME"; either of the
+                two loaded; None: the shipped checkpoint.
             target: "onnx", "tflite" or "executorch"; None takes the lightest that the bundle has
                 and a runtime is here for.
+            window: of a history longer than the model's N, "sliding" keeps its last items,
+                "unbounded" all; None: what the bundle was exported for.
             unknown: "refuse" a history with a key that is not in the catalogue, or "skip" the key;
                 a session counts what it skipped.
-            threads: CPU threads of the runtime.
+            threads: CPU threads of the runtime; None: one, and of torch as many as it has.
 
         Raises:
             BundleError: a file is missing, damaged or of a later version, or no artifact fits.
-            ConfigError: there is no such target, or no such way with unknown keys.
-            MissingExtraError: no runtime for the bundle's artifacts is installed.
+            CheckpointError: the same of a checkpoint.
+            ConfigError: there is no such target or window, or no such way with unknown keys.
+            MissingExtraError: no runtime for it is installed.
         """
         if unknown not in ("refuse", "skip"):
             raise ConfigError(f"unknown must be 'refuse' or 'skip', not {unknown!r}")
-        found = read_app_bundle(Path(bundle), target)
-        engine = find_engine(found.target)
-        runtime = engine.load(found.artifact, found.config, found.top_k, threads)
-        return cls(found, runtime, unknown)
+        folder = _bundle_folder(path)
+        if folder is None:
+            bundle, runtime = _open_checkpoint(path, target, threads)
+        else:
+            bundle = read_app_bundle(folder, target)
+            runtime = find_engine(bundle.target).load(
+                bundle.artifact, bundle.config, bundle.top_k, threads or 1
+            )
+        if window is not None:
+            bundle = replace(bundle, window=bundle.config.window_items(window))
+        return cls(bundle, runtime, unknown)
+
+    def __repr__(self) -> str:
+        bundle = self.bundle
+        return f"Recommender({bundle.name!r}, {bundle.target}, {bundle.config.items:,} items)"
 
     def recommend(
-        self, history: Sequence[str], k: int = 10, *, exclude_seen: bool = False
-    ) -> list[Recommendation]:
+        self, history: Sequence[Key] = (), k: int | None = 10, *, exclude_seen: bool = False
+    ) -> Recommendations:
         """The best k items after a history of keys, oldest first; see `Session.top`.
 
         Raises:
@@ -104,15 +134,16 @@ class Recommender:
         """
         return self.start(history).top(k, exclude_seen=exclude_seen)
 
-    def start(self, history: Sequence[str] = ()) -> Session:
+    def start(self, history: Sequence[Key] = ()) -> Session:
         """A session that has taken in a history of keys, oldest first.
 
         Raises:
             UnknownItemError: a key is not in the catalogue, and those are refused.
+            ConfigError: the history is one text, or a key neither a text nor a whole number.
         """
-        found = [self.id_of(key) for key in history]
-        ids = [number for number in found if number is not None]
-        return Session(self, ids, self.encode(ids), skipped=len(found) - len(ids))
+        known = [self.id_of(key) for key in texts_of_keys(history)]
+        ids = [number for number in known if number is not None]
+        return Session(self, ids, self.encode(ids), skipped=len(known) - len(ids))
 
     def resume(self, saved: bytes) -> Session:
         """The session that `Session.save` gave these bytes of.
@@ -133,18 +164,20 @@ class Recommender:
 
     # ---- what sessions are made of ------------------------------------------------------------
 
-    def id_of(self, key: str) -> int | None:
+    def id_of(self, key: Key) -> int | None:
         """A key's id; None if it is unknown and to be skipped.
 
         Raises:
             UnknownItemError: it is unknown, and those are refused.
         """
-        found = self._ids.get(key)
-        if found is None and self.unknown == "refuse":
+        text = text_of_key(key)
+        number = self._ids.get(text)
+        if number is None and self.unknown == "refuse":
             raise UnknownItemError(
-                f"item {key!r} is not in the catalogue; leave it out, or load with unknown='skip'"
+                f"item {text!r} is not in the catalogue of {self.bundle.name} "
+                f"({self.bundle.config.items:,} items); leave it out, or load with unknown='skip'"
             )
-        return found
+        return number
 
     def empty(self) -> State:
         """The state of no history: float32 [1, S]."""
@@ -172,21 +205,47 @@ class Recommender:
             items, scores = self._runtime.recommend(self._runtime.from_numpy(state))
             return self._runtime.to_numpy(items), self._runtime.to_numpy(scores)
 
-    def top(self, state: State, k: int, without: Container[int]) -> list[Recommendation]:
-        """The best k items after a state, best first, but for those left out.
+    def top(
+        self, state: State, k: int | None, without: Container[int], title: str = ""
+    ) -> Recommendations:
+        """The best k items after a state, best first, but for those left out; None: all there are.
 
         Raises:
             ConfigError: k is not between 1 and what the artifact returns.
         """
+        k = self.bundle.top_k if k is None else k
         if not 1 <= k <= self.bundle.top_k:
-            raise ConfigError(
-                f"k must be between 1 and {self.bundle.top_k}, not {k}; "
-                "the bundle's --top-k was chosen when it was exported"
-            )
+            raise ConfigError(f"k must be between 1 and {self.bundle.top_k}, not {k}; {WHY_K}")
         items, scores = self.ranked(state)
-        found = zip(items[0].tolist(), scores[0].tolist(), strict=True)
-        left = [(item, score) for item, score in found if item not in without]
+        ranked = zip(items[0].tolist(), scores[0].tolist(), strict=True)
+        left = [(item, score) for item, score in ranked if item not in without]
         keys, titles = self.bundle.keys, self.bundle.titles
-        return [
-            Recommendation(keys[item], titles.get(keys[item]), score) for item, score in left[:k]
-        ]
+        return Recommendations(
+            (Recommendation(keys[item], titles.get(keys[item]), score) for item, score in left[:k]),
+            title=title or f"no history: {no_history(self.bundle.config)}",
+        )
+
+
+def _bundle_folder(path: str | Path | Bundle | Checkpoint | None) -> Path | None:
+    """The folder of a bundle; None: it is a checkpoint, or to be looked for as one."""
+    if path is None or (isinstance(path, str) and path.startswith("hf://")):
+        return None
+    if not isinstance(path, str | Path):
+        manifest = getattr(path, "manifest", None)  # of a Bundle; a Checkpoint has none
+        return None if manifest is None else Path(path.path)  # type: ignore[union-attr]
+    folder = Path(path)
+    bundle = folder.suffix == SUFFIX or (folder / MANIFEST).is_file()
+    # Where torch is missing, what is neither is a bundle that lacks its manifest.
+    return folder if bundle or (missing(["torch"]) and not (folder / CONFIG).is_file()) else None
+
+
+def _open_checkpoint(
+    path: str | Path | Bundle | Checkpoint | None, target: str | None, threads: int | None
+) -> tuple[AppBundle, StreamRuntime]:
+    if missing(["torch"]):
+        raise MissingExtraError("glint-edge[executorch]", "torch runs checkpoints, which")
+    if target not in (None, "torch"):
+        raise ConfigError(f"a checkpoint runs on torch alone; export it for {target} first")
+    from glint_edge.runtime.engine_torch import open_checkpoint
+
+    return open_checkpoint(path, threads)  # type: ignore[arg-type]  # a Bundle has a folder

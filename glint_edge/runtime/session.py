@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from glint_edge.runtime.recommender import Recommendation, Recommender
+    from glint_edge.keys import Key
+    from glint_edge.runtime.recommender import Recommendations, Recommender
+
+SHOWN = 20  # items of a history that a list's title names
 
 
 class Session:
@@ -35,30 +38,31 @@ class Session:
         """The keys taken in, oldest first: what a session of another bundle is started from."""
         return [self._recommender.bundle.keys[number] for number in self._ids]
 
-    def append(self, item: str) -> None:
+    def append(self, item: Key) -> None:
         """Take one more item in. What the user saw before is a session's to remember.
 
         A session longer than a sliding window is encoded again, from its last items.
 
         Raises:
             UnknownItemError: the key is not in the catalogue, and those are refused.
+            ConfigError: it is neither a text nor a whole number.
         """
-        found = self._recommender.id_of(item)
-        if found is None:
+        number = self._recommender.id_of(item)
+        if number is None:
             self.skipped += 1
             return
         window = self._recommender.bundle.window
         if window is not None and len(self._ids) >= window:
-            self._state = self._recommender.encode([*self._ids[-window:], found])
+            self._state = self._recommender.encode([*self._ids[-window:], number])
         else:
-            self._state = self._recommender.step(self._state, found)
-        self._ids.append(found)
+            self._state = self._recommender.step(self._state, number)
+        self._ids.append(number)
 
-    def top(self, k: int = 10, *, exclude_seen: bool = False) -> list[Recommendation]:
+    def top(self, k: int | None = 10, *, exclude_seen: bool = False) -> Recommendations:
         """The best k items now, best first.
 
         Args:
-            k: up to the bundle's top-k.
+            k: up to the bundle's top-k; None: so many.
             exclude_seen: leave out the session's own items. Fewer than k may be left of what the
                 artifact returns: export with a `--top-k` as much larger as histories are long.
 
@@ -66,7 +70,10 @@ class Session:
             ConfigError: the artifact returns fewer than k items.
         """
         seen = frozenset(self._ids) if exclude_seen else frozenset()
-        return self._recommender.top(self._state, k, seen)
+        titles = self._recommender.bundle.titles
+        after = ", ".join(titles.get(key, key) for key in self.history[-SHOWN:])
+        more = f"{len(self._ids) - SHOWN} items, then " if len(self._ids) > SHOWN else ""
+        return self._recommender.top(self._state, k, seen, after and f"after {more}{after}")
 
     def save(self) -> bytes:
         """The session as bytes, for `Recommender.resume` with the same bundle."""

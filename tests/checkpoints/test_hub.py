@@ -99,7 +99,7 @@ def test_a_saved_folder_loads_by_the_mixin_and_by_everything_else(checkpoint, tm
     assert {p.name for p in path.iterdir()} == {CONFIG, WEIGHTS, ITEMS, "README.md"}
     assert_same_model(hub.HubCheckpoint.from_pretrained(path).checkpoint, checkpoint)
     assert_same_model(load_checkpoint(path), checkpoint)
-    model = glint_edge.load(path)
+    model = glint_edge.load_scorer(path)
     assert model.items == checkpoint.catalogue.keys
     with torch.no_grad():
         expected = checkpoint.model.score(HISTORY, torch.tensor([3]))
@@ -164,7 +164,7 @@ def test_what_is_pushed_is_pulled(folder, checkpoint, remote, run, tmp_path):
 def test_load_takes_an_address(folder, checkpoint, remote, run):
     assert run("push", folder, "someone/shop", "--public")[0] == 0
     assert remote.requests[0] == ("create", "someone/shop", False)
-    assert glint_edge.load("hf://someone/shop").items == checkpoint.catalogue.keys
+    assert glint_edge.load("hf://someone/shop").bundle.keys == checkpoint.catalogue.keys
     assert remote.requests[-1] == ("download", "someone/shop", None)
 
 

@@ -576,8 +576,8 @@ def test_the_folder_loads_as_any_checkpoint(folder, imported):
     assert torch.equal(loaded.model.embedding.weight, imported.embedding.weight)
 
 
-def test_load_gives_items_and_the_authors_scores(folder, oracle):
-    model = glint_edge.load(folder)
+def test_a_scorer_gives_items_and_the_authors_scores(folder, oracle):
+    model = glint_edge.load_scorer(folder)
     assert model.items == ("", *KEYS)
     rows = [history + [0] * (N - length) for length in (1, N) for history in histories(length)]
     lengths = torch.tensor([1] * 3 + [N] * 3)
@@ -605,11 +605,11 @@ def test_load_gives_items_and_the_authors_scores(folder, oracle):
 )
 def test_impossible_histories_are_refused(folder, items, lengths, error):
     with pytest.raises(error):
-        glint_edge.load(folder).score(torch.tensor(items), torch.tensor(lengths))
+        glint_edge.load_scorer(folder).score(torch.tensor(items), torch.tensor(lengths))
 
 
-def test_load_without_a_path_is_the_shipped_model():
-    model = glint_edge.load()
+def test_a_scorer_without_a_path_is_the_shipped_model():
+    model = glint_edge.load_scorer()
     assert model.score(torch.tensor([[1]]), torch.tensor([1])).shape == (1, len(model.items))
 
 

@@ -164,8 +164,8 @@ def _named_items(
 
 def _opened(where: Path, checkpoint: Path | None) -> tuple[Bundle | None, Checkpoint]:
     """A bundle and its float model; or no bundle and a checkpoint."""
-    from glint_edge.bundles.bundle import SUFFIX, load_bundle
-    from glint_edge.bundles.manifest import MANIFEST
+    from glint_edge.bundles.bundle import load_bundle
+    from glint_edge.bundles.manifest import MANIFEST, SUFFIX
     from glint_edge.checkpoints.checkpoint import load_checkpoint
     from glint_edge.checkpoints.of_bundle import find_checkpoint
 

@@ -74,7 +74,7 @@ def export(
     """Quantize, convert, check and write a bundle; exit code 1 if a check fails."""
     from converters.export import ExportOptions, refuse_to_overwrite
     from converters.export import export as run
-    from glint_edge.bundles.bundle import SUFFIX
+    from glint_edge.bundles.manifest import SUFFIX
     from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT
     from glint_edge.cli.last_bundle import remember_bundle
     from glint_edge.data.source import find_test_items, some_histories

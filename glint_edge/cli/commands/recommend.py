@@ -31,7 +31,7 @@ def recommend(
 ) -> None:  # fmt: skip
     """What the bundle's artifact recommends after a history."""
     from device_bench.measure.runtimes import load_runtime, recommend_history
-    from glint_edge.bundles.bundle import no_history
+    from glint_edge.bundles.manifest import no_history
 
     loaded = open_bundle(bundle)
     ids = _ids_of(loaded, history or [])
