@@ -1,41 +1,133 @@
 """The shape of the project: imports point one way, the command line starts quickly."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
+import grimp
 import pytest
+from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parent.parent
-MAY_IMPORT = {
-    "glint_edge": {"glint_edge"},
-    "quantization": {"quantization", "glint_edge"},
-    "converters": {"converters", "quantization", "glint_edge"},
-    "device_bench": {"device_bench", "glint_edge"},
-}
-COMPOSITION_ROOT = [
-    ROOT / "glint_edge/api.py",
-    *(ROOT / "glint_edge/cli/commands").rglob("*.py"),
-]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+CONTRACTS = {each["id"]: each for each in PROJECT["tool"]["importlinter"]["contracts"]}
+LAYERS = [name for name, contract in CONTRACTS.items() if contract["type"] == "layers"]
+ENTRY_POINTS = PROJECT["project"]["entry-points"]
+AROUND = ("converters", "device_bench", "quantization")  # the product
+PACKAGES = ("glint_edge", *AROUND)
 
 
-def imports(path):
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (name.name.split(".")[0] for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield (node.module or "").split(".")[0]
+@pytest.fixture(scope="module")
+def imports():
+    """Every import of the four packages, and what strings and entry points import."""
+    graph = grimp.build_graph(*PACKAGES, exclude_type_checking_imports=True, cache_dir=None)
+    count_strings(graph)
+    count_entry_points(graph, ENTRY_POINTS)
+    return graph
 
 
-@pytest.mark.parametrize("package", MAY_IMPORT)
-def test_imports_point_one_way(package):
-    files = sorted((ROOT / package).rglob("*.py"))
-    assert files
-    for path in files:
-        ours = set(imports(path)) & set(MAY_IMPORT)
-        if path not in COMPOSITION_ROOT:
-            assert ours <= MAY_IMPORT[package], path
+@cache
+def strings(module):
+    path = ROOT / module.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    nodes = ast.walk(ast.parse(file.read_text("utf-8")))
+    values = (node.value for node in nodes if isinstance(node, ast.Constant))
+    return frozenset(value for value in values if isinstance(value, str))
+
+
+def count_strings(graph):
+    """A module's whole name in a string is how it is imported late, or run as a process."""
+    for module in graph.modules:
+        for name in strings(module) & (graph.modules - {module}):
+            if "." in name:  # the packages' own names are words, and loggers'
+                graph.add_import(importer=module, imported=name)
+
+
+def count_entry_points(graph, groups):
+    """Who reads a group imports what it names."""
+    for module in graph.modules:
+        for group in strings(module) & set(groups):
+            for named in groups[group].values():
+                graph.add_import(importer=module, imported=named.partition(":")[0])
+
+
+def without_exempt(graph):
+    """The imports that no contract forbids: by `api.py`."""
+    graph = deepcopy(graph)
+    for expression in CONTRACTS["packages"]["ignore_imports"]:
+        importer, imported = (
+            re.compile(re.escape(side.strip()).replace(r"\*\*", ".+"))
+            for side in expression.split("->")
+        )
+        for module in filter(importer.fullmatch, graph.modules):
+            for other in filter(
+                imported.fullmatch, graph.find_modules_directly_imported_by(module)
+            ):
+                graph.remove_import(importer=module, imported=other)
+    return graph
+
+
+def broken(graph, contract):
+    layers = [
+        grimp.Layer(*(name.strip() for name in layer.split("|")), independent=True)
+        for layer in contract["layers"]
+    ]
+    graph = without_exempt(graph) if "ignore_imports" in contract else graph
+    return graph.find_illegal_dependencies_for_layers(
+        layers=layers, containers=contract.get("containers")
+    )
+
+
+def test_the_contracts_are_kept(capsys):
+    code = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert code == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_layers_hold_where_strings_and_entry_points_import(name, imports):
+    assert not broken(imports, CONTRACTS[name])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_an_upward_import_breaks_the_contract(name, imports):
+    contract, graph = CONTRACTS[name], deepcopy(imports)
+    (container,) = contract.get("containers", [""])
+    top, bottom = (
+        ".".join(filter(None, (container, contract["layers"][at].split(" | ")[0])))
+        for at in (0, -1)
+    )
+    graph.add_import(importer=bottom, imported=top)
+    assert broken(graph, contract)
+
+
+def reached(graph):
+    """Chains of imports from the product to the packages around it, but those of its api."""
+    graph = without_exempt(graph)
+    chains = {
+        name: graph.find_shortest_chains("glint_edge", name, as_packages=True) for name in AROUND
+    }
+    return {name: each for name, each in chains.items() if each}
+
+
+def test_nothing_but_the_api_reaches_the_packages_around_the_product(imports):
+    assert reached(imports) == {}
+
+
+def test_an_entry_point_counts_as_an_import(imports):
+    graph = deepcopy(imports)
+    count_entry_points(graph, {"glint_edge.engines": {"onnx": "converters.targets:ONNX"}})
+    assert ("glint_edge.runtime.engines", "converters.targets") in {
+        (chain[0], chain[-1]) for chain in reached(graph)["converters"]
+    }
+
+
+def test_every_group_of_entry_points_is_read(imports):
+    assert all(any(group in strings(m) for m in imports.modules) for group in ENTRY_POINTS)
 
 
 @pytest.mark.parametrize(
@@ -54,5 +146,5 @@ def test_nothing_heavy_is_imported_before_it_is_needed(statement):
 
 
 def test_no_module_is_a_drawer():
-    names = {path.stem for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py")}
+    names = {path.stem for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     assert not names & {"utils", "helpers", "misc", "common"}
