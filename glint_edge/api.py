@@ -141,11 +141,13 @@ def shard(
     user: str | None = None,
     item: str | None = None,
     time: str | None = None,
+    format: str | None = None,
+    k_core: int | None = None,
 ) -> ShardedLog:
     """Cut a log that is larger than memory into shards that `train` reads a few at a time.
 
     Args:
-        log: a Parquet or CSV file of interactions, or a folder of Parquet.
+        log: a Parquet, CSV or TSV file of interactions, or a folder of Parquet.
         out: a folder that does not exist yet.
         parts: shards; two at a time are in memory, and each process of a training needs one.
         held_out: users to evaluate on, at most.
@@ -153,12 +155,14 @@ def shard(
         user: column of the user; None: found by the usual names, and so are the others.
         item: column of the item.
         time: column of the time.
+        format: csv, tsv or parquet; None: recognised from the file's name.
+        k_core: refused: it needs the whole log.
     """
-    from glint_edge.data.shards import make_shards
+    from glint_edge.data.sharding import make_shards
 
-    columns = _load_options(user, item, time).columns
+    options = _load_options(user, item, time, format, k_core)
     return make_shards(
-        Path(log), Path(out), columns=columns, parts=parts, held_out=held_out, seed=seed
+        Path(log), Path(out), options=options, parts=parts, held_out=held_out, seed=seed
     )
 
 

@@ -19,12 +19,12 @@ _USUAL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Names of the columns of a log with a header; None is found by the usual names.
+    """Names of the columns of a log with a header; None: the usual names are tried.
 
     Attributes:
         user: column of the user's key.
         item: column of the item's key.
-        time: column of the time; a log in which none is found is taken to be in time order.
+        time: column of the time; a log without one is taken to be in time order.
     """
 
     user: str | None = None
@@ -33,6 +33,7 @@ class Columns:
 
 
 USUAL_NAMES = Columns()
+NO_TIME = "there is no time: items are taken in the order in which they stand"
 
 
 def choose_columns(log: str, names: Sequence[str], columns: Columns) -> dict[str, str]:
@@ -68,6 +69,19 @@ def choose_columns(log: str, names: Sequence[str], columns: Columns) -> dict[str
 def others(names: Sequence[str], chosen: Mapping[str, str]) -> tuple[str, ...]:
     """The columns that are not used."""
     return tuple(name for name in names if name not in chosen.values())
+
+
+def column_notes(chosen: Mapping[str, str], unused: Sequence[str]) -> list[str]:
+    """What was taken for what, a sentence each."""
+    notes = []
+    if chosen:
+        taken = ", ".join(f"{role} = {column}" for role, column in chosen.items())
+        notes.append(f"columns: {taken}")
+    if chosen and "time" not in chosen:
+        notes.append(NO_TIME)
+    if unused:
+        notes.append(f"columns not used: {', '.join(unused)}")
+    return notes
 
 
 def names_columns(words: Iterable[str]) -> bool:

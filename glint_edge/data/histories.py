@@ -22,8 +22,8 @@ def last_items(ids: Ids, offsets: Ids, max_length: int) -> tuple[Ids, Ids]:
     """
     lengths = np.minimum(np.diff(offsets), max_length)
     items = np.zeros((len(lengths), max_length), dtype=np.int64)
-    found = padded(ids, offsets[1:], lengths)
-    items[:, : found.shape[1]] = found
+    filled = padded(ids, offsets[1:], lengths)
+    items[:, : filled.shape[1]] = filled
     return items, lengths
 
 

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glint_edge.data.columns import USUAL_NAMES, Columns
+from glint_edge.data.columns import NO_TIME, USUAL_NAMES, Columns, column_notes
 from glint_edge.data.named import NAMED, download
 from glint_edge.data.record import MIN_LENGTH, DataSource, LoadOptions, is_sharded
 from glint_edge.data.sequences import Sequences, Split, split
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Log:
-    """A log as it was read: who did what, in order, and what was made of its columns.
+    """A log as it was read: who did what, in order, and how it was read.
 
     Attributes:
         data: the sequences, or shards of them where the log is larger than memory.
@@ -120,7 +120,8 @@ def load_log(
         user: column of the user's key; None: the usual names are tried, and so for the others.
         item: column of the item's key.
         time: column of the time; where there is none, the rows are taken to be in time order.
-        format: inter, u.data, ratings.dat, csv, tsv, parquet or lines; None: told from the file.
+        format: inter, u.data, ratings.dat, csv, tsv, parquet or lines; None: recognised from
+            the file.
         k_core: leave out users and items with fewer interactions than this, again and again until
             none is left; 0 keeps all.
         min_length: leave out users with fewer items than this.
@@ -226,12 +227,7 @@ def _log(
 
 
 def _notes(table: Table, dropped: Mapping[str, int]) -> tuple[str, ...]:
-    notes = []
-    if table.columns:
-        taken = ", ".join(f"{role} = {column}" for role, column in table.columns.items())
-        notes.append(f"columns: {taken}")
-    if "time" not in table.frame.columns:
-        notes.append("there is no time: items are taken in the order in which they stand")
-    if table.unused:
-        notes.append(f"columns not used: {', '.join(table.unused)}")
+    notes = column_notes(table.columns, table.unused)
+    if not table.columns and "time" not in table.frame.columns:
+        notes.append(NO_TIME)
     return (*notes, *(f"left out: {count:,} {reason}" for reason, count in dropped.items()))

@@ -4,12 +4,12 @@
     inter         *.inter                 RecBole: tabs, header `user_id:token item_id:token …`
     u.data        u.data                  MovieLens-100K: user, item, rating, time; tabs, no header
     ratings.dat   ratings.dat             MovieLens-1M/10M: the same, separated by `::`
-    csv, tsv      *.csv, *.tsv            a header; columns found by their usual names or chosen
+    csv, tsv      *.csv, *.tsv            a header; columns by their usual names, or chosen
     parquet       *.parquet, *.pq         the same
     lines         *.txt and others        `USER ITEM ITEM …`, a user a line, in time order
 
-A file whose name says nothing is told by its first line. Ratings are ignored. Every check works on
-whole columns; only when one fails is the first bad row looked up, to name its line in the message.
+A file whose name says nothing is recognised by its first line. Ratings are ignored. Every check
+works on whole columns; only when one fails is the first bad row looked up, to name its line.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def read_file(path: Path, columns: Columns, format: str | None) -> tuple[Table, 
     Args:
         path: the log.
         columns: which columns to read, where the format has a header.
-        format: a key of `FORMATS`; None tells it from the name or the first line.
+        format: a key of `FORMATS`; None: recognised from the name or the first line.
 
     Returns:
         The interactions in file order, unchecked. The titles by item key; empty where the format

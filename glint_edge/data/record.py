@@ -41,7 +41,7 @@ class LoadOptions:
 
     Attributes:
         columns: which columns hold user, item and time, where the log has names for them.
-        format: one of `FORMATS`; the default is told from the file.
+        format: one of `FORMATS`; by default it is recognised from the file.
         k_core: leave out users and items with fewer interactions, again and again; 0 keeps all.
         min_length: leave out users with fewer items; 3 by default.
     """

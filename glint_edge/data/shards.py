@@ -10,14 +10,13 @@
                            id n + 1
     shards.json            format version, the data's name, how many of each
 
-Making them goes over the log once a shard and holds one shard; training holds `MIXED` shards.
+`sharding.make_shards` writes them; training holds `MIXED` shards at a time.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +28,9 @@ import polars as pl
 from torch import Tensor
 
 from glint_edge.data.batches import batches
-from glint_edge.data.columns import USUAL_NAMES, Columns, choose_columns
-from glint_edge.data.record import MIN_LENGTH, SHARDS
+from glint_edge.data.record import SHARDS
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DataError
-from glint_edge.files import write_json
 from glint_edge.processes.distributed import Alone
 
 log = logging.getLogger(__name__)
@@ -171,113 +168,6 @@ def open_shards(folder: Path) -> ShardedLog:
         )
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{folder / ABOUT} is damaged ({error}); make the shards again") from error
-
-
-def make_shards(
-    source: Path,
-    out: Path,
-    *,
-    columns: Columns = USUAL_NAMES,
-    parts: int = 16,
-    held_out: int = 10_000,
-    seed: int = 0,
-) -> ShardedLog:
-    """Turn a log of interactions into shards; users with fewer than three items are left out.
-
-    Args:
-        source: a Parquet or CSV file, or a folder of Parquet files, of one interaction a row.
-        out: a folder that does not exist yet.
-        columns: which columns hold user, item and time; without a time, rows are in order.
-        parts: shards to make; a process holds two of them in training.
-        held_out: users to evaluate on, at most.
-        seed: of the choice of these.
-
-    Raises:
-        ConfigError: `out` exists, or a number is impossible.
-        DataError: the log cannot be read or nothing is left of it.
-    """
-    if parts < 1 or held_out < 1:
-        raise ConfigError(f"parts and held-out users must be ≥ 1, not {parts} and {held_out}")
-    if out.exists():
-        raise ConfigError(f"{out} exists; choose another --out")
-    scratch = out.with_name(f".{out.name}.part")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        rows = _interactions(source, columns)
-        summary = _write(rows, scratch, parts, held_out, np.random.default_rng(seed))
-        if summary["users"] == 0:
-            raise DataError(f"{source}: no user has {MIN_LENGTH} items; pass a longer log")
-        write_json(
-            scratch / ABOUT,
-            {"format_version": FORMAT_VERSION, "name": source.name, "parts": parts,
-             "summary": summary},
-        )  # fmt: skip
-        scratch.rename(out)
-    except pl.exceptions.PolarsError as error:
-        problem = str(error).partition("\n")[0]
-        raise DataError(f"{source} cannot be read ({problem}); write it again") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return open_shards(out)
-
-
-def _interactions(source: Path, columns: Columns) -> pl.LazyFrame:
-    """The log's rows, unread: `user`, `item` (String), `row`, and `time` where there is one."""
-    if source.is_dir():
-        files = sorted(source.glob("*.parquet"))
-        if not files:
-            raise DataError(f"{source} holds no .parquet file; pass a folder of interactions")
-        rows = pl.scan_parquet(files)
-    elif not source.is_file():
-        raise DataError(f"no such file: {source}; pass the path of an interaction log")
-    elif source.suffix == ".csv":
-        rows = pl.scan_csv(source, infer_schema=False)
-    else:
-        rows = pl.scan_parquet(source)
-    chosen = choose_columns(str(source), rows.collect_schema().names(), columns)
-    wanted = rows.select(**{role: pl.col(name) for role, name in chosen.items()})
-    if source.suffix == ".csv" and "time" in chosen:
-        wanted = wanted.with_columns(pl.col("time").cast(pl.Float64))
-    return wanted.with_columns(pl.col("user", "item").cast(pl.String)).with_row_index("row")
-
-
-def _write(
-    rows: pl.LazyFrame, folder: Path, parts: int, held_out: int, rng: np.random.Generator
-) -> dict[str, int]:
-    """All files but the summary, which is returned."""
-    counted = (
-        rows.group_by("item").agg(pl.len().alias("count"), pl.col("row").min())
-        .sort(["count", "row"], descending=[True, False])
-        .collect(engine="streaming")
-    )  # fmt: skip
-    counted.select(key="item", count="count").write_parquet(folder / ITEMS)
-    ranks = counted.lazy().select("item", id=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32))
-    order = ["time", "row"] if "time" in rows.collect_schema().names() else ["row"]
-    users = interactions = 0
-    evaluated = []
-    for part in range(parts):
-        sequences = (
-            rows.filter(pl.col("user").hash(seed=1) % parts == part)
-            .join(ranks, on="item")
-            .sort("user", *order)
-            .group_by("user", maintain_order=True).agg(items=pl.col("id"))
-            .filter(pl.col("items").list.len() >= MIN_LENGTH)
-            .collect(engine="streaming")
-        )  # fmt: skip
-        users += len(sequences)
-        interactions += int(sequences["items"].list.len().sum())
-        share = held_out * (part + 1) // parts - held_out * part // parts
-        chosen = np.zeros(len(sequences), dtype=bool)
-        chosen[rng.permutation(len(sequences))[:share]] = True
-        evaluated.append(sequences.filter(chosen).select("items"))
-        last = pl.when(pl.Series(chosen)).then(2).otherwise(0)
-        training = sequences.select(
-            items=pl.col("items").list.head(pl.col("items").list.len() - last)
-        )
-        training.write_parquet(folder / f"part-{part:04d}.parquet")
-    pl.concat(evaluated).write_parquet(folder / HELD_OUT)
-    return {"users": users, "items": len(counted), "interactions": interactions}
 
 
 def _read(path: Path) -> pl.DataFrame:

@@ -50,7 +50,7 @@ class Appraisal:
         return {
             **self.figures.to_dict(),
             "unbounded": self.unbounded.to_dict() if self.unbounded else None,
-            "baselines": {name: found.to_dict() for name, found in self.baselines.items()},
+            "baselines": {name: metrics.to_dict() for name, metrics in self.baselines.items()},
             "slices": [part.to_dict() for part in self.slices],
         }
 
@@ -100,7 +100,7 @@ def appraise(
     beside = {UNBOUNDED: ranks_of(UNBOUNDED, model, "unbounded")} if whole else {}
     beside[POPULARITY] = ranks_of(POPULARITY, Popularity(counts))
     beside[NEIGHBOURS] = ranks_of(NEIGHBOURS, LastItemNeighbours(*training, counts))
-    figures = {name: metrics_of_ranks(found, k) for name, found in beside.items()}
+    figures = {name: metrics_of_ranks(own, k) for name, own in beside.items()}
     return Appraisal(
         figures=metrics_of_ranks(ranks, k),
         unbounded=figures.pop(UNBOUNDED, None),

@@ -92,11 +92,11 @@ class LastItemNeighbours(nn.Module):
         at = self._places[self._starts[item] : self._starts[item + 1]]
         user = np.searchsorted(self._offsets, at, side="right") - 1
         first, end = self._offsets[user], self._offsets[user + 1]
-        found = [
+        neighbours = [
             self._ids[near[(near >= first) & (near < end)]]
             for distance in range(1, REACH + 1)
             for near in (at - distance, at + distance)
         ]
-        near, times = np.unique(np.concatenate(found), return_counts=True)
+        near, times = np.unique(np.concatenate(neighbours), return_counts=True)
         known = (near != item) & (near > 0)
         return near[known].astype(np.int64), times[known]

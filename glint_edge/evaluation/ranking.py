@@ -11,6 +11,7 @@ or more, so a model that scores everything alike gets nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
@@ -138,51 +139,61 @@ def target_ranks(
     Raises:
         ConfigError: the protocol or the window is unknown, or a popularity is missing.
     """
+    _refuse_unknown(protocol, window, popularity)
+    ranks = np.zeros(len(held_out.targets), dtype=np.int64)
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    targets = torch.from_numpy(held_out.targets).to(device)
+    negatives = (
+        draw_negatives(popularity, held_out.targets, seed).to(device)
+        if protocol == "sampled-pop100" and popularity is not None and len(ranks)
+        else None
+    )
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for users, scores in _scored(model, held_out, window, device):
+            target = scores.gather(1, targets[users, None])  # [b, 1]
+            if protocol == "unseen":
+                _leave_out_seen(scores, held_out, users)
+                scores.scatter_(1, targets[users, None], target)
+            if negatives is None:
+                rank = _rank(scores, target) - 1  # the target ties with itself
+            else:
+                rank = _rank(scores.gather(1, negatives[users]), target)
+            ranks[users] = rank.cpu().numpy()
+    model.train(training)
+    return ranks
+
+
+def _refuse_unknown(protocol: str, window: str, popularity: npt.NDArray[np.int64] | None) -> None:
     if window not in WINDOWS:
         raise ConfigError(f"window {window!r} is unknown; choose one of {', '.join(WINDOWS)}")
     if protocol not in PROTOCOLS:
         raise ConfigError(f"protocol {protocol!r} is unknown; choose one of {', '.join(PROTOCOLS)}")
     if protocol == "sampled-pop100" and popularity is None:
         raise ConfigError("the sampled protocol needs the items' popularity")
-    if len(held_out.targets) == 0:
-        return np.zeros(0, dtype=np.int64)
+
+
+def _scored(
+    model: Scorer, held_out: HeldOut, window: str, device: torch.device
+) -> Iterator[tuple[npt.NDArray[np.int64], Tensor]]:
+    """Users, int64 [b], and the scores of all items after their histories, [b, V + 1]."""
     lengths = np.diff(held_out.offsets)
     order = np.arange(len(lengths))
     if window == "sliding":
         lengths = np.minimum(lengths, model.config.max_length)
     else:
         order = np.argsort(lengths, kind="stable")  # no short history is padded to the longest
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    targets = torch.from_numpy(held_out.targets).to(device)
-    negatives = (
-        draw_negatives(popularity, held_out.targets, seed).to(device)
-        if protocol == "sampled-pop100" and popularity is not None
-        else None
-    )
-    ranks = np.zeros(len(order), dtype=np.int64)
     at, size = 0, 1  # one user, until it is known how many scores that is
-    training = model.training
-    model.eval()
-    with torch.inference_mode():
-        while at < len(order):
-            users = order[at : at + size]
-            users = users[: max(1, POSITIONS // int(lengths[users].max()))]
-            items = padded(held_out.ids, held_out.offsets[users + 1], lengths[users])
-            scores = model.score(
-                torch.from_numpy(items).to(device), torch.from_numpy(lengths[users]).to(device)
-            )
-            target = scores.gather(1, targets[users, None])  # [b, 1]
-            if protocol == "unseen":
-                _leave_out_seen(scores, held_out, users)
-                scores.scatter_(1, targets[users, None], target)
-            if negatives is None:
-                found = _rank(scores, target) - 1  # the target ties with itself
-            else:
-                found = _rank(scores.gather(1, negatives[users]), target)
-            ranks[users] = found.cpu().numpy()
-            at, size = at + len(users), min(CHUNK, max(1, SCORES // scores.shape[1]))
-    model.train(training)
-    return ranks
+    while at < len(order):
+        users = order[at : at + size]
+        users = users[: max(1, POSITIONS // int(lengths[users].max()))]
+        items = padded(held_out.ids, held_out.offsets[users + 1], lengths[users])
+        scores = model.score(
+            torch.from_numpy(items).to(device), torch.from_numpy(lengths[users]).to(device)
+        )
+        yield users, scores
+        at, size = at + len(users), min(CHUNK, max(1, SCORES // scores.shape[1]))
 
 
 def _leave_out_seen(scores: Tensor, held_out: HeldOut, users: npt.NDArray[np.int64]) -> None:
@@ -239,9 +250,9 @@ def rank_in_top_k(
     Returns:
         int64 [U]; k + 1 where the target is not in the list.
     """
-    found = items == targets[:, None]
-    target_score = np.where(found, scores, -math.inf).max(axis=1)
+    is_target = items == targets[:, None]
+    target_score = np.where(is_target, scores, -math.inf).max(axis=1)
     # NaN compares false with everything; it must not rank first
     beaten = ~(scores < target_score[:, None])
     ranks: npt.NDArray[np.int64] = beaten.sum(axis=1, dtype=np.int64)
-    return np.where(found.any(axis=1), ranks, items.shape[1] + 1)
+    return np.where(is_target.any(axis=1), ranks, items.shape[1] + 1)

@@ -46,7 +46,7 @@ class Slice:
             "name": self.name,
             **figures,
             f"ndcg_at_{self.figures.k}_half_width": self.half_width,
-            "beside": {name: found.to_dict() for name, found in self.beside.items()},
+            "beside": {name: metrics.to_dict() for name, metrics in self.beside.items()},
         }
 
 

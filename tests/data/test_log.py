@@ -10,8 +10,10 @@ import pytest
 
 from glint_edge.data.columns import Columns
 from glint_edge.data.log import load_log
+from glint_edge.data.record import LoadOptions
 from glint_edge.data.sequences import Split
-from glint_edge.data.shards import ShardedLog, make_shards
+from glint_edge.data.sharding import make_shards
+from glint_edge.data.shards import ShardedLog
 from glint_edge.errors import ConfigError, DataError
 from tests.data.logs import as_dict, load
 
@@ -106,7 +108,7 @@ def test_a_log_without_names_has_no_columns(tmp_path, name, text):
 
 def test_shards_are_a_log_that_is_not_in_memory(taps, tmp_path):
     folder = tmp_path / "shards"
-    made = make_shards(taps, folder, columns=Columns(user="uid", item="sku"), parts=1)
+    made = make_shards(taps, folder, options=LoadOptions(Columns(user="uid", item="sku")), parts=1)
     log = load_log(folder)
     assert isinstance(log.split(), ShardedLog)
     assert len(log) == made.summary["users"] == 2

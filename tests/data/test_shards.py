@@ -10,7 +10,9 @@ import pytest
 
 from glint_edge.cli import app as cli
 from glint_edge.data.log import load_log
-from glint_edge.data.shards import make_shards, open_shards
+from glint_edge.data.record import LoadOptions
+from glint_edge.data.sharding import make_shards
+from glint_edge.data.shards import open_shards
 from glint_edge.data.source import find_test_items
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.processes.distributed import Alone
@@ -165,9 +167,14 @@ def test_the_command_line_trains_on_shards_and_evaluates_on_them(source, tmp_pat
     assert figures["neighbours"] > figures["popularity"]
 
 
-def test_a_csv_gives_the_same_shards(rows, shards, tmp_path):
-    rows.write_csv(tmp_path / "log.csv")
-    again = make_shards(tmp_path / "log.csv", tmp_path / "s", parts=5, held_out=30)
+@pytest.mark.parametrize(
+    ("name", "separator", "format"),
+    [("log.csv", ",", None), ("log.tsv", "\t", None), ("log", "\t", "tsv")],
+)
+def test_text_gives_the_same_shards(rows, shards, tmp_path, name, separator, format):
+    rows.write_csv(tmp_path / name, separator=separator)
+    options = LoadOptions(format=format)
+    again = make_shards(tmp_path / name, tmp_path / "s", options=options, parts=5, held_out=30)
     assert again.summary == shards.summary
     assert again.counts().tolist() == shards.counts().tolist()
 
@@ -198,6 +205,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(source, shards, tmp_path):
         make_shards(tmp_path / "torn.parquet", out)
     with pytest.raises(ConfigError, match="parts"):
         make_shards(source, out, parts=0)
+    with pytest.raises(ConfigError, match="k-core needs the whole log"):
+        make_shards(source, out, options=LoadOptions(k_core=5))
+    with pytest.raises(DataError, match="'lines' is not read into shards; write csv, tsv or parq"):
+        make_shards(source, out, options=LoadOptions(format="lines"))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "empty",
         "one.parquet",

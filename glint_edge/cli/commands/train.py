@@ -218,10 +218,11 @@ def shard(
     """Cut a log that is larger than memory into shards that `train` reads a few at a time."""
     from glint_edge.data.columns import Columns
     from glint_edge.data.log import source_of
-    from glint_edge.data.shards import make_shards
+    from glint_edge.data.record import LoadOptions
+    from glint_edge.data.sharding import make_shards
 
-    columns = Columns(user=user_column, item=item_column, time=time_column)
-    made = make_shards(log, out, columns=columns, parts=parts, held_out=held_out, seed=seed)
+    options = LoadOptions(Columns(user=user_column, item=item_column, time=time_column))
+    made = make_shards(log, out, options=options, parts=parts, held_out=held_out, seed=seed)
     if json:
         console.show_json({"shards": str(out), "parts": parts, **made.summary})
     else:
