@@ -13,9 +13,10 @@ from device_bench.native import cross
 from device_bench.native.emulator import QEMU
 from device_bench.runners import arm64
 from device_bench.runners.arm64 import Arm64Runner, Finding
+from device_bench.runners.host import install
 from device_bench.runners.native import NativeRunner
 from device_bench.runners.python import PythonRunner
-from device_bench.runners.remote import RemoteRunner, install, supported
+from device_bench.runners.remote import RemoteRunner, supported
 from device_bench.runners.runner import Runner, find_runner, runners
 from glint_edge.errors import ConfigError, GlintEdgeError
 from glint_edge.extras import missing

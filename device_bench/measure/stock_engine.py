@@ -29,11 +29,10 @@ Program: TypeAlias = Callable[[Ids, Ids], tuple[Array, Array]]
 MODULES = {
     "torch": "device_bench.measure.stock_program",
     "torch-compile": "device_bench.measure.stock_program",
-    "onnx": "onnxruntime",
+    "onnx": "glint_edge.runtime.engine_onnx",
     "tflite": "ai_edge_litert.interpreter",
 }
 TOP_K = 10
-FATAL_ONLY = 4  # of ONNX Runtime's own log
 
 
 class StockRuntime:
@@ -132,16 +131,9 @@ def _in_torch(program: Callable[..., Any]) -> Program:
 
 
 def _onnx(path: Path, top_k: int, threads: int) -> Program:
-    import onnxruntime
+    from glint_edge.runtime.engine_onnx import open_session
 
-    options = onnxruntime.SessionOptions()  # all graph optimisations are on
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = FATAL_ONLY
-    try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's own have no other base
-        raise BundleError(f"ONNX Runtime refuses {path}; remove it") from error
+    session = open_session(path, threads, "remove it")
     items_name, count_name = (tensor.name for tensor in session.get_inputs())
 
     def run(items: Ids, count: Ids) -> tuple[Array, Array]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device_bench.native.cross import build_aarch64
+from device_bench.runners.host import SHORT, State
 from device_bench.runners.phone import SCRIPT, read_phone
-from device_bench.runners.remote import SHORT, RemoteRunner, State
+from device_bench.runners.remote import RemoteRunner
 from device_bench.runners.shell import CutOff, Ended, last_line, run_script, wrapped
 from glint_edge.errors import ConfigError, RunnerError
 
@@ -88,7 +89,7 @@ def client() -> str:
 
 @dataclass(frozen=True)
 class AdbHost:
-    """A `Host`, see `device_bench.runners.remote`.
+    """A `Host`, see `device_bench.runners.host`.
 
     Attributes:
         serial: of the phone; empty for the only one.

@@ -8,7 +8,6 @@ every run.
 from __future__ import annotations
 
 import statistics
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +25,8 @@ from device_bench.native.emulator import (
     find_c_compiler,
     find_qemu,
 )
-from device_bench.native.exchange import INPUTS, NativeResult, read_result, write_inputs
-from device_bench.runners.native import arguments, checked, run_program, sample_of
+from device_bench.native.exchange import NativeResult
+from device_bench.runners.native import arguments, exchange_of, run_program
 from glint_edge.errors import ConfigError, RunnerError
 
 MOST_HISTORIES = 100
@@ -129,22 +128,21 @@ class Arm64Runner:
         program = cross.build_aarch64(job.target)
         # Threads that wait for one another execute more instructions at one time than at another.
         job = replace(job, timed=False, threads=1)
-        sample = sample_of(job, inputs)
-        with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
-            folder = Path(name)
-            write_inputs(folder / INPUTS, sample, inputs.golden, inputs.histories)
-            emulation = Emulation.of(qemu, self.core, folder)
+        with exchange_of(job, inputs) as exchange:
+            emulation = Emulation.of(qemu, self.core, exchange.folder)
             options = arguments(job, Path(job.path).resolve())
             command = (
                 *emulation.command, *cross.start(str(program)),
-                *options, "--counted", str(len(sample)),
+                *options, "--counted", str(len(exchange.sample)),
             )  # fmt: skip
             # What is set for this machine's programs, such as LD_PRELOAD, is not for the other's.
-            run_program(f"arm64 {job.target}", command, folder, self.timeout, environment={})
-            result = read_result(folder, len(inputs.golden), len(inputs.histories))
+            run_program(
+                f"arm64 {job.target}", command, exchange.folder, self.timeout, environment={}
+            )
+            result = exchange.result()
             calls = emulation.calls(result.counted)
         return replace(
-            checked(job, result),
+            result,
             instructions={method: statistics.median_low(calls[method]) for method in calls},
             device={"core": self.core.name, "emulator": f"{QEMU} {qemu.version}"},
             # The emulator's own, not the program's.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +56,10 @@ class NativeRunner:
                 sentence.
         """
         program = build(job.target) / PROGRAM
-        with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
-            folder = Path(name)
-            sample = sample_of(job, inputs)
-            write_inputs(folder / INPUTS, sample, inputs.golden, inputs.histories)
+        with exchange_of(job, inputs) as exchange:
             command = [str(program), *arguments(job, Path(job.path).resolve())]
-            run_program(f"native {job.target}", command, folder, self.timeout)
-            return checked(job, read_result(folder, len(inputs.golden), len(inputs.histories)))
+            run_program(f"native {job.target}", command, exchange.folder, self.timeout)
+            return exchange.result()
 
 
 def open_runner(device: str) -> NativeRunner:
@@ -99,11 +97,49 @@ def run_program(
         raise RunnerError(how_it_ended(what, done.returncode, done.stderr))
 
 
-def sample_of(job: Job, inputs: Inputs) -> Histories:
-    """The few that are timed: their last items, no more than the model was trained on."""
-    longest = job.config["max_length"]
-    sample = inputs.sample
-    return Histories.of([sample[n][-longest:] for n in sample.spread(SAMPLE)])
+@dataclass(frozen=True)
+class Exchange:
+    """A folder in which the program finds what it is run on, and leaves what comes of it.
+
+    Attributes:
+        folder: the program is started in it.
+        job: what is run.
+        sample: the few histories that are timed: their last items, no more than the model was
+            trained on.
+        inputs: what else it is run on.
+    """
+
+    folder: Path
+    job: Job
+    sample: Histories
+    inputs: Inputs
+
+    def result(self) -> NativeResult:
+        """What the program left, once it has ended.
+
+        Raises:
+            RunnerError: it refused the artifact, which may be of another model.
+        """
+        result = read_result(self.folder, len(self.inputs.golden), len(self.inputs.histories))
+        sizes = [result.golden_states.shape[1], result.lists.items.shape[1]]
+        expected = [state_size(ModelConfig.from_dict(self.job.config)), self.job.top_k]
+        if sizes != expected:
+            raise RunnerError(
+                f"{self.job.path} is of another model (its state and top-k are {sizes}, not "
+                f"{expected}); export it again"
+            )
+        return result
+
+
+@contextmanager
+def exchange_of(job: Job, inputs: Inputs) -> Iterator[Exchange]:
+    """A temporary folder with what the program reads."""
+    longest, histories = job.config["max_length"], inputs.sample
+    sample = Histories.of([histories[n][-longest:] for n in histories.spread(SAMPLE)])
+    with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
+        folder = Path(name)
+        write_inputs(folder / INPUTS, sample, inputs.golden, inputs.histories)
+        yield Exchange(folder, job, sample, inputs)
 
 
 def arguments(job: Job, artifact: Path | str) -> list[str]:
@@ -121,19 +157,3 @@ def arguments(job: Job, artifact: Path | str) -> list[str]:
         "budget-ms": round(job.plan.budget_ms),
     }
     return [text for name, value in values.items() for text in (f"--{name}", str(value))]
-
-
-def checked(job: Job, result: NativeResult) -> NativeResult:
-    """The same, if it is of the model that was asked for.
-
-    Raises:
-        RunnerError: its state or its lists have another size.
-    """
-    found = [result.golden_states.shape[1], result.lists.items.shape[1]]
-    expected = [state_size(ModelConfig.from_dict(job.config)), job.top_k]
-    if found != expected:
-        raise RunnerError(
-            f"{job.path} is of another model (its state and top-k are {found}, not {expected}); "
-            "export it again"
-        )
-    return result

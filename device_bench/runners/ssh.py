@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device_bench.runners.board import SCRIPT, read_board
-from device_bench.runners.remote import SHORT, RemoteRunner, State, build_for
+from device_bench.runners.host import SHORT, State
+from device_bench.runners.remote import RemoteRunner, build_for
 from device_bench.runners.shell import CutOff, Ended, last_line, run_script, wrapped
 from glint_edge.errors import ConfigError, RunnerError
 

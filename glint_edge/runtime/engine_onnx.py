@@ -77,18 +77,27 @@ def load(path: Path, config: ModelConfig, top_k: int | None, threads: int) -> On
     Raises:
         BundleError: the runtime refuses it, or it is of another model.
     """
+    session = open_session(path, threads, "export it again")
+    return OnnxRuntime(session, config, _checked_top_k(session, path, config, top_k))
+
+
+def open_session(path: Path, threads: int, advice: str) -> onnxruntime.InferenceSession:
+    """A file in ONNX Runtime, which says nothing on its own.
+
+    Raises:
+        BundleError: the runtime refuses it; the last words are the advice.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = FATAL_ONLY
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own have no other base
         reason = " ".join(str(error).replace(str(path), "it").split())
         raise BundleError(
-            f"ONNX Runtime refuses {path} ({reason.rpartition(' : ')[2]}); export it again"
+            f"ONNX Runtime refuses {path} ({reason.rpartition(' : ')[2]}); {advice}"
         ) from error
-    return OnnxRuntime(session, config, _checked_top_k(session, path, config, top_k))
 
 
 def _checked_top_k(

@@ -10,7 +10,8 @@ from device_bench import devices
 from device_bench.measure.machine import Conditions
 from device_bench.runners.arm64 import Finding
 from device_bench.runners.board import Board, Cpu
-from device_bench.runners.remote import RemoteRunner, State
+from device_bench.runners.host import State
+from device_bench.runners.remote import RemoteRunner
 from device_bench.runners.runner import runners
 from glint_edge.errors import ConfigError, RunnerError
 

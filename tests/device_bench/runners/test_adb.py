@@ -23,8 +23,9 @@ from device_bench.measure.sampling import Plan
 from device_bench.native.emulator import CORES, DEFAULT_CORE, find_qemu
 from device_bench.runners import adb, arm64
 from device_bench.runners.adb import AdbHost, Attached, attached, open_runner
+from device_bench.runners.host import install
 from device_bench.runners.native import NativeRunner
-from device_bench.runners.remote import RemoteRunner, install
+from device_bench.runners.remote import RemoteRunner
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
 from tests.device_bench.runners.adb_server import AdbServer, Phone

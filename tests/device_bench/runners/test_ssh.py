@@ -18,8 +18,9 @@ import pytest
 from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.measure.sampling import Plan
 from device_bench.runners import ssh
+from device_bench.runners.host import install
 from device_bench.runners.native import NativeRunner
-from device_bench.runners.remote import RemoteRunner, build_for, install
+from device_bench.runners.remote import RemoteRunner, build_for
 from device_bench.runners.ssh import SshHost, open_runner
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
