@@ -44,7 +44,7 @@ class Log:
 
     @property
     def name(self) -> str:
-        """A named data set, or the file's name."""
+        """A named data set, the file's name, "dataframe" or "lists"."""
         return self.data.name
 
     @property
@@ -192,12 +192,12 @@ def _read_memory(source: object, options: LoadOptions) -> Log:
     from glint_edge.data.memory import is_frame, table_of_frame, table_of_lists
 
     if is_frame(source):
-        table = table_of_frame(source, options.columns)
+        name, table = "dataframe", table_of_frame(source, options.columns)
     elif options.columns != USUAL_NAMES:
         raise ConfigError("lists of keys have no columns to choose; leave them out")
     else:
-        table = table_of_lists(source)
-    return _log(table, {}, table.name, "", "", options)
+        name, table = "lists", table_of_lists(source)
+    return _log(table, {}, name, "", "", options)
 
 
 def _log(

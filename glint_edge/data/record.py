@@ -20,7 +20,7 @@ class DataSource:
     """Where a checkpoint's data came from, so that others can read the same.
 
     Attributes:
-        name: a named data set, or the file's name.
+        name: a named data set, the file's name, "dataframe" or "lists".
         source: what `load_log` takes: the same name, or the file's path; "" if it was in memory or
             read elsewhere: a DataFrame, an imported model's data, or a pulled one's.
         options: a `LoadOptions`, as JSON values.

@@ -10,8 +10,12 @@ import numpy as np
 
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.columns import USUAL_NAMES
+from glint_edge.data.formats import HEADERLESS
 from glint_edge.data.log import Log, read
+from glint_edge.data.memory import is_frame
 from glint_edge.data.named import NAMED, is_cached
+from glint_edge.data.reader import detect
 from glint_edge.data.record import DataSource, LoadOptions, is_sharded
 from glint_edge.data.sequences import HeldOut, Sequences, Split, split
 from glint_edge.data.shards import ShardedLog
@@ -45,7 +49,20 @@ def resolve(
         data = source.source
     if isinstance(data, Log) or is_sharded(data):
         return data, options
-    return data, options.over(LoadOptions.from_dict(source.options))
+    return data, options.over(_fitting(LoadOptions.from_dict(source.options), data, options.format))
+
+
+def _fitting(stored: LoadOptions, data: object, format: str | None) -> LoadOptions:
+    """What is stored of one log, as far as it can hold for another."""
+    if isinstance(data, str | Path):
+        path = Path(data)
+        if data in NAMED or not path.is_file():
+            return stored
+        if (format or stored.format or detect(path)) in HEADERLESS:
+            return replace(stored, columns=USUAL_NAMES)
+        return stored
+    columns = stored.columns if is_frame(data) else USUAL_NAMES
+    return replace(stored, columns=columns, format=None)
 
 
 def read_beside(source: DataSource, data: object = None, options: LoadOptions | None = None) -> Log:

@@ -42,7 +42,7 @@ def test_a_frame_of_polars_or_pandas_gives_what_the_rules_say(rows):
         assert log.sequences() == histories
         assert log.whole.keys == ("", *ranked)
         assert log.columns == {"user": "who", "item": "sku", "time": "at"}
-        assert (log.name, log.source.source) == ("the DataFrame", "")
+        assert (log.name, log.source.source) == ("dataframe", "")
 
 
 def test_whole_numbers_are_taken_as_their_text():

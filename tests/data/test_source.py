@@ -1,4 +1,5 @@
 import numpy as np
+import polars as pl
 import pytest
 
 from glint_edge.config import ModelConfig
@@ -54,6 +55,19 @@ def test_what_is_said_goes_before_what_is_stored_and_that_before_the_defaults(lo
         "x.csv",
         LoadOptions(said.columns, k_core=0),
     )
+
+
+def test_of_what_is_stored_only_that_holds_which_the_other_log_can_have(log, tmp_path):
+    stored = DataSource("taps.csv", str(log), LoadOptions(OPTIONS.columns, None, 2).to_dict())
+    lines = tmp_path / "taps.txt"
+    lines.write_text("u1 i5 i6 i7\nu2 i5 i6 i7\n")
+    lists = {"u1": ["i5", "i6", "i7"], "u2": ["i5", "i6", "i7"]}
+    frame = pl.DataFrame({"who": ["u1", "u2"] * 3, "what": ["i5", "i5", "i6", "i6", "i7", "i7"]})
+    frame = frame.with_row_index("when")
+    for data in (lines, str(lines), lists, frame):
+        assert read_beside(stored, data).sequences() == lists
+    with pytest.raises(DataError, match="has no column names to choose"):
+        read_beside(stored, lines, OPTIONS)
 
 
 def test_a_log_that_is_read_already_takes_no_options(log):
