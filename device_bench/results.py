@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from device_bench.document import read_document, write_document
+from device_bench.judge.diff import Diff
 from device_bench.reports.labels import failures as failures_of
 
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import RenderableType
 
+    from device_bench.judge.rows import Row, ScaleRow
+
 # What is of no use in a row of a table: lists of rounds, what the machine said, operators.
 LEFT_OUT = ("quantiles_us", "medians_us", "cpu_us", "calibrations_us", "conditions", "profile")
+
+
+@dataclass(frozen=True)
+class RowsSoFar:
+    """Rows of a run that is not over.
+
+    Attributes:
+        rows: some of them may have more to say later.
+        bundle: whose; "" of `bench scale`.
+    """
+
+    rows: Sequence[Row] | Sequence[ScaleRow]
+    bundle: str = ""
+
+    def __rich__(self) -> RenderableType:
+        """A table of what is known."""
+        from device_bench.reports.terminal import render_rows, render_scale_rows
+
+        if self.bundle:
+            return render_rows(self.bundle, cast("Sequence[Row]", self.rows))
+        return render_scale_rows(cast("Sequence[ScaleRow]", self.rows))
+
+
+class BenchDiff(Diff):
+    """What changed from one run to another."""
+
+    def __rich__(self) -> RenderableType:
+        """A table of what changed, worst first."""
+        from device_bench.reports.terminal import render_diff
+
+        return render_diff(self)
 
 
 @dataclass(frozen=True, repr=False)

@@ -19,14 +19,15 @@ from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.keys import Key, texts_of_keys
 
 if TYPE_CHECKING:
-    from converters.catalogue.change import CatalogueChange
+    # `as`: who calls these functions takes the names of what they give from here.
+    from converters.catalogue.change import CatalogueChange as CatalogueChange
     from converters.export import Check, ExportOptions, FineTuned
     from device_bench.bench import Settings
-    from device_bench.devices import Device
-    from device_bench.judge.diff import Diff
-    from device_bench.judge.rows import BenchResult, Row, ScaleRow
-    from device_bench.results import BenchRun
-    from device_bench.runners.arm64 import Finding
+    from device_bench.devices import Device as Device
+    from device_bench.judge.rows import BenchResult
+    from device_bench.results import BenchDiff, RowsSoFar
+    from device_bench.results import BenchRun as BenchRun
+    from device_bench.runners.arm64 import Finding as Finding
     from glint_edge.bundles.bundle import Artifact, Bundle
     from glint_edge.bundles.golden import Golden
     from glint_edge.bundles.target import Target
@@ -529,7 +530,7 @@ def bench(
     offline: bool = False,
     command: Sequence[str] | None = None,
     on_step: OnStep = _silent,
-    on_rows: Callable[[str, Sequence[Row]], None] = lambda name, rows: None,
+    on_rows: Callable[[RowsSoFar], None] = lambda rows: None,
 ) -> BenchRun:
     """Latency, size, parity and accuracy of each artifact of one or several bundles.
 
@@ -547,7 +548,7 @@ def bench(
         offline: never fetch data.
         command: noted in the document; None: this program's own.
         on_step: told what is being done.
-        on_rows: told a bundle's name and its rows so far.
+        on_rows: told a bundle's rows so far.
     """
     from device_bench.bench import Settings
     from device_bench.document import document
@@ -583,7 +584,7 @@ def bench_scale(
     threads: int = 1,
     command: Sequence[str] | None = None,
     on_step: OnStep = _silent,
-    on_rows: Callable[[Sequence[ScaleRow]], None] = lambda rows: None,
+    on_rows: Callable[[RowsSoFar], None] = lambda rows: None,
 ) -> BenchRun:
     """How latency, size and memory grow with catalogue, width and history; generated weights.
 
@@ -602,7 +603,7 @@ def bench_scale(
     """
     from converters.generated import make
     from device_bench.document import scale_document
-    from device_bench.results import BenchRun
+    from device_bench.results import BenchRun, RowsSoFar
     from device_bench.runners.runner import find_runner
     from device_bench.scale import Scale
     from device_bench.scale import scale as run
@@ -615,16 +616,18 @@ def bench_scale(
         sorted(set(histories)), precision, where, threads, rounds,
     )  # fmt: skip
     log.info("about %.0f minutes on two cores that do nothing else", wanted.seconds() / 60)
-    result = run(wanted, make, on_step=on_step, on_rows=on_rows)
+    result = run(wanted, make, on_step=on_step, on_rows=lambda rows: on_rows(RowsSoFar(rows)))
     document = scale_document(result, wanted, command or sys.argv)
     return BenchRun(document, result.failures)
 
 
-def bench_diff(old: AnyPath | BenchRun, new: AnyPath | BenchRun) -> Diff:
+def bench_diff(old: AnyPath | BenchRun, new: AnyPath | BenchRun) -> BenchDiff:
     """Compare two runs of `bench`: results, or what `write` wrote of them."""
     from device_bench.judge.diff import diff
+    from device_bench.results import BenchDiff
 
-    return diff(bench_report(old).to_dict(), bench_report(new).to_dict())
+    changes = diff(bench_report(old).to_dict(), bench_report(new).to_dict())
+    return BenchDiff(changes.changes, changes.notes)
 
 
 def bench_report(result: AnyPath | BenchRun) -> BenchRun:
@@ -774,11 +777,12 @@ def _bench_one(
     reading: LoadOptions | None,
     settings: Settings,
     on_step: OnStep,
-    on_rows: Callable[[str, Sequence[Row]], None],
+    on_rows: Callable[[RowsSoFar], None],
     *,
     offline: bool,
 ) -> BenchResult:
     from device_bench.bench import bench as run
+    from device_bench.results import RowsSoFar
     from glint_edge.checkpoints.of_bundle import find_checkpoint
     from glint_edge.data.source import find_test_items
 
@@ -794,7 +798,7 @@ def _bench_one(
         held_out = find_test_items(floats.data, floats.catalogue, data, reading, offline=offline)
     return run(
         bundle, checkpoint=floats, held_out=held_out, settings=settings, on_step=on_step,
-        on_rows=lambda rows: on_rows(bundle.name, rows),
+        on_rows=lambda rows: on_rows(RowsSoFar(rows, bundle.name)),
     )  # fmt: skip
 
 

@@ -58,6 +58,9 @@ class Change:
     verdict: Verdict
     why: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.row}: {self.figure} {self.why or f'is {self.ratio:.2f} times what it was'}"
+
 
 @dataclass(frozen=True)
 class Diff:

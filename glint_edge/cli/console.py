@@ -5,13 +5,13 @@ Programs ask for `--json` and get exactly one JSON object on stdout.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from json import dumps
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -83,9 +83,17 @@ def show(value: RenderableType) -> None:
         out.print(value)
 
 
+def show_result(value: Mapping[str, Any], table: RenderableType, *, json: bool) -> None:
+    """A command's result on stdout: the value for programs, or the table for people."""
+    if json:
+        show_json(value)
+    else:
+        show(table)
+
+
 def show_json(value: Mapping[str, Any]) -> None:
     """The result for programs, on stdout."""
-    out.out(json.dumps(value, ensure_ascii=False), highlight=False)
+    out.out(dumps(value, ensure_ascii=False), highlight=False)
 
 
 def show_text(text: str) -> None:

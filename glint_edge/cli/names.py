@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from glint_edge.errors import ConfigError
+
 
 def several(values: Sequence[str] | None) -> list[str] | None:
     """Each value once, in order: `onnx,tflite`, or a flag given twice; None: none was given."""
@@ -18,3 +20,15 @@ def keys(values: Sequence[str] | None) -> list[str] | None:
     if values and len(values) > 1:
         return list(values)
     return [part.strip() for part in values[0].split(",") if part.strip()] if values else None
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """Whole numbers with commas between them, in ascending order.
+
+    Raises:
+        ConfigError: it is no such list.
+    """
+    try:
+        return sorted({int(part) for part in text.split(",") if part.strip()})
+    except ValueError as error:
+        raise ConfigError(f"--{option} {text!r} is no list of whole numbers: 50,200") from error

@@ -10,13 +10,11 @@ import typer
 
 from glint_edge.cli import console
 from glint_edge.cli.names import several
-from glint_edge.errors import CheckFailed, ConfigError
+from glint_edge.errors import CheckFailed
 
 if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
-    from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.record import LoadOptions
-    from glint_edge.data.sequences import HeldOut
 
 log = logging.getLogger("glint_edge")
 
@@ -104,25 +102,14 @@ def load_options(
     return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
 
 
-def held_out_of(floats: Checkpoint | None, data: str | None, *, offline: bool) -> HeldOut | None:
-    """Test items in the model's ids; None, having said so, if there is no model."""
-    from glint_edge.data.source import find_test_items
-
-    if floats is None:
-        console.say("the float model is not at hand: no parity, no accuracy; pass --checkpoint")
-        return None
-    return find_test_items(floats.data, floats.catalogue, data, offline=offline)
-
-
-def open_bundle(path: Path | None) -> Bundle:
-    """A bundle; None: the one written last."""
-    from glint_edge.bundles.bundle import load_bundle
+def chosen_bundle(path: Path | None) -> Path:
+    """A bundle's folder; None: that of the one written last."""
     from glint_edge.cli.last_bundle import last_bundle
 
     if path is None:
         path = last_bundle()
         console.say(f"the last bundle written: {path}")
-    return load_bundle(path)
+    return path
 
 
 def require_good(bundle: Bundle) -> None:
@@ -138,13 +125,3 @@ def require_good(bundle: Bundle) -> None:
     ]
     if failures:
         raise CheckFailed(f"{bundle.path} is written and marked as not good: {'; '.join(failures)}")
-
-
-def require_new(folder: Path) -> None:
-    """Refuse a folder that has something in it.
-
-    Raises:
-        ConfigError: it has.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} exists and is not empty; choose another --out")

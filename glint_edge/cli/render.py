@@ -12,12 +12,14 @@ from glint_edge.tables import columns, pairs
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glint_edge.api import CatalogueChange, Device, Finding
     from glint_edge.bundles.bundle import Bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.record import DataSource
     from glint_edge.doctor import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.evaluation.slices import Slice
+    from glint_edge.runtime.recommender import Recommendations
     from glint_edge.training.tune import TrialResult
 
 
@@ -59,13 +61,15 @@ def trials(folder: Path, results: Sequence[TrialResult]) -> RenderableType:
     return Group(columns(title, header, rows), f"glint-edge train {results[0].flags()}")
 
 
-def appraisal(title: str, found: Appraisal, max_length: int) -> RenderableType:
+def appraisal(title: str, appraisal: Appraisal, *, by_slice: bool) -> RenderableType:
     """The model beside its baselines, and over whole histories where some are longer than N."""
-    rows = {f"the last {max_length} items" if found.unbounded else "the model": found.figures}
-    if found.unbounded:
-        rows["unbounded: all of a history"] = found.unbounded
-    rows |= found.baselines
-    return metrics(title, {name: figures.to_dict() for name, figures in rows.items()})
+    windowed = f"the last {appraisal.max_length} items"
+    rows = {windowed if appraisal.unbounded else "the model": appraisal.figures}
+    if appraisal.unbounded:
+        rows["unbounded: all of a history"] = appraisal.unbounded
+    rows |= appraisal.baselines
+    table = metrics(title, {name: figures.to_dict() for name, figures in rows.items()})
+    return Group(table, slices(appraisal.slices)) if by_slice else table
 
 
 def slices(parts: Sequence[Slice]) -> RenderableType:
@@ -105,16 +109,13 @@ def imported(folder: Path, checkpoint: Checkpoint) -> RenderableType:
     )
 
 
-def recommendations(
-    seen: str, found: Sequence[Mapping[str, Any]], no_history: str
-) -> RenderableType:
-    """The top-k after a history, given as the titles seen; `no_history`: what comes without one."""
+def recommendations(items: Recommendations) -> RenderableType:
+    """The top-k, best first, under what they come after."""
     rows = [
-        (f"{rank}", item["title"], item["key"], f"{item['score']:.3f}")
-        for rank, item in enumerate(found, 1)
+        (f"{rank}", item.title or "", item.key, f"{item.score:.3f}")
+        for rank, item in enumerate(items, 1)
     ]
-    title = f"after {seen}" if seen else f"no history: {no_history}"
-    return columns(title, ("", "title", "key", "score"), rows)
+    return columns(items.title, ("", "title", "key", "score"), rows)
 
 
 def bundle(bundle: Bundle) -> RenderableType:
@@ -132,6 +133,16 @@ def bundle(bundle: Bundle) -> RenderableType:
             *((f"{c['target']} {c['precision']}", _verdict(c)) for c in manifest["checks"]),
         ],
     )
+
+
+def catalogue(change: CatalogueChange) -> RenderableType:
+    """The changed bundle; or a line, where only a checkpoint was changed."""
+    if change.bundle is not None:
+        return bundle(change.bundle)
+    items = change.checkpoint.model.config.items
+    offered = items - len(change.checkpoint.catalogue.retired)
+    version = f"catalogue version {change.version}"
+    return f"{change.path}: {version}, {items:,} items, {offered:,} offered"
 
 
 def _catalogue(changes: Mapping[str, Any] | None) -> str:
@@ -180,6 +191,22 @@ def layers(bundle: Bundle) -> RenderableType:
         ),
         pairs("", [(dtype, f"{n:,} bytes, {n / total:.1%}") for dtype, n in sums.items()]),
     )
+
+
+def devices(devices: Sequence[Device]) -> RenderableType:
+    """Every runner."""
+    rows = [(d.name, d.about, _mark(d.ready), d.text) for d in devices]
+    return columns("runners", ("--runner", "what it is", "ready", ""), rows)
+
+
+def findings(runner: str, findings: Sequence[Finding]) -> RenderableType:
+    """What a runner needs, and whether it is there."""
+    rows = [(f.what, _mark(f.ok), f.text) for f in findings]
+    return columns(runner, ("needs", "there", ""), rows)
+
+
+def _mark(good: bool) -> str:
+    return "✓" if good else "✗"
 
 
 def doctor(report: Report) -> RenderableType:

@@ -234,9 +234,9 @@ def _bundle_folder(path: str | Path | Bundle | Checkpoint | None) -> Path | None
         manifest = getattr(path, "manifest", None)  # of a Bundle; a Checkpoint has none
         return None if manifest is None else Path(path.path)  # type: ignore[union-attr]
     folder = Path(path)
-    bundle = folder.suffix == SUFFIX or (folder / MANIFEST).is_file()
-    # Where torch is missing, what is neither is a bundle that lacks its manifest.
-    return folder if bundle or (missing(["torch"]) and not (folder / CONFIG).is_file()) else None
+    # What is neither is refused as a bundle that lacks its manifest, which needs no torch.
+    checkpoint = (folder / CONFIG).is_file() and not (folder / MANIFEST).is_file()
+    return None if checkpoint and folder.suffix != SUFFIX else folder
 
 
 def _open_checkpoint(

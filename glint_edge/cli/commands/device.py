@@ -1,4 +1,4 @@
-"""`glint-edge device list|setup|check`."""
+"""`glint-edge device list|setup|check`: where artifacts can be run from here."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ from typing import Annotated
 
 import typer
 
-from glint_edge.cli import console
+from glint_edge.cli import console, render
 from glint_edge.cli.manners import add, group
 from glint_edge.cli.options import Json
 from glint_edge.errors import CheckFailed
-from glint_edge.tables import columns
 
 Name = Annotated[
-    str, typer.Argument(metavar="RUNNER", help="As `bench --runner` takes it: native, arm64, "
-                        "ssh:HOST, adb:SERIAL, …")
-]  # fmt: skip
+    str,
+    typer.Argument(
+        metavar="RUNNER",
+        help="As `bench --runner` takes it: native, arm64, ssh:HOST, adb:SERIAL, …",
+    ),
+]
 
 
 def list_(json: Json = False) -> None:
     """Every runner, and whether it can be used; connects to nothing."""
-    from device_bench.devices import list_devices
+    from glint_edge import api
 
-    found = list_devices()
-    if json:
-        console.show_json({"devices": [device.to_dict() for device in found]})
-        return
-    rows = [(d.name, d.about, "✓" if d.ready else "✗", d.text) for d in found]
-    console.show(columns("runners", ("--runner", "what it is", "ready", ""), rows))
+    devices = api.list_devices()
+    listed = {"devices": [device.to_dict() for device in devices]}
+    console.show_result(listed, render.devices(devices), json=json)
 
 
 def setup(name: Name, json: Json = False) -> None:
@@ -35,28 +34,23 @@ def setup(name: Name, json: Json = False) -> None:
 
     For 64-bit Arm it downloads their libraries, by pip.
     """
-    from device_bench.devices import setup as run
+    from glint_edge import api
 
     with console.steps() as on_step:
-        run(name, on_step)
-    if json:
-        console.show_json({"runner": name, "ready": True})
-    else:
-        console.show(f"{name} is ready: glint-edge bench --runner {name}")
+        api.setup_device(name, on_step=on_step)
+    text = f"{name} is ready: glint-edge bench --runner {name}"
+    console.show_result({"runner": name, "ready": True}, text, json=json)
 
 
 def check(name: Name, json: Json = False) -> None:
     """What a runner needs, asking the device if it is one; exit code 1 if something is missing."""
-    from device_bench.devices import check as run
+    from glint_edge import api
 
-    found = run(name)
-    if json:
-        rows = [{"what": f.what, "ok": f.ok, "text": f.text} for f in found]
-        console.show_json({"runner": name, "findings": rows})
-    else:
-        marks = [(f.what, "✓" if f.ok else "✗", f.text) for f in found]
-        console.show(columns(name, ("needs", "there", ""), marks))
-    if lacking := [f for f in found if not f.ok]:
+    findings = api.check_device(name)
+    rows = [{"what": f.what, "ok": f.ok, "text": f.text} for f in findings]
+    listed = {"runner": name, "findings": rows}
+    console.show_result(listed, render.findings(name, findings), json=json)
+    if lacking := [f for f in findings if not f.ok]:
         raise CheckFailed("; ".join(f.text if f.what in f.text else str(f) for f in lacking))
 
 

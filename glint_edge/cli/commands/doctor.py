@@ -9,13 +9,9 @@ from glint_edge.errors import CheckFailed
 
 def doctor(json: Json = False) -> None:
     """Which targets work here, and what to install for the others; exit code 1 on a conflict."""
-    from converters.targets import targets
-    from glint_edge.doctor import diagnose
+    from glint_edge import api
 
-    report = diagnose(targets())
-    if json:
-        console.show_json(report.to_dict())
-    else:
-        console.show(render.doctor(report))
+    report = api.doctor()
+    console.show_result(report.to_dict(), render.doctor(report), json=json)
     if report.conflicts:
         raise CheckFailed("; ".join(report.conflicts))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console
-from glint_edge.cli.options import BundleArgument, Json, open_bundle
+from glint_edge.cli.options import BundleArgument, Json, chosen_bundle
 
 
 def embed(
@@ -22,12 +22,9 @@ def embed(
     json: Json = False,
 ) -> None:
     """Write a small module around a bundle, to be copied into an app."""
-    from glint_edge.apps import module
+    from glint_edge import api
 
-    files = module.embed(open_bundle(bundle), module.find_platform(platform), out, target)
-    if json:
-        console.show_json({"folder": str(out), "files": [str(f.relative_to(out)) for f in files]})
-    else:
-        console.show(
-            f"{out}: {len(files)} files; {out / 'README.md'} says how to build and call it"
-        )
+    files = api.embed(chosen_bundle(bundle), platform, out, target)
+    listed = {"folder": str(out), "files": [str(file.relative_to(out)) for file in files]}
+    text = f"{out}: {len(files)} files; {out / 'README.md'} says how to build and call it"
+    console.show_result(listed, text, json=json)

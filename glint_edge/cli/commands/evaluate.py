@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
 from glint_edge.cli import console, render
-from glint_edge.cli.options import CheckpointArgument, DataOption, Json, Reading, load_options
-
-if TYPE_CHECKING:
-    from glint_edge.checkpoints.checkpoint import Checkpoint
-    from glint_edge.data.record import LoadOptions
-    from glint_edge.data.sequences import HeldOut
-    from glint_edge.evaluation.appraisal import Ids, Training
+from glint_edge.cli.options import CheckpointArgument, DataOption, Json, Reading
 
 
 def evaluate(
@@ -23,9 +17,12 @@ def evaluate(
     data: DataOption = None,
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
     protocol: Annotated[
-        str, typer.Option(help="full ranks the whole catalogue; unseen leaves out the user's own "
-                          "items, as published tables often do; sampled-pop100 ranks among 100 "
-                          "popular negatives, as the paper's do. Not comparable.")
+        str,
+        typer.Option(
+            help="full ranks the whole catalogue; unseen leaves out the user's own items, as "
+            "published tables often do; sampled-pop100 ranks among 100 popular negatives, as the "
+            "paper's do. Not comparable."
+        ),
     ] = "full",
     k: Annotated[int, typer.Option(min=1, help="The cut of every figure.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the sampled negatives.")] = 0,
@@ -36,50 +33,15 @@ def evaluate(
         Path | None, typer.Option(help="Draw the slices into a .png or .svg file.")
     ] = None,
     json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines."""
-    from glint_edge.checkpoints.checkpoint import load_checkpoint
-    from glint_edge.evaluation.appraisal import appraise
+    from glint_edge import api
 
-    if plot:
-        from glint_edge.evaluation.slice_plot import check_plot, draw_slices
-
-        check_plot(plot)
-    loaded = load_checkpoint(checkpoint)
-    options = load_options(**reading)
-    measured = _measured_on(loaded, data, options, split)
     with console.steps() as on_step:
-        found = appraise(
-            loaded.model, measured.held_out, measured.training, popularity=measured.popularity,
-            protocol=protocol, k=k, seed=seed, on_step=on_step,
+        appraisal = api.evaluate(
+            checkpoint, data=data, split=split, protocol=protocol, k=k, seed=seed, plot=plot,
+            on_step=on_step, **reading,
         )  # fmt: skip
-    if plot:
-        draw_slices(plot, found.slices)
-    if json:
-        console.show_json(found.to_dict())
-        return
-    title = (
-        f"{checkpoint or 'the shipped checkpoint'} on {measured.name}, {split}, protocol {protocol}"
-    )
-    console.show(render.appraisal(title, found, loaded.model.config.max_length))
-    if by_slice:
-        console.show(render.slices(found.slices))
-
-
-class _Measured(NamedTuple):
-    """What a model is measured on; the fields are those of `appraise`."""
-
-    name: str
-    held_out: HeldOut
-    training: Training
-    popularity: Ids
-
-
-def _measured_on(
-    loaded: Checkpoint, data: str | None, options: LoadOptions, part: str
-) -> _Measured:
-    from glint_edge.data.source import part_of, read_beside, split_for
-
-    log = read_beside(loaded.data, data, options)
-    parts = split_for(log, loaded.catalogue)
-    return _Measured(log.name, part_of(parts, part), parts.training(), parts.popularity())
+    title = f"{checkpoint or 'the shipped checkpoint'} on {appraisal.on}"
+    table = render.appraisal(title, appraisal, by_slice=by_slice)
+    console.show_result(appraisal.to_dict(), table, json=json)

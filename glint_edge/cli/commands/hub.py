@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console, render
-from glint_edge.cli.options import Json, require_new
+from glint_edge.cli.options import Json
 
 Repository = Annotated[str, typer.Argument(help="OWNER/NAME on the Hugging Face Hub.")]
 
@@ -22,14 +22,12 @@ def push(
     json: Json = False,
 ) -> None:
     """Upload a checkpoint, its items' keys included, to the Hugging Face Hub."""
-    from glint_edge.checkpoints import hub
-    from glint_edge.checkpoints.checkpoint import load_checkpoint
+    from glint_edge import api
 
-    address = hub.push(load_checkpoint(checkpoint), repository, private=not public)
-    if json:
-        console.show_json({"repository": repository, "commit": address})
-    else:
-        console.show(f"{checkpoint} is at {address}")
+    commit = api.push(checkpoint, repository, public=public)
+    console.show_result(
+        {"repository": repository, "commit": commit}, f"{checkpoint} is at {commit}", json=json
+    )
 
 
 def pull(
@@ -38,13 +36,10 @@ def pull(
     json: Json = False,
 ) -> None:
     """Download a checkpoint from the Hugging Face Hub: OWNER/NAME or OWNER/NAME@REVISION."""
-    from glint_edge.checkpoints import hub
-    from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+    from glint_edge import api
 
-    require_new(out)
-    checkpoint = load_checkpoint(hub.fetch(repository))
-    save_checkpoint(checkpoint, out)
-    if json:
-        console.show_json({"checkpoint": str(out), "model": checkpoint.model.config.to_dict()})
-    else:
-        console.show(render.imported(out, checkpoint))
+    checkpoint = api.pull(repository, out)
+    console.show_result(
+        {"checkpoint": str(out), "model": checkpoint.model.config.to_dict()},
+        render.imported(out, checkpoint), json=json,
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console, render
-from glint_edge.cli.options import Json, require_new
+from glint_edge.cli.options import Json
 
 
 def import_(
@@ -24,13 +24,10 @@ def import_(
     json: Json = False,
 ) -> None:
     """Make a checkpoint folder of one that the authors' code saved; runs no code in it."""
-    from glint_edge.checkpoints.checkpoint import save_checkpoint
-    from glint_edge.checkpoints.recbole import import_recbole
+    from glint_edge import api
 
-    require_new(out)
-    checkpoint = import_recbole(model, items)
-    save_checkpoint(checkpoint, out)
-    if json:
-        console.show_json({"checkpoint": str(out), "model": checkpoint.model.config.to_dict()})
-    else:
-        console.show(render.imported(out, checkpoint))
+    checkpoint = api.import_recbole(model, out, items)
+    console.show_result(
+        {"checkpoint": str(out), "model": checkpoint.model.config.to_dict()},
+        render.imported(out, checkpoint), json=json,
+    )  # fmt: skip

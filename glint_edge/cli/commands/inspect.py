@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from rich.console import Group
+
 from glint_edge.cli import console, render
-from glint_edge.cli.options import BundleArgument, Json, open_bundle
+from glint_edge.cli.options import BundleArgument, Json, chosen_bundle
 
 
 def inspect(bundle: BundleArgument = None, json: Json = False) -> None:
     """What a bundle holds: files, methods, the state, each layer's type, bytes and error."""
-    loaded = open_bundle(bundle)
-    if json:
-        console.show_json(loaded.manifest)
-        return
-    console.show(render.bundle(loaded))
-    console.show(render.layers(loaded))
+    from glint_edge import api
+
+    opened = api.inspect(chosen_bundle(bundle))
+    tables = Group(render.bundle(opened), render.layers(opened))
+    console.show_result(opened.manifest, tables, json=json)

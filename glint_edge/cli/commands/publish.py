@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console
-from glint_edge.cli.options import BundleArgument, Json, open_bundle
+from glint_edge.cli.options import BundleArgument, Json, chosen_bundle
 
 
 def publish(
@@ -17,10 +17,11 @@ def publish(
     json: Json = False,
 ) -> None:
     """Put a bundle where apps fetch their next one over the air, and announce it in latest.json."""
-    from glint_edge.bundles.publish import publish as run
+    from glint_edge import api
 
-    place = run(open_bundle(bundle), out)
-    if json:
-        console.show_json({"folder": str(place), "latest": str(out / "latest.json")})
-    else:
-        console.show(f"{place}: announced by {out / 'latest.json'}; serve {out}")
+    folder = api.publish(chosen_bundle(bundle), out)
+    latest = out / "latest.json"
+    console.show_result(
+        {"folder": str(folder), "latest": str(latest)},
+        f"{folder}: announced by {latest}; serve {out}", json=json,
+    )  # fmt: skip

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from glint_edge.cli import console
 from glint_edge.cli.options import Json
 from glint_edge.errors import CheckFailed
-
-if TYPE_CHECKING:
-    from device_bench.judge.diff import Change
 
 
 def diff(
@@ -21,18 +18,9 @@ def diff(
     json: Json = False,
 ) -> None:
     """Compare two runs; exit code 1 if something is worse beyond the noise."""
-    from device_bench.document import read_document
-    from device_bench.judge.diff import diff as compare
-    from device_bench.reports.terminal import render_diff
+    from glint_edge import api
 
-    found = compare(read_document(old), read_document(new))
-    if json:
-        console.show_json(found.to_dict())
-    else:
-        console.show(render_diff(found))
-    if worse := found.regressions:
-        raise CheckFailed("; ".join(f"{c.row}: {c.figure} {c.why or _times(c)}" for c in worse))
-
-
-def _times(change: Change) -> str:
-    return f"is {change.ratio:.2f} times what it was"
+    changes = api.bench_diff(old, new)
+    console.show_result(changes.to_dict(), changes, json=json)
+    if worse := changes.regressions:
+        raise CheckFailed("; ".join(map(str, worse)))

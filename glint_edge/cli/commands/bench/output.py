@@ -1,14 +1,18 @@
-"""Where a bench's results go beside the terminal."""
+"""Where a bench's results go: the terminal, files, or both."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glint_edge.cli import console
-from glint_edge.errors import ConfigError
+from glint_edge.errors import CheckFailed, ConfigError
+
+if TYPE_CHECKING:
+    from glint_edge.api import BenchRun
 
 Output = Annotated[Path | None, typer.Option(help="Also write the results as JSON.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the results as one HTML page.")]
@@ -17,37 +21,68 @@ Markdown = Annotated[
 ]
 
 
-def one_for_stdout(json: bool, markdown: bool) -> None:
-    """Refuse two forms for one stream."""
-    if json and markdown:
-        raise ConfigError("--json and --markdown are both for stdout; give one of them")
+@dataclass(frozen=True)
+class Destinations:
+    """Where the results of a run go, as the options say.
+
+    Attributes:
+        output: a file, as JSON.
+        html: a file, as a page.
+        markdown: a table for a pull request on stdout.
+        json: one object on stdout.
+    """
+
+    output: Path | None = None
+    html: Path | None = None
+    markdown: bool = False
+    json: bool = False
+
+    def check(self) -> None:
+        """Refuse before minutes of work what could not be written after them.
+
+        Raises:
+            ConfigError: a file cannot be written, or there are two forms for one stream.
+        """
+        if self.json and self.markdown:
+            raise ConfigError("--json and --markdown are both for stdout; give one of them")
+        for file in (self.output, self.html):
+            if file is not None:
+                _make_folder_of(file)
+
+    def take(self, run: BenchRun) -> None:
+        """Write and print a new run.
+
+        Raises:
+            CheckFailed: something in it is out of tolerance.
+        """
+        if self.output is not None:
+            run.write(self.output)
+        self._write_page(run)
+        if self.markdown:
+            console.show_text(run.markdown())
+        else:
+            console.show_result(run.to_dict(), run, json=self.json)
+        if run.failures:
+            raise CheckFailed("; ".join(run.failures))
+
+    def take_again(self, run: BenchRun) -> None:
+        """Show a run that was taken before; as Markdown, where nothing else is asked for."""
+        self._write_page(run)
+        if self.json:
+            console.show_json(run.to_dict())
+        elif self.markdown or self.html is None:
+            console.show_text(run.markdown())
+
+    def _write_page(self, run: BenchRun) -> None:
+        if self.html is not None:
+            run.html(self.html)
+            console.say(f"wrote {self.html}")
 
 
-def write_html(document: dict[str, Any], path: Path) -> None:
-    """The results as one HTML page."""
-    from device_bench.reports.html import write_html
-
-    write_html(document, path)
-    console.say(f"wrote {path}")
-
-
-def show_markdown(document: dict[str, Any]) -> None:
-    """The results as a table for a pull request, on stdout."""
-    from device_bench.reports.markdown import markdown
-
-    console.show_text(markdown(document))
-
-
-def make_folders(*files: Path | None) -> None:
-    """Refuse before minutes of work what could not be written after them."""
-    for file in files:
-        if file is None:
-            continue
-        if file.is_dir():
-            raise ConfigError(f"cannot write {file}: it is a folder; name a file in it")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot write {file}: {error.strerror}; name another place"
-            ) from error
+def _make_folder_of(file: Path) -> None:
+    if file.is_dir():
+        raise ConfigError(f"cannot write {file}: it is a folder; name a file in it")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write {file}: {error.strerror}; name another place") from error

@@ -7,14 +7,7 @@ from typing import Annotated
 
 import typer
 
-from glint_edge.cli import console
-from glint_edge.cli.commands.bench.output import (
-    Html,
-    Markdown,
-    one_for_stdout,
-    show_markdown,
-    write_html,
-)
+from glint_edge.cli.commands.bench.output import Destinations, Html, Markdown
 from glint_edge.cli.options import Json
 
 
@@ -25,13 +18,8 @@ def report(
     json: Json = False,
 ) -> None:
     """Show a run again: as an HTML page, or as Markdown, which is also what no option gives."""
-    from device_bench.document import read_document
+    from glint_edge import api
 
-    one_for_stdout(json, markdown)
-    found = read_document(result)
-    if html is not None:
-        write_html(found, html)
-    if json:
-        console.show_json(found)
-    elif markdown or html is None:
-        show_markdown(found)
+    destinations = Destinations(None, html, markdown, json)
+    destinations.check()
+    destinations.take_again(api.bench_report(result))
