@@ -29,8 +29,8 @@ from glint_edge.data.sequences import Split
 from glint_edge.errors import ConfigError, GlintEdgeError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
+from glint_edge.training.epochs import make_optimizer, train_epoch
 from glint_edge.training.objective import has_bfloat16
-from glint_edge.training.train import make_optimizer, train_epoch
 
 from peers import GRU4Rec, Peer, PeerConfig, SASRec  # isort: skip  # beside this script
 

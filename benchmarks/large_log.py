@@ -31,7 +31,7 @@ from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.sharding import make_shards
 from glint_edge.data.shards import ShardedLog, open_shards
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.training.train import make_optimizer, train_epoch
+from glint_edge.training.epochs import make_optimizer, train_epoch
 
 FILES = 10
 

@@ -28,7 +28,7 @@ from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.log import load_log
 from glint_edge.data.sequences import split
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.training.train import make_optimizer, train_epoch
+from glint_edge.training.epochs import make_optimizer, train_epoch
 
 PEER = Path(__file__).parent / "recbole_peer.py"
 

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from glint_edge.data.shards import ShardedLog
     from glint_edge.doctor import Report
     from glint_edge.evaluation.appraisal import Appraisal
+    from glint_edge.levers import Setting
     from glint_edge.runtime.recommender import Recommendations, Recommender
-    from glint_edge.training.train import Progress
+    from glint_edge.training.epochs import Progress
     from glint_edge.training.tune import TrialResult
 
 AnyPath: TypeAlias = str | Path
@@ -60,40 +61,49 @@ def _silent(step: str) -> None:
 
 
 def train(
-    log: object,
-    out: AnyPath,
+    log: object = None,
+    out: AnyPath | None = None,
     *,
+    config: AnyPath | None = None,
     resume: bool = False,
-    device: str = "cpu",
+    device: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-    **levers: Any,  # noqa: ANN401  # fields of ModelConfig and TrainConfig
+    **levers: Setting,
 ) -> Checkpoint:
     """Train GLINT-RU on a log, with early stopping; the best epoch's checkpoint.
 
     Args:
-        log: from `load_log`, or what it takes.
-        out: the run's folder.
+        log: from `load_log`, or what it takes; None: that of `config`.
+        out: the run's folder; None: that of `config`.
+        config: a run.toml, as each run leaves one in its folder; what else is passed here comes
+            before what it says.
         resume: continue the run in `out`.
-        device: "cpu", or "cuda": one GPU a process.
+        device: "cpu", or "cuda": one GPU a process; None: that of `config`, or the CPU.
         on_progress: called after each batch.
-        levers: fields of `ModelConfig` and `TrainConfig`: `d`, `epochs`, `learning_rate`, …
+        levers: `d`, `epochs`, `learning_rate`, …: the fields of `ModelConfig`, but `items` and
+            `padding`, and of `TrainConfig`.
 
     Raises:
         GlintEdgeError: as `glint_edge.training.train.train`, which this calls.
     """
     from glint_edge.checkpoints.checkpoint import load_checkpoint
+    from glint_edge.config import LEVERS, configs
+    from glint_edge.levers import refuse_unknown
     from glint_edge.processes.distributed import joined
+    from glint_edge.training.run_file import requested
     from glint_edge.training.train import train as run
 
-    read = load_log(log)
-    data = read.split()
-    model, training = _configs(data.item_count, levers)
+    refuse_unknown("lever", levers, LEVERS)
+    request = requested(config, {"out": out, "device": device, **levers})
     with joined() as group:
+        read = request.read(log)
+        data = read.split()
         checkpoint = run(
-            data, model, training, Path(out),
-            source=read.source, resume=resume, on_progress=on_progress, group=group, device=device,
+            data, *configs(data.item_count, request.levers), Path(request.out),
+            source=read.source, resume=resume, on_progress=on_progress, group=group,
+            device=request.device,
         )  # fmt: skip
-        return checkpoint if group.rank else load_checkpoint(out)
+        return checkpoint if group.rank else load_checkpoint(request.out)
 
 
 def tune(
@@ -103,32 +113,30 @@ def tune(
     trials: int = 30,
     search: Sequence[str] | None = None,
     protocol: str = "full",
-    on_trial: Callable[[TrialResult], None] = lambda result: None,
-    **levers: Any,  # noqa: ANN401  # as for `train`
+    on_trial: Callable[[TrialResult], None] | None = None,
+    **levers: Setting,
 ) -> list[TrialResult]:
     """Search for good levers of `train` with Optuna; continues a study that exists.
 
     Args:
         log: as for `train`.
-        out: the study's folder.
+        out: the study's folder; `train(config="STUDY/best.toml", out=…)` trains its best trial.
         trials: finished ones in the end, earlier ones too.
         search: names of the levers to search; None: those that help most.
         protocol: "full", or "unseen": without the user's own items.
         on_trial: called after each trial.
-        levers: those that stay as given.
+        levers: those that are fixed, as for `train`; but for `epochs` (30) and `patience` (3) the
+            others have its defaults.
 
     Returns:
         The finished trials, best first.
     """
-    from glint_edge.training.tune import USUAL
     from glint_edge.training.tune import tune as run
 
     read = load_log(log)
-    data = read.split()
-    names = [name.replace("-", "_") for name in search] if search else USUAL
     return run(
-        data, *_configs(data.item_count, levers), Path(out),
-        trials=trials, search=names, protocol=protocol, on_trial=on_trial,
+        read.split(), read.source, Path(out),
+        trials=trials, search=search, protocol=protocol, on_trial=on_trial, levers=levers,
     )  # fmt: skip
 
 
@@ -701,23 +709,6 @@ def _load_options(
     from glint_edge.data.record import LoadOptions
 
     return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
-
-
-def _configs(items: int, levers: dict[str, Any]) -> tuple[Any, Any]:
-    """Model and training configuration of fields by name."""
-    from dataclasses import fields
-
-    from glint_edge.config import ModelConfig, TrainConfig
-
-    of_model = {field.name for field in fields(ModelConfig)} - {"items"}
-    model = {name: value for name, value in levers.items() if name in of_model}
-    training = {name: value for name, value in levers.items() if name not in of_model}
-    known = {field.name for field in fields(TrainConfig)}
-    if unknown := training.keys() - known:
-        raise ConfigError(
-            f"there is no lever {min(unknown)!r}; there is: {', '.join(of_model | known)}"
-        )
-    return ModelConfig(items=items, **model), TrainConfig(**training)
 
 
 def _require_new(folder: Path) -> None:

@@ -90,7 +90,7 @@ class ModelConfig(_JsonConfig):
         200, low=1, panel=MODEL,
         help="Training length N; a longer history is cut to its last N items.",
     )  # fmt: skip
-    gated_mlp: bool = lever(True, panel=MODEL, help="Without it: Light GLINT-RU of the paper.")
+    gated_mlp: bool = lever(True, panel=MODEL, help="A gated MLP; without: Light GLINT-RU.")
     embedding_dropout: float = lever(
         0.2, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.6), usual=True,
         help="Dropout of the item embeddings.",

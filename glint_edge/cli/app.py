@@ -27,7 +27,9 @@ from glint_edge.cli.commands.import_ import import_
 from glint_edge.cli.commands.inspect import inspect
 from glint_edge.cli.commands.publish import publish
 from glint_edge.cli.commands.recommend import recommend
-from glint_edge.cli.commands.train import shard, train, tune
+from glint_edge.cli.commands.shard import shard
+from glint_edge.cli.commands.train import train
+from glint_edge.cli.commands.tune import tune
 from glint_edge.cli.manners import add, group
 from glint_edge.errors import GlintEdgeError
 

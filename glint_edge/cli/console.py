@@ -113,7 +113,7 @@ class _TrainingTimeLeft(ProgressColumn):
 
 
 @contextmanager
-def training_bar(epochs: int) -> Iterator[Any]:
+def training_bar() -> Iterator[Any]:
     """A bar over a whole training run; yields the `on_progress` that `train` takes.
 
     Without a terminal a line an epoch is printed instead.
@@ -132,7 +132,7 @@ def training_bar(epochs: int) -> Iterator[Any]:
 
         def on_progress(state: Any) -> None:  # noqa: ANN401  # train.Progress; torch stays unimported
             nonlocal last_printed
-            last = state.last
+            last, epochs = state.last, state.epochs
             best = f" · validation NDCG@10 {last.validation_ndcg_at_10:.4f}" if last else ""
             progress.update(
                 task,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from glint_edge.api import CatalogueChange, Device, Finding
     from glint_edge.bundles.bundle import Bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint
-    from glint_edge.data.record import DataSource
+    from glint_edge.data.log import Log
     from glint_edge.doctor import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.evaluation.slices import Slice
@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from glint_edge.training.tune import TrialResult
 
 
-def data(source: DataSource, dropped: Mapping[str, int]) -> str:
-    """One line: what was read and what was left out."""
-    parts = ", ".join(f"{count:,} {what}" for what, count in source.summary.items())
-    left_out = "".join(f"; dropped {count:,} {what}" for what, count in dropped.items())
-    return f"{source.name}: {parts}{left_out}"
+def data(log: Log) -> str:
+    """One line: what was read."""
+    parts = ", ".join(f"{count:,} {what}" for what, count in log.source.summary.items())
+    return f"{log.name}: {parts}"
 
 
 def metrics(title: str, by_split: Mapping[str, Mapping[str, float]]) -> RenderableType:
@@ -47,7 +46,7 @@ def trial(result: TrialResult) -> str:
 
 
 def trials(folder: Path, results: Sequence[TrialResult]) -> RenderableType:
-    """The best trials, and the flags of the best for `glint-edge train`."""
+    """The best trials."""
     shown = results[:10]
     # Not every trial has every lever.
     names = list(dict.fromkeys(name for result in shown for name in result.settings))
@@ -58,7 +57,7 @@ def trials(folder: Path, results: Sequence[TrialResult]) -> RenderableType:
         for result in shown
     ]  # fmt: skip
     title = f"{folder}: the best of {len(results)} trials, on the validation items"
-    return Group(columns(title, header, rows), f"glint-edge train {results[0].flags()}")
+    return columns(title, header, rows)
 
 
 def appraisal(title: str, appraisal: Appraisal, *, by_slice: bool) -> RenderableType:

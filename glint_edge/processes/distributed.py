@@ -16,20 +16,18 @@ import signal
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
-
-import torch
-import torch.distributed as dist
-from torch import Tensor
-from torch.distributed.distributed_c10d import Store
-from torch.distributed.rendezvous import rendezvous
+from typing import TYPE_CHECKING, NoReturn
 
 from glint_edge.errors import ConfigError, ProcessDied
-from glint_edge.model.protocols import Encoder
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+    from torch.distributed.distributed_c10d import Store
+
+    from glint_edge.model.protocols import Encoder
 
 log = logging.getLogger(__name__)
-
-SMALL = 1 << 16  # elements of a gradient that is not worth an exchange of its own
 
 DEVICES = ("cpu", "cuda")
 
@@ -65,62 +63,6 @@ class Alone:
         return data
 
 
-class Together(Alone):
-    """One of several processes that torchrun started; made by `join`."""
-
-    def __init__(self) -> None:
-        self.rank, self.size = dist.get_rank(), dist.get_world_size()
-
-    def part(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:  # noqa: D102  # Alone's
-        return tuple(tensor[self.rank :: self.size] for tensor in batch)
-
-    def total(self, value: float) -> float:  # noqa: D102  # Alone's
-        held = torch.tensor(value, dtype=torch.float64)
-        self._all_reduce(held)
-        return float(held)
-
-    def add_gradients(self, model: Encoder) -> None:  # noqa: D102  # Alone's
-        gradients = []
-        for parameter in model.parameters():
-            # A process without rows has none; all must take part alike.
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            gradients.append(parameter.grad)
-        # Each exchange waits for the slowest process: the small ones, most of them, go as one.
-        for large in (g for g in gradients if g.numel() > SMALL):
-            self._all_reduce(large)
-        small = [g for g in gradients if g.numel() <= SMALL]
-        whole = torch.cat([g.flatten() for g in small])
-        self._all_reduce(whole)
-        for gradient, summed in zip(small, whole.split([g.numel() for g in small]), strict=True):
-            gradient.copy_(summed.view_as(gradient))
-
-    def gather(self, values: Tensor) -> Tensor:  # noqa: D102  # Alone's
-        sizes = torch.zeros(self.size, dtype=torch.int64)
-        sizes[self.rank] = len(values)
-        self._all_reduce(sizes)
-        # Each writes into its own place of zeros: the sum is all of them, one after another.
-        whole = torch.zeros(int(sizes.sum()), dtype=values.dtype)
-        start = int(sizes[: self.rank].sum())
-        whole[start : start + len(values)] = values
-        self._all_reduce(whole)
-        return whole
-
-    def copy_of_first(self, data: bytes) -> bytes:  # noqa: D102  # Alone's
-        size = int(self.total(len(data) if self.rank == 0 else 0))
-        held = torch.zeros(size, dtype=torch.uint8)
-        if self.rank == 0:
-            held = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-        self._all_reduce(held)  # the others' are zeros
-        return held.numpy().tobytes()
-
-    def _all_reduce(self, tensor: Tensor) -> None:
-        try:
-            dist.all_reduce(tensor)
-        except RuntimeError as error:
-            raise ProcessDied(DIED) from error
-
-
 def find_device(name: str) -> torch.device:
     """Where this process computes: the CPU, or its own GPU of this machine's.
 
@@ -129,16 +71,18 @@ def find_device(name: str) -> torch.device:
     """
     if name not in DEVICES:
         raise ConfigError(f"device {name!r} is unknown; choose one of {', '.join(DEVICES)}")
+    import torch
+
     if name == "cpu":
         return torch.device("cpu")
-    index, found = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
-    if not found:
+    index, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if not count:
         raise ConfigError(
             "torch finds no CUDA device here; leave out --device cuda, or install a CUDA build of "
             "torch where there is one"
         )
-    if index >= found:
-        raise ConfigError(f"process {index} has no GPU, there are {found}; start fewer processes")
+    if index >= count:
+        raise ConfigError(f"process {index} has no GPU, there are {count}; start fewer processes")
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
 
@@ -153,6 +97,15 @@ def joined() -> Iterator[Alone]:
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Alone()
+        return
+    import torch
+    import torch.distributed as dist
+    from torch.distributed.rendezvous import rendezvous
+
+    from glint_edge.processes.together import Together
+
+    if dist.is_initialized():  # by a block around this one, which ends it
+        yield Together()
         return
     # torchrun's own store, which outlives any of the processes.
     store, rank, size = next(rendezvous("env://"))

@@ -30,8 +30,8 @@ from glint_edge.extras import missing
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
 from glint_edge.processes.native_output import held_back
+from glint_edge.training.epochs import train_epoch
 from glint_edge.training.objective import Objective
-from glint_edge.training.train import train_epoch
 from quantization.qat.distil import catalogue_divergence
 
 if TYPE_CHECKING:

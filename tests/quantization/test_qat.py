@@ -183,7 +183,7 @@ def trained(parts):
     that read them as much smaller: the same function in float, but the other channels now fall on
     a few of int8's levels.
     """
-    from glint_edge.training.train import train_epoch
+    from glint_edge.training.epochs import train_epoch
 
     torch.manual_seed(0)
     model = GlintRU(ModelConfig(items=20, d=16, heads=2, max_length=12))

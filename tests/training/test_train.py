@@ -63,6 +63,7 @@ def test_what_a_run_leaves(log, tmp_path):
     made = run(log, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "config.json", "items.json", "model.safetensors", "metrics.jsonl", "curves.png",
+        "run.toml",
     }  # fmt: skip
     assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")
     assert [line["epoch"] for line in lines_of(tmp_path / "run")] == [1, 2, 3, 4]
@@ -156,6 +157,17 @@ def test_a_folder_in_use_is_refused_with_the_way_out(log, tmp_path):
         run(log, tmp_path / "new", resume=True)
 
 
+def test_a_run_that_ended_in_its_first_epoch_can_be_started_again(log, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(log, tmp_path / "run", on_progress=interrupt)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.toml"]
+    run(log, tmp_path / "run", epochs=1)
+
+
+def interrupt(progress):
+    raise KeyboardInterrupt
+
+
 def test_resuming_with_other_settings_names_them(log, tmp_path):
     unfinished = interrupted(log, tmp_path / "run")
     with pytest.raises(CheckpointError, match=r"learning_rate 0.001 then, 0.5 now"):
@@ -238,10 +250,11 @@ def test_bfloat16_that_this_cpu_emulates_is_warned_of(log, tmp_path, monkeypatch
     assert [record.levelname for record in caplog.records] == ["WARNING"] * ("amx_bf16" not in has)
 
 
-def test_progress_is_told_after_each_batch(log, tmp_path):
-    told = []
-    run(log, tmp_path / "run", epochs=2, on_progress=told.append)
-    first = [p for p in told if p.epoch == 1]
+def test_progress_is_reported_after_each_batch(log, tmp_path):
+    reports = []
+    run(log, tmp_path / "run", epochs=2, on_progress=reports.append)
+    first = [p for p in reports if p.epoch == 1]
     assert [p.batch for p in first] == list(range(1, first[0].batches + 1))
-    assert told[0].last is None
-    assert told[-1].last.epoch == 1
+    assert reports[0].last is None
+    assert reports[-1].last.epoch == 1
+    assert {p.epochs for p in reports} == {2}

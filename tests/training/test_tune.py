@@ -1,19 +1,25 @@
 """The search: real trials by Optuna, resumed, and what it refuses."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
 
+from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.cli import app as cli
-from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.log import load_log
 from glint_edge.errors import CheckpointError, ConfigError
-from glint_edge.training.tune import LEVERS, USUAL, OneOf, tune
+from glint_edge.levers import OneOf
+from glint_edge.training.run_file import read_run
+from glint_edge.training.search_space import OF_A_TRIAL, SPACE, USUAL
+from glint_edge.training.tune import _study, tune
 
 pytest.importorskip("optuna", reason="needs glint-edge[tune]")
 
-CONFIG = TrainConfig(epochs=3, patience=2, batch_positions=128)
+MODEL = {"d": 8, "heads": 2, "max_length": 12}
+SHORT = {"epochs": 3, "patience": 2, "batch_positions": 128}
+SHORTEST = {"epochs": 1, "patience": 1, "batch_positions": 512}
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +34,19 @@ def log(tmp_path_factory):
     return path
 
 
-def search_in(log, folder, trials, *, config=CONFIG, **options):
-    data = load_log(log).split()
-    model = ModelConfig(items=data.item_count, d=8, heads=2, max_length=12)
-    return tune(data, model, config, folder, trials=trials, **options)
+def search_in(log, folder, trials, *, levers=SHORT, model=MODEL, **options):
+    read, fixed = load_log(log), {**model, **levers}
+    return tune(read.split(), read.source, folder, trials=trials, levers=fixed, **options)
 
 
-def test_a_search_goes_on_where_it_stopped(log, tmp_path):
-    told = []
-    first = search_in(log, tmp_path, 2, on_trial=told.append)
-    assert [result.number for result in told] == [0, 1]
-    again = search_in(log, tmp_path, 4, on_trial=told.append)
-    assert [result.number for result in told] == [0, 1, 2, 3]
-    assert search_in(log, tmp_path, 4, on_trial=told.append) == again  # nothing left to do
-    assert len(told) == 4
+def test_a_search_continues_where_it_stopped(log, tmp_path):
+    seen = []
+    first = search_in(log, tmp_path, 2, on_trial=seen.append)
+    assert [result.number for result in seen] == [0, 1]
+    again = search_in(log, tmp_path, 4, on_trial=seen.append)
+    assert [result.number for result in seen] == [0, 1, 2, 3]
+    assert search_in(log, tmp_path, 4, on_trial=seen.append) == again  # nothing left to do
+    assert len(seen) == 4
     by_number = {result.number: result for result in again}
     assert all(by_number[result.number] == result for result in first)
     assert [r.ndcg for r in again] == sorted((r.ndcg for r in again), reverse=True)
@@ -53,19 +58,20 @@ def test_trials_differ_within_the_space_and_their_figures_are_those_of_training(
     assert len({tuple(result.settings.values()) for result in results}) == 3
     for result in results:
         assert list(result.settings) == list(USUAL)
+        assert all(float(f"{value:.4g}") == value for value in result.settings.values())
         for name, value in result.settings.items():
-            assert LEVERS[name].low <= value <= LEVERS[name].high
+            assert SPACE[name].low <= value <= SPACE[name].high
         assert 1 <= result.epochs <= 3
         assert 0 < result.ndcg < 1
     assert len({result.ndcg for result in results}) > 1
 
 
-EVERY = [name for name in LEVERS if name != "l2"]
+EVERY = [name for name in SPACE if name != "l2"]
+NO_WIDTH = {"heads": 2, "max_length": 12}
 
 
 def test_every_lever_can_be_searched_and_each_loss_gets_its_own(log, tmp_path):
-    config = TrainConfig(epochs=1, patience=1, batch_positions=512)
-    results = search_in(log, tmp_path, 9, search=EVERY, config=config)
+    results = search_in(log, tmp_path, 9, search=EVERY, levers=SHORTEST, model=NO_WIDTH)
     seen = {}
     for result in results:
         for name, value in result.settings.items():
@@ -75,28 +81,29 @@ def test_every_lever_can_be_searched_and_each_loss_gets_its_own(log, tmp_path):
         assert ("seen_margin" in result.settings) != of_gbce
         assert ("label_smoothing" in result.settings) != of_gbce
     assert set(seen) == set(EVERY)
-    assert all(seen[name] <= set(of.values) for name, of in LEVERS.items() if isinstance(of, OneOf))
+    assert all(seen[name] <= set(of.values) for name, of in SPACE.items() if isinstance(of, OneOf))
     assert len(seen["loss"]) == 3 and len(seen["d"]) > 1 and len(seen["schedule"]) == 2
 
 
 def test_the_help_names_every_lever(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     code, out, _ = run("tune", "--help")
-    told = set(out.replace(",", " ").replace(".", " ").split())
+    words = set(out.replace(",", " ").replace(".", " ").split())
     assert code == 0
-    assert {name.replace("_", "-") for name in LEVERS} <= told
+    assert {name.replace("_", "-") for name in SPACE} <= words
 
 
 def test_what_is_searched_cannot_change_within_a_study(log, tmp_path):
-    search_in(log, tmp_path, 1, search=["crop", "d"])
-    assert len(search_in(log, tmp_path, 2, search=["d", "crop"])) == 2
-    with pytest.raises(ConfigError, match="begun with search 'crop, d', not 'crop'"):
+    search_in(log, tmp_path, 1, search=["crop", "l2"])
+    assert len(search_in(log, tmp_path, 2, search=["l2", "crop"])) == 2
+    with pytest.raises(ConfigError, match="begun with search 'crop, l2', not 'crop'"):
         search_in(log, tmp_path, 3, search=["crop"])
 
 
 @pytest.mark.parametrize(("search", "message"), [
-    (["crop", "heads"], "cannot search 'heads'; choose of embedding_dropout, "),
+    (["crop", "heads"], "cannot search 'heads'; choose of d, learning_rate, "),
     (["l2", "weight_decay"], "search one of them"),
+    (["d"], "d cannot be searched and fixed"),
 ])  # fmt: skip
 def test_what_cannot_be_searched_is_refused(search, message, log, tmp_path):
     with pytest.raises(ConfigError, match=message):
@@ -106,21 +113,80 @@ def test_what_cannot_be_searched_is_refused(search, message, log, tmp_path):
 
 @pytest.mark.parametrize("loss", ["gbce", "sampled-softmax"])
 def test_a_fixed_loss_has_its_own_levers(loss, log, tmp_path):
-    config = TrainConfig(epochs=1, patience=1, loss=loss, negatives=8, batch_positions=512)
     search = ["calibration", "label_smoothing", "crop"]
-    (result,) = search_in(log, tmp_path, 1, search=search, config=config)
+    levers = {**SHORTEST, "loss": loss, "negatives": 8}
+    (result,) = search_in(log, tmp_path, 1, search=search, levers=levers)
     mine = {"gbce": "calibration", "sampled-softmax": "label_smoothing"}[loss]
     assert set(result.settings) == {mine, "crop"}
 
 
-def test_the_flags_are_ones_that_train_takes(log, tmp_path, capsys):
-    flags = search_in(log, tmp_path / "study", 1, search=EVERY)[0].flags().split()
-    cli.app(
-        ["train", "--data", str(log), "--out", str(tmp_path / "run"), "--heads", "2", "--epochs",
-         "1", "--json", *flags],
-        standalone_mode=False,
-    )  # fmt: skip
-    assert "ndcg_at_10" in json.loads(capsys.readouterr().out)["test"]
+def train_by(*arguments):
+    cli.app(["train", *map(str, arguments)], standalone_mode=False)
+
+
+@pytest.mark.parametrize("how", ["command", "best.toml"])
+def test_what_a_search_leaves_trains_the_best_trial(how, log, tmp_path, capsys):
+    """Down to its figure: one loop serves both, and one seed."""
+    levers = {**SHORT, "gated_mlp": False, "label_smoothing": 0.1}
+    best = search_in(log, tmp_path / "study", 2, levers=levers)[0]
+    assert json.loads((tmp_path / "study/best.json").read_text())["command"] == best.command
+    if how == "command":
+        train_by(*shlex.split(best.command)[2:])
+        trained = load_checkpoint(tmp_path / "study/best")
+    else:
+        train_by("--config", tmp_path / "study/best.toml", "--out", tmp_path / "run")
+        trained = load_checkpoint(tmp_path / "run")
+    assert trained.metrics["validation"]["ndcg_at_10"] == best.ndcg
+    expected = {**trained.training.to_dict(), **trained.model.config.to_dict()}
+    assert {**levers, **MODEL, **best.settings}.items() <= expected.items()
+
+
+def test_a_search_has_the_defaults_of_a_training_but_is_shorter(log, tmp_path):
+    search_in(log, tmp_path, 1, levers={"epochs": 1}, model={"d": 8})
+    best = read_run(tmp_path / "best.toml")
+    assert best["max_length"] == 200
+    assert best["batch_positions"] == 3200
+    assert (best["epochs"], best["patience"]) == (1, OF_A_TRIAL["patience"])
+
+
+def test_levers_that_are_fixed_are_not_searched(log, tmp_path):
+    (result,) = search_in(log, tmp_path, 1, levers={**SHORTEST, "weight_decay": 0.1, "crop": 0.2})
+    assert set(USUAL) - set(result.settings) == {"l2", "crop"}
+
+
+def test_a_lever_that_a_drawn_loss_lacks_keeps_its_default(log, tmp_path):
+    levers = {**SHORTEST, "seen_margin": 1.0, "negatives": 8}
+    results = search_in(log, tmp_path, 8, search=["loss"], levers=levers)
+    assert {result.settings["loss"] for result in results} >= {"gbce", "cross-entropy"}
+    for result in results:
+        assert ("--seen-margin 1.0" in result.command) == (result.settings["loss"] != "gbce")
+
+
+def test_values_that_cannot_be_are_refused_before_the_first_trial(log, tmp_path):
+    with pytest.raises(ConfigError, match=r"heads \(64\) must divide d \(32\)"):
+        search_in(log, tmp_path / "study", 1, search=["d"], model={"heads": 64})
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_failed_and_interrupted_trials_do_not_count(error, log, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise error
+
+    search_in(log, tmp_path, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("glint_edge.training.tune.epochs", fail)
+        with pytest.raises(error):
+            search_in(log, tmp_path, 2)
+    results = search_in(log, tmp_path, 2)
+    assert sorted(result.number for result in results) == [0, 2]
+
+
+def test_a_trial_that_a_kill_left_running_does_not_count(log, tmp_path):
+    search_in(log, tmp_path, 1)
+    _study(tmp_path, seed=0).ask()  # as one that is begun and never ended
+    results = search_in(log, tmp_path, 2)
+    assert sorted(result.number for result in results) == [0, 2]
 
 
 def test_the_command_line_prints_every_trial(log, tmp_path, capsys):
@@ -129,18 +195,19 @@ def test_the_command_line_prints_every_trial(log, tmp_path, capsys):
     cli.app([*arguments, "--json"], standalone_mode=False)
     assert len(json.loads(capsys.readouterr().out)["trials"]) == 2
     cli.app(arguments, standalone_mode=False)
-    assert "glint-edge train --embedding-dropout" in capsys.readouterr().out
+    command = capsys.readouterr().out.splitlines()[-1]
+    assert command.startswith(f"glint-edge train --data {log} ")
+    assert "--d 8 --epochs 1" in command
     arguments[4] = str(tmp_path / "losses")
     searched = [*arguments, "--search", "loss", "--search", "seen-margin"]
     cli.app(searched, standalone_mode=False)
-    assert "glint-edge train --loss" in capsys.readouterr().out
+    assert "| loss " in capsys.readouterr().out.replace("┃", "|")
 
 
 def test_a_study_of_other_settings_is_refused(log, tmp_path):
     search_in(log, tmp_path, 1)
-    other = TrainConfig(epochs=3, patience=2, batch_positions=64)
     with pytest.raises(ConfigError, match="begun with batch_positions 128, not 64"):
-        search_in(log, tmp_path, 2, config=other)
+        search_in(log, tmp_path, 2, levers={**SHORT, "batch_positions": 64})
     with pytest.raises(ConfigError, match="begun with protocol 'full', not 'unseen'"):
         search_in(log, tmp_path, 2, protocol="unseen")
     with pytest.raises(ConfigError, match="trials must be"):

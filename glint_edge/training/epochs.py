@@ -1,0 +1,231 @@
+"""The loop over epochs that a training and each trial of a search go through."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.data.batches import batches
+from glint_edge.data.sequences import Split
+from glint_edge.data.shards import ShardedLog
+from glint_edge.evaluation.ranking import evaluate
+from glint_edge.model.glint_ru import GlintRU
+from glint_edge.model.protocols import Encoder
+from glint_edge.processes.distributed import Alone
+from glint_edge.training.objective import Objective, prefix_objective, scale_rows
+
+FUSED_FROM = 10_000_000  # parameters
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to; a line of metrics.jsonl."""
+
+    epoch: int
+    loss: float
+    validation_ndcg_at_10: float
+    seconds: float
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is, reported after each batch."""
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    loss: float
+    last: Epoch | None
+
+
+@dataclass
+class Run:
+    """All that changes during a run, and all that `resume.safetensors` holds."""
+
+    model: GlintRU
+    optimizer: torch.optim.Optimizer
+    rng: np.random.Generator
+    best: dict[str, Tensor] = field(default_factory=dict)
+    history: list[Epoch] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        """The number of the best epoch; 0 before the first."""
+        return self.history[-1].best_epoch if self.history else 0
+
+    @property
+    def best_ndcg(self) -> float:
+        """The best epoch's validation NDCG@10; below 0 before the first."""
+        return max((e.validation_ndcg_at_10 for e in self.history), default=-1.0)
+
+    def finished(self, config: TrainConfig) -> bool:
+        """Whether no epoch is left, or patience has run out."""
+        done = len(self.history)
+        return done >= config.epochs or done - self.best_epoch >= config.patience
+
+
+def begin(
+    model_config: ModelConfig, config: TrainConfig, device: torch.device | None = None
+) -> Run:
+    """A run before its first epoch; sets torch's threads and seed."""
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    model = GlintRU(model_config).to(device or torch.device("cpu"))
+    return Run(model, make_optimizer(model, config), np.random.default_rng(config.seed))
+
+
+def epochs(
+    run: Run,
+    data: Split | ShardedLog,
+    config: TrainConfig,
+    *,
+    group: Alone | None = None,
+    protocol: str = "full",
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Iterator[Epoch]:
+    """Train until validation NDCG@10 stops growing; yields after each epoch.
+
+    Args:
+        run: changed in place: `run.best` are the weights of the best epoch.
+        data: training sequences and held-out items, in memory or in shards.
+        config: how to train.
+        group: the processes that train together; None is this one alone.
+        protocol: what is ranked, as `glint_edge.evaluation.ranking.target_ranks` takes it.
+        on_progress: called after each batch.
+    """
+    group = group or Alone()
+    on_cpu = next(run.model.parameters()).device.type == "cpu"
+    while not run.finished(config):
+        started = time.perf_counter()
+        number = len(run.history) + 1
+        for parameters in run.optimizer.param_groups:
+            parameters["lr"] = config.learning_rate_at(number)
+        # On the CPU, rank 0's dropout goes on where it stopped; the others' must differ from it.
+        if group.rank or not on_cpu:
+            torch.manual_seed(hash((config.seed, len(run.history), group.rank)))
+        loss = train_epoch(
+            run.model, run.optimizer, data, config, run.rng, _report(run, config, on_progress),
+            group=group,
+        )  # fmt: skip
+        ndcg = evaluate(run.model, data.validation(), group=group, protocol=protocol).ndcg
+        if better := ndcg > run.best_ndcg:
+            run.best = {n: t.detach().clone() for n, t in run.model.state_dict().items()}
+        seconds = time.perf_counter() - started
+        run.history.append(Epoch(number, loss, ndcg, seconds, number if better else run.best_epoch))
+        yield run.history[-1]
+
+
+def train_epoch(
+    model: Encoder,
+    optimizer: torch.optim.Optimizer,
+    split: Split | ShardedLog,
+    config: TrainConfig,
+    rng: np.random.Generator,
+    on_batch: Callable[[int, int, float], None] | None = None,
+    objective: Objective | None = None,
+    group: Alone | None = None,
+) -> float:
+    """One pass over every (prefix, next item) of the training sequences.
+
+    Args:
+        model: updated in place.
+        optimizer: of its parameters.
+        split: the training sequences.
+        config: batch size, loss and regularisation.
+        rng: of the window boundaries and the order.
+        on_batch: called with (batch, batches, the mean loss so far).
+        objective: what to lower; None is what `config` says.
+        group: the processes that train together; each takes its part of every batch.
+
+    Returns:
+        The mean loss of a prediction.
+    """
+    model.train()
+    loss_of = objective or prefix_objective(config, split.counts())
+    group = group or Alone()
+    device = next(model.parameters()).device
+    steps, expected = _batches(split, model.config.max_length, config, rng, group)
+    scale_rows(model, config)
+    total = predictions = 0.0
+    number = 0
+    while True:
+        batch = next(steps, None)
+        mine = 0 if batch is None else int(batch[1].sum())
+        count = group.total(mine)
+        if count == 0:  # every process is through
+            return total / predictions
+        number += 1
+        optimizer.zero_grad(set_to_none=True)
+        share = 0.0  # of the batch's mean loss
+        if batch is not None and mine:
+            items, lengths, targets = (tensor.to(device) for tensor in batch)
+            loss = loss_of(model, items, lengths, targets) * (mine / count)
+            loss.backward()
+            share = loss.item()
+        group.add_gradients(model)
+        optimizer.step()
+        scale_rows(model, config)
+        total, predictions = total + group.total(share) * count, predictions + count
+        if on_batch:
+            on_batch(number, max(number, expected), total / predictions)
+
+
+def _batches(
+    data: Split | ShardedLog,
+    max_length: int,
+    config: TrainConfig,
+    rng: np.random.Generator,
+    group: Alone,
+) -> tuple[Iterator[tuple[Tensor, ...]], int]:
+    """One epoch's batches, this process's part of each, and about how many there are."""
+    if isinstance(data, ShardedLog):
+        expected = data.summary["interactions"] // (config.batch_positions * group.size)
+        own = data.batches(
+            max_length, config.batch_positions // group.size, rng, crop=config.crop, group=group
+        )
+        return own, expected
+    whole = list(
+        batches(
+            data.train_ids, data.train_offsets, max_length, config.batch_positions, rng,
+            crop=config.crop,
+        )
+    )  # fmt: skip
+    return (group.part(batch) for batch in whole), len(whole)
+
+
+def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Adam, with either kind of weight decay."""
+    parameters = list(model.parameters())
+    # One pass over memory in place of ten; smaller models keep the sums they always had.
+    fused = sum(p.numel() for p in parameters) > FUSED_FROM
+    if config.l2:
+        return torch.optim.Adam(
+            parameters, lr=config.learning_rate, weight_decay=config.l2, fused=fused
+        )
+    # Biases, norms and the mixing scalars are not decayed.
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
+
+
+def _report(
+    run: Run, config: TrainConfig, on_progress: Callable[[Progress], None] | None
+) -> Callable[[int, int, float], None] | None:
+    if on_progress is None:
+        return None
+    last = run.history[-1] if run.history else None
+    number = len(run.history) + 1
+    return lambda batch, batches, loss: on_progress(
+        Progress(number, config.epochs, batch, batches, loss, last)
+    )

@@ -1,0 +1,191 @@
+"""`run.toml`: what a training was asked for, to read, to change and to repeat.
+
+    data = "/home/me/taps.csv"
+    user_column = "user"
+    out = "/home/me/runs/mine"
+
+    # Model
+    d = 64
+
+Each run writes one into its folder, a search one of its best trial. The names are those of the
+flags, written with "_" or "-"; what is left out has its default.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glint_edge.config import LEVERS, ModelConfig, TrainConfig, configs
+from glint_edge.errors import ConfigError
+from glint_edge.files import write_atomic
+from glint_edge.levers import Setting, refuse_unknown
+
+if TYPE_CHECKING:
+    from glint_edge.data.log import Log
+    from glint_edge.data.record import DataSource
+
+RUN_FILE = "run.toml"
+
+# What stands there beside the levers: which log, how it is read, and where what becomes of it goes.
+ROLES = ("user", "item", "time")
+LOG = ("data", "format", "k_core", "min_length", *(f"{role}_column" for role in ROLES))
+PLACES: Mapping[str, type] = dict.fromkeys((*LOG, "out", "device"), str) | {
+    "k_core": int,
+    "min_length": int,
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a training is asked for: settings by flag, of a file and of whoever calls."""
+
+    settings: Mapping[str, Any]
+
+    @property
+    def data(self) -> str:
+        """The log to read."""
+        return self.required("data")
+
+    @property
+    def out(self) -> str:
+        """The run's folder."""
+        return self.required("out")
+
+    @property
+    def device(self) -> str:
+        """Where to compute."""
+        return str(self.settings.get("device", "cpu"))
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the log is read, as `glint_edge.api.load_log` takes it."""
+        chosen = {name: self.settings[name] for name in LOG[1:] if name in self.settings}
+        return {name.removesuffix("_column"): value for name, value in chosen.items()}
+
+    @property
+    def levers(self) -> dict[str, Any]:
+        """The levers that are not left at their defaults."""
+        return {name: value for name, value in self.settings.items() if name in LEVERS}
+
+    def read(self, log: object = None) -> Log:
+        """The log: one that is at hand, or `data`; it is read as the settings say.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        from glint_edge.data.log import Log, load_log
+
+        if log is None:
+            return load_log(self.data, **self.reading)
+        return log if isinstance(log, Log) else load_log(log, **self.reading)
+
+    def required(self, name: str) -> str:
+        """A setting that has no default.
+
+        Raises:
+            ConfigError: it is missing.
+        """
+        if name not in self.settings:
+            raise ConfigError(f"--{name} is missing; pass it, or a --config that has it")
+        return str(self.settings[name])
+
+
+def requested(
+    config: str | Path | None, passed: Mapping[str, Any], reading: Mapping[str, Any] | None = None
+) -> Request:
+    """The settings of a file, and before them those that were passed; None was not.
+
+    Args:
+        config: the file; None is none.
+        passed: by flag.
+        reading: how the log is read, as `glint_edge.api.load_log` takes it.
+
+    Raises:
+        ConfigError: the file cannot be read or has an unknown name, or a lever is impossible.
+    """
+    settings = read_run(Path(config)) if config is not None else {}
+    columns = {f"{n}_column" if n in ROLES else n: v for n, v in (reading or {}).items()}
+    request = Request({**settings, **typed(columns), **typed(passed)})
+    # Before a log is read: what no catalogue makes possible, and a run without a place.
+    configs(1, request.levers)
+    request.required("out")
+    return request
+
+
+def typed(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags that were typed: the others are None."""
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def run_settings(
+    model: ModelConfig, config: TrainConfig, source: DataSource, folder: Path, device: str
+) -> dict[str, Setting]:
+    """All that repeats a training, by flag."""
+    options = source.options
+    columns = options.get("columns", {})
+    places = {
+        "data": source.source,
+        "format": options.get("format"),
+        "k_core": options.get("k_core"),
+        "min_length": options.get("min_length"),
+        **{f"{role}_column": columns.get(role) for role in ROLES},
+        "out": str(folder.resolve()),
+        "device": device,
+    }
+    values = {**model.to_dict(), **config.to_dict()}
+    named = {name: value for name, value in places.items() if value}
+    return {**named, **{name: values[name] for name in LEVERS}}
+
+
+def write_run(path: Path, settings: Mapping[str, Setting], title: str = "") -> None:
+    """Write settings, those of a panel below each other; `title`: a comment at the top."""
+    lines = [f"# {title or f'glint-edge train --config {path.name}'}"]
+    panel = ""
+    for name, value in settings.items():
+        if name in LEVERS and LEVERS[name].panel != panel:
+            panel = LEVERS[name].panel
+            lines += ["", f"# {panel}"]
+        lines.append(f"{name} = {_toml(value)}")
+    write_atomic(path, ("\n".join(lines) + "\n").encode())
+
+
+def read_run(path: Path) -> dict[str, Setting]:
+    """The settings in a file that `write_run` or a person wrote.
+
+    Raises:
+        ConfigError: it cannot be read, has an unknown key, or a value that is not of its type.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"no such file: {path}; pass a run.toml by --config") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is no TOML ({error}); correct that line") from error
+    values = {name.replace("-", "_"): value for name, value in values.items()}
+    refuse_unknown(f"{path}: the setting", values, (*PLACES, *LEVERS))
+    for name, value in values.items():
+        try:
+            _check(name, value)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
+    return values
+
+
+def _check(name: str, value: object) -> None:
+    if name in LEVERS:
+        LEVERS[name].check(value)
+    elif type(value) is not PLACES[name]:
+        what = "a whole number" if PLACES[name] is int else "a text in quotes"
+        raise ConfigError(f"{name} must be {what}, not {value!r}")
+
+
+def _toml(value: Setting) -> str:
+    if isinstance(value, str):
+        # JSON's escapes are TOML's, but for the one control character that JSON leaves as it is.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower()  # true, false, 1e-12

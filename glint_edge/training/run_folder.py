@@ -1,0 +1,120 @@
+"""A run's folder: claimed for one run, saved to after each epoch, restored from after a kill.
+
+    run.toml             what was asked for: `glint-edge train --config run.toml` repeats it
+    resume.safetensors   model, best model, Adam's moments, random state: replaced whole after
+                         each epoch, gone when the run is finished
+    metrics.jsonl        one line an epoch
+    curves.png           the same, drawn when the run is finished
+    config.json …        then also the checkpoint of the best epoch (checkpoints/checkpoint.py)
+
+A resumed run continues from the last complete epoch, bit for bit as if it had not stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from glint_edge.errors import CheckpointError, ConfigError
+from glint_edge.files import write_atomic
+from glint_edge.training.epochs import Epoch, Run
+from glint_edge.training.run_file import RUN_FILE
+
+log = logging.getLogger(__name__)
+
+RESUME, METRICS, CURVES = "resume.safetensors", "metrics.jsonl", "curves.png"
+
+
+def claim(folder: Path, resume: bool) -> None:
+    """Make the folder, before any work is done.
+
+    Raises:
+        ConfigError: a run would be overwritten, or there is none to resume.
+    """
+    if resume and not (folder / RESUME).is_file():
+        raise ConfigError(f"{folder} holds no unfinished run; leave out --resume to start one")
+    if not resume and folder.exists() and not _is_free(folder):
+        unfinished = (folder / RESUME).is_file()
+        way_out = "add --resume to continue it" if unfinished else "choose another --out"
+        raise ConfigError(f"{folder} exists and is not empty; {way_out}")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _is_free(folder: Path) -> bool:
+    # A run that ended in its first epoch left its run.toml alone.
+    return folder.is_dir() and all(path.name == RUN_FILE for path in folder.iterdir())
+
+
+def save_run(run: Run, folder: Path, settings: dict[str, Any]) -> None:
+    """Replace `resume.safetensors` and metrics.jsonl; `settings`: what a resumed run must share."""
+    tensors = {f"model.{n}": t for n, t in run.model.state_dict().items()}
+    tensors |= {f"best.{n}": t for n, t in run.best.items()}
+    for index, state in run.optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+    tensors["rng.torch"] = torch.get_rng_state()
+    metadata = {
+        "settings": json.dumps(settings),
+        "history": json.dumps([vars(epoch) for epoch in run.history]),
+        "rng.numpy": json.dumps(run.rng.bit_generator.state),
+    }
+    whole = save({n: t.detach().contiguous() for n, t in tensors.items()}, metadata)
+    write_atomic(folder / RESUME, whole)
+    # Written anew, so that a resumed run repeats no epoch in it.
+    lines = "".join(json.dumps(vars(epoch)) + "\n" for epoch in run.history)
+    write_atomic(folder / METRICS, lines.encode())
+
+
+def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> None:
+    """Put a run back to its last complete epoch, from the bytes of the file at `path`.
+
+    Raises:
+        CheckpointError: they are damaged, or the run was started with other settings.
+    """
+    try:
+        tensors = load(whole)
+        # The format's header: its length in 8 bytes, then JSON; `load` leaves the metadata out.
+        header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+        metadata = header["__metadata__"]
+        stored = json.loads(metadata["settings"])
+        history = [Epoch(**values) for values in json.loads(metadata["history"])]
+        numpy_state = json.loads(metadata["rng.numpy"])
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}); start again without --resume"
+        ) from error
+    if stored != settings:
+        raise CheckpointError(
+            f"{path} was started with other settings: {_differences(stored, settings)}"
+        )
+    run.model.load_state_dict(_group(tensors, "model."))
+    run.best = _group(tensors, "best.")
+    adam = run.optimizer.state_dict()
+    adam["state"] = {}
+    for name, value in _group(tensors, "adam.").items():
+        index, key = name.split(".", 1)
+        adam["state"].setdefault(int(index), {})[key] = value
+    run.optimizer.load_state_dict(adam)
+    run.history = history
+    run.rng.bit_generator.state = numpy_state
+    torch.set_rng_state(tensors["rng.torch"])
+    log.info("resumed %s after epoch %d", path.parent, len(history))
+
+
+def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _differences(stored: dict[str, Any], settings: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {stored[part].get(name)!r} then, {value!r} now"
+        for part in settings
+        for name, value in settings[part].items()
+        if stored[part].get(name) != value
+    )

@@ -1,0 +1,76 @@
+"""What a search may change, and what one trial of it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from glint_edge.config import LEVERS, LOSSES
+from glint_edge.errors import ConfigError
+from glint_edge.levers import Between, OneOf, Setting, refuse_unknown
+
+if TYPE_CHECKING:
+    import optuna
+
+SPACE: Mapping[str, Between | OneOf] = {
+    name: lever.search for name, lever in LEVERS.items() if lever.search
+}
+# Those that cost nothing but the trials.
+USUAL = tuple(name for name, lever in LEVERS.items() if lever.usual)
+# A trial is shorter than a training; all else is as `train` has it.
+OF_A_TRIAL: Mapping[str, Setting] = {"epochs": 30, "patience": 3}
+DIGITS = 4  # significant, of a number that is drawn: what is printed is what was trained
+
+
+def searched(search: Sequence[str] | None, levers: Mapping[str, Setting]) -> tuple[str, ...]:
+    """The levers to search: those named, or `USUAL` without what is fixed.
+
+    Raises:
+        ConfigError: one is unknown, fixed, or not to be searched together with another.
+    """
+    refuse_unknown("lever", levers, LEVERS)
+    if search is None:
+        kinds = {"weight_decay", "l2"}  # of which there is one
+        fixed = {*levers, *(kinds if kinds & set(levers) else ())}
+        return tuple(name for name in USUAL if name not in fixed)
+    search = tuple(dict.fromkeys(name.replace("-", "_") for name in search))
+    if unknown := [name for name in search if name not in SPACE]:
+        raise ConfigError(f"cannot search {unknown[0]!r}; choose of {', '.join(SPACE)}")
+    if {"weight_decay", "l2"} <= {*search, *(name for name, value in levers.items() if value)}:
+        raise ConfigError("weight_decay and l2 are two kinds: search one of them")
+    if both := [name for name in search if name in levers]:
+        raise ConfigError(f"{both[0]} cannot be searched and fixed: leave out one of the two")
+    return search
+
+
+def draw(
+    trial: optuna.Trial, search: Sequence[str], levers: Mapping[str, Setting]
+) -> dict[str, Setting]:
+    """A trial's values; the loss first, since some levers are not of every loss.
+
+    Args:
+        trial: to draw for.
+        search: the levers to draw.
+        levers: those that are fixed.
+    """
+    loss = str(levers.get("loss", LEVERS["loss"].default))
+    drawn: dict[str, Setting] = {}
+    for name in sorted(search, key=lambda name: name != "loss"):
+        if loss in (LEVERS[name].losses or LOSSES):
+            drawn[name] = _value(trial, name)
+        if name == "loss":
+            loss = str(drawn[name])
+    return drawn
+
+
+def _value(trial: optuna.Trial, name: str) -> Setting:
+    space = SPACE[name]
+    if isinstance(space, Between):
+        return rounded(trial.suggest_float(name, space.low, space.high, log=space.by_log))
+    value: Setting = trial.suggest_categorical(name, space.values)  # type: ignore[assignment]  # none is None
+    return value
+
+
+def rounded(value: Setting) -> Setting:
+    """A drawn value as it is trained and printed."""
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

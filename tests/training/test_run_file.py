@@ -1,0 +1,65 @@
+"""`run.toml`: what it holds survives the trip, and what it cannot hold is refused by name."""
+
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glint_edge.config import LEVERS, configs
+from glint_edge.data.record import DataSource
+from glint_edge.errors import ConfigError
+from glint_edge.training.run_file import read_run, run_settings, write_run
+
+# Any text that a path or a column can be: surrogates cannot be written as UTF-8.
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(TEXT, st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans())
+def test_what_is_written_is_toml(text, whole, number, truth):
+    import tempfile
+    from pathlib import Path
+
+    values = {"data": text, "k_core": whole, "crop": number, "gated_mlp": truth}
+    with tempfile.TemporaryDirectory() as folder:
+        write_run(Path(folder) / "run.toml", values)
+        assert tomllib.loads((Path(folder) / "run.toml").read_text("utf-8")) == values
+
+
+def test_a_run_has_its_log_its_folder_and_every_lever(tmp_path):
+    options = {"columns": {"user": "uid", "item": None, "time": None}, "format": "csv", "k_core": 5}
+    source = DataSource("taps.csv", "/logs/taps.csv", options)
+    settings = run_settings(*configs(7, {"d": 8, "crop": 0.5}), source, tmp_path / "run", "cpu")
+    write_run(tmp_path / "run.toml", settings)
+    assert read_run(tmp_path / "run.toml") == settings
+    assert {name: settings[name] for name in settings if name not in LEVERS} == {
+        "data": "/logs/taps.csv", "format": "csv", "k_core": 5, "user_column": "uid",
+        "out": str(tmp_path / "run"), "device": "cpu",
+    }  # fmt: skip
+    assert list(settings)[-len(LEVERS) :] == list(LEVERS)
+    assert (settings["d"], settings["crop"], settings["epochs"]) == (8, 0.5, 200)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("epoch = 3", "run.toml: the setting 'epoch' is unknown; the nearest known one is 'epochs'"),
+    ("[model]\nd = 3", "the setting 'model' is unknown"),
+    ("epochs = 0", r"run.toml: epochs must be a whole number ≥ 1, not 0"),
+    ("crop = '0.5'", "crop must be a number in"),
+    ("data = 3", "data must be a text in quotes, not 3"),
+    ("k_core = true", "k_core must be a whole number, not True"),
+    ("d = 8\nepochs = x", r"run.toml is no TOML \(.*line 2"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused_by_name(text, message, tmp_path):
+    (tmp_path / "run.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_run(tmp_path / "run.toml")
+
+
+def test_names_may_be_written_as_the_flags_are(tmp_path):
+    (tmp_path / "run.toml").write_text("max-length = 12\nlearning_rate = 1\n")
+    assert read_run(tmp_path / "run.toml") == {"max_length": 12, "learning_rate": 1}
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match="no such file"):
+        read_run(tmp_path / "run.toml")
