@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from glint_edge.bundles.target import canonical_target
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
 
@@ -96,6 +97,7 @@ def embed(bundle: Bundle, platform: Platform, out: Path, target: str | None = No
 
 def _choose(bundle: Bundle, platform: Platform, target: str | None) -> Artifact:
     has = {artifact.target: artifact for artifact in reversed(bundle.artifacts)}
+    target = canonical_target(target) if target else None
     if target is not None and target not in platform.targets:
         raise ConfigError(
             f"{platform.name} cannot run {target!r}; choose one of {', '.join(platform.targets)}"

@@ -106,6 +106,15 @@ def test_the_docs_have_command_lines():
     assert (ROOT / "README.md").read_text().count("\n    glint-edge ") > 15
 
 
+def test_every_command_that_takes_data_takes_how_they_are_read(run):
+    flags = ("--user-column", "--item-column", "--time-column", "--format", "--k-core")
+    with_data = [path for path in COMMANDS if "--data " in run(*path, "-h")[1]]
+    assert {path[0] for path in with_data} >= {"train", "evaluate", "export", "bench", "catalogue"}
+    for path in with_data:
+        out = run(*path, "-h")[1]
+        assert all(flag in out for flag in flags), path
+
+
 # ---- errors and exit codes ----------------------------------------------------------------------
 
 

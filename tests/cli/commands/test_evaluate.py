@@ -42,3 +42,17 @@ def test_the_protocols_and_splits_differ(trained, taps, run):
 
 def test_the_default_checkpoint_is_the_default(run):
     assert load_checkpoint(None).sha256 == load_checkpoint(DEFAULT_CHECKPOINT).sha256
+
+
+def test_a_log_is_read_as_the_flags_say_and_else_as_it_was_for_training(
+    trained, taps, run, tmp_path
+):
+    log = tmp_path / "other.csv"
+    log.write_text(taps.read_text().replace("user,item,time", "who,what,when", 1))
+    flags = ("--user-column", "who", "--item-column", "what", "--time-column", "when")
+    code, out, err = run("evaluate", trained, "--data", log, *flags, "--json")
+    assert code == 0, err
+    assert out == run("evaluate", trained, "--data", taps, "--json")[1]
+    code, _, err = run("evaluate", trained, "--data", log)
+    assert code == 2
+    assert "column" in only_line(err)

@@ -79,3 +79,21 @@ def test_an_opset_out_of_range_is_one_line_and_leaves_nothing(trained, run, tmp_
     assert code == 2
     assert "choose one from 18" in only_line(err)
     assert not list(tmp_path.iterdir())
+
+
+def test_names_are_taken_as_people_type_them(export_onnx):
+    bundle, _ = export_onnx("--target", "ORT,Onnx", "--quantize", "fp32")
+    assert [(a.target, a.precision) for a in bundle.artifacts] == [("onnx", "fp32")]
+
+
+def test_the_log_of_the_checks_is_read_as_the_flags_say(trained, taps, run, tmp_path):
+    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    log = tmp_path / "other.csv"
+    log.write_text(taps.read_text().replace("user,item,time", "who,what,when", 1))
+    words = ("export", trained, "--target", "onnx", "--out", tmp_path / "x.glint", "--data", log)
+    code, _, err = run(*words)
+    assert code == 2
+    assert "column" in only_line(err)
+    code, _, err = run(*words, "--user-column", "who", "--item-column", "what")
+    assert code in (0, 1), err
+    assert load_bundle(tmp_path / "x.glint").manifest["checks"][0]["users"] == 30

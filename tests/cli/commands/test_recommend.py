@@ -45,3 +45,19 @@ def test_no_history_is_the_most_popular(bundle, run):
     _, out, _ = run("recommend", bundle, "--json")
     keys = load_bundle(bundle).catalogue.keys
     assert [item["key"] for item in json.loads(out)["items"]] == list(keys[1:11])
+
+
+def test_histories_come_by_commas_or_one_by_one(bundle, run):
+    once = run("recommend", bundle, "--history", "i1, i2", "--json")
+    assert once == run("recommend", bundle, "--history", "i1", "--history", "i2", "--json")
+    assert once[0] == 0
+    code, _, err = run("recommend", bundle, "--history", "i1,i2", "--history", "i3")
+    assert code == 2
+    assert "item 'i1,i2' is not in the catalogue" in only_line(err)
+
+
+def test_the_target_is_the_one_that_is_asked_for(bundle, run):
+    assert run("recommend", bundle, "--target", "ORT")[0] == 0
+    code, _, err = run("recommend", bundle, "--target", "litert")
+    assert code == 2
+    assert "has no artifact for tflite (it has onnx)" in only_line(err)

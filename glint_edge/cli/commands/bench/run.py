@@ -26,7 +26,8 @@ def bench(
     bundles: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="One or several, to be seen side by side.  [default: the last one written]"
+            metavar="BUNDLE …",
+            help="One or several, to be seen side by side.  [default: the last one written]",
         ),
     ] = None,
     runner: Runners = None,
