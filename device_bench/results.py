@@ -117,6 +117,11 @@ class BenchRun:
 
         return render(self.document)
 
+    def _repr_html_(self) -> str:
+        from device_bench.reports.terminal import tables
+
+        return "".join(table._repr_html_() for table in tables(self.document))
+
     def __repr__(self) -> str:
         names = ", ".join(dict.fromkeys(f"{r['target']} {r['precision']}" for r in self.rows))
         verdict = f"{len(self.failures)} failures" if self.failures else "all good"

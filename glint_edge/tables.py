@@ -1,35 +1,85 @@
-"""Tables for terminals. Their words are shown as they are: a title may hold `[b]` or `:heart:`."""
+"""Tables for people: the same value in a terminal, by rich, and in a notebook, as HTML.
+
+Their words are shown as they are: a title may hold `[b]`, `:heart:` or `<b>`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
 
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+FIGURES = "0123456789−-"  # what a figure begins with
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a title.
+
+    Attributes:
+        title: above it.
+        header: a name for each column; empty: rows are names and values.
+        rows: as long as the header.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __rich__(self) -> RichTable:
+        """For a terminal."""
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        table = RichTable(title=Text(self.title, style="table.title"), title_justify="left")
+        if self.header:
+            for index, name in enumerate(self.header):
+                table.add_column(Text(name), justify="right" if self._figures(index) else "left")
+        else:
+            table.show_header, table.box, table.padding = False, None, (0, 2)
+            table.add_column(style="dim", no_wrap=True)
+            table.add_column()
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return table
+
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.header)
+        rows = (
+            "".join(
+                f'<td style="text-align:{"right" if self._figures(index) else "left"}">'
+                f"{escape(cell)}</td>"
+                for index, cell in enumerate(row)
+            )
+            for row in self.rows
+        )
+        return (
+            f"<table><caption>{escape(self.title)}</caption>"
+            + (f"<thead><tr>{head}</tr></thead>" if head else "")
+            + f"<tbody>{''.join(f'<tr>{cells}</tr>' for cells in rows)}</tbody></table>"
+        )
+
+    def _figures(self, index: int) -> bool:
+        """Whether a column but the first holds figures, which are right aligned."""
+        of_figures = bool(self.header) and index > 0
+        return of_figures and all(row[index][:1] in FIGURES for row in self.rows)
 
 
 def pairs(title: str, rows: Sequence[tuple[str, str]]) -> Table:
     """A two-column table of names and values."""
-    table = Table(
-        title=_title(title), title_justify="left", show_header=False, box=None, padding=(0, 2)
-    )
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column()
-    for name, value in rows:
-        table.add_row(Text(name), Text(value))
-    return table
+    return Table(title, (), rows)
 
 
 def columns(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table; columns but the first are right aligned where they hold figures."""
-    table = Table(title=_title(title), title_justify="left")
-    for index, name in enumerate(header):
-        figures = index > 0 and all(row[index][:1] in "0123456789−-" for row in rows)
-        table.add_column(Text(name), justify="right" if figures else "left")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
+    return Table(title, header, rows)
 
 
-def _title(text: str) -> Text:
-    return Text(text, style="table.title")
+def figure(value: float | int) -> str:
+    """A count, or a figure to four places."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -62,6 +62,17 @@ def test_the_ten_lines_of_the_readme_run(shop, monkeypatch):
     assert names["run"].folder == Path("runs/mine")
     assert names["bundle"].path == Path("mine.glint")
     assert len(names["bundle"].artifacts) == 1
+    assert "onnx" in repr(names["bundle"])
+
+
+def test_results_are_a_line_in_a_terminal_and_a_table_in_a_notebook(run, bundle):
+    results = [ge.evaluate(run), bundle, ge.bench(bundle, rounds=0), ge.recommend(bundle, [50])]
+    for result in results:
+        assert result._repr_html_().startswith("<table")
+    for result in (run, *results[:3], results[3][0]):
+        assert "\n" not in repr(result)
+        assert len(repr(result)) < 140
+    assert f"{ge.evaluate(run).figures.ndcg:.4f}" in results[0]._repr_html_()
 
 
 def test_a_run_is_its_checkpoint_with_figures(run):

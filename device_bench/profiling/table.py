@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from device_bench.profiling.profile import Kind, Method, Profile
-from glint_edge.tables import columns
+from glint_edge.tables import Table, columns
 
 TOP = 8  # rows a method; the others are one row
 NAME, BAR = 34, 12  # at most; the table is then 80 characters wide at most

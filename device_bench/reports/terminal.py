@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from device_bench.judge.diff import Change, Diff
@@ -26,7 +25,7 @@ from device_bench.reports.labels import (
     title,
 )
 from device_bench.reports.notes import notes
-from glint_edge.tables import columns
+from glint_edge.tables import Table, columns
 
 DIFF_NOTE = (
     "ratio: of times with the machine's own speed taken out; in brackets: up to which (or to one "
@@ -53,25 +52,31 @@ def render(document: Json) -> RenderableType:
         document: as `device_bench.document` makes and reads it.
     """
     rows, not_measured = document["rows"], document.get("not_measured") or {}
+    profiled: list[RenderableType] = []
     if document["kind"] == SCALE:
         about = ["µs: the median of a call; cold: from no history to the first top-k."]
-        tables: list[RenderableType] = [_by_side(rows), _by_history(rows)]
     else:
         named = list(zip(row_names(rows), rows, strict=True))
         about = [f"{name}: {row['note']}." for name, row in named if row.get("note")]
         about.append(_legend(document))
         profiles = ((name, row["profile"]) for name, row in named if row.get("profile"))
-        tables = [
-            *_tables(title(document), rows),
-            *(render_profile(name, Profile.from_dict(profile)) for name, profile in profiles),
-        ]
+        profiled += (render_profile(name, Profile.from_dict(profile)) for name, profile in profiles)
     said = (f"{name}: {text}" for name, texts in failures(rows).items() for text in texts)
     return Group(
-        *tables,
+        *tables(document),
+        *profiled,
         *(Text(f"✗ {line}", style="red") for line in said),
         *(Text(f"! {line}", style="yellow") for line in _warnings(rows)),
         *_dim([*dict.fromkeys(about), *notes(rows, not_measured)]),
     )
+
+
+def tables(document: Json) -> list[Table]:
+    """The tables of `render` alone."""
+    rows = document["rows"]
+    if document["kind"] == SCALE:
+        return [_by_side(rows), _by_history(rows)]
+    return _tables(title(document), rows)
 
 
 def render_rows(bundle: str, rows: Sequence[Row]) -> RenderableType:

@@ -59,7 +59,7 @@ class Artifact:
     runtime: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """A loaded bundle; every file of it has been checked.
 
@@ -98,6 +98,17 @@ class Bundle:
     def name(self) -> str:
         """The bundle's name, without its suffix."""
         return str(self.manifest["name"])
+
+    def __repr__(self) -> str:
+        what = ", ".join(f"{one.target} {one.precision}" for one in self.artifacts)
+        good = all(check["ok"] for check in self.manifest["checks"])
+        verdict = "" if good else ", NOT GOOD"
+        return f"Bundle({str(self.path)!r}: {what}, {self.config.items:,} items{verdict})"
+
+    def _repr_html_(self) -> str:
+        from glint_edge.bundles.shown import table_of
+
+        return table_of(self)._repr_html_()
 
     def file(self, artifact: Artifact) -> Path:
         """Where an artifact lies."""

@@ -37,7 +37,7 @@ WEIGHTS, CONFIG, ITEMS = "model.safetensors", "config.json", "items.json"
 DEFAULT_CHECKPOINT = Path(__file__).parent / "default"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checkpoint:
     """A trained model with all that is known of it.
 
@@ -58,6 +58,12 @@ class Checkpoint:
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     sha256: str = ""
     folder: Path | None = None
+
+    def __repr__(self) -> str:
+        where = "never saved" if self.folder is None else repr(str(self.folder))
+        config, test = self.model.config, self.metrics.get("test", {})
+        ndcg = f", test NDCG@10 {test['ndcg_at_10']:.4f}" if "ndcg_at_10" in test else ""
+        return f"Checkpoint({where}: {config.items:,} items, d {config.d}{ndcg})"
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:

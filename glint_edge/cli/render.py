@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 
-from glint_edge.tables import columns, pairs
+from glint_edge.bundles.shown import table_of
+from glint_edge.tables import columns, figure, pairs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def data(log: Log) -> str:
 def metrics(title: str, by_split: Mapping[str, Mapping[str, float]]) -> RenderableType:
     """Ranking figures, a row a split."""
     names = next(iter(by_split.values()))
-    rows = [(split, *map(_figure, figures.values())) for split, figures in by_split.items()]
+    rows = [(split, *map(figure, figures.values())) for split, figures in by_split.items()]
     return columns(title, ("", *names), rows)
 
 
@@ -52,7 +53,7 @@ def trials(folder: Path, results: Sequence[TrialResult]) -> RenderableType:
     names = list(dict.fromkeys(name for result in shown for name in result.settings))
     header = ("trial", "NDCG@10", "epochs", *(name.replace("_", " ") for name in names))
     rows = [
-        (str(result.number), _figure(result.ndcg), str(result.epochs),
+        (str(result.number), figure(result.ndcg), str(result.epochs),
          *(result.text(name, digits=3) for name in names))
         for result in shown
     ]  # fmt: skip
@@ -61,13 +62,8 @@ def trials(folder: Path, results: Sequence[TrialResult]) -> RenderableType:
 
 
 def appraisal(title: str, appraisal: Appraisal, *, by_slice: bool) -> RenderableType:
-    """The model beside its baselines, and over whole histories where some are longer than N."""
-    windowed = f"the last {appraisal.max_length} items"
-    rows = {windowed if appraisal.unbounded else "the model": appraisal.figures}
-    if appraisal.unbounded:
-        rows["unbounded: all of a history"] = appraisal.unbounded
-    rows |= appraisal.baselines
-    table = metrics(title, {name: figures.to_dict() for name, figures in rows.items()})
+    """The model beside its baselines, and by slice where that is asked for."""
+    table = appraisal.table(title)
     return Group(table, slices(appraisal.slices)) if by_slice else table
 
 
@@ -76,22 +72,18 @@ def slices(parts: Sequence[Slice]) -> RenderableType:
     k, names = parts[0].figures.k, list(parts[0].beside)
     own = [
         (part.name, f"{part.figures.users:,}",
-         f"{_figure(part.figures.ndcg)} ± {_figure(part.half_width)}",
-         _figure(part.figures.recall), _figure(part.figures.mrr))
+         f"{figure(part.figures.ndcg)} ± {figure(part.half_width)}",
+         figure(part.figures.recall), figure(part.figures.mrr))
         for part in parts
     ]  # fmt: skip
     beside = [
-        (part.name, _figure(part.figures.ndcg), *(_figure(part.beside[n].ndcg) for n in names))
+        (part.name, figure(part.figures.ndcg), *(figure(part.beside[n].ndcg) for n in names))
         for part in parts
     ]
     return Group(
         columns("by slice, ± 95 %", ("", "users", f"NDCG@{k}", "Recall", "MRR"), own),
         columns(f"NDCG@{k} by slice, beside others", ("", "the model", *names), beside),
     )
-
-
-def _figure(value: float | int) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
 def imported(folder: Path, checkpoint: Checkpoint) -> RenderableType:
@@ -110,28 +102,12 @@ def imported(folder: Path, checkpoint: Checkpoint) -> RenderableType:
 
 def recommendations(items: Recommendations) -> RenderableType:
     """The top-k, best first, under what they come after."""
-    rows = [
-        (f"{rank}", item.title or "", item.key, f"{item.score:.3f}")
-        for rank, item in enumerate(items, 1)
-    ]
-    return columns(items.title, ("", "title", "key", "score"), rows)
+    return items.table()
 
 
 def bundle(bundle: Bundle) -> RenderableType:
     """What a bundle is, its files, and what was checked."""
-    manifest, config = bundle.manifest, bundle.config
-    return pairs(
-        str(bundle.path),
-        [
-            ("model", f"GLINT-RU, {config.items:,} items, d {config.d}, {config.heads} heads"),
-            ("catalogue", _catalogue(manifest.get("catalogue"))),
-            ("data", manifest["data"]["name"]),
-            ("state", f"{manifest['state']['shape'][1]:,} floats"),
-            ("top-k", f"{bundle.top_k}"),
-            *((name, f"{file['bytes']:,} bytes") for name, file in manifest["files"].items()),
-            *((f"{c['target']} {c['precision']}", _verdict(c)) for c in manifest["checks"]),
-        ],
-    )
+    return table_of(bundle)
 
 
 def catalogue(change: CatalogueChange) -> RenderableType:
@@ -142,27 +118,6 @@ def catalogue(change: CatalogueChange) -> RenderableType:
     offered = items - len(change.checkpoint.catalogue.retired)
     version = f"catalogue version {change.version}"
     return f"{change.path}: {version}, {items:,} items, {offered:,} offered"
-
-
-def _catalogue(changes: Mapping[str, Any] | None) -> str:
-    if changes is None or changes["spare"] is None:
-        room = "fixed: a change converts again"
-    else:
-        room = f"{changes['spare']:,} spare rows"
-    if changes is None or changes["version"] == 1:
-        return room
-    done = f"{changes['added']:,} added, {changes['retired']:,} retired since training"
-    return f"version {changes['version']}: {done}; {room}"
-
-
-def _verdict(check: Mapping[str, Any]) -> str:
-    verdict = "good" if check["ok"] else "NOT GOOD: " + "; ".join(check["failures"])
-    if check["ndcg_at_10"] is None:
-        return f"{verdict}; accuracy was not measured"
-    return (
-        f"{verdict}; NDCG@10 {check['ndcg_at_10']:.4f} (float {check['ndcg_at_10_float']:.4f}), "
-        f"top-10 overlap {check['top10_overlap']:.4f}, {check['users']:,} users"
-    )
 
 
 def layers(bundle: Bundle) -> RenderableType:

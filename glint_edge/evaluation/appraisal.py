@@ -18,6 +18,7 @@ from glint_edge.evaluation.ranking import RankingMetrics, metrics_of_ranks, targ
 from glint_edge.evaluation.slices import Slice, popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Scorer
+from glint_edge.tables import Table, columns, figure
 
 Ids = npt.NDArray[np.int64]
 Training = tuple[npt.NDArray[np.integer], Ids]
@@ -25,7 +26,7 @@ Training = tuple[npt.NDArray[np.integer], Ids]
 UNBOUNDED, POPULARITY, NEIGHBOURS = "unbounded", "popularity", "neighbours"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Appraisal:
     """Figures of a model on held-out items.
 
@@ -44,6 +45,27 @@ class Appraisal:
     slices: list[Slice]
     on: str = ""
     max_length: int = 0
+
+    def table(self, title: str) -> Table:
+        """The model beside its baselines, and over whole histories where some are longer than N."""
+        rows = {
+            f"the last {self.max_length} items" if self.unbounded else "the model": self.figures
+        }
+        if self.unbounded:
+            rows["unbounded: all of a history"] = self.unbounded
+        by_name = {name: one.to_dict() for name, one in {**rows, **self.baselines}.items()}
+        header = ("", *self.figures.to_dict())
+        return columns(
+            title, header,
+            [(name, *map(figure, figures.values())) for name, figures in by_name.items()],
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        mine, k = self.figures, self.figures.k
+        return f"Appraisal({self.on or 'a model'}: NDCG@{k} {mine.ndcg:.4f}, {mine.users:,} users)"
+
+    def _repr_html_(self) -> str:
+        return self.table(self.on)._repr_html_()
 
     def to_dict(self) -> dict[str, Any]:
         """As `--json` prints it: the model's own figures first."""

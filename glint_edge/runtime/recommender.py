@@ -19,6 +19,7 @@ from glint_edge.runtime.app_bundle import AppBundle, read_app_bundle
 from glint_edge.runtime.engines import StreamRuntime, find_engine
 from glint_edge.runtime.session import Session
 from glint_edge.runtime.session_bytes import unpack
+from glint_edge.tables import Table, columns
 
 if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
@@ -59,6 +60,17 @@ class Recommendations(list[Recommendation]):
     def __init__(self, items: Iterable[Recommendation] = (), *, title: str = "") -> None:
         super().__init__(items)
         self.title = title
+
+    def table(self) -> Table:
+        """For people."""
+        rows = [
+            (f"{rank}", one.title or "", one.key, f"{one.score:.3f}")
+            for rank, one in enumerate(self, 1)
+        ]
+        return columns(self.title, ("", "title", "key", "score"), rows)
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
 
 
 class Recommender:
