@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from numbers import Real
 from typing import SupportsIndex, TypeAlias
 
 from glint_edge.errors import ConfigError
 
-Key: TypeAlias = str | SupportsIndex  # the latter: int, and numpy's integers
+# The second: int, and numpy's integers; the third: of a column that lacked a value once.
+Key: TypeAlias = str | SupportsIndex | float
 
 
 def text_of_key(key: Key) -> str:
-    """The key as the catalogue has it: 50 is "50".
+    """The key as the catalogue has it: 50 is "50", and so is 50.0.
 
     Raises:
         ConfigError: it is neither a text nor a whole number.
     """
     if isinstance(key, str):
-        return key
+        return str(key)
     # True is an int, and so is what it says of itself; no catalogue means it.
-    if isinstance(key, bool) or not hasattr(key, "__index__"):
-        raise ConfigError(f"an item's key is a text or a whole number, not {key!r}")
-    return str(operator.index(key))
+    if not isinstance(key, bool):
+        if hasattr(key, "__index__"):
+            return str(operator.index(key))
+        if isinstance(key, Real) and float(key).is_integer():
+            return str(int(float(key)))
+    raise ConfigError(f"an item's key is a text or a whole number, not {key!r}")
 
 
 def texts_of_keys(keys: Iterable[Key]) -> list[str]:
     """The keys in their order.
 
     Raises:
-        ConfigError: it is one text, which would be read letter by letter, or a key is no key.
+        ConfigError: it is no list, or one text, which would be read letter by letter, or a key is
+            no key.
     """
     if isinstance(keys, str | bytes):
         raise ConfigError(f"{keys!r} is one text, not a list of keys; write ['50', '181']")
+    if not isinstance(keys, Iterable):
+        raise ConfigError(f"{keys!r} is not a list of keys; write ['50', '181']")
     return [text_of_key(key) for key in keys]

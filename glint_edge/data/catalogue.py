@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
-
-from glint_edge.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -56,32 +53,3 @@ class Catalogue:
         """
         to_id = {key: number for number, key in enumerate(self.keys)}
         return tuple(to_id[key] for key in self.retired)
-
-
-def as_key(value: object) -> str:
-    """A key as text; a whole number is taken as its text.
-
-    Raises:
-        DataError: it is neither a text nor a whole number.
-    """
-    if isinstance(value, str):
-        return str(value)
-    if not isinstance(value, bool):
-        if isinstance(value, Integral):
-            return str(int(value))
-        if isinstance(value, Real) and float(value).is_integer():
-            return str(int(float(value)))
-    raise DataError(f"{value!r} is not a key; keys are texts or whole numbers")
-
-
-def as_keys(values: object) -> list[str]:
-    """A sequence of keys as texts; a text is never taken as a sequence of its letters.
-
-    Raises:
-        DataError: it is no sequence, or holds something that is not a key.
-    """
-    if isinstance(values, str | bytes):
-        raise DataError(f"{values!r} is one text, not a sequence of keys; pass [{values!r}]")
-    if not isinstance(values, Iterable):
-        raise DataError(f"{values!r} is not a sequence of keys; pass [{values!r}]")
-    return [as_key(value) for value in values]

@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from glint_edge.data.catalogue import as_key, as_keys
 from glint_edge.data.columns import Columns, choose_columns, names_columns, others
 from glint_edge.data.formats import Table, by_role, refuse_lists
-from glint_edge.errors import DataError
+from glint_edge.errors import ConfigError, DataError
+from glint_edge.keys import text_of_key, texts_of_keys
 
 FRAME, LISTS = "the DataFrame", "the lists"  # what messages call them
 
@@ -72,12 +72,12 @@ def _of_pandas(name: str, column: Any) -> pl.Series:  # noqa: ANN401  # pandas i
         return pl.Series(name, [_text(value) for value in plain])
 
 
-def _text(value: object) -> str | None:
+def _text(value: Any) -> str | None:  # noqa: ANN401  # whatever an object column holds
     if value is None:
         return None
     try:
-        return as_key(value)
-    except DataError:
+        return text_of_key(value)
+    except ConfigError:
         return str(value)
 
 
@@ -118,11 +118,11 @@ def _histories(source: object) -> dict[str, list[str]]:
     pairs = source.items() if isinstance(source, Mapping) else enumerate(source)
     histories: dict[str, list[str]] = {}
     for user, items in pairs:
-        key = as_key(user)
-        if key in histories:
-            raise DataError(f"{LISTS}: user {key!r} is there twice; put all items in one list")
         try:
-            histories[key] = as_keys(items)
-        except DataError as error:
-            raise DataError(f"{LISTS}, user {key!r}: {error}") from error
+            key = text_of_key(user)
+            if key in histories:
+                raise DataError(f"{LISTS}: user {key!r} is there twice; put all items in one list")
+            histories[key] = texts_of_keys(items)
+        except ConfigError as error:
+            raise DataError(f"{LISTS}, user {user!r}: {error}") from error
     return histories

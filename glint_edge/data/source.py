@@ -45,7 +45,9 @@ def resolve(
     options = options or LoadOptions()
     if data is None:
         if not source.source:
-            raise DataError(f"what the model was trained on, {source.name}, is not here; pass data")
+            raise DataError(
+                f"what the model was trained on, {source.name}, is not here; pass --data"
+            )
         data = source.source
     if isinstance(data, Log) or is_sharded(data):
         return data, options

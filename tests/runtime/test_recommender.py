@@ -139,7 +139,9 @@ def test_without_torch_a_checkpoint_names_the_extra(folder, monkeypatch):
 # ---- keys ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [101, np.int64(101), np.uint8(101), np.array(101)])
+@pytest.mark.parametrize(
+    "number", [101, np.int64(101), np.uint8(101), np.array(101), 101.0, np.float32(101)]
+)
 def test_a_whole_number_is_its_text(recommender, number):
     assert recommender.recommend([number, 103]) == recommender.recommend(["101", "103"])
     session = recommender.start([103])
@@ -147,7 +149,7 @@ def test_a_whole_number_is_its_text(recommender, number):
     assert session.history == ["103", "101"]
 
 
-@pytest.mark.parametrize("key", [True, np.True_, 101.0, np.float32(101), None, ["101"]])
+@pytest.mark.parametrize("key", [True, np.True_, 101.5, np.float32(0.5), None, ["101"]])
 def test_what_is_no_key_is_refused(recommender, key):
     session = recommender.start()
     for call in (recommender.recommend, recommender.start, lambda keys: session.append(keys[0])):
