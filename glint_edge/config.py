@@ -240,7 +240,7 @@ class TrainConfig(_JsonConfig):
         return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
 
-# What a training can be told, by name, panel after panel.
+# The settings of a training, by name, panel after panel.
 LEVERS: Mapping[str, Lever] = {
     about.name: about
     for panel in PANELS

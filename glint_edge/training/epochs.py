@@ -109,7 +109,7 @@ def epochs(
         number = len(run.history) + 1
         for parameters in run.optimizer.param_groups:
             parameters["lr"] = config.learning_rate_at(number)
-        # On the CPU, rank 0's dropout goes on where it stopped; the others' must differ from it.
+        # On the CPU, rank 0's dropout continues where it stopped; the others' must differ from it.
         if group.rank or not on_cpu:
             torch.manual_seed(hash((config.seed, len(run.history), group.rank)))
         loss = train_epoch(

@@ -171,34 +171,34 @@ def sampled_softmax(
     # One lookup: the gradient of each is as large as the table.
     rows = F.embedding(torch.cat([targets, negatives]), table)
     of_targets, of_negatives = rows.split([len(targets), len(negatives)])
-    given = (hidden * of_targets).sum(dim=1, keepdim=True)  # [P, 1]
+    own_logits = (hidden * of_targets).sum(dim=1, keepdim=True)  # [P, 1]
     if seen_logits is not None:
-        given = torch.cat([given, seen_logits], dim=1)
+        own_logits = torch.cat([own_logits, seen_logits], dim=1)
     loss: Tensor = _DrawnCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch's
-        hidden, of_negatives, given, log_expected, negatives, targets
+        hidden, of_negatives, own_logits, log_expected, negatives, targets
     )
     return loss
 
 
 class _DrawnCrossEntropy(torch.autograd.Function):
-    """Mean of logsumexp(given, hidden · rowsᵀ − log_expected) − given₀, a block at a time."""
+    """Mean of logsumexp(own_logits, hidden · rowsᵀ − log_expected) − own_logits₀, in blocks."""
 
     @staticmethod
     def forward(
         ctx: Any,  # noqa: ANN401  # torch's context
         hidden: Tensor,
         rows: Tensor,
-        given: Tensor,
+        own_logits: Tensor,
         log_expected: Tensor,
         negatives: Tensor,
         targets: Tensor,
     ) -> Tensor:
         total = hidden.new_zeros(())
         to_hidden, to_rows = torch.empty_like(hidden), torch.zeros_like(rows)
-        to_given = torch.empty_like(given)
+        to_own_logits = torch.empty_like(own_logits)
         size = _rows_at_once(hidden, len(rows))
         for block in torch.arange(len(hidden), device=hidden.device).split(size):
-            mine, known = hidden[block], given[block]  # [b, d], [b, 1 + n]
+            mine, known = hidden[block], own_logits[block]  # [b, d], [b, 1 + n]
             logits = torch.addmm(log_expected, mine, rows.T, beta=-1)  # [b, M]
             logits.masked_fill_(negatives == targets[block, None], -torch.inf)
             largest = torch.maximum(
@@ -209,10 +209,10 @@ class _DrawnCrossEntropy(torch.autograd.Function):
             total += (sums.log() + largest - known[:, :1]).sum()
             share.div_(sums)
             known_share.div_(sums)[:, 0] -= 1  # softmax − one at the target
-            to_given[block] = known_share
+            to_own_logits[block] = known_share
             to_hidden[block] = share @ rows
             to_rows.addmm_(share.T, mine)
-        ctx.save_for_backward(*(t.div_(len(hidden)) for t in (to_hidden, to_rows, to_given)))
+        ctx.save_for_backward(*(t.div_(len(hidden)) for t in (to_hidden, to_rows, to_own_logits)))
         return total / len(hidden)
 
     @staticmethod

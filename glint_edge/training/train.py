@@ -54,7 +54,7 @@ def train(
     Raises:
         ProcessDied: another process of the group died.
         ConfigError: `folder` holds a run and `resume` is off, or the other way round; there is no
-            such device; or the group's processes were given different data or settings.
+            such device; or the group's processes have different data or settings.
         CheckpointError: the run in `folder` is damaged or was started with other settings.
     """
     group = group or Alone()

@@ -10,6 +10,7 @@ import pytest
 from glint_edge import api
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.config import LEVERS, PANELS
+from glint_edge.errors import ConfigError
 from glint_edge.training.run_file import read_run
 from tests.cli.streams import only_line
 
@@ -49,6 +50,14 @@ def test_what_a_run_leaves_repeats_it_to_the_same_weights(once, run, tmp_path):
     assert load_checkpoint(again).sha256 == load_checkpoint(once).sha256
     first, second = (read_run(folder / "run.toml") for folder in (once, again))
     assert {**first, "out": str(again)} == second
+
+
+def test_python_repeats_a_run_and_refuses_an_unknown_lever(once, tmp_path):
+    again = api.train(config=once / "run.toml", out=tmp_path / "again")
+    assert again.sha256 == load_checkpoint(once).sha256
+    with pytest.raises(ConfigError, match=r"lever 'epoch' is unknown; the nearest .* 'epochs'"):
+        api.train(config=once / "run.toml", out=tmp_path / "new", epoch=3)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_flag_comes_before_the_file_even_with_the_default(once, run, tmp_path):
