@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console, render
-from glint_edge.cli.options import ItemColumn, Json, TimeColumn, UserColumn
+from glint_edge.cli.options import Json, Reading
 
 
 def shard(
+    reading: Reading,
     log: Annotated[
-        Path, typer.Argument(help="A Parquet or CSV file of interactions, or a folder of Parquet.")
+        Path, typer.Argument(help="A Parquet, CSV or TSV file, or a folder of Parquet.")
     ],
     out: Annotated[Path, typer.Option(help="The shards' folder.")],
     parts: Annotated[
@@ -21,19 +22,13 @@ def shard(
     ] = 16,
     held_out: Annotated[int, typer.Option(help="Users to evaluate on, at most.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the choice of these users.")] = 0,
-    user_column: UserColumn = None,
-    item_column: ItemColumn = None,
-    time_column: TimeColumn = None,
     json: Json = False,
 ) -> None:
     """Cut a log that is larger than memory into shards that `train` reads a few at a time."""
     from glint_edge import api
     from glint_edge.data.log import load_log
 
-    shards = api.shard(
-        log, out, parts=parts, held_out=held_out, seed=seed,
-        user=user_column, item=item_column, time=time_column,
-    )  # fmt: skip
+    shards = api.shard(log, out, parts=parts, held_out=held_out, seed=seed, **reading)
     if json:
         console.show_json({"shards": str(out), "parts": parts, **shards.summary})
     else:
