@@ -63,8 +63,8 @@ def compare(model: GlintRU, held_out: HeldOut, lists: TopK, window: int | None) 
     """
     usable = (lists.items >= 1) & (lists.items <= model.config.items) & np.isfinite(lists.scores)
     longest = int(np.diff(held_out.offsets).max(initial=1))
-    asked = np.where(usable, lists.items, 0)
-    floats, scores = _float_lists(model, held_out, asked, min(window or longest, longest))
+    items = np.where(usable, lists.items, 0)
+    floats, scores = _float_lists(model, held_out, items, min(window or longest, longest))
     # −1 is nobody's target and in nobody's list; with score ∞ it stands before everyone's.
     mine = TopK(np.where(usable, lists.items, -1), np.where(usable, lists.scores, np.inf))
     return compare_lists(mine, floats, scores, held_out.targets)
@@ -160,8 +160,8 @@ def rank_weighted_overlap(mine: npt.NDArray[np.int64], theirs: npt.NDArray[np.in
 
 def _in(items: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which of the items are among the others, user by user: both [U, c] → bool [U, c]."""
-    found: npt.NDArray[np.bool_] = (items[:, :, None] == others[:, None, :]).any(axis=2)
-    return found
+    shared: npt.NDArray[np.bool_] = (items[:, :, None] == others[:, None, :]).any(axis=2)
+    return shared
 
 
 def _same(

@@ -41,13 +41,13 @@ def tolerance_of(target: str, precision: str) -> Tolerance:
     Raises:
         BundleError: this version knows no such precision.
     """
-    found = TOLERANCES.get((target, precision), TOLERANCES.get(("*", precision)))
-    if found is None:
+    tolerance = TOLERANCES.get((target, precision), TOLERANCES.get(("*", precision)))
+    if tolerance is None:
         known = ", ".join(dict.fromkeys(name for _, name in TOLERANCES))
         raise BundleError(
             f"this glint-edge cannot judge {precision!r} (it judges {known}); upgrade glint-edge"
         )
-    return found
+    return tolerance
 
 
 def judge(parity: Parity, tolerance: Tolerance) -> tuple[str, ...]:
@@ -59,9 +59,9 @@ def judge(parity: Parity, tolerance: Tolerance) -> tuple[str, ...]:
             "that is no number"
         )
     # `not (… <= …)` throughout: a figure that is no number is out of tolerance.
-    most, found = tolerance.score_error, parity.max_score_error
-    if most is not None and found is not None and not found <= most:
-        failures.append(f"a score differs from the float model's by {found:.3g} (at most {most:g})")
+    most, error = tolerance.score_error, parity.max_score_error
+    if most is not None and error is not None and not error <= most:
+        failures.append(f"a score differs from the float model's by {error:.3g} (at most {most:g})")
     if not parity.same_top10 >= tolerance.same_top10:
         other = round((1 - parity.same_top10) * parity.users)
         failures.append(

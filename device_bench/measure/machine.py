@@ -36,7 +36,7 @@ def machine() -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "governor": _governor(),
         "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
     }
 
 
@@ -103,13 +103,13 @@ def _megahertz() -> float | None:
 
 def _numbers(root: Path, pattern: str) -> list[float]:
     """Those of the files that can be read."""
-    found = []
+    numbers = []
     for file in root.glob(pattern):
         try:
-            found.append(float(file.read_text()))
+            numbers.append(float(file.read_text()))
         except (OSError, ValueError):
             continue
-    return found
+    return numbers
 
 
 def _sum(counts: list[float]) -> int | None:
@@ -123,19 +123,21 @@ def condition_warnings(before: Conditions, after: Conditions) -> list[str]:
         before: before the first run.
         after: after the last one.
     """
-    found = []
+    warnings = []
     busy = (before.load or 0.0) - 0.5
     if busy > 1:
-        found.append(f"the machine was busy with other work (load {before.load:.1f}) at the start")
+        warnings.append(
+            f"the machine was busy with other work (load {before.load:.1f}) at the start"
+        )
     if before.megahertz and after.megahertz and after.megahertz < SLOWER * before.megahertz:
-        found.append(
+        warnings.append(
             f"the clock fell from {before.megahertz:,.0f} to {after.megahertz:,.0f} MHz meanwhile"
         )
     if (after.throttled or 0) > (before.throttled or 0):
-        found.append("the processor was slowed down by heat meanwhile")
+        warnings.append("the processor was slowed down by heat meanwhile")
     if (after.celsius or 0.0) >= HOT:
-        found.append(f"the machine is {after.celsius:.0f} °C hot")
-    return found
+        warnings.append(f"the machine is {after.celsius:.0f} °C hot")
+    return warnings
 
 
 def conditions_of(before: Conditions, after: Conditions) -> Mapping[str, Any]:

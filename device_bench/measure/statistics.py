@@ -83,20 +83,20 @@ def warnings_of(method: str, rounds: Sequence[Times], runs: int) -> list[str]:
         rounds: nanoseconds a call, one array a process.
         runs: calls that were planned a round.
     """
-    calls, found = np.concatenate(rounds), []
+    calls, warnings = np.concatenate(rounds), []
     median = float(np.median(calls))
     if len(calls) < runs:
-        found.append(f"{method}: {len(calls)} timed calls only, the time budget was used up")
+        warnings.append(f"{method}: {len(calls)} timed calls only, the time budget was used up")
     share = float((calls > OUTLIER * median).mean())
     if share > MANY_OUTLIERS:
-        found.append(
+        warnings.append(
             f"{method}: {share:.0%} of the calls took more than {OUTLIER:g} times the median"
         )
     medians = [float(np.median(part)) for part in rounds]
     if max(medians) - min(medians) > ROUNDS_APART * median:
         low, high = min(medians) / 1e3, max(medians) / 1e3
-        found.append(f"{method}: the rounds' medians lie between {low:,.0f} and {high:,.0f} µs")
-    return found
+        warnings.append(f"{method}: the rounds' medians lie between {low:,.0f} and {high:,.0f} µs")
+    return warnings
 
 
 def speed_warnings(calibrations: Sequence[Times]) -> list[str]:

@@ -33,8 +33,8 @@ Call: TypeAlias = Callable[[int], object]
 
 def main() -> int:
     """Run the job; returns the exit code."""
-    asked = json.load(sys.stdin)
-    job = Job(**{**asked, "plan": Plan(**asked["plan"])})
+    fields = json.load(sys.stdin)
+    job = Job(**{**fields, "plan": Plan(**fields["plan"])})
     try:
         result = _run(job)
     except GlintEdgeError as error:
@@ -96,20 +96,20 @@ def _measure(job: Job, runtime: Runtime, histories: Histories) -> dict[str, Any]
     recommend = _recommend_call(runtime, [append(number) for number in range(len(kept))])
     first["recommend"] = _took_us(recommend)
     calls = {"append": append, "recommend": recommend}
-    found: dict[str, Any] = {
+    measured: dict[str, Any] = {
         "first_call_us": first, "samples_ns": {}, "cpu_ns": {}, "calibration_ns": {},
         "warnings": [],
     }  # fmt: skip
     if not job.timed:
-        return found
+        return measured
     for name, call in {**calls, **_cold_starts(runtime, kept, job.cold_starts)}.items():
         samples = sample(call, job.plan)
-        found["samples_ns"][name] = samples.calls_ns.tolist()
-        found["cpu_ns"][name] = samples.cpu_ns
-        found["calibration_ns"][name] = samples.calibration_ns.tolist()
+        measured["samples_ns"][name] = samples.calls_ns.tolist()
+        measured["cpu_ns"][name] = samples.cpu_ns
+        measured["calibration_ns"][name] = samples.calibration_ns.tolist()
         if not samples.steady:
-            found["warnings"].append(f"{name}: the times were not steady after the warm-up")
-    return found
+            measured["warnings"].append(f"{name}: the times were not steady after the warm-up")
+    return measured
 
 
 def _took_us(call: Call) -> float:

@@ -126,8 +126,8 @@ def find_packages(target: str, folder: Path | None = None) -> tuple[Path, str]:
             raise MissingExtraError(package.extra, f"the native {target} runner")
         installed = Path(next(iter(spec.submodule_search_locations))).parent
         return installed, metadata.version(package.distribution)
-    for found in metadata.distributions(name=package.distribution, path=[str(folder)]):
-        return folder, found.version
+    for distribution in metadata.distributions(name=package.distribution, path=[str(folder)]):
+        return folder, distribution.version
     raise RunnerError(
         f"{folder} holds no {package.distribution}; unpack its wheel for that machine there"
     )

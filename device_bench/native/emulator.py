@@ -93,10 +93,10 @@ class Qemu:
 def find_qemu() -> Qemu | None:
     """The first on the PATH, if it runs."""
     path = shutil.which(QEMU)
-    found = re.search(r"version ([\d.]+)", _said(path, "--version")) if path else None
-    if path is None or found is None:
+    version = re.search(r"version ([\d.]+)", _said(path, "--version")) if path else None
+    if path is None or version is None:
         return None
-    return Qemu(path, found[1], "-plugin" in _said(path, "-help"))
+    return Qemu(path, version[1], "-plugin" in _said(path, "-help"))
 
 
 def find_c_compiler() -> str | None:
@@ -177,14 +177,14 @@ class Emulation:
         Raises:
             RunnerError: the marks are not such pairs, or a method has none.
         """
-        found: dict[str, list[int]] = {method: [] for method in methods}
+        counts: dict[str, list[int]] = {method: [] for method in methods}
         # Lines "mark, instructions so far".
         marks = [tuple(map(int, line.split())) for line in self.counts.read_text().splitlines()]
         for (before, start), (after, end) in zip(marks[::2], marks[1::2], strict=False):
             number, odd = divmod(before, 2)
             if odd or after != before + 1 or number >= len(methods):
                 raise RunnerError(f"the instruction counter saw mark {after} after mark {before}")
-            found[methods[number]].append(end - start)
-        if len(marks) % 2 or not all(found.values()):
+            counts[methods[number]].append(end - start)
+        if len(marks) % 2 or not all(counts.values()):
             raise RunnerError("the instruction counter did not see all calls")
-        return found
+        return counts

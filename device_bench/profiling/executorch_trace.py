@@ -47,10 +47,10 @@ def record(path: Path, calls: Calls, threads: int, runs: int) -> Recorded:
     methods = {}
     for method in METHODS:
         took = _run(path, method, calls[method], runs)
-        found = _parse(Path(DUMP).read_bytes()) if took else []
-        if not any(found):
+        operators = _parse(Path(DUMP).read_bytes()) if took else []
+        if not any(operators):
             return Recorded({}, UNTRACED)
-        methods[method] = Recording(found, took)
+        methods[method] = Recording(operators, took)
     return Recorded(methods, NOTE)
 
 

@@ -42,10 +42,10 @@ def _build(compiler: str, library: Path) -> bool:
     try:
         library.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=library.parent, prefix=".fine-clock.") as folder:
-            made = Path(folder) / library.name
-            command = [*compiler.split(), *FLAGS, "-o", str(made), str(SOURCE), "-ldl"]
+            built = Path(folder) / library.name
+            command = [*compiler.split(), *FLAGS, "-o", str(built), str(SOURCE), "-ldl"]
             subprocess.run(command, capture_output=True, check=True, timeout=60)
-            made.replace(library)
+            built.replace(library)
     except (OSError, subprocess.SubprocessError):
         return False
     return True

@@ -115,10 +115,10 @@ def areas_of(method: Method, colours: dict[str, int]) -> Iterator[Area]:
 
 def _providers(method: Method) -> list[tuple[str, list[Kind]]]:
     """The kinds by provider; the provider that takes longest first."""
-    found: dict[str, list[Kind]] = {}
+    kinds: dict[str, list[Kind]] = {}
     for kind in method.kinds():
-        found.setdefault(kind.provider, []).append(kind)
-    return sorted(found.items(), key=lambda pair: -sum(kind.us for kind in pair[1]))
+        kinds.setdefault(kind.provider, []).append(kind)
+    return sorted(kinds.items(), key=lambda pair: -sum(kind.us for kind in pair[1]))
 
 
 def _operators(method: Method, kind: Kind, left: float, colour: int) -> Iterator[Area]:

@@ -116,8 +116,8 @@ class ProfiledModel:
         _call("LiteRtSetOptionsHardwareAccelerators", options, ctypes.c_int(CPU))
         _add(options, b"runtime_options_string", b"enable_profiling = true\n")
         _add(options, b"cpu_options_string", b"num_threads = %d\n" % threads)
-        made = "LiteRtCreateCompiledModel"
-        self.compiled = _handle(made, self.environment, self.file, options)
+        function = "LiteRtCreateCompiledModel"
+        self.compiled = _handle(function, self.environment, self.file, options)
         self.profiler = _handle("LiteRtCompiledModelGetProfiler", self.compiled)
 
     def start(self) -> None:
@@ -165,8 +165,8 @@ class _Buffer:
         _call("LiteRtGetRankedTensorType", tensor, ctypes.byref(kind))
         place = (ctypes.c_size_t(signature), ctypes.c_size_t(index))
         needs = _handle(f"LiteRtGetCompiledModel{what}BufferRequirements", model.compiled, *place)
-        made = "LiteRtCreateManagedTensorBufferFromRequirements"
-        self.handle = _handle(made, model.environment, ctypes.byref(kind), needs)
+        function = "LiteRtCreateManagedTensorBufferFromRequirements"
+        self.handle = _handle(function, model.environment, ctypes.byref(kind), needs)
         self.dtype = np.dtype(TYPES[kind.element])
         self.shape = tuple(kind.layout.dimensions[: kind.layout.rank & RANK])
 

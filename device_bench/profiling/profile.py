@@ -116,9 +116,9 @@ class Method:
 
     def kinds(self) -> list[Kind]:
         """The operators by provider and kind, the kind that takes longest first."""
-        found: dict[tuple[str, str], list[Operator]] = {}
+        groups: dict[tuple[str, str], list[Operator]] = {}
         for operator in self.operators:
-            found.setdefault((operator.kind, operator.provider), []).append(operator)
+            groups.setdefault((operator.kind, operator.provider), []).append(operator)
         kinds = [
             Kind(
                 *key,
@@ -127,7 +127,7 @@ class Method:
                 us=sum(one.us for one in same),
                 share=sum(one.share for one in same),
             )
-            for key, same in found.items()
+            for key, same in groups.items()
         ]
         return sorted(kinds, key=lambda kind: -kind.us)
 

@@ -12,8 +12,8 @@ def kind_of(name: str) -> str:
 
     A name of another form is a kind of its own, without the number it may end in.
     """
-    found = _NAME.match(name)
-    if not found:
+    match = _NAME.match(name)
+    if not match:
         return re.sub(r" #\d+$", "", name)
-    integers = any(part.startswith("Q") for part in found["types"].split(", "))
-    return found["what"] + (" int8" if integers else "")
+    integers = any(part.startswith("Q") for part in match["types"].split(", "))
+    return match["what"] + (" int8" if integers else "")

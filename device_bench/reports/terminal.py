@@ -89,17 +89,19 @@ def render_scale_rows(rows: Sequence[ScaleRow]) -> Table:
     return _by_side([row.to_dict() for row in rows])
 
 
-def render_diff(found: Diff) -> RenderableType:
+def render_diff(difference: Diff) -> RenderableType:
     """A table of what changed, worst first, and what did not compare."""
     order = {"regression": 0, "improvement": 1, "noise": 2}
-    changed = [change for change in found.changes if change.verdict in order]
+    changed = [change for change in difference.changes if change.verdict in order]
     rows = [
         (c.row, c.figure, _figure(c.old), _figure(c.new), _ratio(c), c.verdict)
         for c in sorted(changed, key=lambda change: order[change.verdict])
     ]
     table = columns("changes", ("row", "figure", "old", "new", "ratio", "verdict"), rows)
-    same = sum(change.verdict == "same" for change in found.changes)
-    return Group(table, *_dim([*found.notes, f"{same} other figures are the same.", DIFF_NOTE]))
+    same = sum(change.verdict == "same" for change in difference.changes)
+    return Group(
+        table, *_dim([*difference.notes, f"{same} other figures are the same.", DIFF_NOTE])
+    )
 
 
 def _figure(value: float | None) -> str:

@@ -81,10 +81,10 @@ def client() -> str:
     Raises:
         RunnerError: there is none.
     """
-    found = shutil.which("adb")
-    if found is None:
+    path = shutil.which("adb")
+    if path is None:
         raise RunnerError(INSTALL)
-    return found
+    return path
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class AdbHost:
 
     def state(self) -> State:
         """How it is now."""
-        found = read_phone(self.execute(SCRIPT).text)
-        return State(found.board, found.facts(), found.warnings())
+        phone = read_phone(self.execute(SCRIPT).text)
+        return State(phone.board, phone.facts(), phone.warnings())
 
     def _client(self) -> list[str]:
         return [client(), *(["-s", self.serial] if self.serial else [])]
@@ -152,8 +152,8 @@ class AdbHost:
         if SEVERAL in complaint:
             names = " or ".join(f"adb:{one.serial}" for one in attached())
             return f"several phones are attached; name one: {names}"
-        found = (f"{self.name} {meaning}" for said, meaning in REASONS if said in complaint)
-        return next(found, None)
+        meanings = (f"{self.name} {meaning}" for said, meaning in REASONS if said in complaint)
+        return next(meanings, None)
 
 
 def open_runner(device: str) -> RemoteRunner:

@@ -124,11 +124,11 @@ def _number(text: str) -> bool:
 
 
 def _cpus(facts: Mapping[str, str]) -> tuple[Cpu, ...]:
-    found: dict[int, dict[str, str]] = {}
+    cpus: dict[int, dict[str, str]] = {}
     for path, value in facts.items():
         if match := re.search(r"/cpu(\d+)/(?:cpufreq/)?(\w+)$", path):
-            found.setdefault(int(match[1]), {})[match[2]] = value.strip()
-    return tuple(_cpu(number, found[number]) for number in sorted(found))
+            cpus.setdefault(int(match[1]), {})[match[2]] = value.strip()
+    return tuple(_cpu(number, cpus[number]) for number in sorted(cpus))
 
 
 def _cpu(number: int, facts: Mapping[str, str]) -> Cpu:

@@ -117,14 +117,14 @@ def place_of(host: Host, program: Path) -> Iterator[Place]:
 def _made(host: Host, make: str, program: Path) -> Place:
     """The folder that a command makes and prints."""
     kept = f"{host.kept}/{shlex.quote(program.name)}"
-    made = host.execute(f"""
+    reply = host.execute(f"""
 d=$({make}) || exit 1
 echo "$d"
 df -Pk "$d" | tail -n 1
 [ ! -x {kept}/{PROGRAM} ] || echo {kept}""")
-    if made.code == 1 or not made.text:
-        raise RunnerError(f"{host.name} has no place to work in: {made.last_line}")
-    folder, space, *rest = [*made.text.splitlines(), ""]
+    if reply.code == 1 or not reply.text:
+        raise RunnerError(f"{host.name} has no place to work in: {reply.last_line}")
+    folder, space, *rest = [*reply.text.splitlines(), ""]
     free = re.search(r"(\d+)\s+\d+%", space)
     return Place(host, folder, int(free[1]) * 1024 if free else None, rest[0] if rest else "")
 

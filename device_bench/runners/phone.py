@@ -103,12 +103,12 @@ def read_phone(printed: str) -> Phone:
     )
 
 
-def _named(found: Board, model: str, thermal: str) -> Board:
+def _named(linux: Board, model: str, thermal: str) -> Board:
     """With the model's name, and the processor's temperature where Linux' own is not shown."""
-    conditions = found.conditions
+    conditions = linux.conditions
     if conditions.celsius is None:
         conditions = replace(conditions, celsius=_cpu_celsius(thermal))
-    return replace(found, model=model or found.model, conditions=conditions)
+    return replace(linux, model=model or linux.model, conditions=conditions)
 
 
 def _cpu_celsius(thermal: str) -> float | None:
@@ -145,11 +145,11 @@ def _heat_warnings(status: int | None) -> Sequence[str]:
 
 def _power_warnings(phone: Phone) -> list[str]:
     battery = phone.battery
-    found = []
+    warnings = []
     if phone.battery_saver:
-        found.append("its battery saver is on: switch it off")
+        warnings.append("its battery saver is on: switch it off")
     if battery.charging:
-        found.append("its battery is charging, which heats it: charge it first, or use Wi-Fi")
+        warnings.append("its battery is charging, which heats it: charge it first, or use Wi-Fi")
     if (battery.celsius or 0.0) >= HOT:
-        found.append(f"its battery is {battery.celsius:.0f} °C hot: let it cool")
-    return found
+        warnings.append(f"its battery is {battery.celsius:.0f} °C hot: let it cool")
+    return warnings

@@ -65,10 +65,10 @@ def _onnx(model: GlintRU, order: Order) -> None:
 def _tflite(model: GlintRU, order: Order) -> None:
     import litert_torch
 
-    made = Path(order.folder) / f"new.{TFLITE}"
+    file = Path(order.folder) / f"new.{TFLITE}"
     program = BatchProgram(model, order.top_k).eval()
-    litert_torch.convert(program, example(model.config.max_length)).export(str(made))
-    made.replace(made.with_name(TFLITE))
+    litert_torch.convert(program, example(model.config.max_length)).export(str(file))
+    file.replace(file.with_name(TFLITE))
 
 
 def _compile(model: GlintRU, order: Order) -> None:

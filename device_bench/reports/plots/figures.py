@@ -46,8 +46,8 @@ def plots(document: Json) -> list[Plot]:
         by_side(rows, colours, "items"),
         by_side(rows, colours, "width"),
     ]
-    made = of_growth + of_calls if document["kind"] == SCALE else of_calls + of_growth
-    return [plot for plot in made if plot is not None]
+    ordered = of_growth + of_calls if document["kind"] == SCALE else of_calls + of_growth
+    return [plot for plot in ordered if plot is not None]
 
 
 def _colours(rows: Sequence[Json]) -> dict[str, str]:
