@@ -4,6 +4,7 @@ import io
 import json
 import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ from device_bench.measure.job import Outcome, TopK
 from device_bench.measure.sampling import RUNS
 from device_bench.reports.terminal import render, render_scale_rows
 from device_bench.scale import LARGE, Scale, scale
-from glint_edge.cli import app as cli
 from glint_edge.errors import ConfigError, ConversionError, RunnerError
 from glint_edge.runtime.engines import find_engine
 
@@ -254,18 +254,8 @@ def test_the_document_holds_what_others_need(tmp_path):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr("sys.argv", ["glint-edge", "bench", "scale", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
+def run(run):
+    return partial(run, "bench", "scale")
 
 
 @pytest.mark.slow

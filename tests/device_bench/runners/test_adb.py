@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
-from device_bench.measure.job import Histories, Inputs, Job
+from device_bench.measure.job import Job
 from device_bench.measure.sampling import Plan
 from device_bench.native.emulator import CORES, DEFAULT_CORE, find_qemu
 from device_bench.runners import adb, arm64
@@ -26,13 +26,10 @@ from device_bench.runners.adb import AdbHost, Attached, attached, open_runner
 from device_bench.runners.host import install
 from device_bench.runners.native import NativeRunner
 from device_bench.runners.remote import RemoteRunner
-from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
 from tests.device_bench.runners.adb_server import AdbServer, Phone
-from tests.device_bench.runners.stand_in import make_artifact, make_program
+from tests.device_bench.runners.remote_runs import failure, inputs, started
 
-CONFIG = ModelConfig(items=40, d=16, heads=4)
-HISTORIES = [[1, 2, 3], [40], [5, 5, 7], list(range(1, 31))]
 ADB_PORT = 5037  # of adb's own server
 
 pytestmark = pytest.mark.skipif(
@@ -64,36 +61,9 @@ def phone(server, tmp_path):
     assert not list(phone.tmp.glob("glint-edge-*")), "something was left on the phone"
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return make_program(tmp_path_factory.mktemp("program") / "executorch-1.0-any-0123")
-
-
 @pytest.fixture
 def runner(phone, program):
     return RemoteRunner("adb", "", AdbHost(), lambda target, machine, on_step: program)
-
-
-@pytest.fixture
-def job(tmp_path):
-    def make(**behaviour):
-        artifact = make_artifact(tmp_path / "some model.pte", CONFIG, **behaviour)
-        plan = Plan(warmup=5, runs=40, budget_ms=100.0)
-        return Job("executorch", str(artifact), CONFIG.to_dict(), 10, 3, plan=plan)
-
-    return make
-
-
-def inputs():
-    return Inputs.of(Histories.of([[7, 8], [9]]), Histories.of(HISTORIES))
-
-
-def failure(runner, job):
-    """The one sentence of a run that fails."""
-    with pytest.raises(RunnerError) as raised:
-        runner.run(job, inputs())
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
 
 
 def test_a_run_brings_everything_back_and_leaves_nothing(runner, job, server):
@@ -288,15 +258,6 @@ def test_android_6(runner, job, phone):
     said = failure(runner, job())
 
     assert said == "the phone does not answer as Android 7 and later do; use a newer one"
-
-
-def started(path):
-    """Wait for the file that a stand-in program touches; returns its process' id."""
-    for _ in range(400):
-        if path.is_file() and (text := path.read_text()):
-            return int(text)
-        time.sleep(0.05)
-    pytest.fail("the program did not start")
 
 
 def gone(there, phone):

@@ -15,20 +15,17 @@ import numpy as np
 import psutil
 import pytest
 
-from device_bench.measure.job import Histories, Inputs, Job
+from device_bench.measure.job import Job
 from device_bench.measure.sampling import Plan
 from device_bench.runners import ssh
 from device_bench.runners.host import install
 from device_bench.runners.native import NativeRunner
 from device_bench.runners.remote import RemoteRunner, build_for
 from device_bench.runners.ssh import SshHost, open_runner
-from glint_edge.config import ModelConfig
-from glint_edge.errors import ConfigError, RunnerError
-from tests.device_bench.runners.stand_in import make_artifact, make_program
+from glint_edge.errors import ConfigError
+from tests.device_bench.runners.remote_runs import failure, inputs, started
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-CONFIG = ModelConfig(items=40, d=16, heads=4)
-HISTORIES = [[1, 2, 3], [40], [5, 5, 7], list(range(1, 31))]
 
 pytestmark = pytest.mark.skipif(
     not SSHD or not shutil.which("ssh") or platform.system() != "Linux",
@@ -122,11 +119,6 @@ def server(keys):
     assert not list(keys.remote.iterdir()), "something was left on the board"
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return make_program(tmp_path_factory.mktemp("program") / "executorch-1.0-any-0123")
-
-
 @pytest.fixture
 def host(server, tmp_path):
     return SshHost("board", config=server.client, kept=shlex.quote(str(tmp_path / "kept here")))
@@ -135,37 +127,6 @@ def host(server, tmp_path):
 @pytest.fixture
 def runner(host, program):
     return RemoteRunner("ssh", "board", host, lambda target, machine, on_step: program)
-
-
-@pytest.fixture
-def job(tmp_path):
-    def make(timed=True, **behaviour):
-        artifact = make_artifact(tmp_path / "some model.pte", CONFIG, **behaviour)
-        plan = Plan(warmup=5, runs=40, budget_ms=100.0)
-        return Job("executorch", str(artifact), CONFIG.to_dict(), 10, 3, timed=timed, plan=plan)
-
-    return make
-
-
-def inputs():
-    return Inputs.of(Histories.of([[7, 8], [9]]), Histories.of(HISTORIES))
-
-
-def failure(runner, job):
-    """The one sentence of a run that fails."""
-    with pytest.raises(RunnerError) as raised:
-        runner.run(job, inputs())
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
-
-
-def started(path):
-    """Wait for the file that a stand-in program touches; returns its process."""
-    for _ in range(400):
-        if path.is_file() and path.read_text():
-            return psutil.Process(int(path.read_text()))
-        time.sleep(0.05)
-    pytest.fail("the program did not start")
 
 
 def test_a_run_brings_everything_back_and_leaves_nothing(runner, job):
