@@ -1,8 +1,9 @@
 """What `glint-edge` does, as functions: the command line and Python users call the same.
 
 The one file that may import all four packages. Each function imports what it needs when it is
-called, so that importing this costs nothing. None prints: notes go to the `glint_edge` logger, and
-who wants to see how far a function is passes `on_step`, `on_progress` or `on_rows`.
+called, so that importing this costs nothing. Notes go to the `glint_edge` logger. How far a slow
+function is goes to the `on_step`, `on_progress` or `on_rows` it is passed; without one it is shown,
+where somebody looks: in a terminal and in a notebook.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 from glint_edge.data.log import Log, load_log
 from glint_edge.errors import CheckpointError, ConfigError
@@ -52,14 +54,38 @@ SPARE = 100
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 def _silent(step: str) -> None:
     pass
 
 
+def _shows(parameter: str, bar: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Fill a callback that is not passed with a bar of the console, where somebody looks."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            terminal = sys.stderr is not None and sys.stderr.isatty()
+            if parameter in kwargs or not (terminal or "ipykernel" in sys.modules):
+                return function(*args, **kwargs)
+            from glint_edge.cli import console
+
+            with getattr(console, bar)() as callback:
+                kwargs[parameter] = callback
+                return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
 # ---- data and training --------------------------------------------------------------------------
 
 
+@_shows("on_progress", "training_bar")
 def train(
     log: object = None,
     out: AnyPath | None = None,
@@ -175,6 +201,7 @@ def shard(
     )
 
 
+@_shows("on_step", "steps")
 def evaluate(
     checkpoint: AnyCheckpoint = None,
     *,
@@ -229,6 +256,7 @@ def evaluate(
 # ---- export, catalogue and apps -----------------------------------------------------------------
 
 
+@_shows("on_step", "steps")
 def export(
     checkpoint: AnyCheckpoint = None,
     out: AnyPath | None = None,
@@ -338,6 +366,7 @@ def load(
     return Recommender.load(path, target=target, window=window, unknown=unknown, threads=threads)
 
 
+@_shows("on_step", "steps")
 def add_items(
     where: AnyPath,
     keys: Sequence[Key] = (),
@@ -416,6 +445,7 @@ def add_items(
     )  # fmt: skip
 
 
+@_shows("on_step", "steps")
 def retire_items(
     where: AnyPath,
     keys: Sequence[Key],
@@ -525,6 +555,7 @@ def pull(repository: str, out: AnyPath) -> Checkpoint:
 # ---- measuring ----------------------------------------------------------------------------------
 
 
+@_shows("on_step", "steps")
 def bench(
     *bundles: AnyBundle,
     runners: Sequence[str] = ("python",),
@@ -580,6 +611,7 @@ def bench(
     return BenchRun(document(results, settings, command or sys.argv), failures)
 
 
+@_shows("on_step", "steps")
 def bench_scale(
     *,
     items: Sequence[int] = (1_000, 10_000, 100_000, 1_000_000),
@@ -652,6 +684,7 @@ def list_devices() -> tuple[Device, ...]:
     return run()
 
 
+@_shows("on_step", "steps")
 def setup_device(name: str, *, on_step: OnStep = _silent) -> None:
     """Bring and build what a runner needs, for the runtimes that are installed here."""
     from device_bench.devices import setup

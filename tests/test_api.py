@@ -125,3 +125,15 @@ def test_importing_the_roof_costs_nothing_and_shows_each_function():
         "bench",
         "load",
     }
+
+
+def test_progress_is_shown_where_somebody_looks_and_goes_to_who_asked(run, monkeypatch, capsys):
+    ge.evaluate(run)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    ge.evaluate(run)
+    assert "ranking for 60 users" in capsys.readouterr().err
+    steps = []
+    ge.evaluate(run, on_step=steps.append)
+    assert capsys.readouterr().err == ""
+    assert len(steps) >= 3

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from json import dumps
 from typing import Any
 
@@ -112,6 +113,11 @@ class _TrainingTimeLeft(ProgressColumn):
         return Text(f"at most {minutes}:{seconds:02d} left")
 
 
+def _moves() -> bool:
+    """Whether a bar can be drawn over: in a terminal, and in a notebook that has widgets."""
+    return err.is_terminal or (err.is_jupyter and find_spec("ipywidgets") is not None)
+
+
 @contextmanager
 def training_bar() -> Iterator[Any]:
     """A bar over a whole training run; yields the `on_progress` that `train` takes.
@@ -126,7 +132,7 @@ def training_bar() -> Iterator[Any]:
         TextColumn("{task.fields[figures]}", markup=False),
         _TrainingTimeLeft(),
         console=err,
-        disable=not err.is_terminal,
+        disable=not _moves(),
     ) as progress:
         task = progress.add_task("training", total=None, figures="")
 
@@ -141,7 +147,7 @@ def training_bar() -> Iterator[Any]:
                 description=f"epoch {state.epoch}/{epochs}",
                 figures=f"loss {state.loss:.3f}{best}",
             )
-            if last and not err.is_terminal and last.epoch > last_printed:
+            if last and not _moves() and last.epoch > last_printed:
                 last_printed = last.epoch
                 say(
                     f"epoch {last.epoch}/{epochs}: loss {last.loss:.3f}, validation NDCG@10 "
@@ -161,7 +167,7 @@ def steps() -> Iterator[Any]:
     current, since = "", time.monotonic()
 
     def done() -> None:
-        if current and err.is_terminal:
+        if current and _moves():
             say(f"{current}: {time.monotonic() - since:.0f} s")
 
     with Progress(
@@ -169,7 +175,7 @@ def steps() -> Iterator[Any]:
         TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
         console=err,
-        disable=not err.is_terminal,
+        disable=not _moves(),
         transient=True,
     ) as progress:
         task = progress.add_task("", total=None)
@@ -179,7 +185,7 @@ def steps() -> Iterator[Any]:
             done()
             current, since = step, time.monotonic()
             progress.update(task, description=step)
-            if not err.is_terminal:
+            if not _moves():
                 say(f"{step} …")
 
         yield on_step
