@@ -4,6 +4,7 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from glint_edge.files import cache_folder
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
-from tests import conversions
+from tests import conversions, skips
 
 
 def pytest_addoption(parser):
@@ -33,18 +34,56 @@ def pytest_addoption(parser):
     )
 
 
-# Longest first, so that no worker sits idle while another one converts: pytest-xdist hands files
-# out in this order (--no-loadscope-reorder).
+# Longest first, so that no worker sits idle while another one converts.
 LONGEST = (
-    "test_default_bundle.py", "test_bench.py", "test_stock.py", "test_executorch.py",
-    "test_tflite.py", "test_benchmarks.py", "test_recbole.py", "test_distributed.py",
-    "test_embed_cpp.py", "test_embed_web.py", "test_web_library.py", "test_web_update.py",
+    "test_default_bundle.py", "test_executorch.py", "test_bench.py", "test_stock.py",
+    "test_tflite.py", "test_benchmarks.py", "test_embed_cpp.py", "test_recbole.py",
+    "test_distributed.py", "test_embed_web.py", "test_web_library.py", "test_web_update.py",
 )  # fmt: skip
+# Toolchains take ten seconds to import: what converts to one stays on one worker.
+TOGETHER = (
+    ("tests/bundles/test_default_bundle.py*", "executorch"),
+    ("tests/converters/test_pte_integers.py*", "executorch"),
+    ("tests/converters/test_executorch.py*", "executorch"),
+    ("tests/checkpoints/*[[]executorch*", "executorch"),
+    ("tests/converters/test_tflite.py*", "tflite"),
+    ("tests/checkpoints/*[[]tflite*", "tflite"),
+)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file stays on one worker, for its fixtures; and so do some files together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            groups = (group for pattern, group in TOGETHER if fnmatch(nodeid, pattern))
+            return next(groups, nodeid.partition("::")[0])
+
+    return ByFile(config, log)
+
+
+SKIPPED = set()
+
+
+def pytest_runtest_logreport(report):
+    if report.skipped and not hasattr(report, "wasxfail"):
+        SKIPPED.add(report.nodeid)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session):
-    if not hasattr(session.config, "workerinput"):
-        conversions.prune()
+    if hasattr(session.config, "workerinput"):
+        return
+    conversions.prune()
+    if skips.unexpected(SKIPPED) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    for test in skips.unexpected(SKIPPED):
+        terminalreporter.write_line(f"SKIPPED without a reason in tests/skips.py: {test}", red=True)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -182,7 +221,7 @@ class Artifact:
 @pytest.fixture(scope="session")
 def artifacts(make_model):
     """The fp32 and the int8 `.pte` of one model of MovieLens-100K's shape."""
-    pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
+    skips.require("executorch", "executorch")
     # Small chunks: each step of a chunk adds a second to a conversion.
     fp32 = stream_program(make_model(items=1683, d=64), chunk=4)
     return {
@@ -216,7 +255,7 @@ def arm64_tools():
 @pytest.fixture(scope="session")
 def arm64_set_up(arm64_tools):
     """The aarch64 runner in the user's cache, set up as by `glint-edge device setup arm64`."""
-    pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
+    skips.require("executorch", "executorch")
     try:
         arm64.setup(lambda step: None)
     except (MissingExtraError, RunnerError) as error:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.environments import install, make_environment
+from tests.skips import require
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("glint_edge", "quantization", "converters", "device_bench")
 
@@ -21,11 +24,16 @@ def build(what, out, source=ROOT):
     return next(iter(sorted(out.iterdir())))
 
 
+@pytest.fixture(scope="module")
+def checkouts_wheel(tmp_path_factory):
+    return build("wheel", tmp_path_factory.mktemp("checkout"))
+
+
 @pytest.fixture(scope="module", params=["checkout", "sdist"])
-def wheel(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
+def wheel(request, checkouts_wheel, tmp_path_factory):
     if request.param == "checkout":
-        return build("wheel", folder / "wheel")
+        return checkouts_wheel
+    folder = tmp_path_factory.mktemp("sdist")
     with tarfile.open(build("sdist", folder / "sdist")) as archive:
         archive.extractall(folder, filter="data")
     source = next(path for path in folder.iterdir() if path.name.startswith("glint_edge-"))
@@ -64,18 +72,19 @@ def test_the_wheel_runs_from_a_neutral_folder(wheel, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("extra", "target"), [("runtime-onnx", "onnx"), ("runtime-litert", "tflite")]
+    ("extra", "target"),
+    [
+        ("runtime-onnx", "onnx"),
+        pytest.param("runtime-litert", "tflite", marks=pytest.mark.full),
+    ],
 )
 @pytest.mark.golden
-def test_the_runtime_alone_replays_the_golden_vectors(extra, target, tmp_path):
+def test_the_runtime_alone_replays_the_golden_vectors(extra, target, checkouts_wheel, tmp_path):
     """A clean environment with one extra: no torch, and the command line says what it lacks."""
-    pytest.importorskip({"onnx": "onnxscript", "tflite": "litert_torch"}[target])
+    require({"onnx": "onnxscript", "tflite": "litert_torch"}[target], target)
     bundle = make_bundle(target, tmp_path / "app.glint")
-    wheel = build("wheel", tmp_path / "wheel")
-    python = tmp_path / "env/bin/python"
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*install, f"{wheel}[{extra}]"], capture_output=True, text=True)
+    python = make_environment(tmp_path / "env")
+    done = install(python, f"{checkouts_wheel}[{extra}]")
     if done.returncode:
         pytest.skip(f"pip could not install {extra}: {done.stderr.strip().splitlines()[-1]}")
 

@@ -17,6 +17,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.runtime import BundleStore
 from glint_edge.runtime.app_bundle import read_app_manifest
 from tests.conversions import write_no_artifact
+from tests.skips import require
 
 ROOTS = Path(str(resources.files("glint_edge.apps"))) / "platforms"
 
@@ -24,7 +25,7 @@ ROOTS = Path(str(resources.files("glint_edge.apps"))) / "platforms"
 @pytest.fixture(scope="module")
 def make_bundle(make_model, tmp_path_factory):
     """A bundle whose artifacts are no artifacts: nothing here loads them."""
-    pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
+    require("onnxruntime", "onnx")
     model = make_model()
     keys = ("", *(f"k{n}" for n in range(1, model.config.items + 1)))
     folder = tmp_path_factory.mktemp("run")

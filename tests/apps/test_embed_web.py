@@ -126,7 +126,10 @@ def test_the_pages_own_check_passes(visit, bundle, target):
 # ---- a damaged bundle ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("file", ["items.json", "model", "manifest.json"])
+@pytest.mark.parametrize(
+    ("target", "file"),
+    [("onnx", "model"), ("tflite", "model"), ("onnx", "items.json"), ("tflite", "manifest.json")],
+)
 def test_a_damaged_file_is_refused_in_a_sentence_on_the_page(browser, bundle, site, target, file):
     name = {"model": {"onnx": "model.onnx", "tflite": "model.tflite"}[target]}.get(file, file)
     data = bytearray((bundle.path / name).read_bytes())
@@ -161,8 +164,8 @@ def test_it_starts_without_a_network(visit, site, target):
     choose(page, "Aliens (1986)")
 
 
-def test_items_are_removed_undone_cleared_and_remembered(visit, target):
-    page = visit(target)
+def test_items_are_removed_undone_cleared_and_remembered(visit):
+    page = visit("tflite")
     empty = shown(page)
     for title in ("Alien (1979)", "Fargo (1996)"):
         choose(page, title)
@@ -192,8 +195,8 @@ def test_items_are_removed_undone_cleared_and_remembered(visit, target):
     assert (history(page), shown(page)) == ([], empty)
 
 
-def test_a_keyboard_is_enough(visit, target):
-    page = visit(target)
+def test_a_keyboard_is_enough(visit):
+    page = visit("onnx")
     press, name = page.keyboard.press, "document.activeElement.textContent"
     press("Tab")
     page.keyboard.type("die ha")
@@ -220,7 +223,7 @@ def test_a_keyboard_is_enough(visit, target):
     assert page.evaluate(name).startswith(shown(page)[0])
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("target", "scheme"), [("onnx", "light"), ("tflite", "dark")])
 def test_it_is_accessible_and_fits_a_phone(visit, site, target, scheme):
     page = visit(target, color_scheme=scheme, bypass_csp=True)
     page.add_script_tag(path=site.parent / "node_modules/axe-core/axe.min.js")

@@ -20,6 +20,7 @@ from glint_edge.bundles.bundle import Bundle, load_bundle
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.data.source import some_histories
 from glint_edge.files import cache_folder
+from tests.skips import require
 
 # A page that holds the library and both engines, for what no person can click.
 LIBRARY_PAGE = """<!doctype html><html lang="en"><title>library</title><body>
@@ -77,8 +78,8 @@ def make_web_app(folder):
 
 def make_bundle(out):
     """The shipped checkpoint as `.onnx` and `.tflite` in int8."""
-    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
-    pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
+    require("onnxscript", "onnx")
+    require("litert_torch", "litert")
     checkpoint = load_checkpoint()
     options = ExportOptions(("onnx", "tflite"), "int8", 50, out, chunk=4)
     export(

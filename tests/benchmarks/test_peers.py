@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from glint_edge.config import TrainConfig
 from glint_edge.data.log import load_log
+from tests.logs import write_ring
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -75,14 +75,7 @@ def test_order_matters_and_padding_does_not(peer):
 @pytest.fixture(scope="module")
 def ring(tmp_path_factory):
     """A log in which the item after i is i + 1; nobody takes one twice."""
-    rng = np.random.default_rng(0)
-    lines = []
-    for user in range(60):
-        start, length = rng.integers(30), rng.integers(5, 20)
-        lines.append(f"{user} " + " ".join(f"i{(start + n) % 30}" for n in range(length)))
-    log = tmp_path_factory.mktemp("ring") / "ring.txt"
-    log.write_text("\n".join(lines) + "\n")
-    return log
+    return write_ring(tmp_path_factory.mktemp("ring") / "ring.txt", items=30, longest=20)
 
 
 SMALL = ["--d", "16", "--dropout", "0.1", "--learning-rate", "0.02", "--batch-positions", "64"]

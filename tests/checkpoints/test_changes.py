@@ -36,6 +36,7 @@ from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.runtime.engines import find_engine
 from quantization import quantize
 from tests.conversions import converted
+from tests.skips import require
 
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 41)), [41, 3], [7, 7, 7]]
 
@@ -231,7 +232,7 @@ def programs(trained, changed, precision, **more):
 def test_an_onnx_file_written_over_is_the_one_converted_again(
     trained, changed, precision, tmp_path
 ):
-    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    require("onnxscript", "onnx")
     before, after = programs(trained, changed, precision)
     target = find_target("onnx")
     for name, program in (("before", before), ("after", after)):
@@ -290,7 +291,7 @@ def test_a_file_of_other_weights_is_refused(trained, changed, make_model):
 
 @pytest.fixture(scope="session")
 def folder(trained, tmp_path_factory):
-    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    require("onnxscript", "onnx")
     folder = tmp_path_factory.mktemp("catalogue") / "run"
     save_checkpoint(trained, folder)
     return folder

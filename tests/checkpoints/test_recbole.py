@@ -28,6 +28,7 @@ from glint_edge.runtime.engines import in_chunks
 from quantization import quantize
 from tests.checkpoints.recbole_oracle import SETTINGS, Oracle, checkpoint_bytes, weights
 from tests.conversions import convert
+from tests.skips import require
 
 ITEMS, HEADS, N = 40, SETTINGS["n_heads"], SETTINGS["MAX_ITEM_LIST_LENGTH"]
 WEIGHTS = weights(ITEMS)
@@ -215,7 +216,7 @@ def test_int8_without_the_pads_is_below_the_bar(imported, oracle, padding):
 )
 def test_every_artifact_gives_the_authors_scores(imported, oracle, tmp_path, target, precision):
     """At every length, and beyond N over the last N items."""
-    pytest.importorskip(TARGETS[target], reason=f"needs glint-edge[{target}]")
+    require(TARGETS[target], target)
     program = quantize(stream_program(imported, chunk=3), precision)
     path = tmp_path / f"model{targets()[target].suffix}"
     convert(program, targets()[target], path)
@@ -626,7 +627,7 @@ def test_a_scorer_without_a_path_is_the_shipped_model():
 )
 def test_a_refusal_is_one_line_and_exit_code_2(folder, run, tmp_path, monkeypatch, line, says):
     if line.startswith("export"):
-        pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+        require("onnxscript", "onnx")
     monkeypatch.chdir(tmp_path)
     code, out, err = run(*line.split())
     assert (code, out) == (2, "")
@@ -679,7 +680,7 @@ def taps(tmp_path, oracle):
 @pytest.mark.slow
 def test_from_import_to_bench(folder, taps, run, tmp_path, monkeypatch, oracle):
     """The whole way: the bundle is judged good on users' data, and answers with their keys."""
-    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    require("onnxscript", "onnx")
     monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))
     out = tmp_path / "theirs.glint"
     code, said, err = run(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from glint_edge.cli import app as cli
+from tests.skips import require
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +44,7 @@ def trained(taps, tmp_path_factory):
 @pytest.fixture(scope="session")
 def bundle(trained, tmp_path_factory):
     """The checkpoint as an int8 bundle for ONNX, which converts in no time."""
-    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    require("onnxscript", "onnx")
     out = tmp_path_factory.mktemp("bundles") / "taps.glint"
     # So small a model may miss the accuracy bar.
     assert call("export", trained, "--target", "onnx", "--out", out) in (0, 1)
@@ -53,7 +54,7 @@ def bundle(trained, tmp_path_factory):
 @pytest.fixture
 def export_onnx(trained, run, tmp_path):
     """Export to ONNX with more options; returns the bundle and what was said."""
-    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    require("onnxscript", "onnx")
     from glint_edge.bundles.bundle import load_bundle
 
     def export(*options, name="app"):

@@ -14,10 +14,9 @@ from glint_edge.model.state import state_size
 from glint_edge.model.stream import empty_state, stream_program
 from quantization import quantize
 from tests.conversions import converted
+from tests.skips import needs
 
-pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
-
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs("executorch", "executorch")]
 
 ITEMS = 1683
 FLOAT, LONG = 6, 4  # ScalarType

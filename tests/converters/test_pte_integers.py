@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from quantization.int8 import Int8Embedding, Int8Linear
+from tests.skips import needs
 
-pytest.importorskip("executorch", reason="needs glint-edge[executorch]")
-
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs("executorch", "executorch")]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The `.tflite`: real files, on today's LiteRT and on tflite-runtime 2.14."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from glint_edge.runtime.engines import find_engine
 from quantization import quantize
 from quantization.int8 import Int8Embedding, Int8Linear
 from tests import conversions
+from tests.environments import install, make_environment
+from tests.skips import needs
 
-pytest.importorskip("litert_torch", reason="needs glint-edge[litert]")
-
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs("litert_torch", "litert")]
 
 METADATA = {"name": "app", "description": "a stream", "version": "1", "data": "log"}
 HISTORIES = [[5], [40, 1], [7, 3, 3, 21, 40, 9], [(n * 7) % 40 + 1 for n in range(30)]]
@@ -266,11 +265,8 @@ def old_python(tmp_path_factory):
     """An environment with the last `tflite-runtime`, which wants numpy 1."""
     if sys.version_info >= (3, 12):
         pytest.skip("tflite-runtime 2.14.0 has no wheel for this Python")
-    folder = tmp_path_factory.mktemp("old")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    install = [python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", *OLD]
-    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    python = make_environment(tmp_path_factory.mktemp("old"))
+    done = install(python, "--only-binary", ":all:", *OLD)
     if done.returncode:
         pytest.skip(f"pip cannot get tflite-runtime 2.14.0: {done.stderr.strip()[-200:]}")
     return python

@@ -20,8 +20,10 @@ from quantization.int8 import fake_quantize_activation, quantize_rows
 from quantization.qat import fine_tune as qat
 from quantization.qat.distil import catalogue_divergence
 from quantization.qat.fine_tune import fine_tune
+from tests.logs import write_ring
+from tests.skips import needs
 
-pytest.importorskip("torchao", reason="needs glint-edge[qat]")
+pytestmark = needs("torchao", "qat")
 
 LARGER = 1000
 CONFIG = TrainConfig(batch_positions=64, learning_rate=0.05)
@@ -165,14 +167,7 @@ def test_a_model_is_at_no_distance_from_itself():
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
     """60 users who walk round a ring of 20 items: the next item is certain."""
-    rng = np.random.default_rng(0)
-    lines = []
-    for user in range(60):
-        start, length = rng.integers(20), rng.integers(5, 40)
-        lines.append(f"{user} " + " ".join(f"i{(start + n) % 20}" for n in range(length)))
-    path = tmp_path_factory.mktemp("log") / "ring.txt"
-    path.write_text("\n".join(lines) + "\n")
-    return load_log(path).split()
+    return load_log(write_ring(tmp_path_factory.mktemp("log") / "ring.txt")).split()
 
 
 @pytest.fixture(scope="module")

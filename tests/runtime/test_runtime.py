@@ -32,6 +32,7 @@ from glint_edge.errors import (
 from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.runtime import BundleStore, Recommender, replay_golden
 from glint_edge.runtime.session_bytes import pack, unpack
+from tests.skips import require
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +52,7 @@ def model(make_model):
 @pytest.fixture(scope="module", params=TARGETS)
 def target(request):
     package = {"onnx": "onnxscript", "tflite": "litert_torch"}[request.param]
-    pytest.importorskip(package, reason=f"needs the extra of {request.param}")
+    require(package, request.param)
     return request.param
 
 
@@ -206,7 +207,7 @@ def test_only_the_window_counts(recommender):
 
 
 def test_an_unbounded_session_keeps_all(model, make_bundle):
-    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    require("onnxscript", "onnx")
     unbounded = Recommender.load(make_bundle("onnx", "unbounded"))
     program = stream_program(model, 12)
     with torch.no_grad():

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
 from glint_edge.evaluation.ranking import _part, target_ranks
 from glint_edge.processes.distributed import Alone, find_device
+from tests.logs import write_ring
+from tests.training.ranks import launch
 
 pytestmark = pytest.mark.slow
 
@@ -29,32 +30,20 @@ SIZES = [
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    rng = np.random.default_rng(0)
-    path = tmp_path_factory.mktemp("log") / "ring.txt"
-    lines = []
-    for user in range(60):
-        start, length = rng.integers(20), rng.integers(5, 40)
-        lines.append(f"{user} " + " ".join(f"i{(start + n) % 20}" for n in range(length)))
-    path.write_text("\n".join(lines) + "\n")
-    return path
+    return write_ring(tmp_path_factory.mktemp("log") / "ring.txt")
 
 
-def command(log, out, *options, processes=2):
-    python = [sys.executable, "-m"]
-    if processes > 1:
-        python += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    return [*python, "glint_edge", "train", "--data", str(log), "--out", str(out), *SIZES, *options]
+def words(log, out, *options):
+    return ["train", "--data", str(log), "--out", str(out), *SIZES, *options]
 
 
-def environment():
-    return os.environ | {"OMP_NUM_THREADS": "1"}
+def torchrun(log, out, *options):
+    """The command by which a user starts two processes."""
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+    return [sys.executable, *start, "glint_edge", *words(log, out, *options)]
 
 
-def run(*arguments, **options):
-    return subprocess.run(
-        command(*arguments, **options), capture_output=True, text=True, check=False,
-        env=environment(),
-    )  # fmt: skip
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def curve(folder):
@@ -62,12 +51,16 @@ def curve(folder):
     return [line["loss"] for line in lines], [line["validation_ndcg_at_10"] for line in lines]
 
 
-def test_two_processes_take_the_steps_of_one(log, tmp_path):
-    alone = run(log, tmp_path / "one", "--epochs", "4", "--json", processes=1)
-    both = run(log, tmp_path / "two", "--epochs", "4", "--json")
+def test_two_processes_take_the_steps_of_one(log, run, tmp_path):
+    code, out, err = run(*words(log, tmp_path / "one", "--epochs", "4", "--json"))
+    assert code == 0, err
+    both = subprocess.run(
+        torchrun(log, tmp_path / "two", "--epochs", "4", "--json"), capture_output=True, text=True,
+        check=False, env=ENVIRONMENT,
+    )  # fmt: skip
     assert both.returncode == 0, both.stderr
     assert json.loads(both.stdout)["test"]["users"] == 60  # one object: rank 0 alone reports
-    assert json.loads(alone.stdout)["test"].keys() == json.loads(both.stdout)["test"].keys()
+    assert json.loads(out)["test"].keys() == json.loads(both.stdout)["test"].keys()
     losses, ndcg = curve(tmp_path / "one")
     assert losses[0] - losses[-1] > 0.5  # it learns: equal curves say something
     assert curve(tmp_path / "two")[0] == pytest.approx(losses, rel=1e-4)
@@ -77,81 +70,80 @@ def test_two_processes_take_the_steps_of_one(log, tmp_path):
         torch.testing.assert_close(two[name], weights, rtol=0.01, atol=0.003)
 
 
-def killed(rank, log, out, *options):
-    """A run one of whose two processes is killed after an epoch: exit code, our lines."""
-    started = subprocess.Popen(
-        command(log, out, "--epochs", "500", "--patience", "500", *options),
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(),
-    )  # fmt: skip
-    waited = time.monotonic() + 90
-    while not (out / "metrics.jsonl").is_file() and time.monotonic() < waited:
-        time.sleep(0.1)
-    workers = {
-        child.environ().get("RANK"): child for child in psutil.Process(started.pid).children()
-    }
-    workers[rank].send_signal(signal.SIGKILL)
-    _, told = started.communicate(timeout=90)
-    return started.returncode, errors(told)
+ENDLESS = ("--epochs", "500", "--patience", "500")
 
 
-def errors(told):
-    return [line for line in told.splitlines() if line.startswith("error: ")]
+def await_an_epoch(out):
+    waited = time.monotonic() + 300
+    while not (out / "metrics.jsonl").is_file():
+        assert time.monotonic() < waited
+        time.sleep(0.05)
 
 
-def test_a_dead_process_is_one_line_and_loses_no_epoch(log, tmp_path):
+def test_a_dead_process_is_one_line_and_loses_no_epoch(log, run, tmp_path):
     out = tmp_path / "run"
-    code, (line,) = killed("1", log, out)
-    assert code != 0
+    launched = launch(tmp_path, *[words(log, out, *ENDLESS)] * 2)
+    await_an_epoch(out)
+    launched.processes[1].kill()
+    codes, (line,) = launched.wait()
+    assert codes[0] not in (0, None)
     assert "another process of this training died" in line
     assert "--resume" in line
     kept = len(curve(out)[0])
     assert kept >= 1
     # By one process: how many there are is no part of a run.
     rest = ("--epochs", str(kept + 1), "--patience", "500", "--resume")
-    again = run(log, out, *rest, processes=1)
-    assert again.returncode == 0, again.stderr
+    code, _, err = run(*words(log, out, *rest))
+    assert code == 0, err
     assert len(curve(out)[0]) == kept + 1
     assert (out / "model.safetensors").is_file()
 
 
+def test_a_process_that_torchrun_ends_says_why(log, tmp_path):
+    """It ends the others when one has died, often before they notice by themselves."""
+    out = tmp_path / "run"
+    launched = launch(tmp_path, *[words(log, out, *ENDLESS)] * 2)
+    await_an_epoch(out)
+    launched.processes[1].terminate()
+    codes, (line,) = launched.wait()
+    assert not {0, None} & {*codes}
+    assert "another process of this training died" in line
+
+
+@pytest.mark.full
 def test_the_first_process_dies_while_the_other_computes(log, tmp_path):
     # Steps so long that torchrun ends the other process before it misses the first.
     long = ("--width", "512", "--heads", "2", "--max-length", "38", "--batch-positions", "2400")
-    code, (line,) = killed("0", log, tmp_path / "run", *long)
-    assert code != 0
+    out = tmp_path / "run"
+    started = subprocess.Popen(
+        torchrun(log, out, *ENDLESS, *long),
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT,
+    )  # fmt: skip
+    await_an_epoch(out)
+    for child in psutil.Process(started.pid).children():
+        if child.environ().get("RANK") == "0":
+            child.kill()
+    _, said = started.communicate(timeout=90)
+    assert started.returncode != 0
+    (line,) = (line for line in said.splitlines() if line.startswith("error: "))
     assert "another process of this training died" in line
 
 
 def test_what_all_processes_refuse_is_said_once(tmp_path):
-    refused = run(tmp_path / "nothing.csv", tmp_path / "run")
-    assert refused.returncode != 0
-    assert len(errors(refused.stderr)) == 1
-    assert "no such file" in errors(refused.stderr)[0]
+    refused = words(tmp_path / "nothing.csv", tmp_path / "run")
+    codes, (line,) = launch(tmp_path, refused, refused).wait()
+    assert not {0, None} & {*codes}
+    assert "no such file" in line
 
 
 def test_processes_with_different_data_are_refused(log, tmp_path):
     """As on two machines, each with a log of its own under one path."""
-    script = tmp_path / "each.py"
-    script.write_text(
-        "import os, sys\n"
-        "from pathlib import Path\n"
-        "from glint_edge.cli.app import main\n"
-        "if os.environ['RANK'] == '1':\n"
-        "    at = sys.argv.index('--data') + 1\n"
-        "    other = Path(sys.argv[at]).with_name('other.txt')\n"
-        "    other.write_text(Path(sys.argv[at]).read_text().partition('\\n')[2])\n"
-        "    sys.argv[at] = str(other)\n"
-        "main()\n"
-    )
-    whole = command(log, tmp_path / "run")
-    at = whole.index("glint_edge")
-    refused = subprocess.run(
-        [*whole[: at - 1], str(script), *whole[at + 1 :]], capture_output=True, text=True,
-        check=False, env=environment(),
-    )  # fmt: skip
-    assert refused.returncode != 0
-    assert len(errors(refused.stderr)) == 1
-    assert "process 1 has other data" in errors(refused.stderr)[0]
+    other = tmp_path / "other.txt"
+    other.write_text(log.read_text().partition("\n")[2])
+    launched = launch(tmp_path, *(words(each, tmp_path / "run") for each in (log, other)))
+    codes, (line,) = launched.wait()
+    assert not {0, None} & {*codes}
+    assert "process 1 has other data" in line
 
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch):
@@ -168,10 +160,10 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_takes_the_steps_of_the_cpu(log, tmp_path):
+def test_a_gpu_takes_the_steps_of_the_cpu(log, run, tmp_path):
     for device in ("cpu", "cuda"):
-        done = run(log, tmp_path / device, "--epochs", "3", "--device", device, processes=1)
-        assert done.returncode == 0, done.stderr
+        code, _, err = run(*words(log, tmp_path / device, "--epochs", "3", "--device", device))
+        assert code == 0, err
     assert curve(tmp_path / "cuda")[0] == pytest.approx(curve(tmp_path / "cpu")[0], rel=1e-3)
 
 

@@ -1,8 +1,5 @@
 import json
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,41 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glint_edge.checkpoints.checkpoint import load_checkpoint
-from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.config import TrainConfig
 from glint_edge.data.batches import batches, windows
-from glint_edge.data.log import load_log, read
-from glint_edge.data.record import LoadOptions
-from glint_edge.data.sequences import split
+from glint_edge.data.log import load_log
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.training.objective import prefix_objective
-from glint_edge.training.train import train
-
-MODEL = {"d": 8, "heads": 2, "max_length": 12}
-TRAINING = {"epochs": 4, "batch_positions": 64, "threads": 1}
+from tests import forked
+from tests.logs import write_ring
+from tests.training.runs import run, run_to_a_kill
 
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
     """60 users who walk round a ring of 20 items: the next item is certain."""
-    rng = np.random.default_rng(0)
-    path = tmp_path_factory.mktemp("log") / "ring.txt"
-    lines = []
-    for user in range(60):
-        start, length = rng.integers(20), rng.integers(5, 40)
-        lines.append(f"{user} " + " ".join(f"i{(start + n) % 20}" for n in range(length)))
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def run(log, out, *, resume=False, on_progress=None, **training):
-    read_log = read(str(log), LoadOptions())
-    sequences, source = read_log.whole, read_log.source
-    config = TrainConfig(**TRAINING | training)
-    model = ModelConfig(items=sequences.item_count, **MODEL)
-    return train(
-        split(sequences), model, config, out, source=source, resume=resume, on_progress=on_progress
-    )
+    return write_ring(tmp_path_factory.mktemp("log") / "ring.txt")
 
 
 def lines_of(folder):
@@ -102,23 +79,11 @@ def test_a_seed_decides_everything(log, tmp_path):
     assert not torch.equal(weights[0], weights[2])
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import test_train
-def die(progress):
-    if (progress.epoch, progress.batch) == (3, 2):
-        os.kill(os.getpid(), signal.SIGKILL)
-test_train.run(Path(sys.argv[2]), Path(sys.argv[3]), on_progress=die)
-"""
-
-
 def test_a_killed_run_resumes_to_the_same_result(log, tmp_path):
     whole = run(log, tmp_path / "whole")
-    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(log)]
-    killed = subprocess.run([*command, str(tmp_path / "killed")], capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    killed = forked.start(run_to_a_kill, log, tmp_path / "killed")
+    killed.join(300)
+    assert killed.exitcode == -signal.SIGKILL
     assert not (tmp_path / "killed/config.json").exists()
     assert [line["epoch"] for line in lines_of(tmp_path / "killed")] == [1, 2]
 

@@ -3,7 +3,6 @@
 import json
 import shlex
 
-import numpy as np
 import pytest
 
 from glint_edge.checkpoints.checkpoint import load_checkpoint
@@ -14,8 +13,10 @@ from glint_edge.levers import OneOf
 from glint_edge.training.run_file import read_run
 from glint_edge.training.search_space import OF_A_TRIAL, SPACE, USUAL
 from glint_edge.training.tune import _study, tune
+from tests.logs import write_ring
+from tests.skips import needs
 
-pytest.importorskip("optuna", reason="needs glint-edge[tune]")
+pytestmark = needs("optuna", "tune")
 
 MODEL = {"d": 8, "heads": 2, "max_length": 12}
 SHORT = {"epochs": 3, "patience": 2, "batch_positions": 128}
@@ -24,14 +25,7 @@ SHORTEST = {"epochs": 1, "patience": 1, "batch_positions": 512}
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    rng = np.random.default_rng(0)
-    path = tmp_path_factory.mktemp("log") / "ring.txt"
-    lines = []
-    for user in range(40):
-        start, length = rng.integers(20), rng.integers(5, 20)
-        lines.append(f"{user} " + " ".join(f"i{(start + n) % 20}" for n in range(length)))
-    path.write_text("\n".join(lines) + "\n")
-    return path
+    return write_ring(tmp_path_factory.mktemp("log") / "ring.txt", users=40, longest=20)
 
 
 def search_in(log, folder, trials, *, levers=SHORT, model=MODEL, **options):

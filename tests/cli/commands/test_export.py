@@ -9,6 +9,7 @@ from glint_edge.bundles.bundle import load_bundle
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.errors import ConfigError
 from tests.cli.streams import only_line
+from tests.skips import require
 
 
 def test_export_writes_a_bundle_that_loads(bundle):
@@ -51,7 +52,7 @@ def test_a_missing_extra_is_one_line(trained, run, tmp_path, monkeypatch):
 
 
 def test_quantization_aware_training_says_what_it_won(export_onnx):
-    pytest.importorskip("torchao", reason="needs glint-edge[qat]")
+    require("torchao", "qat")
     bundle, err = export_onnx("--quantize", "int8-qat")
     assert "validation NDCG@10: float" in err
     won = bundle.manifest["quantization"]["fine_tuning"]
@@ -73,7 +74,7 @@ def test_a_bundle_has_the_name_and_window_that_were_asked_for(export_onnx):
 
 
 def test_an_opset_out_of_range_is_one_line_and_leaves_nothing(trained, run, tmp_path):
-    pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
+    require("onnxscript", "onnx")
     code, _, err = run("export", trained, "--target", "onnx", "--opset", "7", "--quantize", "none",
                        "--out", tmp_path / "x.glint")  # fmt: skip
     assert code == 2

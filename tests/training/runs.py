@@ -1,0 +1,28 @@
+"""Trainings of a tiny model, in this process or in one that is killed."""
+
+import os
+import signal
+
+from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.data.log import load_log
+from glint_edge.training.train import train
+
+MODEL = {"d": 8, "heads": 2, "max_length": 12}
+TRAINING = {"epochs": 4, "batch_positions": 64, "threads": 1}
+
+
+def run(log, out, *, resume=False, on_progress=None, **training):
+    log = load_log(log)
+    config = TrainConfig(**TRAINING | training)
+    model = ModelConfig(items=log.whole.item_count, **MODEL)
+    return train(
+        log.split(), model, config, out, source=log.source, resume=resume, on_progress=on_progress
+    )
+
+
+def run_to_a_kill(log, out):
+    def die(progress):
+        if (progress.epoch, progress.batch) == (3, 2):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run(log, out, on_progress=die)
