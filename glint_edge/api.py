@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from glint_edge.levers import Setting
     from glint_edge.runtime.recommender import Recommendations, Recommender
     from glint_edge.training.epochs import Progress
-    from glint_edge.training.tune import TrialResult
+    from glint_edge.training.tune import TrialResult, Trials
 
 AnyPath: TypeAlias = str | Path
 AnyCheckpoint: TypeAlias = "Checkpoint | str | Path | None"
@@ -141,7 +141,7 @@ def tune(
     protocol: str = "full",
     on_trial: Callable[[TrialResult], None] | None = None,
     **levers: Setting,
-) -> list[TrialResult]:
+) -> Trials:
     """Search for good levers of `train` with Optuna; continues a study that exists.
 
     Args:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.evaluation.slices import Slice
     from glint_edge.runtime.recommender import Recommendations
-    from glint_edge.training.tune import TrialResult
+    from glint_edge.training.tune import TrialResult, Trials
 
 
 def data(log: Log) -> str:
@@ -46,19 +46,9 @@ def trial(result: TrialResult) -> str:
     )
 
 
-def trials(folder: Path, results: Sequence[TrialResult]) -> RenderableType:
+def trials(folder: Path, results: Trials) -> RenderableType:
     """The best trials."""
-    shown = results[:10]
-    # Not every trial has every lever.
-    names = list(dict.fromkeys(name for result in shown for name in result.settings))
-    header = ("trial", "NDCG@10", "epochs", *(name.replace("_", " ") for name in names))
-    rows = [
-        (str(result.number), figure(result.ndcg), str(result.epochs),
-         *(result.text(name, digits=3) for name in names))
-        for result in shown
-    ]  # fmt: skip
-    title = f"{folder}: the best of {len(results)} trials, on the validation items"
-    return columns(title, header, rows)
+    return results.table(f"{folder}: the best of {len(results)} trials, on the validation items")
 
 
 def appraisal(title: str, appraisal: Appraisal, *, by_slice: bool) -> RenderableType:

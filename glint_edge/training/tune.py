@@ -24,6 +24,7 @@ from glint_edge.data.shards import ShardedLog
 from glint_edge.errors import CheckpointError, ConfigError, MissingExtraError
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
+from glint_edge.tables import Table, columns, figure
 from glint_edge.training.epochs import begin, epochs
 from glint_edge.training.run_file import run_settings, write_run
 from glint_edge.training.search_space import OF_A_TRIAL, SPACE, draw, rounded, searched
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import optuna
 
 EXTRA = "glint-edge[tune]"
+SHOWN = 10  # trials of a table
 JOURNAL, BEST, BEST_RUN = "journal.log", "best.json", "best.toml"
 STUDY = "glint-edge"
 
@@ -60,6 +62,29 @@ class TrialResult:
         """A lever's value to read; a dash where it was not drawn."""
         value = self.settings.get(lever, "–")
         return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+class Trials(list[TrialResult]):
+    """The finished trials of a study, best first."""
+
+    def table(self, title: str) -> Table:
+        """The best of them, for people."""
+        shown = self[:SHOWN]
+        # Not every trial has every lever.
+        names = list(dict.fromkeys(name for result in shown for name in result.settings))
+        return columns(
+            title,
+            ("trial", "NDCG@10", "epochs", *(name.replace("_", " ") for name in names)),
+            [
+                (str(result.number), figure(result.ndcg), str(result.epochs),
+                 *(result.text(name, digits=3) for name in names))
+                for result in shown
+            ],
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        title = f"the best of {len(self)} trials, on the validation items"
+        return self.table(title)._repr_html_()
 
 
 @dataclass(frozen=True)
@@ -103,7 +128,7 @@ def tune(
     protocol: str = "full",
     on_trial: Callable[[TrialResult], None] | None = None,
     levers: Mapping[str, Setting] | None = None,
-) -> list[TrialResult]:
+) -> Trials:
     """Search until the study in `folder` has so many finished trials; all of them, best first.
 
     Args:
@@ -196,12 +221,13 @@ def _claim(study: optuna.Study, shared: dict[str, Any], folder: Path) -> None:
         )
 
 
-def _results(study: optuna.Study, plan: _Plan) -> list[TrialResult]:
+def _results(study: optuna.Study, plan: _Plan) -> Trials:
     """All finished trials, best first: neither failed, nor left running by a kill."""
     from optuna.trial import TrialState
 
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-    return sorted((_result(trial, plan) for trial in finished), key=lambda result: -result.ndcg)
+    results = (_result(trial, plan) for trial in finished)
+    return Trials(sorted(results, key=lambda result: -result.ndcg))
 
 
 def _result(trial: optuna.trial.FrozenTrial, plan: _Plan) -> TrialResult:

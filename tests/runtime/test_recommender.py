@@ -1,5 +1,7 @@
 """One Recommender: from a bundle as from a checkpoint; and keys as people pass them."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -123,11 +125,17 @@ def test_a_checkpoint_has_no_other_target(folder):
         ge.load(folder, target="onnx")
 
 
-def test_where_there_is_nothing_it_says_of_what(tmp_path):
-    with pytest.raises(CheckpointError, match="is not a checkpoint"):
-        ge.load(tmp_path / "none")
+@pytest.mark.parametrize("name", ["none", "none.glint"])
+def test_where_there_is_nothing_it_is_no_bundle(tmp_path, name):
     with pytest.raises(BundleError, match="is not a bundle"):
-        ge.load(tmp_path / "none.glint")
+        ge.load(tmp_path / name)
+
+
+def test_a_damaged_checkpoint_is_one(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "mine")
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"has no model\.safetensors"):
+        ge.load(copy)
 
 
 def test_without_torch_a_checkpoint_names_the_extra(folder, monkeypatch):

@@ -12,7 +12,7 @@ from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.levers import OneOf
 from glint_edge.training.run_file import read_run
 from glint_edge.training.search_space import OF_A_TRIAL, SPACE, USUAL
-from glint_edge.training.tune import _study, tune
+from glint_edge.training.tune import TrialResult, Trials, _study, tune
 from tests.logs import write_ring
 from tests.skips import needs
 
@@ -213,3 +213,14 @@ def test_a_damaged_journal_is_one_line(log, tmp_path):
     (tmp_path / "journal.log").write_text("not json\n" * 3)
     with pytest.raises(CheckpointError, match="damaged"):
         search_in(log, tmp_path, 2)
+
+
+def test_trials_are_a_list_and_a_table_in_a_notebook():
+    trials = Trials(
+        TrialResult(number, {"l2": 1e-4} if number else {"d": 32}, 0.1 + number, 3, False, "")
+        for number in range(12)
+    )
+    shown = trials._repr_html_()
+    assert "the best of 12 trials" in shown
+    assert shown.count("<tr>") == 1 + 10
+    assert all(text in shown for text in ("<th>d</th>", "<th>l2</th>", ">32<", ">0.0001<", ">–<"))
