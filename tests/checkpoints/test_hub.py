@@ -17,7 +17,7 @@ from glint_edge.checkpoints.checkpoint import save_checkpoint as save
 from glint_edge.config import TrainConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
-from glint_edge.errors import CheckpointError, HubError, MissingExtraError
+from glint_edge.errors import BundleError, CheckpointError, HubError, MissingExtraError
 
 pytest.importorskip("huggingface_hub", reason="needs glint-edge[hub]")
 
@@ -182,8 +182,10 @@ def test_a_pulled_checkpoint_goes_wherever_one_is_taken(folder, remote, run, tmp
 
 def test_nothing_is_fetched_unasked(remote, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointError, match="is not a checkpoint"):
+    with pytest.raises(BundleError, match="is not a bundle"):
         glint_edge.load("someone/shop")
+    with pytest.raises(CheckpointError, match="is not a checkpoint"):
+        glint_edge.load_scorer("someone/shop")
     assert run("evaluate", "someone/shop")[0] == 2
     assert run("push", "nothing", "someone/shop")[0] == 2
     assert remote.requests == []
