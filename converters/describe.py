@@ -17,7 +17,7 @@ from glint_edge.model.stream import StreamProgram
 from quantization import LayerReport
 
 if TYPE_CHECKING:
-    from converters.export import ExportOptions
+    from converters.options import ExportOptions
 
 
 def manifest_of(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from device_bench.judge.parity import CUT
 from device_bench.judge.row import (
@@ -31,9 +31,11 @@ from device_bench.stock.shelf import STOCKS, Shelf, StockRunner, note_of
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import Golden
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
-from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import RunnerError
-from glint_edge.model.glint_ru import GlintRU
+
+if TYPE_CHECKING:
+    from glint_edge.data.sequences import HeldOut
+    from glint_edge.model.glint_ru import GlintRU
 
 # Users of the torch row. Eager torch is some ten times slower than a runtime, and the row is a
 # reference, not under test.

@@ -11,16 +11,18 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 
-from device_bench.bench import Settings
-from device_bench.judge.rows import BenchResult, ScaleResult
 from device_bench.measure.machine import machine
-from device_bench.scale import Scale
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_json
+
+if TYPE_CHECKING:
+    from device_bench.bench import Settings
+    from device_bench.judge.rows import BenchResult, ScaleResult
+    from device_bench.scale import Scale
 
 VERSION = 2  # 1 took the machine's speed by another piece of work
 SCHEMA = Path(__file__).parent / "bench.schema.json"

@@ -23,7 +23,8 @@ from glint_edge.keys import Key, texts_of_keys
 if TYPE_CHECKING:
     # `as`: who calls these functions takes the names of what they give from here.
     from converters.catalogue.change import CatalogueChange as CatalogueChange
-    from converters.export import Check, ExportOptions, FineTuned
+    from converters.export import Check, FineTuned
+    from converters.options import ExportOptions
     from device_bench.bench import Settings
     from device_bench.devices import Device as Device
     from device_bench.judge.rows import BenchResult
@@ -298,21 +299,25 @@ def export(
         MissingExtraError: a target's toolchain is not installed.
         ConversionError: the toolchain failed.
     """
-    from converters.export import ExportOptions, refuse_to_overwrite
-    from converters.export import export as run
+    from converters.options import ExportOptions, refuse_to_overwrite
     from glint_edge.bundles.manifest import SUFFIX
     from glint_edge.data.source import find_test_items, some_histories
 
-    loaded = _checkpoint(checkpoint)
-    if loaded.folder is None:
-        raise CheckpointError("a bundle names its checkpoint's folder; save_checkpoint it first")
-    folder = Path(out or (name or Path(loaded.data.name).stem) + SUFFIX)
+    # Before the model is read, which takes seconds: all that can be refused without it.
+    folder = Path(out or f"{name or 'model'}{SUFFIX}")
     options = ExportOptions(
         _several(targets), quantize, top_k, folder, window, opset, name, spare_items, chunk
     )
     options.targets()
+    loaded = _checkpoint(checkpoint)
+    if loaded.folder is None:
+        raise CheckpointError("a bundle names its checkpoint's folder; save_checkpoint it first")
+    if not (out or name):
+        options = replace(options, out=Path(Path(loaded.data.name).stem + SUFFIX))
     options.require_possible_for(loaded.model.config)
     refuse_to_overwrite(options.out)
+    from converters.export import export as run
+
     test_items = find_test_items(loaded.data, loaded.catalogue, data, reading, offline=offline)
     return run(
         loaded, options,

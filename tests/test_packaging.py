@@ -115,7 +115,8 @@ assert "torch" not in sys.modules
 
 
 def make_bundle(target, out):
-    from converters.export import ExportOptions, export
+    from converters.export import export
+    from converters.options import ExportOptions
     from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 
     return export(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from converters.catalogue.update import options_of, spare_after, update
-from converters.export import refuse_to_overwrite
+from converters.options import refuse_to_overwrite
 from glint_edge.bundles.bundle import Artifact, Bundle, load_bundle
 from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.manifest import MANIFEST, SUFFIX

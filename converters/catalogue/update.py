@@ -8,13 +8,8 @@ from typing import Any
 
 from converters import quiet_toolchain
 from converters.catalogue.rewrite import rewrite
-from converters.export import (
-    Check,
-    ExportOptions,
-    export,
-    refuse_to_overwrite,
-    write_bundle,
-)
+from converters.export import Check, export, write_bundle
+from converters.options import ExportOptions, refuse_to_overwrite
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.precisions import flag_of
 from glint_edge.checkpoints.checkpoint import Checkpoint

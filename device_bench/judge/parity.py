@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from device_bench.measure.job import TopK
 from glint_edge.bundles.precisions import TIE
 from glint_edge.data.histories import last_items
-from glint_edge.data.sequences import HeldOut
-from glint_edge.evaluation.ranking import ndcg_by_user, rank_in_top_k
-from glint_edge.model.glint_ru import GlintRU
+
+if TYPE_CHECKING:
+    from glint_edge.data.sequences import HeldOut
+    from glint_edge.model.glint_ru import GlintRU
 
 CUT = 10  # of NDCG and of the overlap
 CHUNK = 256  # users scored at once
@@ -74,6 +75,8 @@ def _float_lists(
     model: GlintRU, held_out: HeldOut, asked: npt.NDArray[np.int64], window: int
 ) -> tuple[TopK, npt.NDArray[np.float32]]:
     """The float model's own lists, and its scores of the items asked for, int64 [U, k]."""
+    import torch  # here alone: a diff of two documents needs none
+
     items, lengths = last_items(held_out.ids, held_out.offsets, window)
     best, best_scores, asked_scores = [], [], []
     with torch.inference_mode():
@@ -183,6 +186,8 @@ def _same(
 
 def _ndcg(lists: TopK, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """By user: float64 [U]."""
+    from glint_edge.evaluation.ranking import ndcg_by_user, rank_in_top_k
+
     return ndcg_by_user(rank_in_top_k(lists.items, lists.scores, targets), CUT)
 
 

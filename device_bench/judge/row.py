@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,10 @@ from device_bench.measure.statistics import (
 from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.golden_check import golden_failures
 from glint_edge.checkpoints.checkpoint import WEIGHTS
-from glint_edge.data.sequences import HeldOut
-from glint_edge.model.glint_ru import GlintRU
+
+if TYPE_CHECKING:
+    from glint_edge.data.sequences import HeldOut
+    from glint_edge.model.glint_ru import GlintRU
 
 COLD_START = "cold_start_"
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from device_bench.judge.parity import Parity
 from glint_edge.bundles.precisions import PRECISIONS, Tolerance
 from glint_edge.errors import BundleError
+
+if TYPE_CHECKING:
+    from device_bench.judge.parity import Parity
 
 INT8 = PRECISIONS["int8"].tolerance
 

@@ -24,7 +24,7 @@ from device_bench.profiling.profile import RESULT, Method, Profile, ProfileJob
 from device_bench.profiling.records import METHODS, WARMUP, Calls, Recorded, method_of
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
-from glint_edge.model.stream import CHUNK
+from glint_edge.model.state import CHUNK
 from glint_edge.processes.child import pin
 from glint_edge.runtime.engines import Runtime, in_chunks
 

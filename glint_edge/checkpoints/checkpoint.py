@@ -12,17 +12,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
-from safetensors.torch import load_file, save
 
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import sha256, write_atomic, write_json
-from glint_edge.model.glint_ru import GlintRU
+
+if TYPE_CHECKING:
+    from glint_edge.model.glint_ru import GlintRU
 
 FORMAT_VERSION = 2
 # Settings that format 1 did not know, with what was done then.
@@ -73,6 +74,8 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         OSError: the disk is full or not writable; what stood there before still loads, or says
             that it was interrupted.
     """
+    from safetensors.torch import save
+
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: t.detach().contiguous() for name, t in checkpoint.model.state_dict().items()}
     write_atomic(folder / WEIGHTS, save(tensors))
@@ -116,6 +119,8 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
     try:
         for name, digest in config["sha256"].items():
             _check_digest(folder, name, digest)
+        from glint_edge.model.glint_ru import GlintRU  # only now: a refusal needs no torch
+
         model = GlintRU(ModelConfig.from_dict(config["model"]))
         catalogue = Catalogue.from_dict(_read_json(folder, ITEMS))
         model.retired = catalogue.retired_ids()
@@ -164,6 +169,8 @@ def _check_digest(folder: Path, name: str, digest: str) -> None:
 
 
 def _load_weights(model: GlintRU, path: Path) -> None:
+    from safetensors.torch import load_file
+
     try:
         model.load_state_dict(load_file(path))
     except (safetensors.SafetensorError, RuntimeError) as error:

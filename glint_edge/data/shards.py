@@ -20,18 +20,19 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from torch import Tensor
 
-from glint_edge.data.batches import batches
 from glint_edge.data.record import SHARDS
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.processes.distributed import Alone
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +128,8 @@ class ShardedLog:
             ConfigError: there are fewer shards than processes.
             DataError: a shard is damaged.
         """
+        from glint_edge.data.batches import batches  # which imports torch
+
         group = group or Alone()
         if len(self.parts) < group.size:
             raise ConfigError(

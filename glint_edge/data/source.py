@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,8 +19,10 @@ from glint_edge.data.named import NAMED, is_cached
 from glint_edge.data.reader import detect
 from glint_edge.data.record import DataSource, LoadOptions, is_sharded
 from glint_edge.data.sequences import HeldOut, Sequences, Split, split
-from glint_edge.data.shards import ShardedLog
 from glint_edge.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from glint_edge.data.shards import ShardedLog
 
 log = logging.getLogger(__name__)
 

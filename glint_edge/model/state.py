@@ -10,6 +10,8 @@ from itertools import accumulate
 
 from glint_edge.config import ModelConfig
 
+CHUNK = 25  # items of one `append_many`; two make 50, eight 200 (docs/design.md has the trade-off)
+
 
 @dataclass(frozen=True)
 class StateField:

@@ -25,10 +25,8 @@ from torch import Tensor, nn
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.model.state import state_size
+from glint_edge.model.state import CHUNK, state_size
 from glint_edge.model.stream_methods import Append, AppendMany, Recommend
-
-CHUNK = 25  # items of one `append_many`; two make 50, eight 200 (docs/design.md has the trade-off)
 
 
 @dataclass(frozen=True)

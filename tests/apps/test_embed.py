@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from converters.export import ExportOptions, export
+from converters.export import export
+from converters.options import ExportOptions
 from glint_edge.apps.module import PLATFORMS, find_platform
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.manifest import digest_of

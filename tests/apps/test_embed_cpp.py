@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.export import ExportOptions, export
+from converters.export import export
+from converters.options import ExportOptions
 from device_bench.native import cross
 from device_bench.native.build import find_packages
 from glint_edge.apps.module import embed, find_platform

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from converters.export import ExportOptions, export
+from converters.export import export
+from converters.options import ExportOptions
 from glint_edge.apps.module import embed, find_platform
 from glint_edge.bundles.bundle import Bundle, load_bundle
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint

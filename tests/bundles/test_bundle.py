@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from converters.export import ExportOptions, export, refuse_to_overwrite
+from converters.export import export
+from converters.options import ExportOptions, refuse_to_overwrite
 from glint_edge.bundles.bundle import load_bundle, write_manifest
 from glint_edge.bundles.golden import checksum, golden_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint

@@ -5,7 +5,8 @@ The only files here with the whole chunk: `append_many` of 25 items, as users ex
 
 import pytest
 
-from converters.export import ALL, ExportOptions, export
+from converters.export import export
+from converters.options import ALL, ExportOptions
 from converters.targets import targets
 from device_bench.bench import check_artifacts
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint

@@ -5,7 +5,8 @@ import sys
 import pytest
 import torch
 
-from converters.export import ALL, ExportOptions, export
+from converters.export import export
+from converters.options import ALL, ExportOptions
 from converters.targets import find_target, targets
 from device_bench.bench import bench, check_artifacts
 from device_bench.measure.runtimes import load_runtime, recommend_history

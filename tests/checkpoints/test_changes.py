@@ -10,7 +10,8 @@ import torch
 from converters import convert
 from converters.catalogue.rewrite import rewrite
 from converters.catalogue.update import options_of, spare_after
-from converters.export import ExportOptions, FineTuned, write_bundle
+from converters.export import FineTuned, write_bundle
+from converters.options import ExportOptions
 from converters.targets import find_target, targets
 from glint_edge.bundles.bundle import Artifact, load_bundle
 from glint_edge.checkpoints.changes import (

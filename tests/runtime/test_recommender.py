@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import glint_edge as ge
-from converters.export import ExportOptions, export
+from converters.export import export
+from converters.options import ExportOptions
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.source import DataSource

@@ -15,7 +15,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converters.export import ExportOptions, export
+from converters.export import export
+from converters.options import ExportOptions
 from glint_edge.apps.module import embed, find_platform
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.manifest import digest_of
