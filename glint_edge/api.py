@@ -238,6 +238,7 @@ def evaluate(
         k_core: see there.
         on_step: told what is being done.
     """
+    loaded = _checkpoint(checkpoint)
     from glint_edge.evaluation.appraisal import appraise_checkpoint
 
     if plot is not None:
@@ -245,7 +246,7 @@ def evaluate(
 
         check_plot(Path(plot))
     appraisal = appraise_checkpoint(
-        _checkpoint(checkpoint),
+        loaded,
         data=data, options=_load_options(user, item, time, format, k_core), part=split,
         protocol=protocol, k=k, seed=seed, on_step=on_step,
     )  # fmt: skip
@@ -420,7 +421,6 @@ def add_items(
     """
     from converters.catalogue.change import open_either, write_change
     from device_bench.bench import check_artifacts
-    from glint_edge.checkpoints import changes
     from glint_edge.data.source import read_beside
 
     if sum(way is not None for way in (like, vectors, log)) != 1:
@@ -428,6 +428,8 @@ def add_items(
     if log is not None and (keys or titles):
         raise ConfigError("--log brings its own items and titles; leave out --item and --title")
     bundle, before = open_either(Path(where), Path(checkpoint) if checkpoint else None)
+    from glint_edge.checkpoints import changes  # with torch: after what is refused without it
+
     left_out: list[str] = []
     options = _load_options(user, item, time, format, k_core)
     if log is not None:
@@ -478,9 +480,10 @@ def retire_items(
     """
     from converters.catalogue.change import open_either, write_change
     from device_bench.bench import check_artifacts
-    from glint_edge.checkpoints.changes import retire_items as retire
 
     bundle, before = open_either(Path(where), Path(checkpoint) if checkpoint else None)
+    from glint_edge.checkpoints.changes import retire_items as retire
+
     gone = texts_of_keys(keys)
     return write_change(
         Path(where), bundle, before, retire(before, gone, least=bundle.top_k if bundle else 1),

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from converters.catalogue.update import options_of, spare_after, update
 from converters.options import refuse_to_overwrite
 from glint_edge.bundles.bundle import Artifact, Bundle, load_bundle
 from glint_edge.bundles.golden import Golden
@@ -152,6 +151,8 @@ def write_change(
         raise ConfigError(
             f"{folder} exists and is no checkpoint; remove it, or choose another --out"
         )
+    from converters.catalogue.update import options_of, spare_after, update
+
     options_of(bundle, path, spare_items)
     refuse_to_overwrite(path)
     converted = spare_after(bundle, after) is None

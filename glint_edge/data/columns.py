@@ -17,6 +17,10 @@ _USUAL = {
 }  # fmt: skip  # a table
 
 
+# Formats that have no header, and so no names to choose from.
+HEADERLESS = ("u.data", "ratings.dat", "lines")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """Names of the columns of a log with a header; None: the usual names are tried.

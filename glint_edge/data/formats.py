@@ -225,4 +225,3 @@ FORMATS: dict[str, Callable[[Path, Columns], Table]] = {
     "parquet": _read_parquet,
     "lines": _read_lines,
 }
-HEADERLESS = ("u.data", "ratings.dat", "lines")

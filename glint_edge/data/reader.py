@@ -18,8 +18,8 @@ from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.columns import USUAL_NAMES, Columns
-from glint_edge.data.formats import FORMATS, HEADERLESS, Table, first_true
+from glint_edge.data.columns import HEADERLESS, USUAL_NAMES, Columns
+from glint_edge.data.formats import FORMATS, Table, first_true
 from glint_edge.data.titles import TITLES
 from glint_edge.errors import DataError
 

@@ -81,7 +81,7 @@ REFUSED = (
     "bench scale --items many",
     "catalogue retire nothing --item a",
     "device check toaster",
-    "train --data nothing.csv --out run",
+    "catalogue add nothing --item a --like b",
 )
 
 
