@@ -20,7 +20,7 @@ from glint_edge.data.source import find_test_items, some_histories
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("glint_edge.catalogue")  # the package's, which the command line shows
 
 SPARE = 100  # rows kept free where a bundle must be converted again
 

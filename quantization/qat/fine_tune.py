@@ -37,7 +37,7 @@ from quantization.qat.distil import catalogue_divergence
 if TYPE_CHECKING:
     from quantization.qat.fake_quantized import FakeQuantizedGlintRU
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("glint_edge.qat")  # the package's, which the command line shows
 
 EXTRA = "glint-edge[qat]"
 EPOCHS = 3

@@ -460,7 +460,7 @@ def test_a_failure_leaves_nothing_behind(fixed, run, tmp_path, monkeypatch):
     [
         (("add", "--item", "x"), "one of --like, --vector and --log"),
         (("add", "--like", "k1"), "pass --item KEY"),
-        (("add", "--item", "x", "--like", ","), "--like names no item"),
+        (("add", "--item", "x", "--like", ","), "say what the new items are like"),
         (("add", "--item", "x", "--like", "nobody"), "'nobody' is not in the catalogue"),
         (("add", "--item", "x", "--item", "y", "--like", "k1"), "tells of one item"),
         (("add", "--item", "k1", "--like", "k2"), "'k1' is in the catalogue already"),
