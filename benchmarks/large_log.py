@@ -4,7 +4,8 @@
     python benchmarks/large_log.py --interactions 2000000 --items 100000 --minutes 1
 
 Writes the log as Parquet, cuts it into shards (`glint-edge shard`), and trains on them by sampled
-softmax for some minutes, in a process of its own each, so that each one's peak memory is its own.
+softmax for some minutes, in a process of its own each, so that each one's peak memory is its own;
+so each step imports what it needs.
 Items are drawn by Zipf's law and followed, half of the time, by a neighbour, so that there is
 something to learn.
 """
@@ -21,17 +22,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
-import torch
 
-from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.sharding import make_shards
-from glint_edge.data.shards import ShardedLog, open_shards
-from glint_edge.model.glint_ru import GlintRU
-from glint_edge.training.epochs import make_optimizer, train_epoch
+if TYPE_CHECKING:
+    from glint_edge.config import TrainConfig
+    from glint_edge.data.shards import ShardedLog
 
 FILES = 10
 
@@ -42,6 +39,8 @@ class _Enough(Exception):
 
 def generate(folder: Path, interactions: int, items: int) -> dict[str, Any]:
     """Write the log, a file of users at a time."""
+    import polars as pl
+
     folder.mkdir()
     rng = np.random.default_rng(0)
     popularity = 1.0 / np.arange(10, items + 10) ** 0.8
@@ -65,11 +64,20 @@ def generate(folder: Path, interactions: int, items: int) -> dict[str, Any]:
 
 def shard(folder: Path, out: Path, parts: int) -> dict[str, Any]:
     """Cut it into shards."""
+    from glint_edge.data.sharding import make_shards
+
     return dict(make_shards(folder, out, parts=parts).summary)
 
 
 def train(shards: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     """Train for the minutes given: items/s, and the loss at the start and at the end."""
+    import torch
+
+    from glint_edge.config import ModelConfig, TrainConfig
+    from glint_edge.data.shards import open_shards
+    from glint_edge.model.glint_ru import GlintRU
+    from glint_edge.training.epochs import make_optimizer, train_epoch
+
     torch.set_num_threads(chosen.threads)
     data = open_shards(shards)
     torch.manual_seed(0)

@@ -20,6 +20,7 @@ from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, RunnerError
+from tests import conversions
 
 HISTORIES = [[5, 9, 77, 3, 8, 120], [1], []]
 METHODS = ["append", "append_many", "recommend"]
@@ -40,13 +41,11 @@ def files(artifacts, tmp_path_factory):
     """One int8 program in every target's file."""
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
     pytest.importorskip("ai_edge_litert", reason="needs glint-edge[litert]")
-    from converters import convert
-
     program, folder = artifacts["int8"].program, tmp_path_factory.mktemp("profiled")
     made = {"executorch": artifacts["int8"].path}
     for target in ("onnx", "tflite"):
         made[target] = folder / f"int8{SUFFIX[target]}"
-        convert(program, find_target(target), made[target])
+        conversions.convert(program, find_target(target), made[target])
     return program, made
 
 

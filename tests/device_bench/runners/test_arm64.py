@@ -16,6 +16,7 @@ from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.model.stream import stream_program
 from quantization import quantize
+from tests import conversions
 
 GOLDEN = Histories.of([[1, 2, 3], []])
 METHODS = {"append", "recommend", "cold_start_20", "cold_start_50", "cold_start_200"}
@@ -81,10 +82,8 @@ def test_int8_on_arm_is_the_hosts_but_for_rounding(run, artifacts, histories):
 def test_the_other_runtimes_answer_on_arm_as_on_the_host(arm64_set_up, model, tmp_path, target):
     if target not in cross.installed_targets():
         pytest.skip(f"needs what runs {target}")
-    from converters import convert
-
     program, path = quantize(stream_program(model, chunk=4)), tmp_path / "artifact"
-    convert(program, find_target(target), path)
+    conversions.convert(program, find_target(target), path)
     random = np.random.default_rng(0)
     histories = Histories.of([random.integers(0, 41, n).tolist() for n in range(1, 21)])
     inputs = Inputs.of(GOLDEN, histories)

@@ -20,6 +20,7 @@ from device_bench.runners.native import NativeRunner, arguments, open_runner
 from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
+from tests import conversions
 
 QUICK = Plan(warmup=5, runs=30, budget_ms=500)
 ENDLESS = Plan(runs=10**9, budget_ms=10**7)
@@ -59,9 +60,7 @@ def cases(make_model, require_native, tmp_path_factory, request):
                 program = quantize(stream_program(make_model(), chunk=4), precision)
                 file = find_target(target)
                 path = tmp_path_factory.mktemp("native") / f"model{file.suffix}"
-                from converters import convert
-
-                convert(program, file, path)
+                conversions.convert(program, file, path)
                 made[target, precision] = Case(target, program, path)
         return made[target, precision]
 
