@@ -302,7 +302,7 @@ def real(checkpoint, held_out, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLINT_EDGE_CACHE", str(folder / "cache"))
         work_here(patch)
-        patch.setattr(stock, "SECONDS", 300.0)  # the cores are shared
+        patch.setattr(stock, "SECONDS", 900.0)  # the cores are shared
         result = bench(bundle, checkpoint=checkpoint, held_out=held_out, settings=QUICK)
         patch.setattr(stock, "ask", None)
         with Shelf(folder / "run", N, 10, 1) as shelf:
