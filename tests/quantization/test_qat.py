@@ -304,6 +304,6 @@ def test_it_prints_nothing():
     """torchao does, on import; `glint-edge export --json` must print one JSON object."""
     script = (
         "from glint_edge.config import ModelConfig; from glint_edge.model.glint_ru import GlintRU;"
-        "from quantization import qat; qat._rounded(GlintRU(ModelConfig(items=3)))"
+        "from quantization.qat import fine_tune; fine_tune._rounded(GlintRU(ModelConfig(items=3)))"
     )
     assert printed_by(script) == ""
