@@ -191,6 +191,7 @@ def test_it_is_a_part_of_another_project(tools, module, tmp_path):
     assert run(folder / "app", module / "assets" / "app.glint") == KEYS[1]
 
 
+@pytest.mark.full
 @pytest.mark.golden
 @pytest.mark.slow
 def test_ctest_is_green_on_64_bit_arm(tools, module, arm64_tools, tmp_path):

@@ -260,7 +260,7 @@ def test_a_file_written_over_recommends_as_the_changed_program(
     before, after = programs(small, changed, "int8", top_k=39, chunk=1)
     path = tmp_path / f"model{found.suffix}"
     path.write_bytes(rewrite(converted(before, target).read_bytes(), before, after))
-    runtime = found.load(path, changed.model.config, 39, 1)
+    runtime = find_engine(target).load(path, changed.model.config, 39, 1)
     for history in [[], *HISTORIES]:
         state = runtime.empty_state()
         for item in history:
