@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 from glint_edge.data.log import Log, load_log
-from glint_edge.errors import CheckpointError, ConfigError
+from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.keys import Key, texts_of_keys
 
 if TYPE_CHECKING:
@@ -194,6 +194,8 @@ def shard(
         format: csv, tsv or parquet; None: recognised from the file's name.
         k_core: refused: it needs the whole log.
     """
+    if not Path(log).exists():  # before polars is imported
+        raise DataError(f"no such file: {log}; pass the path of an interaction log")
     from glint_edge.data.sharding import make_shards
 
     options = _load_options(user, item, time, format, k_core)
@@ -535,19 +537,22 @@ def import_recbole(model: AnyPath, out: AnyPath, items: AnyPath | None = None) -
         out: the checkpoint's folder; new or empty.
         items: the items' keys in RecBole's order, one a line; None: the file's own, else the ids.
     """
+    _require_new(Path(out))
+    if not Path(model).is_file():  # before torch is imported
+        raise CheckpointError(f"no such file: {model}; give a RecBole .pth")
     from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
     from glint_edge.checkpoints.recbole import import_recbole as run
 
-    _require_new(Path(out))
     save_checkpoint(run(Path(model), Path(items) if items else None), Path(out))
     return load_checkpoint(out)
 
 
 def push(checkpoint: AnyCheckpoint, repository: str, *, public: bool = False) -> str:
     """Upload a checkpoint to the Hugging Face Hub, items' keys included; the commit's address."""
+    loaded = _checkpoint(checkpoint)
     from glint_edge.checkpoints import hub
 
-    return hub.push(_checkpoint(checkpoint), repository, private=not public)
+    return hub.push(loaded, repository, private=not public)
 
 
 def pull(repository: str, out: AnyPath) -> Checkpoint:
