@@ -48,6 +48,8 @@ MAY_SKIP = (
     MaySkip("tests/device_bench/native/*", "the emulator and its compilers are Linux's",
             not ON_LINUX),
     MaySkip("tests/device_bench/runners/*", "adb and sshd come by apt-get", not ON_LINUX),
+    MaySkip("tests/device_bench/runners/test_adb.py::test_a_real_phone_*",
+            "no phone is attached to hosted machines"),
     MaySkip("tests/apps/*", "Chromium, the JVM and their parts come by apt-get", not ON_LINUX),
     MaySkip("tests/device_bench/reports/test_page.py::*", "Chromium comes by apt-get",
             not ON_LINUX),

@@ -27,9 +27,9 @@ from device_bench.measure.statistics import (
 from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.golden_check import golden_failures
 from glint_edge.checkpoints.checkpoint import WEIGHTS
+from glint_edge.data.sequences import HeldOut
 
 if TYPE_CHECKING:
-    from glint_edge.data.sequences import HeldOut
     from glint_edge.model.glint_ru import GlintRU
 
 COLD_START = "cold_start_"

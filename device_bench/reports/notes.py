@@ -11,7 +11,8 @@ from device_bench.reports.labels import STOCK
 TORCH = "torch is the float model's stream, for reference; it is not under test."
 STOCK_ROWS = (
     "stock is what one would do without this tool: the same weights, exported as they are, reading "
-    "the whole history at every tap. It is not under test: what is wrong with it is a warning."
+    "the whole history at every tap, so there is no append. It is not under test: what is wrong "
+    "with it is a warning."
 )
 GENERATED = (
     "Generated models have weights drawn at random: times and sizes are those of a trained one, "

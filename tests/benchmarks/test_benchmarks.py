@@ -136,12 +136,8 @@ def test_large_log():
         assert 1e7 < result[step]["peak_memory_bytes"] < 8e9
 
 
-def test_instructions(run_here):
+def test_instructions(arm64_set_up, run_here):
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
-    from device_bench.runners import arm64
-
-    if missing := [finding.what for finding in arm64.check() if not finding.ok]:
-        pytest.skip(f"arm64 lacks {', '.join(missing)}")
     sizes = ("--width", 16, "--items", 200, "--precision", "fp32")
     (row,) = run_here("instructions.py", *sizes, "--target", "onnx", "--core", "cortex-a53")
     assert (row["target"], row["precision"], row["core"]) == ("onnx", "fp32", "cortex-a53")
