@@ -18,17 +18,12 @@ from glint_edge.data.record import DataSource
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.model.stream import stream_program
 from glint_edge.runtime.engines import engines, find_engine, in_chunks
+from tests.skips import require
 
-# A whole target as its author would write it, in one file of a package of their own: the stream in
-# torch, its weights in a file.
+# A whole target as its author would write it, in one file of a package of their own. The file is
+# ONNX, so that the processes it is loaded in need not import torch.
 TOY = """
 from dataclasses import dataclass
-
-import torch
-
-from glint_edge.model.stream import empty_state, stream_program
-from glint_edge.model.glint_ru import GlintRU
-from glint_edge.runtime.engines import in_chunks
 
 
 @dataclass(frozen=True)
@@ -43,45 +38,41 @@ class Toy:
     runtime = {"toy": "1.0"}
 
     def convert(self, program, path, options):
-        weights = {f"{n}.{k}": v for n, (m, _) in program.methods().items()
-                   for k, v in m.state_dict().items()}
-        torch.save(weights | {"top_k": torch.tensor(program.top_k)}, path)
+        from converters.targets import find_target
+
+        find_target("onnx").convert(program, path, options)
 
     def prepare(self):
         pass
 
     def load(self, path, config, top_k, threads):
-        weights = torch.load(path, weights_only=True)
-        program = stream_program(GlintRU(config).eval(), int(weights.pop("top_k")))
-        for name, (module, _) in program.methods().items():
-            part = {k.removeprefix(f"{name}."): v for k, v in weights.items()
-                    if k.startswith(f"{name}.")}
-            module.load_state_dict(part)
-        return Running(program, config)
+        from glint_edge.runtime.engines import find_engine
+
+        return Running(find_engine("onnx").load(path, config, top_k, threads))
 
 
 class Running:
     threads = 1
 
-    def __init__(self, program, config):
-        self.program, self.config, self.top_k = program, config, program.top_k
+    def __init__(self, inner):
+        self.inner, self.config, self.top_k = inner, inner.config, inner.top_k
 
     def empty_state(self):
-        return empty_state(self.config)
+        return self.inner.empty_state()
 
     def append(self, state, item):
-        return self.program.append(state, torch.tensor([item]))
+        return self.inner.append(state, item)
 
     def append_many(self, state, items):
-        for chunk, count in in_chunks(items, self.program.append_many.chunk):
-            state = self.program.append_many(state, torch.tensor(chunk), torch.tensor([count]))
+        for item in items:
+            state = self.append(state, item)
         return state
 
     def recommend(self, state):
-        return self.program.recommend(state)
+        return self.inner.recommend(state)
 
     def to_numpy(self, tensor):
-        return tensor.detach().numpy()
+        return tensor
 
 
 TARGET = Toy()
@@ -124,6 +115,7 @@ def checkpoint(make_model, tmp_path):
 
 def test_a_fourth_target_is_one_file_of_another_package(toy, checkpoint, tmp_path):
     """It exports, is checked in a process of its own, benched and asked, with no line of ours."""
+    require("onnxscript", "onnx")
 
     def check(artifacts, golden):
         return check_artifacts(
