@@ -140,10 +140,11 @@ def run(script, *arguments):
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
 
 
-def test_the_command_prints_one_object_and_keeps_to_its_minutes(ring):
-    done = run("accuracy", "--data", ring, "--model", "sasrec", "--minutes", 0.05, "--json", *SMALL)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+def test_the_command_prints_one_object_and_keeps_to_its_minutes(ring, monkeypatch, capsys):
+    words = ["--data", str(ring), "--model", "sasrec", "--minutes", "0.05", "--json", *SMALL]
+    monkeypatch.setattr(sys, "argv", ["accuracy.py", *words])
+    accuracy.main()
+    told = json.loads(capsys.readouterr().out)
     assert {"ndcg_at_10", "recall_at_10", "mrr_at_10", "minutes", "epochs"} <= set(told)
     assert told["epochs"] >= 1
     assert 0 < told["minutes"] <= 0.05
@@ -195,17 +196,17 @@ def test_the_table_has_mean_and_sample_deviation_and_never_mixes_settings():
     assert "0.5000" in rows[4]
 
 
-def test_the_table_runs_what_its_file_lacks(ring, tmp_path):
+def test_the_table_runs_what_its_file_lacks(ring, tmp_path, monkeypatch, capsys):
     kept = tmp_path / "lines.jsonl"
     kept.write_text(json.dumps(line("gru4rec", 1, 0.5, data=ring.name)) + "\n")
     flags = ["--epochs", "1", *SMALL]
-    arguments = ["--data", ring, "--models", "gru4rec", "--seeds", "1", "2", "--out", kept]
-    done = run("accuracy_table", *arguments, "--", *flags)
-    assert done.returncode == 0, done.stderr
+    arguments = ["--data", ring, "--models", "gru4rec", "--seeds", 1, 2, "--out", kept]
+    monkeypatch.setattr(sys, "argv", ["accuracy_table.py", *map(str, arguments), "--", *flags])
+    table.main()
     lines = [json.loads(each) for each in kept.read_text("utf-8").splitlines()]
     assert [each["seed"] for each in lines] == [1, 2]
     assert (lines[0]["ndcg_at_10"], lines[1]["epochs"], lines[1]["d"]) == (0.5, 1, 16)
-    assert done.stdout.strip() == table.render(lines)
+    assert capsys.readouterr().out.strip() == table.render(lines)
 
 
 def test_the_table_stops_at_a_run_that_fails(ring, tmp_path):
