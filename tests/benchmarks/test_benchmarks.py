@@ -1,11 +1,13 @@
 """The benchmark scripts run and print what others rely on; what they measure is docs/results.md."""
 
+import importlib
 import json
 import runpy
 import subprocess
 import sys
 import warnings
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -127,9 +129,25 @@ def test_native_loop(require_native, usual):
     assert max(ratios.values()) < 1.1, ratios
 
 
-def test_large_log():
+def test_large_log(monkeypatch, capfd):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    large_log = importlib.import_module("large_log")  # by its name: processes are spawned from it
+    alone, threads = large_log.alone, torch.get_num_threads()
+
+    def step(function, *arguments):
+        if function is not large_log.train:
+            return alone(function, *arguments)
+        queue = SimpleQueue()  # torch is imported here
+        large_log._measured(queue, function, arguments)
+        return queue.get()
+
+    monkeypatch.setattr(large_log, "alone", step)
     sizes = ("--interactions", 20_000, "--items", 2000, "--parts", 2, "--minutes", 0.01)
-    result = run("large_log.py", *sizes, "--width", 16, "--batch-positions", 512)
+    words = (*sizes, "--width", 16, "--batch-positions", 512, "--json")
+    monkeypatch.setattr(sys, "argv", ["large_log.py", *map(str, words)])
+    large_log.main()
+    torch.set_num_threads(threads)
+    result = json.loads(capfd.readouterr().out)
     assert result["shard"]["items"] == 2000
     assert result["train"]["items_per_second"] > 0
     for step in ("generate", "shard", "train"):
