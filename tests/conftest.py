@@ -135,6 +135,14 @@ def _convert_once():
 
 
 @pytest.fixture
+def in_process(monkeypatch):
+    """Let the python runner's worker work here: a process of its own imports torch, seconds."""
+    from tests.device_bench.makers import work_here
+
+    work_here(monkeypatch)
+
+
+@pytest.fixture
 def fake_convert(monkeypatch):
     """Exports write what is no artifact: target and precision. The programs so "converted"."""
     converted = []

@@ -10,8 +10,13 @@ import pytest
 import glint_edge as ge
 from glint_edge import api
 from glint_edge.errors import CheckpointError, ConfigError
+from tests.device_bench.makers import work_here
 
 README = Path(__file__).parent.parent / "README.md"
+
+
+# What a process of its own would add is tested with the runners.
+pytestmark = pytest.mark.usefixtures("in_process")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,9 @@ def run(shop):
 @pytest.fixture(scope="module")
 def bundle(run, shop):
     pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
-    return ge.export(run, shop / "small.glint", targets="onnx", spare_items=4)
+    with pytest.MonkeyPatch.context() as patch:
+        work_here(patch)
+        return ge.export(run, shop / "small.glint", targets="onnx", spare_items=4)
 
 
 def python_section():

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from glint_edge.cli import app as cli
+from tests.device_bench.makers import work_here
 from tests.skips import require
+
+
+@pytest.fixture(autouse=True)
+def _in_process(in_process):
+    """What is printed is tested here, not that a row has a process of its own."""
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +29,7 @@ def taps(tmp_path_factory):
 def call(*words):
     """Run a command line, for a fixture that lives longer than one test; its exit code."""
     with pytest.MonkeyPatch.context() as patch:
+        work_here(patch)
         patch.setattr("sys.argv", ["glint-edge", *map(str, words)])
         with pytest.raises(SystemExit) as end:
             cli.main()

@@ -19,12 +19,6 @@ from tests.device_bench.makers import (
 )
 
 
-@pytest.fixture
-def in_process(monkeypatch):
-    """Let the python runner's worker work here: a process of its own imports torch, seconds."""
-    work_here(monkeypatch)
-
-
 @pytest.fixture(scope="session")
 def golden(make_model):
     return golden_of(stream_program(make_model()), HISTORIES)
