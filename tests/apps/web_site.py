@@ -82,7 +82,7 @@ def make_bundle(out):
     require("onnxscript", "onnx")
     require("litert_torch", "litert")
     checkpoint = load_checkpoint()
-    options = ExportOptions(("onnx", "tflite"), "int8", 50, out, chunk=4)
+    options = ExportOptions(("onnx", "tflite"), "int8", 50, out, chunk=2)
     export(
         checkpoint, options, folder=DEFAULT_CHECKPOINT,
         histories=some_histories(None, checkpoint.model.config),

@@ -217,7 +217,7 @@ def test_int8_without_the_pads_is_below_the_bar(imported, oracle, padding):
 def test_every_artifact_gives_the_authors_scores(imported, oracle, tmp_path, target, precision):
     """At every length, and beyond N over the last N items."""
     require(TARGETS[target], target)
-    program = quantize(stream_program(imported, chunk=3), precision)
+    program = quantize(stream_program(imported, chunk=2), precision)
     path = tmp_path / f"model{targets()[target].suffix}"
     convert(program, targets()[target], path)
     runtime = load_runtime(target, path, imported.config, top_k=10)
