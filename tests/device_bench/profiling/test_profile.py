@@ -20,11 +20,13 @@ from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, RunnerError
+from glint_edge.model.stream import stream_program
+from quantization import quantize
 from tests import conversions
 
 HISTORIES = [[5, 9, 77, 3, 8, 120], [1], []]
 METHODS = ["append", "append_many", "recommend"]
-SUFFIX = {"executorch": ".pte", "onnx": ".onnx", "tflite": ".tflite"}
+TARGETS = ("executorch", "onnx", "tflite")
 # What must be found, by target: an int8 matrix product, and what picks the best.
 PRODUCT = {
     "executorch": "Fully Connected int8",
@@ -37,30 +39,30 @@ needs_fine_clock = pytest.mark.skipif(fine_clock() is None, reason="needs Linux 
 
 
 @pytest.fixture(scope="module")
-def files(artifacts, tmp_path_factory):
-    """One int8 program in every target's file."""
+def files(artifacts, model, tmp_path_factory):
+    """An int8 program and its file, by target: those of the slow ones have other tests too."""
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
     pytest.importorskip("ai_edge_litert", reason="needs glint-edge[litert]")
-    program, folder = artifacts["int8"].program, tmp_path_factory.mktemp("profiled")
-    made = {"executorch": artifacts["int8"].path}
-    for target in ("onnx", "tflite"):
-        made[target] = folder / f"int8{SUFFIX[target]}"
-        conversions.convert(program, find_target(target), made[target])
-    return program, made
+    program, small = artifacts["int8"].program, quantize(stream_program(model, chunk=4))
+    onnx = tmp_path_factory.mktemp("profiled") / "int8.onnx"
+    conversions.convert(program, find_target("onnx"), onnx)
+    return {
+        "executorch": (program, artifacts["int8"].path),
+        "onnx": (program, onnx),
+        "tflite": (small, conversions.converted(small, "tflite")),
+    }
 
 
 @pytest.fixture(scope="module")
 def profiles(files):
-    program, paths = files
-    config = program.config.to_dict()
     return {
-        target: profile(target, path, config, program.top_k, HISTORIES, runs=40)
-        for target, path in paths.items()
+        target: profile(target, path, program.config.to_dict(), program.top_k, HISTORIES, runs=40)
+        for target, (program, path) in files.items()
     }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", SUFFIX)
+@pytest.mark.parametrize("target", TARGETS)
 def test_operators_account_for_a_method_of_a_real_file(profiles, target):
     found = profiles[target]
     assert found.target == target
@@ -79,7 +81,7 @@ def test_operators_account_for_a_method_of_a_real_file(profiles, target):
 
 @pytest.mark.slow
 @needs_fine_clock
-@pytest.mark.parametrize("target", SUFFIX)
+@pytest.mark.parametrize("target", TARGETS)
 def test_nanoseconds_show_nearly_every_operator(profiles, target):
     found = profiles[target]
     assert found.resolution_ns == 1
@@ -130,9 +132,9 @@ def test_xnnpack_has_its_set_up_on_every_call(profiles):
 
 @pytest.mark.slow
 def test_without_a_finer_clock_the_profile_says_so(files, monkeypatch):
-    program, paths = files
+    program, path = files["onnx"]
     monkeypatch.setattr(profile_module, "fine_clock", lambda: None)
-    found = profile("onnx", paths["onnx"], program.config.to_dict(), 10, HISTORIES, runs=20)
+    found = profile("onnx", path, program.config.to_dict(), 10, HISTORIES, runs=20)
     assert found.resolution_ns == 1000
     assert "whole microseconds" in found.note
     assert all(method.operators_us > 0 for method in found.methods)
