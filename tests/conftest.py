@@ -226,16 +226,25 @@ class Artifact:
     path: Path
 
 
+class Artifacts(dict):
+    """By precision, each converted when a test first asks for it."""
+
+    def __init__(self, program):
+        super().__init__()
+        self._fp32 = program
+
+    def __missing__(self, precision):
+        program = quantize(self._fp32, precision) if precision != "fp32" else self._fp32
+        self[precision] = Artifact(program, conversions.converted(program, "executorch"))
+        return self[precision]
+
+
 @pytest.fixture(scope="session")
 def artifacts(make_model):
     """The fp32 and the int8 `.pte` of one model of MovieLens-100K's shape."""
     skips.require("executorch", "executorch")
     # Small chunks: each step of a chunk adds a second to a conversion.
-    fp32 = stream_program(make_model(items=1683, d=64), chunk=4)
-    return {
-        program.precision: Artifact(program, conversions.converted(program, "executorch"))
-        for program in (fp32, quantize(fp32))
-    }
+    return Artifacts(stream_program(make_model(items=1683, d=64), chunk=4))
 
 
 @pytest.fixture(scope="session")
