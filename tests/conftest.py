@@ -1,5 +1,6 @@
 """Fixtures several modules share: tiny seeded models, artifacts converted once, a browser."""
 
+import logging
 import os
 import shutil
 from contextlib import suppress
@@ -132,6 +133,12 @@ def _convert_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("converters.export.convert", conversions.convert)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _notes_are_not_shown():
+    """A command line that ran in this process before has left its handler of the log's notes."""
+    logging.getLogger("glint_edge").handlers.clear()
 
 
 @pytest.fixture

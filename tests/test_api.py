@@ -1,6 +1,5 @@
 """The front door as a user meets it: README's ten lines, and what each function gives back."""
 
-import logging
 import random
 import re
 from pathlib import Path
@@ -136,8 +135,6 @@ def test_importing_the_roof_costs_nothing_and_shows_each_function():
 
 
 def test_progress_is_shown_where_somebody_looks_and_goes_to_who_asked(run, monkeypatch, capsys):
-    # A command line that ran in this process before shows notes, too.
-    monkeypatch.setattr(logging.getLogger("glint_edge"), "handlers", [])
     ge.evaluate(run)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
