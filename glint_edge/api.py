@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from glint_edge.data.record import LoadOptions
     from glint_edge.data.sequences import HeldOut
     from glint_edge.data.shards import ShardedLog
-    from glint_edge.doctor import Report
+    from glint_edge.diagnosis import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.levers import Setting
     from glint_edge.runtime.recommender import Recommendations, Recommender
@@ -715,7 +715,7 @@ def check_device(name: str) -> tuple[Finding, ...]:
 def doctor() -> Report:
     """Which targets work here, and what to install for the others."""
     from converters.targets import targets
-    from glint_edge.doctor import diagnose
+    from glint_edge.diagnosis import diagnose
 
     return diagnose(targets())
 

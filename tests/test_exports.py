@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -10,6 +11,12 @@ from glint_edge.errors import MissingExtraError
 def test_every_public_name_resolves_to_itself():
     for name in glint_edge.__all__:
         assert getattr(glint_edge, name).__name__ == name
+
+
+def test_no_module_hides_a_public_name():
+    """Once imported, a module `glint_edge.NAME` stands where the function stood."""
+    for name in glint_edge.__all__:
+        assert find_spec(f"glint_edge.{name}") is None
 
 
 def test_dir_shows_the_public_names_alone():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.log import Log
-    from glint_edge.doctor import Report
+    from glint_edge.diagnosis import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.evaluation.slices import Slice
     from glint_edge.runtime.recommender import Recommendations
