@@ -8,17 +8,6 @@ import pytest
 from device_bench.profiling import fine_clock as clock_module
 from device_bench.profiling.fine_clock import clock_speed, fine_clock, preloading
 
-HISTORIES = [[5, 9, 77, 3, 8, 120], [1], []]
-METHODS = ["append", "append_many", "recommend"]
-SUFFIX = {"executorch": ".pte", "onnx": ".onnx", "tflite": ".tflite"}
-# What must be found, by target: an int8 matrix product, and what picks the best.
-PRODUCT = {
-    "executorch": "Fully Connected int8",
-    "onnx": "DynamicQuantizeMatMul",
-    "tflite": "Fully Connected int8",
-}
-TOP_K = {"executorch": "topk", "onnx": "TopK", "tflite": "TOPK_V2"}
-
 needs_fine_clock = pytest.mark.skipif(fine_clock() is None, reason="needs Linux and a C compiler")
 
 

@@ -10,23 +10,9 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from device_bench.profiling.fine_clock import fine_clock
 from device_bench.profiling.flame import OTHERS, areas_of, flame_svg
 from device_bench.profiling.profile import Method, Operator, Profile
 from device_bench.profiling.table import render_profile
-
-HISTORIES = [[5, 9, 77, 3, 8, 120], [1], []]
-METHODS = ["append", "append_many", "recommend"]
-SUFFIX = {"executorch": ".pte", "onnx": ".onnx", "tflite": ".tflite"}
-# What must be found, by target: an int8 matrix product, and what picks the best.
-PRODUCT = {
-    "executorch": "Fully Connected int8",
-    "onnx": "DynamicQuantizeMatMul",
-    "tflite": "Fully Connected int8",
-}
-TOP_K = {"executorch": "topk", "onnx": "TopK", "tflite": "TOPK_V2"}
-
-needs_fine_clock = pytest.mark.skipif(fine_clock() is None, reason="needs Linux and a C compiler")
 
 
 def made(kinds, method_us=100.0):

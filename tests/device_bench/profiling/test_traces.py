@@ -5,23 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from device_bench.profiling.fine_clock import fine_clock
 from device_bench.profiling.records import WARMUP, Record, Recording, method_of, typical
 from device_bench.profiling.xnnpack_names import kind_of
 
-HISTORIES = [[5, 9, 77, 3, 8, 120], [1], []]
 METHODS = ["append", "append_many", "recommend"]
-SUFFIX = {"executorch": ".pte", "onnx": ".onnx", "tflite": ".tflite"}
-# What must be found, by target: an int8 matrix product, and what picks the best.
-PRODUCT = {
-    "executorch": "Fully Connected int8",
-    "onnx": "DynamicQuantizeMatMul",
-    "tflite": "Fully Connected int8",
-}
-TOP_K = {"executorch": "topk", "onnx": "TopK", "tflite": "TOPK_V2"}
-
-needs_fine_clock = pytest.mark.skipif(fine_clock() is None, reason="needs Linux and a C compiler")
-
 
 Event = namedtuple("Event", "name instruction_id delegate_debug_id_str start_time end_time")
 
