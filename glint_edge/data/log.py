@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from glint_edge.data.columns import NO_TIME, USUAL_NAMES, Columns, column_notes
 from glint_edge.data.named import NAMED, download
 from glint_edge.data.record import MIN_LENGTH, DataSource, LoadOptions, is_sharded
-from glint_edge.data.sequences import Sequences, Split, split
 from glint_edge.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from glint_edge.data.formats import Table
+    from glint_edge.data.sequences import Sequences, Split
     from glint_edge.data.shards import ShardedLog
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,8 @@ class Log:
         Raises:
             DataError: the log is in shards.
         """
+        from glint_edge.data.sequences import Sequences  # which imports numpy
+
         if not isinstance(self.data, Sequences):
             raise DataError(f"{self.data.folder} holds shards, not a log; pass the log itself")
         return self.data
@@ -76,6 +78,8 @@ class Log:
         Raises:
             DataError: a user has fewer than three items.
         """
+        from glint_edge.data.sequences import Sequences, split
+
         return split(self.data) if isinstance(self.data, Sequences) else self.data
 
     def __len__(self) -> int:
