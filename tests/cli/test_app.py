@@ -166,7 +166,7 @@ def test_verbose_adds_the_traceback(run):
     [
         (OSError(28, "No space left on device"),
          "error: No space left on device; free space or choose another place"),
-        (PermissionError(13, "Permission denied", "/root/x"), "error: Permission denied (/root/x)"),
+        (PermissionError(13, "Permission denied", "/x/y"), "error: Permission denied (/x/y)"),
         (OSError("a pipe of the runtime"), "error: a pipe of the runtime"),
     ],
 )  # fmt: skip
