@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 from glint_edge.data.log import Log, load_log
+from glint_edge.data.record import load_options
 from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.keys import Key, texts_of_keys
+from glint_edge.model.state import CHUNK
 
 if TYPE_CHECKING:
     # `as`: who calls these functions takes the names of what they give from here.
@@ -198,7 +200,7 @@ def shard(
         raise DataError(f"no such file: {log}; pass the path of an interaction log")
     from glint_edge.data.sharding import make_shards
 
-    options = _load_options(user, item, time, format, k_core)
+    options = load_options(user, item, time, format, k_core)
     return make_shards(
         Path(log), Path(out), options=options, parts=parts, held_out=held_out, seed=seed
     )
@@ -249,7 +251,7 @@ def evaluate(
         check_plot(Path(plot))
     appraisal = appraise_checkpoint(
         loaded,
-        data=data, options=_load_options(user, item, time, format, k_core), part=split,
+        data=data, options=load_options(user, item, time, format, k_core), part=split,
         protocol=protocol, k=k, seed=seed, on_step=on_step,
     )  # fmt: skip
     if plot is not None:
@@ -272,7 +274,7 @@ def export(
     window: str = "sliding",
     opset: int | None = None,
     spare_items: int | None = None,
-    chunk: int = 25,
+    chunk: int = CHUNK,
     data: object = None,
     reading: LoadOptions | None = None,
     offline: bool = False,
@@ -433,7 +435,7 @@ def add_items(
     from glint_edge.checkpoints import changes  # with torch: after what is refused without it
 
     left_out: list[str] = []
-    options = _load_options(user, item, time, format, k_core)
+    options = load_options(user, item, time, format, k_core)
     if log is not None:
         # Two items of a user are enough to tell that they are near each other.
         new_log = replace(options, k_core=k_core or 0, min_length=2)
@@ -742,19 +744,6 @@ def _bundle(value: AnyBundle) -> Bundle:
 def _several(names: Sequence[str]) -> tuple[str, ...]:
     """Names; one text is one name, or several with commas between them."""
     return tuple(names.split(",")) if isinstance(names, str) else tuple(names)
-
-
-def _load_options(
-    user: str | None,
-    item: str | None,
-    time: str | None,
-    format: str | None = None,
-    k_core: int | None = None,
-) -> LoadOptions:
-    from glint_edge.data.columns import Columns
-    from glint_edge.data.record import LoadOptions
-
-    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
 
 
 def _require_new(folder: Path) -> None:

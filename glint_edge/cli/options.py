@@ -14,7 +14,6 @@ from glint_edge.errors import CheckFailed
 
 if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
-    from glint_edge.data.record import LoadOptions
 
 log = logging.getLogger("glint_edge")
 
@@ -90,16 +89,6 @@ def reading(flags: dict[str, Any]) -> Reading:
         user=flags["user_column"], item=flags["item_column"], time=flags["time_column"],
         format=flags["format"], k_core=flags["k_core"],
     )  # fmt: skip
-
-
-def load_options(
-    user: str | None, item: str | None, time: str | None, format: str | None, k_core: int | None
-) -> LoadOptions:
-    """How a log is to be read, from the options above."""
-    from glint_edge.data.columns import Columns
-    from glint_edge.data.record import LoadOptions
-
-    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
 
 
 def chosen_bundle(path: Path | None) -> Path:

@@ -90,6 +90,17 @@ class LoadOptions:
         return cls(**{**values, "columns": Columns(**values.get("columns", {}))})
 
 
+def load_options(
+    user: str | None = None,
+    item: str | None = None,
+    time: str | None = None,
+    format: str | None = None,
+    k_core: int | None = None,
+) -> LoadOptions:
+    """The options by the names that commands and functions give them."""
+    return LoadOptions(Columns(user=user, item=item, time=time), format, k_core)
+
+
 def is_sharded(data: object) -> bool:
     """Whether it is the path of a folder of shards."""
     return isinstance(data, str | Path) and (Path(data) / SHARDS).is_file()

@@ -12,7 +12,8 @@ from glint_edge.cli.last_bundle import remember_bundle
 from glint_edge.cli.manners import add as add_command
 from glint_edge.cli.manners import group
 from glint_edge.cli.names import keys
-from glint_edge.cli.options import DataOption, Json, Offline, Reading, load_options, require_good
+from glint_edge.cli.options import DataOption, Json, Offline, Reading, require_good
+from glint_edge.data.record import load_options
 
 if TYPE_CHECKING:
     from glint_edge.api import CatalogueChange

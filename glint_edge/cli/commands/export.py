@@ -17,9 +17,10 @@ from glint_edge.cli.options import (
     Json,
     Offline,
     Reading,
-    load_options,
     require_good,
 )
+from glint_edge.data.record import load_options
+from glint_edge.model.state import CHUNK
 
 
 def export(
@@ -66,7 +67,7 @@ def export(
             help="Most items that one call of `append_many` takes; the more, the quicker a long "
             "history is taken in, and the longer the export.",
         ),
-    ] = 25,
+    ] = CHUNK,
     data: DataOption = None,
     offline: Offline = False,
     json: Json = False,

@@ -17,8 +17,8 @@ from glint_edge.cli.options import (
     Runners,
     Threads,
     chosen_bundle,
-    load_options,
 )
+from glint_edge.data.record import load_options
 
 
 def bench(
