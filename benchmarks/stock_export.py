@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
@@ -61,6 +60,9 @@ def stock(model: GlintRU, history: Tensor, folder: Path, threads: int) -> Callab
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = _Batch(model, history.shape[1]).eval()
         torch.onnx.export(program, (history,), path, dynamo=True, verbose=False)
+    # Here, after glint_edge has kept it from reporting to its maker.
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

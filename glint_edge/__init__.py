@@ -14,8 +14,14 @@ costs nothing; those of a bundle at work need numpy and a runtime alone.
 from __future__ import annotations
 
 import importlib
+import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+# ONNX Runtime reads this once, when it is imported; else a thread of it looks up its maker's host
+# and keeps a device's id in the user's cache. Child processes inherit it. Somebody's own "0" stays.
+if not os.environ.get("ORT_DISABLE_TELEMETRY"):
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from glint_edge.api import (

@@ -1,6 +1,7 @@
 // A `.onnx` or `.ort` on ONNX Runtime: one graph, whose `method` input chooses what it computes.
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <vector>
 
@@ -40,6 +41,8 @@ Owned<T> make(const Release& release, Make make) {
 
 // Kept from load to load, as in an app: a process has one.
 OrtEnv* environment() {
+  // Else a thread of it looks up its maker's host and keeps a device's id; read once, here.
+  setenv("ORT_DISABLE_TELEMETRY", "1", 0);
   static const auto made = make<OrtEnv>(ort().ReleaseEnv, [](OrtEnv** out) {
     return ort().CreateEnv(kOrtFatal, "glint", out);
   });

@@ -3,6 +3,7 @@ package app.glintedge
 import ai.onnxruntime.OnnxTensor
 import ai.onnxruntime.OrtEnvironment
 import ai.onnxruntime.OrtSession
+import android.system.Os
 import java.io.File
 import java.nio.FloatBuffer
 import java.nio.LongBuffer
@@ -12,6 +13,8 @@ internal object RuntimeEngine : EngineFactory {
     override val target = "onnx"
 
     override fun open(artifact: File, shapes: Shapes): Engine {
+        // Read once, when ONNX Runtime is first touched; without it, it reports to its maker.
+        Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
         val options = OrtSession.SessionOptions().apply { setIntraOpNumThreads(1) }
         return OnnxEngine(OrtEnvironment.getEnvironment().createSession(artifact.path, options), shapes)
     }
