@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -32,6 +31,7 @@ from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import Golden
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.errors import RunnerError
+from glint_edge.files import scratch
 
 if TYPE_CHECKING:
     from glint_edge.data.sequences import HeldOut
@@ -108,7 +108,7 @@ def bench(
     with ExitStack() as stack:
         entries = [_entry(s, runner, settings) for s in subjects for runner in settings.runners]
         if checkpoint is not None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glint-edge-")))
+            folder = stack.enter_context(scratch())
             save_checkpoint(checkpoint, folder)
             entries.append(_reference(common, folder, settings))
             if settings.stock:

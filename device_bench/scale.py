@@ -8,7 +8,6 @@ turn, in the same processes, so that they compare.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -31,6 +30,7 @@ from device_bench.runners.runner import Runner
 from glint_edge.bundles.target import Target
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, GlintEdgeError
+from glint_edge.files import scratch
 
 ITEMS = (1_000, 10_000, 100_000, 1_000_000)
 WIDTHS = (64, 128)
@@ -177,8 +177,7 @@ def scale(
         on_step: told what is being done.
         on_rows: told all rows so far, whenever there are more.
     """
-    with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         artifacts = [
             _Artifact(target, model, folder / f"{target.name}-{model.items}-{model.d}")
             for model in asked.models()

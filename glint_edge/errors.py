@@ -8,6 +8,7 @@
     ├── UnknownItemError        an item key is not in the catalogue
     ├── SessionError            a saved session is damaged, or of another model
     ├── UpdateError             a newer bundle cannot be taken; the one in use stays
+    ├── InUseError              another process writes to the same place
     ├── HubError                the Hugging Face Hub refuses, or is out of reach
     ├── MissingExtraError       an optional dependency is not installed
     ├── ConversionError         a target's toolchain failed
@@ -54,6 +55,10 @@ class SessionError(GlintEdgeError):
 
 class UpdateError(GlintEdgeError):
     """A newer bundle cannot be taken; the one in use stays."""
+
+
+class InUseError(GlintEdgeError):
+    """Another process writes to the same place, or did meanwhile."""
 
 
 class HubError(GlintEdgeError):

@@ -1,4 +1,9 @@
-"""Files that a crash, a kill or a full disk leaves whole, and where the cache folder is."""
+"""Files and folders that a crash, a kill or a full disk leaves whole, and where the cache is.
+
+What is being written lies beside its place, hidden, under a name that ends in `PART`, and is locked
+by its writer. So whoever writes to the same folder next knows what a kill left there, and deletes
+it; and of two that write one folder at once, the second is refused.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +13,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from secrets import token_hex
+from typing import Any, TypeAlias
+
+from glint_edge.errors import ConfigError, InUseError
+from glint_edge.exchange import exchange
+from glint_edge.locks import PATIENCE, acquire, is_at, release, try_lock
+
+PART = ".glint-part"
+LOCK, NEW, OLD = "lock", "new", "old"  # in a folder's
+
+Identity: TypeAlias = tuple[int, int]
 
 
 def cache_folder() -> Path:
@@ -22,20 +37,31 @@ def cache_folder() -> Path:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write beside `path`, flush to the disk, then rename over it."""
+    """Write beside `path`, flush to the disk, then rename over it; a link stays one."""
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    sweep(path.parent)
+    while not _write(path, path.with_name(f".{path.name}.{token_hex(4)}{PART}"), data):
+        pass
+
+
+def _write(path: Path, part: Path, data: bytes) -> bool:
+    """One attempt; it fails if another process took the new file for what a kill left."""
+    with part.open("xb") as file:
+        try:
+            if not (try_lock(file) and is_at(file, part)):
+                return False
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp's 0600 is for secrets; these files are shared like any other
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+            if os.name == "nt":  # which renames no open file
+                file.close()
+            part.replace(path)
+        except BaseException:
+            file.close()
+            part.unlink(missing_ok=True)
+            raise
+    return True
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  # JSON is any of its types
@@ -45,25 +71,139 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  # JSON is any o
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary sibling that becomes `path` when the block ends well, and is gone otherwise.
+    """A folder that becomes `path` when the block ends well, and is gone otherwise.
 
-    What stood at `path` is replaced, and put back if the replacing fails.
+    What stood at `path` when the block began is replaced in one step; if `path` is a link, what it
+    leads to.
+
+    Raises:
+        InUseError: another process is writing `path`, or did meanwhile.
     """
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    old = work.with_name(work.name + ".old")
+    sweep(path.parent)
+    with staging(path) as part:
+        before = identity(path)
+        new = part / NEW
+        new.mkdir()
+        yield new
+        put(new, path, before)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder of this user alone, for a while, where the system keeps temporary files.
+
+    Raises:
+        ConfigError: there is no such place.
+    """
     try:
-        work.chmod(0o755)
-        yield work
-        if path.exists():
-            path.rename(old)
-        work.rename(path)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        if old.exists():
-            old.rename(path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        place = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "no folder for temporary files can be written; name one by the variable TMPDIR"
+        ) from error
+    sweep(place)
+    with staging(place / f"glint-edge-{token_hex(8)}", mode=0o700) as part:
+        new = part / NEW
+        new.mkdir()
+        yield new
+
+
+@contextmanager
+def staging(path: Path, *, mode: int = 0o777, patience: float = PATIENCE) -> Iterator[Path]:
+    """A hidden folder beside `path` in which this process alone makes it; gone at the end.
+
+    Args:
+        path: what is made.
+        mode: of the hidden folder, before the umask.
+        patience: seconds to wait for another process.
+
+    Raises:
+        InUseError: another process is writing `path`.
+    """
+    part = path.with_name(f".{path.name}{PART}")
+    lock = acquire(part / LOCK, path, mode=mode, patience=patience)
+    try:
+        _tidy(part, path)
+        yield part
+    finally:
+        with suppress(OSError):
+            _tidy(part, path)
+        release(lock, part / LOCK)
+        with suppress(OSError):
+            part.rmdir()
+
+
+def put(new: Path, path: Path, before: Identity | None) -> None:
+    """Rename a folder to `path`, in place of what stood there.
+
+    Args:
+        new: in a `staging` folder.
+        path: of the same file system.
+        before: what stood there.
+
+    Raises:
+        InUseError: something else stands there by now.
+    """
+    now = identity(path)
+    if now is not None and now != before:
+        raise InUseError(f"another process wrote {path} meanwhile; look at it, then try again")
+    if now is not None:
+        if exchange(new, path):
+            return
+        path.rename(new.with_name(OLD))  # a kill here: `_tidy` puts it back
+    new.rename(path)
+
+
+def recover(path: Path) -> None:
+    """Put back what a kill took away, where folders cannot be exchanged in one step."""
+    if not os.path.lexists(path) and path.with_name(f".{path.name}{PART}").is_dir():
+        with suppress(InUseError, OSError), staging(path, patience=0):
+            pass
+
+
+def sweep(place: Path) -> None:
+    """Delete what processes of this user left in a folder that were killed as they wrote."""
+    with suppress(OSError), os.scandir(place) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") and entry.name.endswith(PART) and _is_own(entry):
+                with suppress(InUseError, OSError):
+                    _sweep(Path(entry.path))
+
+
+def _sweep(part: Path) -> None:
+    if part.is_dir():
+        with staging(part.with_name(part.name[1 : -len(PART)]), patience=0):
+            return
+    with part.open("rb+") as file:
+        if try_lock(file, without=False):
+            part.unlink()
+
+
+def _is_own(entry: os.DirEntry[str]) -> bool:
+    there = entry.stat(follow_symlinks=False)
+    return not entry.is_symlink() and (os.name == "nt" or there.st_uid == os.geteuid())
+
+
+def _tidy(part: Path, path: Path) -> None:
+    """Delete all but the lock; what a kill left half replaced comes back before."""
+    if (part / OLD).exists() and not os.path.lexists(path):
+        (part / OLD).rename(path)
+    for left in part.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        elif left.name != LOCK:
+            left.unlink()
+
+
+def identity(path: Path) -> Identity | None:
+    """Tells a folder from what came in its place."""
+    try:
+        there = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return there.st_ino, there.st_mtime_ns
 
 
 def sync_folder(path: Path) -> None:

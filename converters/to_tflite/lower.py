@@ -13,7 +13,6 @@ scale a tensor, and compute nonsense, silently, where each row has one.
 from __future__ import annotations
 
 import copy
-import tempfile
 from pathlib import Path
 
 import torch.nn.functional as F
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from converters.to_tflite.file import Stored, finish
 from glint_edge.bundles.target import ConvertOptions
+from glint_edge.files import scratch
 from glint_edge.model.stream import StreamProgram
 from glint_edge.processes.native_output import held_back
 from quantization import Fp16Embedding, Fp16Linear, Int8Embedding, Int8Linear
@@ -37,8 +37,8 @@ def convert(program: StreamProgram, path: Path, options: ConvertOptions) -> None
     for name, (module, inputs) in program.methods().items():
         lowerable = _lowerable(module, stored)
         converter = converter.signature(name, lowerable, sample_kwargs=inputs)
-    with tempfile.TemporaryDirectory() as folder, held_back(streams=True):
-        floats = Path(folder) / "floats.tflite"
+    with scratch() as folder, held_back(streams=True):
+        floats = folder / "floats.tflite"
         converter.convert().export(str(floats))
         whole = floats.read_bytes()
     path.write_bytes(finish(whole, stored, options.metadata))

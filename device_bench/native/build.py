@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from importlib import metadata
 from pathlib import Path
 
 from glint_edge.errors import MissingExtraError, RunnerError
-from glint_edge.files import cache_folder, new_folder
+from glint_edge.files import cache_folder, new_folder, scratch
 
 PROGRAM = "glint-runner"
 SOURCES = Path(__file__).parent
@@ -191,7 +190,8 @@ def cmake(what: str, source: Path, to: Path, options: Mapping[str, str]) -> None
         raise MissingExtraError(EXTRA, f"building the {what}")
     variables = {**options, "CMAKE_MAKE_PROGRAM": ninja, "CMAKE_INSTALL_PREFIX": str(to)}
     settings = [f"-D{name}={value}" for name, value in variables.items()]
-    with tempfile.TemporaryDirectory(prefix="glint-edge-") as work:
+    with scratch() as folder:
+        work = str(folder)
         _run(what, [program, "-G", "Ninja", *settings, "-S", str(source), "-B", work])
         _run(what, [program, "--build", work])
         _run(what, [program, "--install", work, "--strip"])

@@ -10,7 +10,6 @@ import hashlib
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from device_bench.native.build import SOURCES
 from glint_edge.errors import RunnerError
-from glint_edge.files import cache_folder, write_atomic
+from glint_edge.files import cache_folder, scratch, write_atomic
 
 QEMU = "qemu-aarch64"
 PLUGIN = (SOURCES / "qemu" / "count.c", SOURCES / "src" / "mark.h")
@@ -120,8 +119,8 @@ def counter(qemu: Qemu) -> Path:
         compiler = find_c_compiler()
         if compiler is None:
             raise RunnerError("no C compiler was found; Debian, Ubuntu: apt-get install gcc")
-        with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
-            write_atomic(built, _compiled(compiler, qemu, Path(name) / built.name))
+        with scratch() as folder:
+            write_atomic(built, _compiled(compiler, qemu, folder / built.name))
     return built
 
 

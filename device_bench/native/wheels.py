@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
 from glint_edge.errors import RunnerError
-from glint_edge.files import new_folder
+from glint_edge.files import new_folder, scratch
 
 # Those of a common aarch64 Linux; pip does not count an older one as part of a newer.
 AARCH64 = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
@@ -27,8 +26,8 @@ def fetch_wheel(requirement: str, platforms: tuple[str, ...], folder: Path) -> N
         RunnerError: pip found none, the wheel is damaged, or the folder cannot be written.
     """
     try:
-        with new_folder(folder) as work, tempfile.TemporaryDirectory() as temporary:
-            wheel = _download(requirement, platforms, Path(temporary))
+        with new_folder(folder) as work, scratch() as temporary:
+            wheel = _download(requirement, platforms, temporary)
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(work)
     except zipfile.BadZipFile as error:

@@ -14,11 +14,11 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from glint_edge.files import cache_folder
+from glint_edge.errors import InUseError
+from glint_edge.files import cache_folder, staging
 
 SOURCE = Path(__file__).with_name("fine_clock.c")
 COMPILERS = ("cc", "gcc", "clang")
@@ -41,12 +41,12 @@ def fine_clock() -> Path | None:
 def _build(compiler: str, library: Path) -> bool:
     try:
         library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent, prefix=".fine-clock.") as folder:
-            built = Path(folder) / library.name
+        with staging(library) as folder:
+            built = folder / library.name
             command = [*compiler.split(), *FLAGS, "-o", str(built), str(SOURCE), "-ldl"]
             subprocess.run(command, capture_output=True, check=True, timeout=60)
             built.replace(library)
-    except (OSError, subprocess.SubprocessError):
+    except (InUseError, OSError, subprocess.SubprocessError):
         return False
     return True
 

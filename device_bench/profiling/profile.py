@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,6 +24,7 @@ from typing import Any
 
 from device_bench.profiling.fine_clock import fine_clock, preloading
 from glint_edge.errors import BundleError, RunnerError
+from glint_edge.files import scratch
 from glint_edge.processes.child import environment, read_result, wait_for
 
 RESULT = "profile.json"
@@ -238,8 +238,8 @@ def profile(
         raise BundleError(f"{path} does not exist; export it again")
     some = [list(map(int, history)) for history in histories if len(history)] or [[1]]
     job = ProfileJob(target, str(path.resolve()), config, top_k, some, runs, threads)
-    with tempfile.TemporaryDirectory(prefix="glint-edge-") as folder:
-        return Profile.from_dict(_run(job, Path(folder)))
+    with scratch() as folder:
+        return Profile.from_dict(_run(job, folder))
 
 
 def _run(job: ProfileJob, folder: Path) -> dict[str, Any]:

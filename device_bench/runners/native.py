@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from device_bench.native.exchange import (
 )
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, RunnerError
+from glint_edge.files import scratch
 from glint_edge.model.state import state_size
 from glint_edge.processes.child import how_it_ended, wait_for
 
@@ -136,8 +136,7 @@ def exchange_of(job: Job, inputs: Inputs) -> Iterator[Exchange]:
     """A temporary folder with what the program reads."""
     longest, histories = job.config["max_length"], inputs.sample
     sample = Histories.of([histories[n][-longest:] for n in histories.spread(SAMPLE)])
-    with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         write_inputs(folder / INPUTS, sample, inputs.golden, inputs.histories)
         yield Exchange(folder, job, sample, inputs)
 

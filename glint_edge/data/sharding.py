@@ -6,7 +6,6 @@ Goes over the log once a shard and holds one shard.
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from glint_edge.data.columns import choose_columns, column_notes, others
 from glint_edge.data.record import MIN_LENGTH, LoadOptions
 from glint_edge.data.shards import ABOUT, FORMAT_VERSION, HELD_OUT, ITEMS, ShardedLog, open_shards
 from glint_edge.errors import ConfigError, DataError
-from glint_edge.files import write_json
+from glint_edge.files import new_folder, write_json
 
 log = logging.getLogger(__name__)
 
@@ -56,25 +55,20 @@ def make_shards(
         )
     if out.exists():
         raise ConfigError(f"{out} exists; choose another --out")
-    scratch = out.with_name(f".{out.name}.part")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
     try:
-        rows = _interactions(source, options)
-        summary = _write(rows, scratch, parts, held_out, np.random.default_rng(seed))
-        if summary["users"] == 0:
-            raise DataError(f"{source}: no user has {MIN_LENGTH} items; pass a longer log")
-        write_json(
-            scratch / ABOUT,
-            {"format_version": FORMAT_VERSION, "name": source.name, "parts": parts,
-             "summary": summary},
-        )  # fmt: skip
-        scratch.rename(out)
+        with new_folder(out) as work:
+            rows = _interactions(source, options)
+            summary = _write(rows, work, parts, held_out, np.random.default_rng(seed))
+            if summary["users"] == 0:
+                raise DataError(f"{source}: no user has {MIN_LENGTH} items; pass a longer log")
+            write_json(
+                work / ABOUT,
+                {"format_version": FORMAT_VERSION, "name": source.name, "parts": parts,
+                 "summary": summary},
+            )  # fmt: skip
     except pl.exceptions.PolarsError as error:
         problem = str(error).partition("\n")[0]
         raise DataError(f"{source} cannot be read ({problem}); write it again") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return open_shards(out)
 
 

@@ -14,12 +14,12 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from glint_edge.errors import ConversionError, GlintEdgeError
+from glint_edge.files import scratch
 
 ANSWER = "answer.json"
 
@@ -38,12 +38,13 @@ def ask(module: str, request: Mapping[str, Any], *, what: str, seconds: float) -
     Raises:
         ConversionError: it failed, died, or took too long; one sentence.
     """
-    with tempfile.TemporaryDirectory(prefix="glint-edge-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         done = wait_for(
             [sys.executable, "-m", module],
             what=what, folder=folder, seconds=seconds, error=ConversionError,
-            stdin=json.dumps({**request, "answer": str(folder / ANSWER)}), variables=environment(),
+            stdin=json.dumps({**request, "answer": str(folder / ANSWER)}),
+            # A toolchain's own temporary files are gone with the folder.
+            variables={**environment(), "TMPDIR": str(folder)},
         )  # fmt: skip
         found = read_result(done, folder / ANSWER, what=what, error=ConversionError)
         if "error" in found:

@@ -14,7 +14,6 @@ import json
 import logging
 import re
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from typing import IO, TypeVar
 from glint_edge.bundles.manifest import LATEST, MANIFEST
 from glint_edge.errors import BundleError, GlintEdgeError, UpdateError
 from glint_edge.files import sha256, sync_folder, write_atomic, write_json
+from glint_edge.locks import try_lock, unlock
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
 
 POINTER, VERSIONS, LOCK = "pointer.json", "versions", "lock"
@@ -201,49 +201,19 @@ class BundleStore:
         """Hold off other updates; gives False if another has the lock and none is to wait."""
         with _open_lock(self.folder / LOCK) as file:
             with _one_line(self.folder / LOCK):
-                while not (locked := _try_lock(file)) and wait:
+                while not (locked := try_lock(file)) and wait:
                     time.sleep(LOCK_POLL)
             try:
                 yield locked
             finally:
                 if locked:
-                    _unlock(file)
+                    unlock(file)
 
 
 def _open_lock(file: Path) -> IO[bytes]:
     with _one_line(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         return file.open("ab")
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    """Lock an open file, if no other has it; the system lets go of a dead process's lock."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # the second is Windows' word for it
-        return False
-    return True
-
-
-def _unlock(file: IO[bytes]) -> None:
-    """Closing is not enough: a process that was forked meanwhile has the file open too."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _check_files(bundle: Path) -> None:
