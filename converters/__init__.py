@@ -7,6 +7,7 @@ takes seconds to import and may not be installed.
 
 from __future__ import annotations
 
+import gc
 import logging
 import warnings
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def convert(
     Raises:
         ConversionError: the toolchain failed.
     """
-    with quiet_toolchain():
+    with quiet_toolchain(), _collector_paused():
         target.convert(program, path, options or ConvertOptions())
 
 
@@ -59,3 +60,15 @@ def quiet_toolchain() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A lowering keeps millions of objects, and looking at them over and over is a fifth of it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

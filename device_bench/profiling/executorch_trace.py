@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from executorch.runtime import Runtime
 
 from device_bench.profiling.records import METHODS, Arguments, Calls, Record, Recorded, Recording
 from device_bench.profiling.xnnpack_names import kind_of
 from glint_edge.processes.native_output import held_back
+from glint_edge.runtime.engine_executorch import bindings
 
 DUMP, BUFFER = "profile.etdp", "profile.bin"
 KERNEL = "native_call_"  # then the operator and its overload: native_call_topk.values
@@ -57,8 +57,8 @@ def record(path: Path, calls: Calls, threads: int, runs: int) -> Recorded:
 def _run(path: Path, method: str, arguments: Sequence[Arguments], runs: int) -> list[float]:
     """Nanoseconds a call; empty if no records can be had."""
     with held_back(streams=True):
-        program = Runtime.get().load_program(path, enable_etdump=True)
-        execute = program.load_method(method).execute
+        program = bindings._load_program(str(path), enable_etdump=True)
+        execute = program.load_method(method)
         tensors = [tuple(torch.from_numpy(np.array(one)) for one in each) for each in arguments]
         took = []
         for number in range(runs):
@@ -74,7 +74,7 @@ def _run(path: Path, method: str, arguments: Sequence[Arguments], runs: int) -> 
 
 def _parse(dump: bytes) -> list[list[Record]]:
     with held_back(streams=False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as in glint_edge.runtime.engine_executorch
+        warnings.simplefilter("ignore")  # the toolchain's own deprecations
         from executorch.devtools.etdump.serialize import deserialize_from_etdump_flatcc
     return records_of(deserialize_from_etdump_flatcc(dump).run_data)
 

@@ -1,18 +1,21 @@
 """A `.pte` on ExecuTorch's own runtime, by its Python bindings.
 
-Importing this module takes seconds: the bindings bring torch and, with it, much of ExecuTorch's
-ahead-of-time toolchain, which stays in the process' memory.
+Importing this module takes the seconds that torch takes: the bindings are built upon it.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import executorch.kernels.quantized  # noqa: F401  # registers embedding_byte
 import numpy.typing as npt
 import torch
+
+# The module behind `executorch.runtime` and `portable_lib`. They import the whole ahead-of-time
+# toolchain for a warning's class: 14 s of CPU and 200 MB, where an application only runs a program.
+from executorch.extension.pybindings import _C as bindings
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
@@ -21,25 +24,19 @@ from glint_edge.model.stream import empty_state
 from glint_edge.processes.native_output import held_back
 from glint_edge.runtime.engines import in_chunks
 
-# At import the toolchain warns of its own deprecations and of optional GPU libraries.
-with held_back(streams=False), warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import executorch.kernels.quantized  # noqa: F401  # registers embedding_byte
-    from executorch.extension.pybindings import portable_lib
-    from executorch.runtime import Method, Program
-    from executorch.runtime import Runtime as Bindings
-
 
 class ExecutorchRuntime:
     """The methods of a loaded program."""
 
-    def __init__(self, program: Program, config: ModelConfig, top_k: int) -> None:
+    def __init__(
+        self, program: bindings.ExecuTorchProgram, config: ModelConfig, top_k: int
+    ) -> None:
         self.config, self.top_k = config, top_k
-        self.threads: int = portable_lib._threadpool_get_thread_count()
-        self._append: Method = program.load_method("append")
-        self._append_many: Method = program.load_method("append_many")
-        self.chunk: int = self._append_many.metadata.input_tensor_meta(1).sizes()[-1]
-        self._recommend: Method = program.load_method("recommend")
+        self.threads: int = bindings._threadpool_get_thread_count()
+        self._append = program.load_method("append")
+        self._append_many = program.load_method("append_many")
+        self.chunk: int = self._append_many.method_meta().input_tensor_meta(1).sizes()[-1]
+        self._recommend = program.load_method("recommend")
 
     def empty_state(self) -> torch.Tensor:
         """Zeros float32 [1, S]."""
@@ -47,19 +44,19 @@ class ExecutorchRuntime:
 
     def append(self, state: torch.Tensor, item: int) -> torch.Tensor:
         """One item further; the bindings copy outputs out on every call, so none is shared."""
-        after: torch.Tensor = self._append.execute((state, torch.tensor([item])))[0]
+        after: torch.Tensor = self._append((state, torch.tensor([item])))[0]
         return after
 
     def append_many(self, state: torch.Tensor, items: Sequence[int]) -> torch.Tensor:
         """Whole chunks; the last one padded."""
         for chunk, count in in_chunks(items, self.chunk):
             inputs = (state, torch.from_numpy(chunk), torch.tensor([count]))
-            state = self._append_many.execute(inputs)[0]
+            state = self._append_many(inputs)[0]
         return state
 
     def recommend(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Items int64 [1, k] and scores float32 [1, k]."""
-        items, scores = self._recommend.execute((state,))
+        items, scores = self._recommend((state,))
         return items, scores
 
     def to_numpy(self, tensor: torch.Tensor) -> npt.NDArray[Any]:
@@ -79,11 +76,12 @@ def load(path: Path, config: ModelConfig, top_k: int | None, threads: int) -> Ex
     """
     _check_identifier(path)
     with held_back(streams=True) as printed:
-        # A private name, but the bindings have no other way to say how many threads XNNPACK
-        # takes. "Unsafe" while a method runs, so it comes before any is loaded.
-        portable_lib._unsafe_reset_threadpool(threads)
+        # How many threads XNNPACK takes. "Unsafe" while a method runs: before any is loaded.
+        bindings._unsafe_reset_threadpool(threads)
         try:
-            program = Bindings.get().load_program(path)
+            program = bindings._load_program(
+                str(path), program_verification=bindings.Verification.InternalConsistency
+            )
             found = _signature(program)
             runtime = ExecutorchRuntime(program, config, found[-1])
         except (RuntimeError, KeyError) as error:
@@ -107,9 +105,9 @@ def _check_identifier(path: Path) -> None:
         raise BundleError(f"{path} is no ExecuTorch program; export it again")
 
 
-def _signature(program: Program) -> tuple[int, int, int, int]:
+def _signature(program: bindings.ExecuTorchProgram) -> tuple[int, int, int, int]:
     """The state's size as `append` takes and gives it and `recommend` takes it, and k."""
-    append, recommend = program.metadata("append"), program.metadata("recommend")
+    append, recommend = program.method_meta("append"), program.method_meta("recommend")
     return (
         append.input_tensor_meta(0).sizes()[-1],
         append.output_tensor_meta(0).sizes()[-1],

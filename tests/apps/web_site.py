@@ -21,6 +21,7 @@ from glint_edge.bundles.bundle import Bundle, load_bundle
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.data.source import some_histories
 from glint_edge.files import cache_folder
+from tests.conversions import CHUNK, TOP_K
 from tests.skips import require
 
 # A page that holds the library and both engines, for what no person can click.
@@ -82,7 +83,7 @@ def make_bundle(out):
     require("onnxscript", "onnx")
     require("litert_torch", "litert")
     checkpoint = load_checkpoint()
-    options = ExportOptions(("onnx", "tflite"), "int8", 50, out, chunk=2)
+    options = ExportOptions(("onnx", "tflite"), "int8", TOP_K, out, chunk=CHUNK)
     export(
         checkpoint, options, folder=DEFAULT_CHECKPOINT,
         histories=some_histories(None, checkpoint.model.config),

@@ -11,12 +11,12 @@ from converters.targets import targets
 from device_bench.bench import check_artifacts
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.data.source import held_out, in_catalogue, some_histories
+from tests.conversions import CHUNK, TOP_K
 from tests.skips import require
 
 pytestmark = pytest.mark.slow
 
-# As in `apps/web_site.py`, whose `.tflite` it so shares; a conversion's time grows with the chunk.
-NAME, TOP_K, CHUNK = "ml-100k", 50, 2
+NAME = "ml-100k"
 TARGETS = sorted(targets())
 # That a slow target's fp32 file is the float model, its own tests say of small models.
 FLOAT_TARGETS = [

@@ -84,11 +84,12 @@ def test_a_session_of_tests_leaves_the_users_cache_as_it_is(tmp_path):
         "    (cache_folder() / 'stock').mkdir()\n"
         "    (cache_folder() / 'data' / 'kept').touch()\n"
     )
+    environment = {**os.environ, "GLINT_EDGE_CACHE": str(user)}
+    environment.pop("PYTEST_XDIST_WORKER", None)  # a session of its own
     child = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c",
          ROOT / "pyproject.toml", "--rootdir", ROOT, "-p", "tests.conftest", inner],
-        cwd=ROOT, env={**os.environ, "GLINT_EDGE_CACHE": str(user)}, capture_output=True,
-        text=True, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert child.returncode == 0, child.stdout
     assert (user / "last_bundle").read_text() == "mine\n"

@@ -13,12 +13,12 @@ import torch
 from glint_edge.model.state import state_size
 from glint_edge.model.stream import empty_state, stream_program
 from quantization import quantize
-from tests.conversions import converted
+from tests.conversions import CHUNK, TOP_K, converted
 from tests.skips import needs
 
 pytestmark = [pytest.mark.slow, needs("executorch", "executorch")]
 
-ITEMS = 1683
+ITEMS = 1682
 FLOAT, LONG = 6, 4  # ScalarType
 INT64 = torch.iinfo(torch.int64)
 
@@ -186,10 +186,10 @@ def test_names_shapes_and_types_are_what_apps_are_told(artifacts, running, preci
 
     assert tensors("append", "input") == [state, ((1,), LONG)]
     assert tensors("append", "output") == [state]
-    assert tensors("append_many", "input") == [state, ((1, 4), LONG), ((1,), LONG)]
+    assert tensors("append_many", "input") == [state, ((1, CHUNK), LONG), ((1,), LONG)]
     assert tensors("append_many", "output") == [state]
     assert tensors("recommend", "input") == [state]
-    assert tensors("recommend", "output") == [((1, 10), LONG), ((1, 10), FLOAT)]
+    assert tensors("recommend", "output") == [((1, TOP_K), LONG), ((1, TOP_K), FLOAT)]
 
 
 def test_the_fp32_artifact_is_the_torch_stream(artifacts, running):
@@ -220,8 +220,8 @@ def test_an_unknown_item_in_a_chunk_is_one(artifacts, running, precision, unknow
 
 def test_without_history_the_artifact_recommends_the_most_popular(artifacts, running, precision):
     items, scores = running[precision].recommend(empty_state(artifacts[precision].program.config))
-    assert items.tolist() == [list(range(1, 11))]
-    assert scores.tolist() == [[0.0] * 10]
+    assert items.tolist() == [list(range(1, TOP_K + 1))]
+    assert scores.tolist() == [[0.0] * TOP_K]
 
 
 @pytest.mark.parametrize("unknown", [-1, INT64.min, ITEMS + 1, ITEMS + 2, 10**9, INT64.max])

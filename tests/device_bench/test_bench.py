@@ -19,6 +19,7 @@ from glint_edge.errors import (
     RunnerError,
 )
 from glint_edge.model.stream import stream_program
+from tests.conversions import TOP_K
 from tests.device_bench.makers import (
     HISTORIES,
     QUICK,
@@ -211,9 +212,9 @@ def test_many_users_are_too_many_for_the_reference(make_model, golden, tmp_path,
 
 
 @pytest.fixture(scope="module")
-def real(make_model, artifacts, tmp_path_factory):
+def real(shipped, artifacts, tmp_path_factory):
     """One bench over a good fp32 file, a cut one and one on which the runtime aborts."""
-    model = make_model(items=1683, d=64)
+    model = shipped.model
     path = tmp_path_factory.mktemp("bundle")
     whole = artifacts["fp32"].path.read_bytes()
     (path / "good.pte").write_bytes(whole)
@@ -225,7 +226,7 @@ def real(make_model, artifacts, tmp_path_factory):
         return bench(
             bundle_of(
                 model, path, [("executorch", "fp32", file) for file in files],
-                golden_of(artifacts["fp32"].program, HISTORIES),
+                golden_of(artifacts["fp32"].program, HISTORIES), top_k=TOP_K,
             ),
             checkpoint=checkpoint_of(model), held_out=held_out_of(model),
             settings=replace(QUICK, threads=2),
@@ -260,11 +261,11 @@ def test_broken_files_are_one_line_each_and_the_others_go_on(real):
 
 
 @pytest.mark.slow
-def test_the_real_int8_artifact_passes_the_exports_gate(in_process, make_model, artifacts):
-    model = make_model(items=1683, d=64)
+def test_the_real_int8_artifact_passes_the_exports_gate(in_process, shipped, artifacts):
+    model = shipped.model
     (entry,) = check_artifacts(
         [(Artifact("executorch", "int8", "x", {}), artifacts["int8"].path)],
-        model=model, top_k=10, window=200, held_out=held_out_of(model, users=200),
+        model=model, top_k=TOP_K, window=200, held_out=held_out_of(model, users=200),
         golden=golden_of(artifacts["int8"].program, HISTORIES),
     )  # fmt: skip
     assert list(entry) == [
@@ -279,11 +280,11 @@ def test_the_real_int8_artifact_passes_the_exports_gate(in_process, make_model, 
 @pytest.mark.slow
 @pytest.mark.parametrize("with_data", [True, False])
 def test_an_artifact_of_another_model_fails(in_process, make_model, artifacts, with_data):
-    other = make_model(items=1683, d=64, seed=1)
+    other = make_model(items=1682, d=64)
     (entry,) = check_artifacts(
         [(Artifact("executorch", "int8", "x", {}), artifacts["int8"].path)],
-        model=other, top_k=10, window=200, held_out=held_out_of(other) if with_data else None,
-        golden=golden_of(stream_program(other), HISTORIES),
+        model=other, top_k=TOP_K, window=200, held_out=held_out_of(other) if with_data else None,
+        golden=golden_of(stream_program(other, TOP_K), HISTORIES),
     )  # fmt: skip
     assert entry["ok"] is False
     assert any("golden case" in failure for failure in entry["failures"])

@@ -146,7 +146,7 @@ def test_a_damaged_file_is_one_line(artifacts, tmp_path, damage):
 def test_a_file_of_another_shape_is_refused(artifacts):
     path = artifacts["fp32"].path
     with pytest.raises(BundleError, match="of another model"):
-        load_runtime("executorch", path, ModelConfig(items=1683, d=32))
+        load_runtime("executorch", path, ModelConfig(items=1682, d=32))
     with pytest.raises(BundleError, match="of another model"):
         load_runtime("executorch", path, artifacts["fp32"].program.config, top_k=5)
 

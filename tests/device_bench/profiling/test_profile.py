@@ -134,7 +134,7 @@ def test_xnnpack_has_its_set_up_on_every_call(profiles):
 def test_without_a_finer_clock_the_profile_says_so(files, monkeypatch):
     program, path = files["onnx"]
     monkeypatch.setattr(profile_module, "fine_clock", lambda: None)
-    found = profile("onnx", path, program.config.to_dict(), 10, HISTORIES, runs=20)
+    found = profile("onnx", path, program.config.to_dict(), program.top_k, HISTORIES, runs=20)
     assert found.resolution_ns == 1000
     assert "whole microseconds" in found.note
     assert all(method.operators_us > 0 for method in found.methods)
