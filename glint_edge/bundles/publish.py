@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from glint_edge.bundles.bundle import Bundle, load_bundle
@@ -35,10 +37,22 @@ def publish(bundle: Bundle, out: Path) -> Path:
             "name": bundle.name,
             "path": place.relative_to(out).as_posix(),
             "manifest_sha256": version,
+            "published": _published(out / LATEST),
             "bytes": sum(path.stat().st_size for path in place.iterdir()),
         },
     )
     return place
+
+
+def _published(latest: Path) -> str:
+    """Now, and in any case later than what was published before: a clock may have been ahead."""
+    now = datetime.now(UTC)
+    try:
+        before = datetime.fromisoformat(json.loads(latest.read_bytes())["published"])
+        now = max(now, before + timedelta(microseconds=1))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        pass  # there is none, or nobody can say
+    return now.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _is_whole(place: Path, version: str) -> bool:

@@ -4,7 +4,8 @@ Everything is fetched and checked beside the version in use, tried, and only the
 Whatever stops that half way, a kill or a power cut included, leaves the version in use as it was.
 
 In the store's folder: `pointer.json`, and in `versions/` a bundle each, named by its manifest's
-sha256. What the pointer does not name is never read, and deleted by the next call.
+sha256. What the pointer does not name is deleted by the next call; while the pointer cannot be
+read, nothing is, and what is whole is used.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
 from glint_edge.bundles.manifest import LATEST, MANIFEST
-from glint_edge.errors import BundleError, GlintEdgeError, UpdateError
+from glint_edge.errors import BundleError, UpdateError
 from glint_edge.files import sha256, sync_folder, write_atomic, write_json
 from glint_edge.locks import try_lock, unlock
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
@@ -31,6 +32,7 @@ POINTER, VERSIONS, LOCK = "pointer.json", "versions", "lock"
 # One folder or file name: nothing that leads out of a folder, on any system.
 PLAIN = re.compile(r"(?!\.)[\w.+ -]+", re.ASCII)
 VERSION = re.compile("[0-9a-f]{64}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")  # all sort as text
 LOCK_POLL = 0.1  # seconds
 
 Loaded = TypeVar("Loaded")
@@ -44,18 +46,32 @@ class Latest:
     Attributes:
         path: the bundle's folder, relative to latest.json.
         version: sha256 of its manifest.json.
+        published: when it was announced, as `publish` writes it; None: unknown.
     """
 
     path: str
     version: str
+    published: str | None = None
 
 
 @dataclass(frozen=True)
 class Pointer:
-    """The versions kept; None: the one that the application came with."""
+    """The versions kept; None: the one that the application came with.
+
+    Attributes:
+        current: in use.
+        previous: the last good one before it.
+        published: when the server announced the current one; None: unknown.
+    """
 
     current: str | None = None
     previous: str | None = None
+    published: str | None = None
+
+    @property
+    def kept(self) -> list[str]:
+        """The versions, the current one first."""
+        return [version for version in (self.current, self.previous) if version]
 
 
 class BundleStore:
@@ -79,10 +95,8 @@ class BundleStore:
         A folder that is full, or another user's, is read as it is.
 
         Args:
-            load: such as `Recommender.load`.
-
-        Raises:
-            BundleError: the built-in bundle is damaged too.
+            load: such as `Recommender.load`. Whatever it raises, the next version is tried; what it
+                raises for the built-in one is for the caller.
         """
         try:
             with self._lock(wait=False) as locked:
@@ -90,17 +104,20 @@ class BundleStore:
                     self._delete_unused()
         except (UpdateError, OSError) as error:
             log.warning("nothing is deleted: %s", error)
-        pointer = self._pointer()
-        for version in (pointer.current, pointer.previous):
-            if version is None:
-                break
+        for version in self._kept():
             try:
                 return load(self._place(version))
-            except (GlintEdgeError, OSError) as error:  # a failing disk's are the second
+            except Exception as error:  # whatever a damaged file makes of a runtime
                 log.warning("an older bundle is used: %s", error)
         return load(self.built_in)
 
-    def update(self, fetch: Callable[[str], bytes], check: Callable[[Path], None]) -> bool:
+    def update(
+        self,
+        fetch: Callable[[str], bytes],
+        check: Callable[[Path], None],
+        *,
+        older: bool = False,
+    ) -> bool:
         """Look for a newer version, and take it if it passes.
 
         Args:
@@ -108,28 +125,37 @@ class BundleStore:
                 folder; what it raises ends the update.
             check: loads the new version and raises if it must not be used, say because
                 `replay_golden` finds a difference.
+            older: also take what was announced before the version in use was.
 
         Returns:
             Whether there is a new version. `open` gives it; sessions begin from their histories.
 
         Raises:
-            UpdateError: what the server gave is damaged, or there is no room for it.
+            UpdateError: what the server gave is damaged, or older, or there is no room for it.
         """
         with self._lock(wait=True):
             self._delete_unused()
             latest = _parse_latest(fetch(LATEST))
             pointer = self._pointer()
-            kept = [version for version in (pointer.current, pointer.previous) if version]
-            good = [version for version in kept if _is_whole(self._place(version))]
-            if latest.version == (good[0] if good else self._built_in_version()):
+            good = [version for version in self._kept() if _is_whole(self._place(version))][:2]
+            first, second = (*good, None, None)[:2]
+            newest = pointer.published if pointer else None
+            if latest.version == (first or self._built_in_version()):
+                announced = max(filter(None, (newest, latest.published)), default=None)
+                self._point(Pointer(first, second, announced))
                 return False
+            since = newest or _created(self._place(first) if first else self.built_in)
+            if not older:
+                _refuse_older(latest.published, since)
             # No version is pointed to while it is being written.
-            self._point(Pointer(*good))
+            self._point(Pointer(first, second, newest))
             try:
                 if latest.version not in good:
                     self._take(latest, fetch)
+                if not (older or latest.published):
+                    _refuse_older(_created(self._place(latest.version)), since)
                 check(self._place(latest.version))
-                self._point(Pointer(latest.version, *good[:1]))
+                self._point(Pointer(latest.version, first, latest.published))
             finally:
                 self._delete_unused()
             return True
@@ -166,31 +192,45 @@ class BundleStore:
 
     # ---- which one is used ---------------------------------------------------------------------
 
-    def _pointer(self) -> Pointer:
+    def _kept(self) -> list[str]:
+        """The versions to try, the current one first; all that are here if none is pointed to."""
+        pointer = self._pointer()
+        if pointer is not None:
+            return pointer.kept
+        log.warning("%s cannot be read; what is whole is used", POINTER)
+        whole = []
+        with suppress(OSError):
+            for path in (self.folder / VERSIONS).iterdir():
+                if VERSION.fullmatch(path.name) and _is_whole(path):
+                    whole.append(((path / MANIFEST).stat().st_mtime_ns, path.name))
+        return [name for _, name in sorted(whole, reverse=True)]
+
+    def _pointer(self) -> Pointer | None:
+        """What the pointer says; None: it is there and cannot be read."""
         try:
             told = json.loads((self.folder / POINTER).read_bytes())
             versions = told["current"], told["previous"]
             if all(version is None or VERSION.fullmatch(version) for version in versions):
-                return Pointer(*versions)
+                return Pointer(*versions, _time(told.get("published")))
         except FileNotFoundError:
             return Pointer()
         except (OSError, ValueError, KeyError, TypeError):
             pass
-        log.warning("%s is damaged; the application's own bundle is used", POINTER)
-        return Pointer()
+        return None
 
     def _point(self, pointer: Pointer) -> None:
         if pointer != self._pointer():
-            told = {"current": pointer.current, "previous": pointer.previous}
             with _one_line(self.folder / POINTER):
-                write_json(self.folder / POINTER, told)
+                write_json(self.folder / POINTER, asdict(pointer))
                 sync_folder(self.folder)
 
     def _delete_unused(self) -> None:
         """What an update left behind that was stopped half way, and versions out of use."""
         pointer = self._pointer()
+        if pointer is None:  # which versions are in use is not known
+            return
         for path in (self.folder / VERSIONS).glob("*"):
-            if path.name not in (pointer.current, pointer.previous):
+            if path.name not in pointer.kept:
                 shutil.rmtree(path, ignore_errors=True)
         for path in self.folder.glob(f".{POINTER}.*"):
             with suppress(OSError):
@@ -236,10 +276,31 @@ def _parse_latest(data: bytes) -> Latest:
         path, version = told["path"], told["manifest_sha256"]
         whole = all(PLAIN.fullmatch(part) for part in path.split("/"))
         if whole and VERSION.fullmatch(version):
-            return Latest(path, version)
+            return Latest(path, version, _time(told.get("published")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise UpdateError(f"{LATEST} names no bundle below its folder; publish it again")
+
+
+def _created(bundle: Path) -> str | None:
+    """When a bundle was made, as its manifest says; None: unknown."""
+    try:
+        return _time(read_app_manifest(bundle).get("created"))
+    except (BundleError, OSError):
+        return None
+
+
+def _time(value: object) -> str | None:
+    return value if isinstance(value, str) and TIME.fullmatch(value) else None
+
+
+def _refuse_older(announced: str | None, since: str | None) -> None:
+    """Hold what a server announces to what is in use; times of one form sort as text."""
+    if announced and since and announced < since:
+        raise UpdateError(
+            f"the server announces a bundle of {announced}, older than that in use ({since}); "
+            "publish the one that is wanted again, or ask for the older one"
+        )
 
 
 def _require_room(place: Path, wanted: int) -> None:

@@ -24,7 +24,12 @@ def test_a_whole_published_version_is_left_alone_and_a_damaged_one_made_again(bu
     served = tmp_path / "served"
     place = publish(bundle, served)
     inode = place.stat().st_ino
+    latest = json.loads((served / "latest.json").read_text())
+    latest["published"] = "2999-01-01T00:00:00.000000+00:00"  # by a clock that was ahead
+    (served / "latest.json").write_text(json.dumps(latest))
     assert publish(bundle, served) == place
+    again = json.loads((served / "latest.json").read_text())
+    assert again["published"] == "2999-01-01T00:00:00.000001+00:00"
     assert place.stat().st_ino == inode
     (place / "items.json").write_bytes(b"{}")
     publish(bundle, served)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
 FILES = {"items.json": b'{"keys": ["a"]}', "golden.json": b"{}", "model.onnx": bytes(5000)}
 
 
-def make_bundle(path, name):
+def make_bundle(path, name, **more):
     """A bundle's folder as far as an update looks at it."""
     path.mkdir(parents=True)
     listed = {}
@@ -31,7 +32,7 @@ def make_bundle(path, name):
         path,
         {
             "schema_version": 1, "name": name, "model": {}, "window": "unbounded", "top_k": 10,
-            "artifacts": [], "files": listed,
+            "artifacts": [], "files": listed, **more,
         },
     )  # fmt: skip
     return path
@@ -60,9 +61,10 @@ class Server:
     def __init__(self, folder):
         self.folder, self.asked = folder, []
 
-    def publish(self, name):
-        bundle = make_bundle(self.folder / "bundles" / name, name)
-        return self.announce(bundle)
+    def publish(self, name, created=None, **other):
+        more = {"created": created} if created else {}
+        bundle = make_bundle(self.folder / "bundles" / name, name, **more)
+        return self.announce(bundle, **other)
 
     def announce(self, bundle, **other):
         told = {
@@ -412,21 +414,126 @@ def test_nothing_is_left_if_all_are_damaged(store, server):
         store.open(name_of)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"current": "../app.glint", "previous": null}'])
-def test_a_damaged_pointer_is_the_apps_own_bundle(store, server, text, caplog):
+UNREADABLE = ["", "{", "[]", '{"current": "../app.glint", "previous": null}', None]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_pointer_that_cannot_be_read_costs_no_version(store, server, text, monkeypatch, caplog):
+    for name in ("one", "two"):
+        server.publish(name)
+        update(store, server)
+    before = kept(store)
+    for place in before:  # the file system may keep whole seconds
+        file = store.folder / "versions" / place / "manifest.json"
+        os.utime(file, (1, 1 + (json.loads(file.read_bytes())["name"] == "two")))
+    pointer = store.folder / "pointer.json"
+    if text is None:
+        pointer.unlink()
+        pointer.mkdir()
+    else:
+        pointer.write_text(text)
+    assert store.open(name_of) == "two"
+    assert "pointer.json cannot be read" in caplog.text
+    assert kept(store) == before
+    if text is None:
+        return
+    assert update(store, server) is False  # and points to what is here again
+    assert kept(store) == before
+    caplog.clear()
+    assert store.open(name_of) == "two"
+    assert not caplog.text
+
+
+def test_one_failed_read_of_the_pointer_deletes_nothing(store, server, monkeypatch):
     server.publish("one")
     update(store, server)
-    (store.folder / "pointer.json").write_text(text)
-    assert store.open(name_of) == "built in"
-    assert "pointer.json is damaged" in caplog.text
-    assert update(store, server) is True
+    whole = Path.read_bytes
+
+    def failing(path):
+        if path.name == "pointer.json":
+            raise OSError(5, "Input/output error")
+        return whole(path)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "read_bytes", failing)
+        assert store.open(name_of) == "one"
     assert store.open(name_of) == "one"
 
 
-def test_an_unreadable_pointer_is_the_apps_own_bundle(store, caplog):
-    (store.folder / "pointer.json").mkdir(parents=True)
-    assert store.open(name_of) == "built in"
-    assert "pointer.json is damaged" in caplog.text
+@pytest.mark.parametrize(
+    "error", [RuntimeError("of a runtime"), MemoryError(), KeyError("a"), RecursionError()]
+)
+def test_open_goes_on_whatever_is_raised(store, server, error):
+    for name in ("one", "two"):
+        server.publish(name)
+        update(store, server)
+
+    def load(path):
+        if name_of(path) == "two":
+            raise error
+        return name_of(path)
+
+    assert store.open(load) == "one"
+    assert len(kept(store)) == 2
+
+
+# ---- an old announcement -------------------------------------------------------------------------
+
+
+def day(number):
+    return f"2026-01-{number:02}T00:00:00+00:00"
+
+
+def test_an_old_announcement_is_refused_unless_it_is_asked_for(store, server):
+    old = server.publish("one", published=day(1))
+    replayed = (server.folder / "latest.json").read_bytes()
+    update(store, server)
+    server.publish("two", published=day(2))
+    update(store, server)
+    (server.folder / "latest.json").write_bytes(replayed)
+    with pytest.raises(UpdateError, match=r"announces a bundle of 2026-01-01.*older than that in"):
+        update(store, server)
+    assert store.open(name_of) == "two"
+    assert store.update(server.fetch, name_of, older=True) is True
+    assert store.open(name_of) == "one"
+    server.publish("three", published=day(3))
+    update(store, server)
+    server.announce(old, published=day(4))  # the server goes back, and says so
+    assert update(store, server) is True
+
+
+def test_without_a_time_of_announcement_the_bundles_own_counts(store, server):
+    server.publish("new", created=day(2))
+    update(store, server)
+    server.publish("old", created=day(1))
+    with pytest.raises(UpdateError, match="older than that in use"):
+        update(store, server)
+    assert len(kept(store)) == 1
+    assert store.update(server.fetch, name_of, older=True) is True
+
+
+def test_an_announcement_before_the_apps_own_bundle_was_made_is_refused(server, tmp_path):
+    built_in = make_bundle(tmp_path / "app.glint", "built in", created=day(3))
+    store = BundleStore(tmp_path / "store", built_in)
+    server.publish("one", published=day(2))
+    with pytest.raises(UpdateError, match="older than that in use"):
+        update(store, server)
+    server.announce(server.folder / "bundles" / "one", published=day(4))
+    assert update(store, server) is True
+
+
+def test_the_same_bundle_announced_again_counts_from_then(store, server):
+    server.publish("one", published=day(1))
+    update(store, server)
+    two = server.publish("two", published=day(2))
+    replayed = (server.folder / "latest.json").read_bytes()
+    server.announce(server.folder / "bundles" / "one", published=day(3))
+    assert update(store, server) is False
+    (server.folder / "latest.json").write_bytes(replayed)
+    with pytest.raises(UpdateError, match="older than that in use"):
+        update(store, server)
+    server.announce(two, published="yesterday")  # no time: it is as if there were none
+    assert update(store, server) is True
 
 
 # ---- a power cut ---------------------------------------------------------------------------------
