@@ -18,6 +18,7 @@ import jsonschema
 from device_bench.measure.machine import machine
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_json
+from glint_edge.refusals import refusal
 
 if TYPE_CHECKING:
     from device_bench.bench import Settings
@@ -102,7 +103,7 @@ def write_document(value: dict[str, Any], path: Path) -> None:
     try:
         write_json(path, value)
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+        raise ConfigError(f"cannot write {path}: {refusal(error, '')}") from error
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def read_document(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+        raise ConfigError(f"cannot read {path}: {refusal(error, '')}") from error
     except ValueError as error:
         raise ConfigError(f"{path} is not JSON; pass what `bench --output` wrote") from error
     version = value.get("schema") if isinstance(value, dict) else None

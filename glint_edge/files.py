@@ -21,8 +21,8 @@ from typing import Any, TypeAlias
 from glint_edge.errors import ConfigError, InUseError
 from glint_edge.exchange import exchange
 from glint_edge.locks import PATIENCE, acquire, is_at, release, try_lock
+from glint_edge.refusals import PART
 
-PART = ".glint-part"
 LOCK, NEW, OLD = "lock", "new", "old"  # in a folder's
 
 Identity: TypeAlias = tuple[int, int]

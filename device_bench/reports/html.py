@@ -31,6 +31,7 @@ from device_bench.reports.notes import notes
 from device_bench.reports.plots.figures import plots
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_atomic
+from glint_edge.refusals import refusal
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -106,7 +107,7 @@ def write_html(document: dict[str, Any], path: Path) -> None:
     try:
         write_atomic(path, html(document).encode())
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}; name another file") from error
+        raise ConfigError(f"cannot write {path}: {refusal(error, '')}") from error
 
 
 @cache

@@ -6,7 +6,6 @@ what it needs when it runs, so that `--help` is quick.
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 from importlib import metadata
@@ -31,7 +30,9 @@ from glint_edge.cli.commands.shard import shard
 from glint_edge.cli.commands.train import train
 from glint_edge.cli.commands.tune import tune
 from glint_edge.cli.manners import add, group
+from glint_edge.cli.signals import Stopped, stopped_by_signals
 from glint_edge.errors import GlintEdgeError
+from glint_edge.refusals import refusal
 
 log = logging.getLogger("glint_edge")
 
@@ -90,19 +91,16 @@ def main() -> None:
     log.handlers = [handler]
     log.setLevel(logging.INFO)
     try:
-        app(prog_name="glint-edge")
+        with stopped_by_signals():
+            app(prog_name="glint-edge")
     except GlintEdgeError as error:
         _fail(error, str(error), error.exit_code)
     except OSError as error:
-        _fail(error, _system_error(error), 2)
+        _fail(error, refusal(error), 2)
     except KeyboardInterrupt as error:
         _fail(error, "stopped", 130)
-
-
-def _system_error(error: OSError) -> str:
-    place = f" ({error.filename})" if error.filename else ""
-    advice = "; free space or choose another place" if error.errno == errno.ENOSPC else ""
-    return f"{error.strerror or error}{place}{advice}"
+    except Stopped as error:
+        _fail(error, str(error), error.exit_code)
 
 
 def _fail(error: BaseException, message: str, code: int) -> None:

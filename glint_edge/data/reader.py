@@ -22,6 +22,7 @@ from glint_edge.data.columns import HEADERLESS, USUAL_NAMES, Columns
 from glint_edge.data.formats import FORMATS, Table, first_true
 from glint_edge.data.titles import TITLES
 from glint_edge.errors import DataError
+from glint_edge.refusals import refusal
 
 # Only the unambiguous orders: 03/04/2020 means two different days. `%+` is RFC 3339 with its zone.
 _DATES = (
@@ -52,7 +53,7 @@ def read_file(path: Path, columns: Columns, format: str | None) -> tuple[Table, 
         table = FORMATS[format](path, columns)
         return table, TITLES[format](path) if format in TITLES else {}
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+        raise DataError(f"cannot read {path}: {refusal(error, '')}") from error
 
 
 def detect(path: Path) -> str:

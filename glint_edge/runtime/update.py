@@ -26,6 +26,7 @@ from glint_edge.bundles.manifest import LATEST, MANIFEST
 from glint_edge.errors import BundleError, UpdateError
 from glint_edge.files import sha256, sync_folder, write_atomic, write_json
 from glint_edge.locks import try_lock, unlock
+from glint_edge.refusals import refusal
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
 
 POINTER, VERSIONS, LOCK = "pointer.json", "versions", "lock"
@@ -320,5 +321,4 @@ def _one_line(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UpdateError(f"{file} cannot be written: {reason}; make room, or allow it") from error
+        raise UpdateError(f"{file} cannot be written: {refusal(error, '')}") from error

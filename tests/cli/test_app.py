@@ -1,7 +1,9 @@
 """What holds for every command: help, errors, exit codes, and the lines that the docs show."""
 
+import os
 import re
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import typer
 
 from glint_edge.cli import manners
 from glint_edge.cli.app import app
+from glint_edge.files import new_folder, scratch
 from tests.cli.streams import only_line
 
 ROOT = Path(__file__).parents[2]
@@ -166,7 +169,18 @@ def test_verbose_adds_the_traceback(run):
     [
         (OSError(28, "No space left on device"),
          "error: No space left on device; free space or choose another place"),
-        (PermissionError(13, "Permission denied", "/x/y"), "error: Permission denied (/x/y)"),
+        (OSError("of a library (os error 28)"),
+         "error: No space left on device; free space or choose another place"),
+        (PermissionError(13, "Permission denied", "/x/y"),
+         "error: Permission denied (/x/y); allow it or choose another place"),
+        (FileNotFoundError(2, "No such file or directory", "/x"),
+         "error: No such file or directory (/x); check the path"),
+        (OSError(40, "", "/x"),
+         "error: Too many levels of symbolic links (/x); its links lead in a circle, mend them or "
+         "choose another place"),
+        (OSError(30, "", "/x/.y.glint-part/new/z"),
+         "error: Read-only file system (/x); choose a place that can be written"),
+        (OSError(22, "Invalid argument", "/x"), "error: Invalid argument (/x)"),
         (OSError("a pipe of the runtime"), "error: a pipe of the runtime"),
     ],
 )  # fmt: skip
@@ -178,6 +192,36 @@ def test_an_error_of_the_system_is_one_line_with_advice_that_fits(error, says, r
     code, out, err = run("doctor")
     assert (code, out) == (2, "")
     assert only_line(err) == says
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_programs_cleans_up_first(number, run, monkeypatch, tmp_path):
+    def stop(*_):
+        with new_folder(tmp_path / "app.glint"), scratch() as folder:
+            left.append(folder)
+            os.kill(os.getpid(), number)
+            pytest.fail("the program went on")
+
+    left = []
+    monkeypatch.setattr(manners.Command, "invoke", stop)
+    code, out, err = run("doctor")
+    assert (code, out) == (128 + number, "")
+    assert only_line(err) == f"error: stopped by {number.name}"
+    assert not left[0].parent.exists()
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_what_nohup_ignores_stays_ignored(run, monkeypatch):
+    def hang_up(*_):
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        monkeypatch.setattr(manners.Command, "invoke", hang_up)
+        assert run("doctor")[0] == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_full_disk_leaves_one_line(taps, run, tmp_path, monkeypatch):

@@ -34,6 +34,15 @@ def test_without_any_bundle_it_says_what_to_do():
         last_bundle()
 
 
+@pytest.mark.parametrize("cache", ["/proc/none", "/dev/null/cache"])
+def test_a_cache_that_takes_no_note_is_no_error(tmp_path, monkeypatch, cache, caplog):
+    monkeypatch.setenv("GLINT_EDGE_CACHE", cache)
+    remember_bundle(write(tmp_path / "a.glint", "2026-01-01T00:00:00+00:00"))
+    assert "no note is kept" in caplog.text
+    with pytest.raises(BundleError, match="run glint-edge export first"):
+        last_bundle()
+
+
 def test_elsewhere_it_is_the_one_the_user_wrote_last(tmp_path):
     for name in ("a.glint", "b.glint"):
         remember_bundle(write(tmp_path / name, "2026-01-01T00:00:00+00:00"))

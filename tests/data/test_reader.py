@@ -227,5 +227,5 @@ def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "log.csv"
     path.write_text("user,item\n")
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(DataError, match=r"log\.csv: Permission denied; check its permissions"):
+    with pytest.raises(DataError, match=r"log\.csv: Permission denied; allow it or choose"):
         load(path)

@@ -10,6 +10,7 @@ import typer
 
 from glint_edge.cli import console
 from glint_edge.errors import CheckFailed, ConfigError
+from glint_edge.refusals import refusal
 
 if TYPE_CHECKING:
     from glint_edge.api import BenchRun
@@ -85,4 +86,4 @@ def _make_folder_of(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"cannot write {file}: {error.strerror}; name another place") from error
+        raise ConfigError(f"cannot write {file}: {refusal(error, '')}") from error
