@@ -12,10 +12,7 @@ from typing import Any
 import executorch.kernels.quantized  # noqa: F401  # registers embedding_byte
 import numpy.typing as npt
 import torch
-
-# The module behind `executorch.runtime` and `portable_lib`. They import the whole ahead-of-time
-# toolchain for a warning's class: 14 s of CPU and 200 MB, where an application only runs a program.
-from executorch.extension.pybindings import _C as bindings
+from executorch.extension.pybindings import _C
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
@@ -24,13 +21,15 @@ from glint_edge.model.stream import empty_state
 from glint_edge.processes.native_output import held_back
 from glint_edge.runtime.engines import in_chunks
 
+# What is behind `executorch.runtime` and `portable_lib`. They import the whole ahead-of-time
+# toolchain for a warning's class: 14 s of CPU, where an application only runs a program.
+bindings = _C
+
 
 class ExecutorchRuntime:
     """The methods of a loaded program."""
 
-    def __init__(
-        self, program: bindings.ExecuTorchProgram, config: ModelConfig, top_k: int
-    ) -> None:
+    def __init__(self, program: _C.ExecuTorchProgram, config: ModelConfig, top_k: int) -> None:
         self.config, self.top_k = config, top_k
         self.threads: int = bindings._threadpool_get_thread_count()
         self._append = program.load_method("append")
@@ -105,7 +104,7 @@ def _check_identifier(path: Path) -> None:
         raise BundleError(f"{path} is no ExecuTorch program; export it again")
 
 
-def _signature(program: bindings.ExecuTorchProgram) -> tuple[int, int, int, int]:
+def _signature(program: _C.ExecuTorchProgram) -> tuple[int, int, int, int]:
     """The state's size as `append` takes and gives it and `recommend` takes it, and k."""
     append, recommend = program.method_meta("append"), program.method_meta("recommend")
     return (
