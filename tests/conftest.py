@@ -46,6 +46,8 @@ LONGEST = (
 # Toolchains take ten seconds to import: what converts to one stays on one worker.
 TOGETHER = (
     ("tests/bundles/test_default_bundle.py*", "executorch"),
+    ("tests/device_bench/test_bench.py*", "executorch"),
+    ("tests/benchmarks/test_benchmarks.py*", "executorch"),
     ("tests/converters/test_pte_integers.py*", "executorch"),
     ("tests/converters/test_executorch.py*", "executorch"),
     ("tests/checkpoints/*[[]executorch*", "executorch"),

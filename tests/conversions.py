@@ -1,4 +1,4 @@
-"""One table of conversions: made once for all tests, both workers and later runs.
+"""One table of conversions: made once for all tests, all workers and later runs.
 
 An entry is addressed by all that goes into it: the program's weights and shape, the options, the
 toolchain's versions and the sources that convert. So a test may take every file from here, also

@@ -246,6 +246,7 @@ def test_it_is_accessible_and_fits_a_phone(visit, site, target, scheme):
 # ---- the documents -------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_the_documented_screenshots_are_made_anew(site, tmp_path):
     script = ROOT / "scripts/web_screenshots.py"
     subprocess.run([sys.executable, script, site, tmp_path], check=True)
