@@ -50,7 +50,8 @@ def converted(program, target, options=None):
         options: as for `converters.convert`.
     """
     found = find_target(target)
-    options = options or ConvertOptions()
+    # A `.pte` holds none, so that bundles of other names share it.
+    options = ConvertOptions() if target == "executorch" else options or ConvertOptions()
     folder = STORE / key_of(program, target, options)
     path = folder / f"model{found.suffix}"
     STORE.mkdir(parents=True, exist_ok=True)

@@ -246,7 +246,7 @@ def test_an_onnx_file_written_over_is_the_one_converted_again(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["tflite", "executorch"])
+@pytest.mark.parametrize("target", ["tflite", pytest.param("executorch", marks=pytest.mark.full)])
 def test_a_file_written_over_recommends_as_the_changed_program(
     trained, make_model, target, tmp_path
 ):

@@ -244,6 +244,7 @@ def lowered(program):
     return Running(path)
 
 
+@pytest.mark.full
 def test_a_light_model_with_an_int8_table_alone_is_lowered_whole_too(make_model):
     """Without neighbours; float layers and an int8 one in the same delegate."""
     light = make_model(gated_mlp=False, kernel=1)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,11 @@ SHAPES = {
     "int8-table": {"kernel": 3},
     "int8": {"kernel": 3},
 }
+# The two between are made of what the others are made of.
+PRECISIONS = [
+    pytest.param(each, marks=[] if each in ("fp32", "int8") else pytest.mark.full)
+    for each in SHAPES
+]
 
 
 @dataclass(frozen=True)
@@ -43,25 +49,26 @@ class Converted:
 
 
 @pytest.fixture(scope="module")
-def files(make_model):
-    """One file a precision."""
-    made = {}
-    for precision, shape in SHAPES.items():
-        program = quantize(stream_program(make_model(**shape), 10, chunk=4), precision)
+def file_of(make_model):
+    """The one file of a precision."""
+
+    @cache
+    def make(precision):
+        program = quantize(stream_program(make_model(**SHAPES[precision]), 10, chunk=4), precision)
         path = conversions.converted(program, "tflite", ConvertOptions(metadata=METADATA))
-        runtime = find_engine("tflite").load(path, program.config, None, 1)
-        made[precision] = Converted(program, path, runtime)
-    return made
+        return Converted(program, path, find_engine("tflite").load(path, program.config, None, 1))
+
+    return make
 
 
-@pytest.fixture(params=SHAPES)
-def converted(request, files):
-    return files[request.param]
+@pytest.fixture(params=PRECISIONS)
+def converted(request, file_of):
+    return file_of(request.param)
 
 
 @pytest.fixture
-def int8(files):
-    return files["int8"]
+def int8(file_of):
+    return file_of("int8")
 
 
 def model_of(path):

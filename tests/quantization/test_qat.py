@@ -288,22 +288,15 @@ def test_without_torchao_the_extra_is_named(make_model, parts, monkeypatch):
         fine_tune(make_model(items=20), parts, CONFIG)
 
 
-def printed_by(script):
+def test_looking_at_it_imports_no_torchao_and_using_it_prints_nothing():
+    """torchao does, on import; `glint-edge export --json` must print one JSON object."""
+    script = (
+        "import sys; from glint_edge.config import ModelConfig;"
+        "from glint_edge.model.glint_ru import GlintRU; from quantization.qat import fine_tune;"
+        "print('torchao' in sys.modules); fine_tune._rounded(GlintRU(ModelConfig(items=3)));"
+        "print('torchao' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    return done.stdout + done.stderr
-
-
-def test_looking_at_it_imports_no_torchao():
-    script = "import sys, quantization, quantization.qat.fine_tune; print('torchao' in sys.modules)"
-    assert printed_by(script).strip() == "False"
-
-
-def test_it_prints_nothing():
-    """torchao does, on import; `glint-edge export --json` must print one JSON object."""
-    script = (
-        "from glint_edge.config import ModelConfig; from glint_edge.model.glint_ru import GlintRU;"
-        "from quantization.qat import fine_tune; fine_tune._rounded(GlintRU(ModelConfig(items=3)))"
-    )
-    assert printed_by(script) == ""
+    assert (done.stdout, done.stderr) == ("False\nTrue\n", "")

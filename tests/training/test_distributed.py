@@ -80,6 +80,7 @@ def await_an_epoch(out):
         time.sleep(0.05)
 
 
+@pytest.mark.full
 def test_a_dead_process_is_one_line_and_loses_no_epoch(log, run, tmp_path):
     out = tmp_path / "run"
     launched = launch(tmp_path, *[words(log, out, *ENDLESS)] * 2)

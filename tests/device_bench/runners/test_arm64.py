@@ -57,6 +57,7 @@ def job_of(target, program, path):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_fp32_on_arm_is_the_hosts(run, artifacts, histories, shipped):
     arm, made = run("fp32"), artifacts["fp32"]
     host = lists_here("executorch", made.program, made.path, histories)
@@ -106,8 +107,7 @@ def test_counts_are_the_same_at_every_run(run):
 
 @pytest.mark.slow
 def test_counts_grow_with_the_work(run):
-    int8, fp32 = run("int8").instructions, run("fp32").instructions
-    assert int8["recommend"] < fp32["recommend"]
+    int8 = run("int8").instructions
     assert int8["append"] < int8["cold_start_20"] < int8["cold_start_50"] < int8["cold_start_200"]
 
 
