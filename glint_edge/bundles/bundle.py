@@ -12,31 +12,28 @@ Nothing in a bundle is code to be run by this tool.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
+from glint_edge.bundles.contents import read_catalogue, read_config, read_golden
 from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.manifest import (
     GOLDEN,
     ITEMS,
     MANIFEST,
+    SCHEMA,
     SCHEMA_VERSION,
     check_file,
     digest_of,
-    read_json,
     read_manifest,
 )
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.errors import BundleError, ConfigError
+from glint_edge.errors import BundleError
 from glint_edge.files import sha256, write_json
+from glint_edge.json_files import Fault
 from glint_edge.model.state import state_layout, state_size
 
 README = "README.md"
@@ -122,18 +119,17 @@ def load_bundle(path: str | Path) -> Bundle:
         BundleError: the folder, its manifest or a file is missing, damaged or of another version.
     """
     path = Path(path)
-    manifest = read_manifest(path, _conform)
+    manifest = read_manifest(path)
     for name, expected in manifest["files"].items():
         check_file(path / name, expected)
     missing = {ITEMS, GOLDEN, *(a["file"] for a in manifest["artifacts"])} - set(manifest["files"])
     if missing:
         raise BundleError(f"{path / MANIFEST} does not list {min(missing)}; export it again")
-    try:
-        config = ModelConfig.from_dict(manifest["model"])
-        catalogue = Catalogue.from_dict(read_json(path / ITEMS))
-        golden = Golden.from_dict(read_json(path / GOLDEN))
-    except (KeyError, TypeError, ConfigError) as error:
-        raise BundleError(f"{path} is inconsistent ({error}); export it again") from error
+    if not manifest["artifacts"]:
+        raise BundleError(f"{path / MANIFEST} lists no artifact; export it again")
+    config = read_config(path, manifest)
+    catalogue = read_catalogue(path / ITEMS, config)
+    golden = read_golden(path / GOLDEN, config, manifest["top_k"])
     if manifest["state"]["shape"] != [1, state_size(config)]:
         raise BundleError(f"{path / MANIFEST} has a state of another model; export it again")
     return Bundle(
@@ -156,7 +152,10 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     }
     whole = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
     whole["digest"] = digest_of(whole)
-    _validator().validate(whole)
+    try:
+        SCHEMA.check(whole)
+    except Fault as error:
+        raise BundleError(f"the manifest of {whole.get('name')!r} {error}; change that") from error
     write_json(folder / MANIFEST, whole)
 
 
@@ -183,22 +182,3 @@ def methods_of(config: ModelConfig, top_k: int, chunk: int) -> dict[str, Any]:
             ],
         },
     }
-
-
-@cache
-def _validator() -> jsonschema.Draft202012Validator:
-    text = resources.files("glint_edge.bundles").joinpath("manifest.schema.json").read_text("utf-8")
-    return jsonschema.Draft202012Validator(json.loads(text))
-
-
-def _conform(path: Path, manifest: Any) -> None:  # noqa: ANN401  # JSON is any of its types
-    """Hold a manifest to its schema.
-
-    Raises:
-        BundleError: it does not conform.
-    """
-    error = jsonschema.exceptions.best_match(_validator().iter_errors(manifest))
-    if error is not None:
-        raise BundleError(
-            f"{path} is damaged at {error.json_path}: {error.message[:120]}; export it again"
-        )

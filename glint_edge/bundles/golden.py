@@ -66,7 +66,7 @@ class Golden:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Golden:
-        """Inverse of `to_dict`."""
+        """Inverse of `to_dict`, of what conforms to golden.schema.json."""
         cases = tuple(GoldenCase(**case) for case in values["cases"])
         return cls(**values["tolerance"], cases=cases)
 

@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
 from glint_edge.files import sha256
+from glint_edge.json_files import Fault, Schema
 
 SCHEMA_VERSION = 1
+SCHEMA = Schema(Path(__file__).with_name("manifest.schema.json"))
+LATEST_SCHEMA = Schema(Path(__file__).with_name("latest.schema.json"), most_bytes=1 << 20)
 SUFFIX = ".glint"
 MANIFEST, ITEMS, GOLDEN = "manifest.json", "items.json", "golden.json"
 LATEST = "latest.json"  # beside published bundles: which one is the newest
 
 
-def read_manifest(path: Path, conform: Callable[[Path, Any], None]) -> dict[str, Any]:
+def read_manifest(path: Path, schema: Schema = SCHEMA) -> dict[str, Any]:
     """Read the manifest of a bundle's folder.
 
     Args:
         path: the folder.
-        conform: called with the file and what it holds; raises if a part is missing or wrong.
+        schema: of all of it, or of what is needed.
 
     Raises:
         BundleError: it is missing, damaged, edited, or of a later version.
@@ -35,14 +38,20 @@ def read_manifest(path: Path, conform: Callable[[Path, Any], None]) -> dict[str,
     file = path / MANIFEST
     if not file.is_file():
         raise BundleError(f"{path} is not a bundle: it has no {MANIFEST}; run glint-edge export")
-    manifest = read_json(file)
+    try:
+        manifest = schema.load(file)
+    except Fault as error:
+        raise BundleError(f"{file} {error}; export it again") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise BundleError(
             f"{path} has schema version {version}, this glint-edge reads {SCHEMA_VERSION}; "
             "upgrade glint-edge"
         )
-    conform(file, manifest)
+    try:
+        schema.check(manifest)
+    except Fault as error:
+        raise BundleError(f"{file} {error}; copy the bundle again, or export it again") from error
     if manifest["digest"] != digest_of(manifest):
         raise BundleError(
             f"{file} is damaged or was edited: its digest does not match; "
@@ -64,18 +73,6 @@ def no_history(config: ModelConfig) -> str:
     if config.padding == "masked":  # trained here, where ids are ranks by popularity
         return "the most popular items"
     return "the first items of the imported catalogue"
-
-
-def read_json(path: Path) -> Any:  # noqa: ANN401  # JSON is any of its types
-    """A JSON file's value.
-
-    Raises:
-        BundleError: it is no JSON.
-    """
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise BundleError(f"{path} is damaged ({error}); export it again") from error
 
 
 def check_file(file: Path, expected: Mapping[str, Any]) -> None:

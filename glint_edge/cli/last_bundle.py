@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from glint_edge.bundles.manifest import MANIFEST, read_json
+from glint_edge.bundles.manifest import MANIFEST, SCHEMA
 from glint_edge.errors import BundleError
 from glint_edge.files import cache_folder, write_atomic
+from glint_edge.json_files import Fault
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +51,8 @@ def _written(bundle: Path) -> tuple[str | int, ...]:
     """What sorts by the time a bundle was written; empty where its manifest does not say."""
     file = bundle / MANIFEST
     try:
-        manifest = read_json(file)
+        manifest = SCHEMA.load(file)
         # The manifest's time is in whole seconds.
         return str(manifest["created"]), file.stat().st_mtime_ns
-    except (BundleError, OSError, KeyError, TypeError):
+    except (Fault, OSError, KeyError, TypeError):
         return ()

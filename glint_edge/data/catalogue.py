@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from glint_edge.errors import ConfigError
+from glint_edge.json_files import Schema
+
+ITEMS_SCHEMA = Schema(Path(__file__).with_name("items.schema.json"), most_bytes=4 << 30)
+# Commands to a terminal, and ends of lines: no part of a title.
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,11 @@ class Catalogue:
     added: int = 0
     version: int = 1
 
+    def __post_init__(self) -> None:
+        if CONTROLS.search("".join(self.titles.values())):
+            plain = {key: CONTROLS.sub(" ", title) for key, title in self.titles.items()}
+            object.__setattr__(self, "titles", plain)
+
     def to_dict(self) -> dict[str, Any]:
         """The keys of ids 1 … V in order, the titles, and what changed since training."""
         plain = {"keys": list(self.keys[1:]), "titles": dict(self.titles)}
@@ -36,14 +51,27 @@ class Catalogue:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Catalogue:
-        """Inverse of `to_dict`."""
-        return cls(
+        """Inverse of `to_dict`, of what conforms to `ITEMS_SCHEMA`.
+
+        Raises:
+            ConfigError: a key stands there twice, or what changed is of other keys.
+        """
+        catalogue = cls(
             ("", *map(str, values["keys"])),
             dict(values.get("titles", {})),
             tuple(map(str, values.get("retired", ()))),
-            int(values.get("added", 0)),
-            int(values.get("version", 1)),
+            values.get("added", 0),
+            values.get("version", 1),
         )
+        known = frozenset(catalogue.keys[1:])
+        if len(known) != len(catalogue.keys) - 1:
+            again = next(key for key, n in Counter(catalogue.keys).items() if n > 1)
+            raise ConfigError(f"is damaged (the key {again!r} stands there twice)")
+        if stranger := next((key for key in catalogue.retired if key not in known), None):
+            raise ConfigError(f"is damaged (the retired item {stranger!r} is none of its keys)")
+        if len(set(catalogue.retired)) != len(catalogue.retired) or catalogue.added > len(known):
+            raise ConfigError("is damaged (more items are retired or added than there are)")
+        return catalogue
 
     def retired_ids(self) -> tuple[int, ...]:
         """Ids of the retired items.

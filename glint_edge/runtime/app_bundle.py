@@ -7,21 +7,23 @@ checks the size and sha256 of every file it reads.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from glint_edge.bundles.manifest import ITEMS, check_file, read_json, read_manifest
+from glint_edge.bundles.contents import read_catalogue, read_config
+from glint_edge.bundles.manifest import ITEMS, SCHEMA, check_file, read_manifest
 from glint_edge.bundles.target import canonical_target
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.extras import missing
 from glint_edge.runtime.engines import Engine, engines
 
-NEEDED = {
-    "schema_version": int, "model": dict, "window": str, "top_k": int, "artifacts": list,
-    "files": dict, "digest": str,
-}  # fmt: skip
+# A later version's bundle may say more, and an application needs no more than this.
+APP_SCHEMA = replace(
+    SCHEMA,
+    needs=("schema_version", "model", "window", "top_k", "artifacts", "files", "digest"),
+)
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
     chosen = _choose(path, has, target)
     for name in (ITEMS, has[chosen]):
         check_listed(path, manifest, name)
-    items = read_json(path / ITEMS)
-    config = ModelConfig.from_dict(manifest["model"])
+    config = read_config(path, manifest)
+    catalogue = read_catalogue(path / ITEMS, config)
     return AppBundle(
         digest=manifest["digest"],
         config=config,
@@ -81,8 +83,8 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
         window=config.window_items(manifest["window"]),
         target=chosen,
         artifact=path / has[chosen],
-        keys=("", *items["keys"]),
-        titles=items.get("titles", {}),
+        keys=catalogue.keys,
+        titles=catalogue.titles,
     )
 
 
@@ -92,7 +94,7 @@ def read_app_manifest(path: Path) -> dict[str, Any]:
     Raises:
         BundleError: it is missing, damaged, edited, or of a later version.
     """
-    return read_manifest(path, _conform)
+    return read_manifest(path, APP_SCHEMA)
 
 
 def check_listed(path: Path, manifest: Mapping[str, Any], name: str) -> None:
@@ -127,13 +129,3 @@ def _asked_for(target: str | None) -> list[Engine]:
     if engine is None:
         raise ConfigError(f"target {target!r} has no runtime here; choose {' or '.join(engines())}")
     return [engine]
-
-
-def _conform(file: Path, manifest: Any) -> None:  # noqa: ANN401  # JSON is any of its types
-    for name, kind in NEEDED.items():
-        if not isinstance(manifest, dict) or not isinstance(manifest.get(name), kind):
-            raise BundleError(f"{file} is damaged at $.{name}; copy the bundle again")
-    for name, told in manifest["files"].items():
-        has = isinstance(told, dict) and (told.get("bytes"), told.get("sha256"))
-        if not has or not isinstance(has[0], int) or not isinstance(has[1], str):
-            raise BundleError(f"{file} is damaged at $.files.{name}; copy the bundle again")

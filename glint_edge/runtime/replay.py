@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.bundles.golden import Golden
+from glint_edge.bundles.contents import read_golden
 from glint_edge.bundles.golden_check import golden_failures
-from glint_edge.bundles.manifest import GOLDEN, read_json
+from glint_edge.bundles.manifest import GOLDEN
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def replay_golden(recommender: Recommender) -> tuple[str, ...]:
     """
     folder = recommender.bundle.artifact.parent
     check_listed(folder, read_app_manifest(folder), GOLDEN)
-    golden = Golden.from_dict(read_json(folder / GOLDEN))
+    golden = read_golden(folder / GOLDEN, recommender.bundle.config, recommender.bundle.top_k)
     one_by_one, at_once = [], []
     for case in golden.cases:
         state = recommender.empty()

@@ -11,7 +11,6 @@ read, nothing is, and what is whole is used.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 import shutil
@@ -22,16 +21,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
-from glint_edge.bundles.manifest import LATEST, MANIFEST
+from glint_edge.bundles.manifest import LATEST, LATEST_SCHEMA, MANIFEST
 from glint_edge.errors import BundleError, UpdateError
 from glint_edge.files import sha256, sync_folder, write_atomic, write_json
+from glint_edge.json_files import Fault, Schema
 from glint_edge.locks import try_lock, unlock
 from glint_edge.refusals import refusal
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
 
 POINTER, VERSIONS, LOCK = "pointer.json", "versions", "lock"
-# One folder or file name: nothing that leads out of a folder, on any system.
-PLAIN = re.compile(r"(?!\.)[\w.+ -]+", re.ASCII)
+POINTER_SCHEMA = Schema(Path(__file__).with_name("pointer.schema.json"), most_bytes=1 << 20)
 VERSION = re.compile("[0-9a-f]{64}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")  # all sort as text
 LOCK_POLL = 0.1  # seconds
@@ -175,8 +174,6 @@ class BundleStore:
             files = read_app_manifest(place)["files"]
             _require_room(place, sum(told["bytes"] for told in files.values()))
             for name in files:
-                if not PLAIN.fullmatch(name):
-                    raise UpdateError(f"the new bundle has a file called {name!r}; export it again")
                 _write(place / name, fetch(f"{latest.path}/{name}"))
             with _one_line(place):
                 _check_files(place)
@@ -209,13 +206,11 @@ class BundleStore:
     def _pointer(self) -> Pointer | None:
         """What the pointer says; None: it is there and cannot be read."""
         try:
-            told = json.loads((self.folder / POINTER).read_bytes())
-            versions = told["current"], told["previous"]
-            if all(version is None or VERSION.fullmatch(version) for version in versions):
-                return Pointer(*versions, _time(told.get("published")))
+            told = POINTER_SCHEMA.read(self.folder / POINTER)
+            return Pointer(told["current"], told["previous"], _time(told.get("published")))
         except FileNotFoundError:
             return Pointer()
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, Fault):
             pass
         return None
 
@@ -273,14 +268,10 @@ def _is_whole(bundle: Path) -> bool:
 
 def _parse_latest(data: bytes) -> Latest:
     try:
-        told = json.loads(data)
-        path, version = told["path"], told["manifest_sha256"]
-        whole = all(PLAIN.fullmatch(part) for part in path.split("/"))
-        if whole and VERSION.fullmatch(version):
-            return Latest(path, version, _time(told.get("published")))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass
-    raise UpdateError(f"{LATEST} names no bundle below its folder; publish it again")
+        told = LATEST_SCHEMA.parse(data)
+    except Fault as error:
+        raise UpdateError(f"{LATEST} names no bundle below its folder; publish it again") from error
+    return Latest(told["path"], told["manifest_sha256"], _time(told.get("published")))
 
 
 def _created(bundle: Path) -> str | None:
