@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
-import os.path
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glint_edge.bundles.bundle import Artifact, methods_of, state_of
 from glint_edge.bundles.manifest import no_history
-from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
+from glint_edge.checkpoints.checkpoint import Checkpoint
+from glint_edge.data.named import NAMED
 from glint_edge.model.stream import StreamProgram
 from quantization import LayerReport
 
@@ -26,9 +25,11 @@ def manifest_of(
     program: StreamProgram,
     artifacts: Sequence[Artifact],
     layers: Sequence[LayerReport],
-    folder: Path,
 ) -> dict[str, Any]:
     """The manifest, but for the checks and the files' digests.
+
+    It goes to strangers with the app: of the maker it names no folder, no file and no figure of a
+    training.
 
     Args:
         checkpoint: what was exported.
@@ -36,10 +37,8 @@ def manifest_of(
         program: what the artifacts compute.
         artifacts: the files.
         layers: what quantization did to each layer.
-        folder: where the checkpoint lies; the manifest names it relative to the bundle.
     """
     config, catalogue = program.config, checkpoint.catalogue
-    shipped = folder.resolve() == DEFAULT_CHECKPOINT.resolve()
     return {
         "name": options.bundle_name,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -62,14 +61,11 @@ def manifest_of(
             "layers": [layer.to_dict() for layer in layers],
         },
         "artifacts": [{**vars(a), "runtime": dict(a.runtime)} for a in artifacts],
-        "checkpoint": {
-            "sha256": checkpoint.sha256,
-            "path": None if shipped else _relative(folder, options.out),
-        },
+        "checkpoint": {"sha256": checkpoint.sha256, "path": None},
         "data": {
-            "name": checkpoint.data.name,
+            "name": _public_name(checkpoint),
             "attribution": checkpoint.data.attribution,
-            "metrics": checkpoint.metrics,
+            "metrics": {},
         },
     }
 
@@ -99,7 +95,7 @@ def file_metadata(
         "window": options.window,
         "model": json.dumps(config),
         "state": json.dumps(state_of(program.config)),
-        "data": checkpoint.data.name,
+        "data": _public_name(checkpoint),
         "attribution": checkpoint.data.attribution,
         **about,
     }
@@ -111,9 +107,6 @@ def _order(items: int, added: int) -> str:
     return f"{ranks}; then the items added since, oldest first" if added else ranks
 
 
-def _relative(folder: Path, out: Path) -> str | None:
-    """From the bundle to the checkpoint, so that both can move together; None across drives."""
-    try:
-        return Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix()
-    except ValueError:
-        return None
+def _public_name(checkpoint: Checkpoint) -> str:
+    """Of the data, where it is a public set's; the name of the maker's own file is theirs."""
+    return checkpoint.data.name if checkpoint.data.source in NAMED else ""

@@ -23,6 +23,7 @@ from glint_edge.bundles.golden import Golden, golden_of
 from glint_edge.bundles.manifest import GOLDEN, ITEMS
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.checkpoints.checkpoint import Checkpoint
+from glint_edge.checkpoints.of_bundle import remember_checkpoint
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program
@@ -66,7 +67,7 @@ def export(
     Args:
         checkpoint: the float model.
         options: what to export.
-        folder: where the checkpoint lies; the manifest names it.
+        folder: where the checkpoint lies; this machine remembers it.
         histories: item ids of a few users, for the golden vectors and the quantization report.
         check: judges the converted files; a failed check is recorded in the manifest.
         fine_tuned: for "int8-qat", the model to quantize; the checks still compare with the
@@ -135,10 +136,11 @@ def write_bundle(
         golden = golden_of(program, histories)
         write_json(work / ITEMS, checkpoint.catalogue.to_dict())
         write_json(work / GOLDEN, golden.to_dict())
-        manifest = manifest_of(checkpoint, options, program, artifacts, layers, folder)
+        manifest = manifest_of(checkpoint, options, program, artifacts, layers)
         manifest["checks"] = check(files, golden)
         if fine_tuned:
             manifest["quantization"]["fine_tuning"] = dict(fine_tuned.report)
         write_atomic(work / README, bundle_readme(manifest).encode())
         write_manifest(work, manifest)
+    remember_checkpoint(checkpoint, folder)
     return load_bundle(options.out)

@@ -30,7 +30,7 @@ def bundle_readme(manifest: Mapping[str, Any]) -> str:
         "precision": manifest["quantization"]["precision"],
         "version": manifest["tool"]["version"],
         "created": manifest["created"],
-        "data": manifest["data"]["name"],
+        "data": f' from the data "{data}"' if (data := manifest["data"]["name"]) else "",
         "attribution": f"\n{attribution}" if attribution else "",
         "state": floats,
         "bytes": 4 * floats,

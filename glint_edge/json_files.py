@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 MOST_DEEP = 32  # lists and objects in one another
 MOST_DIGITS = 18  # of a whole number: it fits in 64 bits
-SURROGATE = re.compile(r"\\u[dD][89abAB]")
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 # What is wrong with a value, its place first, as in "[3].file is no text"; None: nothing.
 Check: TypeAlias = Callable[[Any], str | None]

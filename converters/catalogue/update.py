@@ -81,7 +81,7 @@ def update(
         before: the float model.
         after: the same with another catalogue, from `glint_edge.checkpoints.changes`.
         out: the new bundle's folder.
-        folder: where `after` lies; the manifest names it.
+        folder: where `after` lies; this machine remembers it.
         histories: as for `export`.
         check: as for `export`, of the changed float model.
         spare_items: rows to keep free if the files have to be converted again.

@@ -26,10 +26,10 @@ from device_bench.judge.rows import STOCK_RUNNER
 from device_bench.measure.job import Histories, Inputs, Job, Outcome
 from device_bench.measure.runtimes import STOCK
 from device_bench.runners.python import PythonRunner
-from glint_edge.checkpoints.checkpoint import WEIGHTS
+from glint_edge.checkpoints.checkpoint import digest_of_folder
 from glint_edge.errors import ConversionError, MissingExtraError
 from glint_edge.extras import missing
-from glint_edge.files import cache_folder, sha256
+from glint_edge.files import cache_folder
 from glint_edge.processes.child import ask
 
 SECONDS = 90.0  # a program may take to be made
@@ -133,7 +133,7 @@ class Shelf(AbstractContextManager["Shelf"]):
         self.checkpoint, self.length = checkpoint, length
         self._order = {"checkpoint": str(checkpoint.resolve()), "top_k": top_k, "threads": threads}
         key = {
-            "weights": sha256(checkpoint / WEIGHTS),
+            "model": digest_of_folder(checkpoint),
             "top_k": top_k,
             "threads": threads,
             "machine": platform.machine(),

@@ -19,7 +19,7 @@ def table_of(bundle: Bundle) -> Table:
         [
             ("model", f"GLINT-RU, {config.items:,} items, d {config.d}, {config.heads} heads"),
             ("catalogue", _catalogue(manifest.get("catalogue"))),
-            ("data", manifest["data"]["name"]),
+            ("data", manifest["data"]["name"] or "the maker's own"),
             ("state", f"{manifest['state']['shape'][1]:,} floats"),
             ("top-k", f"{bundle.top_k}"),
             *((name, f"{file['bytes']:,} bytes") for name, file in manifest["files"].items()),

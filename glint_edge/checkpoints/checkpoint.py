@@ -1,14 +1,13 @@
 """A trained model on disk: one folder of safetensors and JSON, never a pickle.
 
 config.json         model and training configuration, the data it came from, its figures,
-                    sha256 of the weights
+                    sha256 of the other files, and a digest of all this
 model.safetensors   the weights, float32
 items.json          the user's own item keys and titles by id
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,16 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors
 
+from glint_edge.bundles.manifest import digest_of
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import sha256, write_atomic, write_json
+from glint_edge.json_files import Fault, Schema
 
 if TYPE_CHECKING:
     from glint_edge.model.glint_ru import GlintRU
 
-FORMAT_VERSION = 2
+ARCHITECTURE = "GLINT-RU"
+FORMAT_VERSION = 3  # 2 had no digest
 # Settings that format 1 did not know, with what was done then.
 BEFORE_2 = {
     "schedule": "constant", "warmup_epochs": 0, "loss": "cross-entropy", "negatives": 1024,
@@ -33,6 +35,7 @@ BEFORE_2 = {
     "item_dropout": 0.0, "crop": 0.0, "l2": 0.0, "precision": "float32",
 }  # fmt: skip
 WEIGHTS, CONFIG, ITEMS = "model.safetensors", "config.json", "items.json"
+CONFIG_SCHEMA = Schema(Path(__file__).with_name("config.schema.json"))
 
 # Trained by `glint-edge train --data ml-100k`, shipped in the wheel.
 DEFAULT_CHECKPOINT = Path(__file__).parent / "default"
@@ -60,11 +63,34 @@ class Checkpoint:
     sha256: str = ""
     folder: Path | None = None
 
+    @property
+    def digest(self) -> str:
+        """Which model this is, by all that its answers depend on; empty before it is saved."""
+        return model_digest(self.model.config, self.sha256, self.catalogue) if self.sha256 else ""
+
     def __repr__(self) -> str:
         where = "never saved" if self.folder is None else repr(str(self.folder))
         config, test = self.model.config, self.metrics.get("test", {})
         ndcg = f", test NDCG@10 {test['ndcg_at_10']:.4f}" if "ndcg_at_10" in test else ""
         return f"Checkpoint({where}: {config.items:,} items, d {config.d}{ndcg})"
+
+
+def model_digest(config: ModelConfig, weights: str, catalogue: Catalogue) -> str:
+    """Which model this is: two of one digest give the same lists of the same items.
+
+    Args:
+        config: the model's.
+        weights: sha256 of their file.
+        catalogue: with the items that are never recommended.
+    """
+    return digest_of(
+        {
+            "architecture": ARCHITECTURE,
+            "model": config.to_dict(),
+            "weights": weights,
+            "items": catalogue.to_dict(),
+        }
+    )
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
@@ -81,24 +107,22 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     write_atomic(folder / WEIGHTS, save(tensors))
     write_json(folder / ITEMS, checkpoint.catalogue.to_dict())
     data = checkpoint.data
-    write_json(
-        folder / CONFIG,
-        {
-            "format_version": FORMAT_VERSION,
-            "architecture": "GLINT-RU",
-            "model": checkpoint.model.config.to_dict(),
-            "training": checkpoint.training.to_dict() if checkpoint.training else None,
-            "data": {
-                "name": data.name,
-                "source": data.source,
-                "options": dict(data.options),
-                "attribution": data.attribution,
-                "summary": dict(data.summary),
-            },
-            "metrics": checkpoint.metrics,
-            "sha256": {name: sha256(folder / name) for name in (WEIGHTS, ITEMS)},
+    config = {
+        "format_version": FORMAT_VERSION,
+        "architecture": ARCHITECTURE,
+        "model": checkpoint.model.config.to_dict(),
+        "training": checkpoint.training.to_dict() if checkpoint.training else None,
+        "data": {
+            "name": data.name,
+            "source": data.source,
+            "options": dict(data.options),
+            "attribution": data.attribution,
+            "summary": dict(data.summary),
         },
-    )
+        "metrics": checkpoint.metrics,
+        "sha256": {name: sha256(folder / name) for name in (WEIGHTS, ITEMS)},
+    }
+    write_json(folder / CONFIG, {**config, "digest": digest_of(config)})
 
 
 def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
@@ -108,53 +132,102 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
         CheckpointError: it is missing, damaged, of another model, or newer than this version.
     """
     folder = Path(folder) if folder is not None else DEFAULT_CHECKPOINT
-    config = _read_json(folder, CONFIG)
-    if config.get("architecture") != "GLINT-RU":
-        raise CheckpointError(f"{folder} is not a GLINT-RU checkpoint; train one: glint-edge train")
-    if config.get("format_version") not in (1, FORMAT_VERSION):
-        raise CheckpointError(
-            f"{folder} has checkpoint format {config.get('format_version')!r}, this version reads "
-            f"1 and {FORMAT_VERSION}; use the glint-edge that wrote it, or train again"
-        )
+    config = _read_config(folder)
+    for name, digest in config["sha256"].items():
+        _check_digest(folder, name, digest)
+    about, catalogue = _read_model(folder, config)
     try:
-        for name, digest in config["sha256"].items():
-            _check_digest(folder, name, digest)
-        from glint_edge.model.glint_ru import GlintRU  # only now: a refusal needs no torch
-
-        model = GlintRU(ModelConfig.from_dict(config["model"]))
-        catalogue = Catalogue.from_dict(_read_json(folder, ITEMS))
-        model.retired = catalogue.retired_ids()
         training = _training(config["training"], config["format_version"])
         data = DataSource(**config["data"])
-        metrics, digest = config["metrics"], config["sha256"][WEIGHTS]
-    except (KeyError, TypeError, AttributeError, ConfigError) as error:
+    except (TypeError, ConfigError) as error:
         raise CheckpointError(f"{folder / CONFIG} is incomplete: {error}; train again") from error
-    _load_weights(model, folder / WEIGHTS)
-    if len(catalogue.keys) != model.config.items + 1:
+    model = _load_model(about, folder / WEIGHTS)
+    model.retired = catalogue.retired_ids()
+    return Checkpoint(
+        model.eval(),
+        catalogue,
+        data,
+        training,
+        config["metrics"],
+        config["sha256"][WEIGHTS],
+        folder,
+    )
+
+
+def digest_of_folder(folder: Path) -> str:
+    """`Checkpoint.digest` of a checkpoint's folder, without its weights.
+
+    Raises:
+        CheckpointError: it is missing, damaged, of another model, or newer than this version.
+    """
+    config = _read_config(folder)
+    about, catalogue = _read_model(folder, config)
+    return model_digest(about, config["sha256"][WEIGHTS], catalogue)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """config.json, once it conforms, and is as it was written."""
+    path = folder / CONFIG
+    try:
+        config = CONFIG_SCHEMA.load(path)
+        if isinstance(config, dict):
+            _require_known(folder, config)
+        CONFIG_SCHEMA.check(config)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _not_there(folder, CONFIG) from error
+    except Fault as error:
+        raise CheckpointError(f"{path} is incomplete: it {error}; train again") from error
+    rest = {name: value for name, value in config.items() if name != "digest"}
+    if config["format_version"] > 2 and config.get("digest") != digest_of(rest):
+        raise CheckpointError(
+            f"{path} is damaged or was edited: its digest does not match; restore it, or continue "
+            "the training: glint-edge train --resume"
+        )
+    whole: dict[str, Any] = config
+    return whole
+
+
+def _require_known(folder: Path, config: Mapping[str, Any]) -> None:
+    if config.get("architecture") != ARCHITECTURE:
+        raise CheckpointError(f"{folder} is not a GLINT-RU checkpoint; train one: glint-edge train")
+    if config.get("format_version") not in range(1, FORMAT_VERSION + 1):
+        raise CheckpointError(
+            f"{folder} has checkpoint format {config.get('format_version')!r}, this version reads "
+            f"1 to {FORMAT_VERSION}; use the glint-edge that wrote it, or train again"
+        )
+
+
+def _read_model(folder: Path, config: Mapping[str, Any]) -> tuple[ModelConfig, Catalogue]:
+    """The model's configuration, and the catalogue that belongs to it."""
+    try:
+        about = ModelConfig.from_dict(config["model"])
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / CONFIG} is incomplete: {error}; train again") from error
+    try:
+        catalogue = Catalogue.from_dict(ITEMS_SCHEMA.read(folder / ITEMS))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _not_there(folder, ITEMS) from error
+    except (Fault, ConfigError) as error:
+        raise CheckpointError(f"{folder / ITEMS} {error}; train again") from error
+    if len(catalogue.keys) != about.items + 1:
         raise CheckpointError(
             f"{folder / ITEMS} lists {len(catalogue.keys) - 1} items, the model has "
-            f"{model.config.items}; restore the file that belongs to it"
+            f"{about.items}; restore the file that belongs to it"
         )
-    return Checkpoint(model.eval(), catalogue, data, training, metrics, digest, folder)
+    return about, catalogue
+
+
+def _not_there(folder: Path, name: str) -> CheckpointError:
+    return CheckpointError(
+        f"{folder} is not a checkpoint: it has no {name}; give a folder that "
+        "`glint-edge train` wrote"
+    )
 
 
 def _training(stored: dict[str, Any] | None, version: int) -> TrainConfig | None:
     if stored is None:
         return None
     return TrainConfig.from_dict(BEFORE_2 | stored if version == 1 else stored)
-
-
-def _read_json(folder: Path, name: str) -> Any:  # noqa: ANN401  # JSON is any of its types
-    path = folder / name
-    try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise CheckpointError(
-            f"{folder} is not a checkpoint: it has no {name}; give a folder that "
-            "`glint-edge train` wrote"
-        ) from error
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged ({error}); train again") from error
 
 
 def _check_digest(folder: Path, name: str, digest: str) -> None:
@@ -168,11 +241,23 @@ def _check_digest(folder: Path, name: str, digest: str) -> None:
         )
 
 
-def _load_weights(model: GlintRU, path: Path) -> None:
+def _load_model(config: ModelConfig, path: Path) -> GlintRU:
+    """The model with its weights; nothing of its size is allocated before they are seen to fit."""
+    import torch  # only now: a refusal needs none
     from safetensors.torch import load_file
 
+    from glint_edge.model.glint_ru import GlintRU
+
     try:
-        model.load_state_dict(load_file(path))
+        weights = load_file(path)
+        with torch.device("meta"):
+            expected = GlintRU(config).state_dict()
+        for name, tensor in expected.items():
+            if name not in weights or weights[name].shape != tensor.shape:
+                raise RuntimeError(f"no {name} of shape {list(tensor.shape)}")
+        model = GlintRU(config)
+        model.load_state_dict(weights)
     except (safetensors.SafetensorError, RuntimeError) as error:
         first = str(error).strip().splitlines()[-1].strip()
         raise CheckpointError(f"{path} does not hold this model's weights ({first})") from error
+    return model

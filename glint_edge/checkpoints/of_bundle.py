@@ -6,40 +6,70 @@ import logging
 from pathlib import Path
 
 from glint_edge.bundles.bundle import Bundle
-from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
+from glint_edge.checkpoints.checkpoint import (
+    DEFAULT_CHECKPOINT,
+    Checkpoint,
+    load_checkpoint,
+    model_digest,
+)
 from glint_edge.errors import CheckpointError
+from glint_edge.files import cache_folder, write_atomic
 
 log = logging.getLogger("glint_edge.bench")
 
 
 def find_checkpoint(bundle: Bundle, given: Path | None = None) -> Checkpoint | None:
-    """The checkpoint that the manifest names; None, with the reason logged, if it is not there.
+    """What a bundle was made from; None, with the reason logged, if it is not there.
 
     Args:
-        bundle: names its checkpoint by the weights' sha256 and a path relative to itself.
+        bundle: does not say where that lies: it goes to strangers. This machine remembers.
         given: take this folder instead.
 
     Raises:
         CheckpointError: the given one cannot be read, or is not what the bundle was made from.
     """
-    named = bundle.manifest["checkpoint"]
+    digest = model_digest(bundle.config, bundle.manifest["checkpoint"]["sha256"], bundle.catalogue)
     if given is not None:
         checkpoint = load_checkpoint(given)
-        if checkpoint.sha256 != named["sha256"]:
+        if checkpoint.digest != digest:
             raise CheckpointError(
-                f"{given} is not the model that {bundle.path} was made from (the sha256 of its "
-                "weights differs); pass the one that was exported, or export this one"
+                f"{given} is not the model that {bundle.path} was made from (its weights, its "
+                "settings or its catalogue differ); pass the one that was exported, or export this "
+                "one"
             )
         return checkpoint
-    # The export saw both paths resolved, so links between them do not count.
-    path = named["path"]
-    folder = DEFAULT_CHECKPOINT if path is None else (bundle.path.resolve() / path).resolve()
+    folder = _place_of(bundle, digest)
     try:
         checkpoint = load_checkpoint(folder)
     except CheckpointError as error:
         log.warning("the float model is not at hand: %s", error)
         return None
-    if checkpoint.sha256 != named["sha256"]:
+    if checkpoint.digest != digest:
         log.warning("%s is not the model that %s was made from any more", folder, bundle.path)
         return None
     return checkpoint
+
+
+def remember_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Note for this user where the model of a bundle lies, so that `find_checkpoint` finds it."""
+    if folder.resolve() == DEFAULT_CHECKPOINT.resolve():
+        return
+    try:
+        write_atomic(_note(checkpoint.digest), f"{folder.resolve()}\n".encode())
+    except OSError as error:
+        log.info("where the checkpoint lies is not remembered: %s", error)
+
+
+def _place_of(bundle: Bundle, digest: str) -> Path:
+    # Bundles of before say it: the export saw both paths resolved, so links do not count.
+    path: str | None = bundle.manifest["checkpoint"]["path"]
+    if path:
+        return (bundle.path.resolve() / path).resolve()
+    try:
+        return Path(_note(digest).read_text("utf-8").strip())
+    except (OSError, UnicodeError):
+        return DEFAULT_CHECKPOINT
+
+
+def _note(digest: str) -> Path:
+    return cache_folder() / "checkpoints" / digest

@@ -86,8 +86,17 @@ class LoadOptions:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LoadOptions:
-        """Inverse of `to_dict`."""
-        return cls(**{**values, "columns": Columns(**values.get("columns", {}))})
+        """Inverse of `to_dict`.
+
+        Raises:
+            ConfigError: an option is unknown.
+        """
+        try:
+            return cls(**{**values, "columns": Columns(**values.get("columns", {}))})
+        except TypeError as error:
+            raise ConfigError(
+                "the data's stored options are of a newer glint-edge: upgrade this one"
+            ) from error
 
 
 def load_options(

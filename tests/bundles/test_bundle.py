@@ -10,6 +10,7 @@ from converters.options import ExportOptions, refuse_to_overwrite
 from glint_edge.bundles.bundle import load_bundle, write_manifest
 from glint_edge.bundles.golden import checksum, golden_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
@@ -57,11 +58,8 @@ def test_a_bundle_holds_what_an_app_needs(bundle, checkpoint):
     }  # fmt: skip
     manifest = bundle.manifest
     assert manifest["name"] == "app"
-    assert manifest["checkpoint"] == {
-        "sha256": load_checkpoint(checkpoint).sha256,
-        "path": manifest["checkpoint"]["path"],
-    }
-    assert (bundle.path / manifest["checkpoint"]["path"]).resolve() == checkpoint
+    assert manifest["checkpoint"] == {"sha256": load_checkpoint(checkpoint).sha256, "path": None}
+    assert find_checkpoint(bundle).folder == checkpoint
     size = manifest["state"]["shape"][1]
     assert size == empty_state(bundle.config).shape[1]
     assert sum(field["size"] for field in manifest["state"]["fields"]) == size

@@ -1,11 +1,16 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.checkpoint import (
+    BEFORE_2,
     DEFAULT_CHECKPOINT,
     Checkpoint,
+    digest_of_folder,
     load_checkpoint,
     save_checkpoint,
 )
@@ -15,6 +20,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.data.source import held_out, in_catalogue
 from glint_edge.errors import CheckpointError
 from glint_edge.evaluation.ranking import evaluate
+from tests.mutations import mutated
 
 
 @pytest.fixture
@@ -43,8 +49,16 @@ def test_a_checkpoint_comes_back_as_it_was(checkpoint, folder):
 
 
 def edit_config(folder, **changes):
+    """Other values, and the digest that fits them."""
     path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    config = json.loads(path.read_text()) | changes
+    del config["digest"]
+    path.write_text(json.dumps({**config, "digest": digest_of(config)}))
+
+
+def edit_model(folder, **changes):
+    config = json.loads((folder / "config.json").read_text())
+    edit_config(folder, model=config["model"] | changes)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +70,16 @@ def edit_config(folder, **changes):
         (lambda f: (f / "config.json").write_text("{"), "damaged"),
         (lambda f: (f / "items.json").write_text('{"keys": []}'), "sha256 differs"),
         (lambda f: edit_config(f, architecture="SASRec"), "not a GLINT-RU checkpoint"),
-        (lambda f: edit_config(f, format_version=3), "format 3"),
+        (lambda f: edit_config(f, format_version=4), "format 4"),
+        (lambda f: edit_config(f, format_version=[]), r"format \[\]"),
+        (lambda f: (f / "config.json").write_text("[]"), "is damaged"),
+        (lambda f: (f / "config.json").write_text("[" * 100_000), "nested too deep"),
+        (lambda f: edit_model(f, items=2_000_000_000), "out of range"),
+        (lambda f: edit_model(f, items=41), "lists 40 items, the model has 41"),
+        (lambda f: edit_model(f, d=32), "does not hold this model's weights"),
+        (lambda f: edit_model(f, d=65536, heads=2), "does not hold this model's weights"),
+        (lambda f: edit_model(f, max_length=2**31), "out of range"),
+        (lambda f: edit_config(f, metrics={"test": []}), r"\$.metrics.test is not of type object"),
         (lambda f: edit_config(f, model={"items": 0}), "incomplete"),
         (lambda f: edit_config(f, model={"items": 3, "new": 1}), "newer glint-edge"),
         (lambda f: edit_config(f, data=None), "incomplete"),
@@ -67,6 +90,63 @@ def test_damage_is_one_clear_line(folder, damage, says):
     with pytest.raises(CheckpointError, match=says) as caught:
         load_checkpoint(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_no_setting_can_be_edited_unseen(folder):
+    """Two heads in place of four load the same weights, and score otherwise."""
+    path = folder / "config.json"
+    text = path.read_text()
+    for before, after in (
+        ('"heads": 4', '"heads": 2'), ('"masked"', '"reference"'), ('"seed": 7', '"seed": 8'),
+        ('"ndcg_at_10": 0.5', '"ndcg_at_10": 0.9'), ('"digest"', '"digits"'),
+    ):  # fmt: skip
+        assert before in text
+        path.write_text(text.replace(before, after))
+        with pytest.raises(CheckpointError, match="digest does not match"):
+            load_checkpoint(folder)
+
+
+def test_wrong_types_behind_a_right_digest_are_one_line(folder):
+    document = json.loads((folder / "config.json").read_text())
+    refused = 0
+    for changed in mutated(document, np.random.default_rng(0), 150):
+        rest = {name: value for name, value in changed.items() if name != "digest"}
+        (folder / "config.json").write_text(json.dumps({**rest, "digest": digest_of(rest)}))
+        try:
+            load_checkpoint(folder)
+        except CheckpointError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 50
+
+
+def test_formats_1_and_2_still_read(checkpoint, folder):
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    del config["digest"]
+    for version in (2, 1):
+        config["format_version"] = version
+        if version == 1:
+            config["training"] = {
+                name: value for name, value in config["training"].items() if name not in BEFORE_2
+            }
+        path.write_text(json.dumps(config))
+        loaded = load_checkpoint(folder)
+        assert loaded.training == checkpoint.training
+        assert loaded.digest == digest_of_folder(folder)
+
+
+def test_a_model_is_known_by_all_that_its_answers_depend_on(checkpoint, folder, tmp_path):
+    first = load_checkpoint(folder)
+    assert digest_of_folder(folder) == first.digest
+    catalogue = replace(checkpoint.catalogue, retired=("k2",), version=2)
+    save_checkpoint(replace(checkpoint, catalogue=catalogue), tmp_path / "retired")
+    retired = load_checkpoint(tmp_path / "retired")
+    assert retired.sha256 == first.sha256  # the weights are the same
+    assert retired.digest != first.digest
+    save_checkpoint(replace(checkpoint, metrics={}, training=None), tmp_path / "same")
+    assert load_checkpoint(tmp_path / "same").digest == first.digest
+    assert checkpoint.digest == ""
 
 
 @pytest.mark.parametrize("at", [0, 100, -1])

@@ -1,9 +1,11 @@
 """The float model that a bundle names."""
 
+from dataclasses import replace
+
 import pytest
 
 from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from glint_edge.checkpoints.of_bundle import find_checkpoint
+from glint_edge.checkpoints.of_bundle import find_checkpoint, remember_checkpoint
 from glint_edge.errors import (
     CheckpointError,
 )
@@ -22,6 +24,32 @@ def test_the_manifest_names_the_float_model_relative_to_the_bundle(model, tmp_pa
     )
     assert find_checkpoint(bundle).sha256 == digest
     assert find_checkpoint(bundle, folder).sha256 == digest
+
+
+def test_the_float_model_of_a_bundle_is_remembered_here_and_not_in_the_bundle(model, tmp_path):
+    for name, retired in (("run", ()), ("retired", ("k3",))):
+        made = checkpoint_of(model)
+        catalogue = replace(made.catalogue, retired=retired, version=2)
+        save_checkpoint(replace(made, catalogue=catalogue), tmp_path / name)
+    folders = [tmp_path / "run", tmp_path / "retired"]
+    loaded = [load_checkpoint(folder) for folder in folders]
+    assert loaded[0].sha256 == loaded[1].sha256
+    named = {"sha256": loaded[0].sha256, "path": None}
+    bundle = bundle_of(model, tmp_path / "app.glint", [], None, named=named)
+    bundles = [replace(bundle, catalogue=each.catalogue) for each in loaded]
+    assert find_checkpoint(bundles[0]) is None  # not yet
+    for each, folder in zip(loaded, folders, strict=True):
+        remember_checkpoint(each, folder)
+    assert [find_checkpoint(each).folder for each in bundles] == folders
+    with pytest.raises(CheckpointError, match="its catalogue differ"):
+        find_checkpoint(bundles[1], folders[0])
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(model, tmp_path, monkeypatch):
+    save_checkpoint(checkpoint_of(model), tmp_path / "run")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "file"))
+    remember_checkpoint(load_checkpoint(tmp_path / "run"), tmp_path / "run")
 
 
 def test_a_float_model_that_is_gone_or_replaced_is_none(make_model, tmp_path, caplog):

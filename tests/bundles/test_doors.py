@@ -1,0 +1,180 @@
+"""Bundles that are wrong behind right digests: every reader refuses them in one line, or runs."""
+
+import hashlib
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from converters.export import export
+from converters.options import ExportOptions
+from glint_edge.bundles.bundle import load_bundle
+from glint_edge.bundles.contents import read_golden
+from glint_edge.bundles.manifest import digest_of
+from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.record import DataSource
+from glint_edge.errors import BundleError
+from glint_edge.runtime.app_bundle import read_app_bundle
+from tests.conversions import write_no_artifact
+from tests.mutations import mutated
+from tests.skips import require
+
+KEYS = [f"k{n}" for n in range(1, 41)]
+
+
+@pytest.fixture(scope="module")
+def whole(make_model, tmp_path_factory):
+    """A bundle whose artifact is none: nothing here loads it."""
+    require("onnxruntime", "onnx")
+    folder = tmp_path_factory.mktemp("run")
+    catalogue = Catalogue(("", *KEYS), {"k1": "First"}, ("k40",), 1, 2)
+    save_checkpoint(Checkpoint(make_model(), catalogue, DataSource("x", "x")), folder)
+    out = tmp_path_factory.mktemp("bundle") / "app.glint"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("converters.export.convert", write_no_artifact)
+        return export(
+            load_checkpoint(folder), ExportOptions(("onnx",), "int8", 10, out), folder=folder,
+            histories=[[1, 2, 3]], check=lambda *_: [],
+        ).path  # fmt: skip
+
+
+@pytest.fixture
+def bundle(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "app.glint")
+
+
+def write(bundle, name, value):
+    """Write a file of a bundle, and what the manifest says of it."""
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    if name == "manifest.json":
+        manifest = value
+    else:
+        data = value if isinstance(value, bytes) else json.dumps(value).encode()
+        (bundle / name).write_bytes(data)
+        manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest["digest"] = digest_of(manifest)
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+
+
+def read_all(bundle):
+    """What each reader says; None: it has read it."""
+
+    def said(read):
+        try:
+            read()
+        except BundleError as error:
+            assert "\n" not in str(error)
+            assert len(str(error)) < 700
+            return str(error)
+        return None
+
+    def golden():
+        app = read_app_bundle(bundle)
+        read_golden(bundle / "golden.json", app.config, app.top_k)
+
+    return [said(lambda: load_bundle(bundle)), said(golden)]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "items.json", "golden.json"])
+def test_wrong_types_behind_right_digests_are_one_line(whole, bundle, name):
+    document = json.loads((whole / name).read_bytes())
+    refused = 0
+    for changed in mutated(document, np.random.default_rng(1), 80):
+        write(bundle, name, changed)
+        refused += read_all(bundle)[0] is not None
+        shutil.copyfile(whole / name, bundle / name)
+        shutil.copyfile(whole / "manifest.json", bundle / "manifest.json")
+    assert refused > 25
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ([], "lists 0 items, the model has 40"),
+        (KEYS[:-1], "lists 39 items"),
+        ([*KEYS, *(f"x{n}" for n in range(2000))], "lists 2,040 items"),
+        ([*KEYS[:-1], "k1"], "the key 'k1' stands there twice"),
+        ([*KEYS[:-1], ["k40"]], r"\$\.keys\[39\] is not of type"),
+        ([*KEYS[:-1], ""], r"\$\.keys\[39\] has 0 characters"),
+        (dict.fromkeys(KEYS, 1), r"\$\.keys is not of type array"),
+        ([*KEYS[:-1], None], r"\$\.keys\[39\]"),
+    ],
+)
+def test_items_that_are_not_the_models(bundle, keys, says):
+    write(bundle, "items.json", {"keys": keys, "titles": {}})
+    for said in read_all(bundle):
+        assert re.search(says, said)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 100_000, b'{"keys": ["\\ud800"]}', b"1e400", b"1" * 10_000, b"\xff\xfe", b"null",
+        b'{"keys": {"a": ' * 20_000,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["items.json", "golden.json", "manifest.json"])
+def test_json_that_is_out_of_bounds(bundle, name, data):
+    if name == "manifest.json":
+        (bundle / name).write_bytes(data)
+    else:
+        write(bundle, name, data)
+    assert None not in read_all(bundle)
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ({"items": 2_000_000_000}, r"\$\.model\.items is 2000000000, out of range"),
+        ({"items": 41}, "lists 40 items, the model has 41"),
+        ({"max_length": 2**31}, r"\$\.model\.max_length"),
+        ({"heads": 3}, r"heads \(3\) must divide d"),
+        ({"d": "16"}, r"\$\.model\.d is not of type integer"),
+        ({"new": 1}, "newer glint-edge"),
+    ],
+)
+def test_a_model_that_cannot_be(bundle, model, says):
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    manifest["model"] |= model
+    write(bundle, "manifest.json", manifest)
+    for said in read_all(bundle):
+        assert re.search(says, said)
+
+
+@pytest.mark.parametrize("top_k", [0, 41, 2**31, 10.5, "10"])
+def test_a_list_that_cannot_be(bundle, top_k):
+    manifest = json.loads((bundle / "manifest.json").read_bytes()) | {"top_k": top_k}
+    write(bundle, "manifest.json", manifest)
+    assert None not in read_all(bundle)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"items": [1]}, {"items": [99, *range(1, 10)]}, {"scores": [1.0]}, {"history": [41]},
+        {"history": [-1]}, {"state_norm": "1"}, {"scores": None},
+    ],
+)  # fmt: skip
+def test_golden_vectors_of_another_model(bundle, change):
+    golden = json.loads((bundle / "golden.json").read_bytes())
+    golden["cases"][1] |= change
+    write(bundle, "golden.json", golden)
+    assert None not in read_all(bundle)
+
+
+def test_a_title_cannot_command_a_terminal(bundle):
+    title = "\x1b]0;mine\x07Red \x1b[31mfilm\n\x9b2J"
+    write(bundle, "items.json", {"keys": KEYS, "titles": {"k1": title, "k2": "Åse – ２"}})
+    for titles in (load_bundle(bundle).catalogue.titles, read_app_bundle(bundle).titles):
+        assert titles == {"k1": " ]0;mine Red  [31mfilm 2J", "k2": "Åse – ２"}
+
+
+def test_what_an_app_does_not_need_may_be_of_a_later_version(bundle):
+    manifest = json.loads((bundle / "manifest.json").read_bytes()) | {"later": {"a": 1}}
+    write(bundle, "manifest.json", manifest)
+    told = read_all(bundle)
+    assert "$.later is unknown" in told[0]
+    assert told[1] is None
