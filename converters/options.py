@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converters.targets import find_target, targets
-from glint_edge.bundles.manifest import MANIFEST, SUFFIX
+from glint_edge.bundles.manifest import MANIFEST, SUFFIX, require_name
 from glint_edge.bundles.precisions import FINE_TUNED, precision_of
 from glint_edge.bundles.target import Target, canonical_target
 from glint_edge.config import WINDOWS, ModelConfig
@@ -57,6 +57,7 @@ class ExportOptions:
             raise ConfigError(f"--chunk must be at least 1, not {self.chunk}")
         if self.out.suffix != SUFFIX:
             raise ConfigError(f"a bundle's name ends in {SUFFIX}: --out {self.out}{SUFFIX}")
+        require_name(self.bundle_name)
 
     def require_possible_for(self, config: ModelConfig) -> None:
         """Refuse what this model cannot be made into, before anything slow is done.

@@ -10,26 +10,27 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glint_edge.bundles.precisions import held_by
 from glint_edge.bundles.target import ConvertOptions, Target, canonical_target
 from glint_edge.errors import ConfigError, ConversionError, MissingExtraError
-from glint_edge.extras import missing
+from glint_edge.extras import brought, missing, usable
 
 if TYPE_CHECKING:
     from glint_edge.model.stream import StreamProgram
 
 GROUP = "glint_edge.targets"
+ATTRIBUTES = (
+    "name", "extra", "suffix", "precisions", "convert_packages", "runtime", "convert",
+)  # fmt: skip
 
 
 @cache
 def targets() -> Mapping[str, Target]:
     """The installed targets by name, in alphabetical order; nothing heavy is imported."""
-    installed = {point.name: point.load() for point in metadata.entry_points(group=GROUP)}
-    return dict(sorted(installed.items()))
+    return usable(GROUP, ATTRIBUTES)
 
 
 def find_target(name: str) -> Target:
@@ -41,7 +42,9 @@ def find_target(name: str) -> Target:
     """
     target = targets().get(canonical_target(name))
     if target is None:
-        raise ConfigError(f"target {name!r} is unknown; choose one of {', '.join(targets())}")
+        why = brought(GROUP, ATTRIBUTES).broken.get(canonical_target(name))
+        what = f"cannot be used ({why})" if why else "is unknown"
+        raise ConfigError(f"target {name!r} {what}; choose one of {', '.join(targets())}")
     if missing(target.convert_packages):
         raise MissingExtraError(target.extra, f"exporting to {target.name}")
     return target

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -18,6 +19,7 @@ import jsonschema
 from device_bench.measure.machine import machine
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_json
+from glint_edge.json_files import parse
 from glint_edge.refusals import refusal
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from device_bench.judge.rows import BenchResult, ScaleResult
     from device_bench.scale import Scale
 
+# Of `--runner NAME:DEVICE`, the device: a host, a serial number.
+RUNNER_AT = re.compile(r"^([a-z][a-z0-9-]+):(?![/\\]).*$")
 VERSION = 2  # 1 took the machine's speed by another piece of work
 SCHEMA = Path(__file__).parent / "bench.schema.json"
 
@@ -83,9 +87,19 @@ def _head(kind: str, command: Sequence[str]) -> dict[str, Any]:
         "kind": kind,
         "tool": metadata.version("glint-edge"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": list(command),
+        "command": [_of_this_machine(word) for word in command],
         "machine": machine(),
     }
+
+
+def _of_this_machine(word: str) -> str:
+    """A word of a command line without folders and hosts: results are shown to others."""
+    option, equals, value = word.rpartition("=") if word.startswith("-") else ("", "", word)
+    parts = (
+        RUNNER_AT.sub(r"\1", part).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+        for part in value.split(",")
+    )
+    return f"{option}{equals}{','.join(parts)}"
 
 
 @cache
@@ -113,7 +127,7 @@ def read_document(path: Path) -> dict[str, Any]:
         ConfigError: it is no such file, or of another version.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = parse(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {refusal(error, '')}") from error
     except ValueError as error:

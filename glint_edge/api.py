@@ -305,7 +305,7 @@ def export(
         ConversionError: the toolchain failed.
     """
     from converters.options import ExportOptions, refuse_to_overwrite
-    from glint_edge.bundles.manifest import SUFFIX
+    from glint_edge.bundles.manifest import SUFFIX, plain_name
     from glint_edge.data.source import find_test_items, some_histories
 
     # Before the model is read, which takes seconds: all that can be refused without it.
@@ -318,7 +318,7 @@ def export(
     if loaded.folder is None:
         raise CheckpointError("a bundle names its checkpoint's folder; save_checkpoint it first")
     if not (out or name):
-        options = replace(options, out=Path(Path(loaded.data.name).stem + SUFFIX))
+        options = replace(options, out=Path(plain_name(Path(loaded.data.name).stem) + SUFFIX))
     options.require_possible_for(loaded.model.config)
     refuse_to_overwrite(options.out)
     from converters.export import export as run
@@ -716,10 +716,19 @@ def check_device(name: str) -> tuple[Finding, ...]:
 
 def doctor() -> Report:
     """Which targets work here, and what to install for the others."""
-    from converters.targets import targets
+    from converters.targets import ATTRIBUTES, GROUP, targets
+    from device_bench.runners.runner import GROUP as RUNNERS
     from glint_edge.diagnosis import diagnose
+    from glint_edge.extras import brought
+    from glint_edge.runtime import engines
 
-    return diagnose(targets())
+    groups = ((GROUP, ATTRIBUTES), (engines.GROUP, engines.ATTRIBUTES), (RUNNERS, ()))
+    return diagnose(
+        targets(),
+        {f"{group} {name}": why
+         for group, attributes in groups
+         for name, why in brought(group, attributes).broken.items()},
+    )  # fmt: skip
 
 
 # ---- between the packages -----------------------------------------------------------------------

@@ -63,8 +63,13 @@ class Report:
         ]
 
 
-def diagnose(targets: Mapping[str, Target]) -> Report:
-    """Look, without importing anything heavy and without the network."""
+def diagnose(targets: Mapping[str, Target], broken: Mapping[str, str]) -> Report:
+    """Look, without importing anything heavy and without the network.
+
+    Args:
+        targets: by name.
+        broken: why what another package brings cannot be used, by its group and name.
+    """
     return Report(
         python=platform.python_version(),
         machine=f"{platform.system()} {platform.machine()}",
@@ -72,7 +77,7 @@ def diagnose(targets: Mapping[str, Target]) -> Report:
         cache=str(cache_folder()),
         cached={name: is_cached(name) for name in NAMED},
         targets=tuple(_target(target) for target in targets.values()),
-        conflicts=tuple(_conflicts()),
+        conflicts=(*_conflicts(), *map(_broken, broken.items())),
     )
 
 
@@ -103,6 +108,10 @@ def _conflicts() -> list[str]:
         for name in OURS
         if len(set(owners.get(name, ()))) > 1
     ]
+
+
+def _broken(named: tuple[str, str]) -> str:
+    return f"{named[0]} cannot be used ({named[1]}): upgrade or uninstall it"
 
 
 def _join(versions: Mapping[str, str]) -> str:

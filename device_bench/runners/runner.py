@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import metadata
 from typing import Protocol
 
 from device_bench.measure.job import Inputs, Job, Outcome
 from glint_edge.errors import ConfigError
+from glint_edge.extras import brought, usable
 
 GROUP = "glint_edge.runners"
 
@@ -57,7 +57,7 @@ class Runner(Protocol):
 @cache
 def runners() -> Mapping[str, Callable[[str], Runner]]:
     """What makes each installed runner, by name; nothing heavy is imported."""
-    return {p.name: p.load() for p in sorted(metadata.entry_points(group=GROUP))}
+    return usable(GROUP)
 
 
 def find_runner(named: str) -> Runner:
@@ -68,5 +68,7 @@ def find_runner(named: str) -> Runner:
     """
     name, _, device = named.partition(":")
     if name not in runners():
-        raise ConfigError(f"runner {name!r} is unknown; choose one of {', '.join(runners())}")
+        why = brought(GROUP).broken.get(name)
+        what = f"cannot be used ({why})" if why else "is unknown"
+        raise ConfigError(f"runner {name!r} {what}; choose one of {', '.join(runners())}")
     return runners()[name](device)

@@ -15,8 +15,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
+from glint_edge.apps.escapes import environment_for
+from glint_edge.bundles.copies import copy_listed
 from glint_edge.bundles.target import canonical_target
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
@@ -74,24 +74,25 @@ def embed(bundle: Bundle, platform: Platform, out: Path, target: str | None = No
 
     Raises:
         ConfigError: `out` has something in it, or the platform cannot run `target`.
-        BundleError: the bundle has no artifact that the platform can run.
+        BundleError: the bundle has no artifact that the platform can run, or a file of it is a
+            link.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists and is not empty; choose another --out")
     values = _values(bundle, platform, _choose(bundle, platform, target))
-    templates = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )
     with new_folder(out) as work:
         for source in _files(platform.root / "module"):
             place = work / source.relative_to(platform.root / "module")
             place.parent.mkdir(parents=True, exist_ok=True)
             if place.suffix == TEMPLATE:
-                text = templates.from_string(source.read_text("utf-8")).render(values)
-                place.with_suffix("").write_text(text, "utf-8")
+                file = place.with_suffix("")
+                template = environment_for(file.suffix).from_string(source.read_text("utf-8"))
+                file.write_text(template.render(values), "utf-8")
             else:
                 shutil.copyfile(source, place)
-        shutil.copytree(bundle.path, work / platform.assets / f"{bundle.name}.glint")
+        assets = work / platform.assets / f"{bundle.name}.glint"
+        assets.mkdir(parents=True)
+        copy_listed(bundle, assets)
     return sorted(path for path in out.rglob("*") if path.is_file())
 
 

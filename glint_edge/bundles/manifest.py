@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from glint_edge.config import ModelConfig
-from glint_edge.errors import BundleError
+from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import sha256
 from glint_edge.json_files import Fault, Schema
 
@@ -59,6 +61,34 @@ def read_manifest(path: Path, schema: Schema = SCHEMA) -> dict[str, Any]:
         )
     whole: dict[str, Any] = manifest
     return whole
+
+
+@cache
+def _name() -> re.Pattern[str]:
+    pattern: str = json.loads(SCHEMA.path.read_bytes())["$defs"]["name"]["pattern"]
+    return re.compile(pattern.removeprefix("^").removesuffix("$"))
+
+
+def require_name(name: str) -> None:
+    """Refuse what cannot be a bundle's name on every platform.
+
+    Raises:
+        ConfigError: it is no such name.
+    """
+    if not _name().fullmatch(name):
+        raise ConfigError(
+            f"{name!r} cannot be a bundle's name, which is a folder's on every platform: begin and "
+            "end it with a letter from a to z or a digit, with . _ + - or blanks between them, at "
+            "most 64; pass --name"
+        )
+
+
+def plain_name(text: str) -> str:
+    """A name of a bundle that is like a text."""
+    return (
+        re.sub(r"[^A-Za-z0-9]*([^A-Za-z0-9._+ -])[^A-Za-z0-9]*", "-", text)[:64].strip("._+ -")
+        or "model"
+    )
 
 
 def digest_of(manifest: Mapping[str, Any]) -> str:

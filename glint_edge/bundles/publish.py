@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from glint_edge.bundles.bundle import Bundle, load_bundle
+from glint_edge.bundles.copies import copy_listed
 from glint_edge.bundles.manifest import LATEST, MANIFEST
 from glint_edge.errors import BundleError
 from glint_edge.files import new_folder, sha256, sweep, write_json
@@ -24,13 +24,16 @@ def publish(bundle: Bundle, out: Path) -> Path:
 
     Returns:
         The bundle's new folder, `bundles/` and the beginning of its manifest's sha256.
+
+    Raises:
+        BundleError: a file of the bundle is a link.
     """
     version = sha256(bundle.path / MANIFEST)
     place = out / "bundles" / version[:16]
     sweep(place.parent)
     if not _is_whole(place, version):  # one that apps may be fetching stays as it is
         with new_folder(place) as work:
-            shutil.copytree(bundle.path, work, dirs_exist_ok=True)
+            copy_listed(bundle, work)
     write_json(
         out / LATEST,
         {

@@ -16,7 +16,6 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -25,12 +24,13 @@ import numpy.typing as npt
 
 from glint_edge.bundles.target import canonical_target
 from glint_edge.errors import ConfigError, MissingExtraError
-from glint_edge.extras import missing
+from glint_edge.extras import missing, usable
 
 if TYPE_CHECKING:
     from glint_edge.config import ModelConfig
 
 GROUP = "glint_edge.engines"
+ATTRIBUTES = ("name", "extra", "runtime_extra", "packages", "prepare", "load")
 
 Tensor: TypeAlias = Any  # the runtime's own kind
 
@@ -129,8 +129,8 @@ ENGINES = (
 @cache
 def engines() -> Mapping[str, Engine]:
     """The engines by name, this package's first; nothing heavy is imported."""
-    others = {point.name: point.load() for point in metadata.entry_points(group=GROUP)}
-    return {**{engine.name: engine for engine in ENGINES}, **dict(sorted(others.items()))}
+    ours = {engine.name: engine for engine in ENGINES}
+    return {**ours, **usable(GROUP, ATTRIBUTES), **ours}
 
 
 def find_engine(name: str) -> Engine:
