@@ -32,6 +32,7 @@ from glint_edge.bundles.golden import Golden
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.errors import RunnerError
 from glint_edge.files import scratch
+from glint_edge.processes.threads import check_threads
 
 if TYPE_CHECKING:
     from glint_edge.data.sequences import HeldOut
@@ -63,6 +64,9 @@ class Settings:
     runners: Sequence[Runner] = (PythonRunner(),)
     profile: bool = False
     stock: bool = False
+
+    def __post_init__(self) -> None:
+        check_threads(self.threads)
 
 
 @dataclass(kw_only=True)

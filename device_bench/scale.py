@@ -31,6 +31,7 @@ from glint_edge.bundles.target import Target
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError, GlintEdgeError
 from glint_edge.files import scratch
+from glint_edge.processes.threads import check_threads
 
 ITEMS = (1_000, 10_000, 100_000, 1_000_000)
 WIDTHS = (64, 128)
@@ -89,6 +90,7 @@ class Scale:
     rounds: int = 1
 
     def __post_init__(self) -> None:
+        check_threads(self.threads)
         for name in ("targets", "items", "widths", "histories", "runners"):
             if not getattr(self, name):
                 raise ConfigError(f"--{name} is empty; name at least one")

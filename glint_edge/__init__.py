@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from glint_edge.errors import GlintEdgeError
     from glint_edge.model.glint_ru import GlintRU
     from glint_edge.model.stream import StreamProgram, stream_program
-    from glint_edge.runtime.recommender import Recommendation, Recommender
+    from glint_edge.runtime.recommendation import Recommendation
+    from glint_edge.runtime.recommender import Recommender
     from glint_edge.runtime.session import Session
     from glint_edge.runtime.update import BundleStore
 
@@ -106,7 +107,7 @@ _TYPES = {
     "GlintRU": "model.glint_ru",
     "Log": "data.log",
     "ModelConfig": "config",
-    "Recommendation": "runtime.recommender",
+    "Recommendation": "runtime.recommendation",
     "Recommender": "runtime.recommender",
     "Scorer": "checkpoints.scorer",
     "Session": "runtime.session",

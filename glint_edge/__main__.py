@@ -12,8 +12,11 @@ def main() -> None:
             "pip install 'glint-edge[executorch]' (or [onnx], [litert], [all])\n"
         )
         sys.exit(2)
-    from glint_edge.cli import app as cli
-
+    try:
+        from glint_edge.cli import app as cli
+    except KeyboardInterrupt:  # while the commands are imported
+        sys.stderr.write("error: stopped\n")
+        sys.exit(130)
     cli.main()
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from converters.options import ExportOptions
     from device_bench.bench import Settings
     from device_bench.devices import Device as Device
-    from device_bench.judge.rows import BenchResult
+    from device_bench.judge.rows import BenchResult, Row, ScaleResult, ScaleRow
     from device_bench.results import BenchDiff, RowsSoFar
     from device_bench.results import BenchRun as BenchRun
     from device_bench.runners.arm64 import Finding as Finding
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from glint_edge.diagnosis import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.levers import Setting
-    from glint_edge.runtime.recommender import Recommendations, Recommender
+    from glint_edge.runtime.recommendation import Recommendations
+    from glint_edge.runtime.recommender import Recommender
     from glint_edge.training.epochs import Progress
     from glint_edge.training.tune import TrialResult, Trials
 
@@ -345,6 +346,9 @@ def recommend(
 ) -> Recommendations:
     """What a bundle's artifact, or a checkpoint's model, recommends after a history.
 
+    A bundle is run in a process of its own, which takes a second: a damaged artifact may end it.
+    `load` is for many calls.
+
     Args:
         bundle: loaded, or its folder; also a checkpoint.
         history: item keys, oldest first.
@@ -356,9 +360,18 @@ def recommend(
     Raises:
         UnknownItemError: a key is not in the catalogue.
     """
+    from glint_edge.runtime.source import bundle_folder
+
+    folder = bundle_folder(bundle)
+    if folder is not None:
+        from glint_edge.runtime.apart import recommend_apart
+
+        return recommend_apart(
+            folder, texts_of_keys(history),
+            k=k, exclude_seen=exclude_seen, target=target, window=window,
+        )  # fmt: skip
     loaded = load(bundle, target=target, window=window)
-    if k is None and loaded.bundle.target == "torch":
-        k = min(10, loaded.bundle.top_k)
+    k = min(10, loaded.bundle.top_k) if k is None else k
     return loaded.recommend(history, k, exclude_seen=exclude_seen)
 
 
@@ -585,6 +598,7 @@ def bench(
     command: Sequence[str] | None = None,
     on_step: OnStep = _silent,
     on_rows: Callable[[RowsSoFar], None] = lambda rows: None,
+    on_partial: Callable[[BenchRun], None] = lambda run: None,
 ) -> BenchRun:
     """Latency, size, parity and accuracy of each artifact of one or several bundles.
 
@@ -603,10 +617,13 @@ def bench(
         command: noted in the document; None: this program's own.
         on_step: told what is being done.
         on_rows: told a bundle's rows so far.
+        on_partial: given what was measured, should it end before its end.
     """
     from device_bench.bench import Settings
+    from device_bench.bench import bench as run
     from device_bench.document import document
-    from device_bench.results import BenchRun
+    from device_bench.judge.rows import BenchResult
+    from device_bench.results import BenchRun, RowsSoFar
     from device_bench.runners.runner import find_runner
 
     if compare not in (None, STOCK):
@@ -615,15 +632,38 @@ def bench(
         threads, rounds, runners=tuple(map(find_runner, _several(runners))), profile=profile,
         stock=compare == STOCK,
     )  # fmt: skip
+    # All that is asked for is looked at before minutes are spent on the first.
     floats = Path(checkpoint) if checkpoint else None
-    results = [
-        _bench_one(
-            _bundle(bundle), floats, data, reading, settings, on_step, on_rows, offline=offline
-        )
-        for bundle in bundles
+    jobs = [
+        (opened, *_bench_inputs(opened, floats, data, reading, settings, offline=offline))
+        for opened in map(_bundle, bundles)
     ]
-    failures = tuple(f"{r.name}: {failure}" for r in results for failure in r.failures)
-    return BenchRun(document(results, settings, command or sys.argv), failures)
+    results: list[BenchResult] = []
+    rows: list[Row] = []
+
+    def run_so_far(*unfinished: BenchResult) -> BenchRun:
+        measured = [*results, *unfinished]
+        failures = tuple(f"{r.name}: {failure}" for r in measured for failure in r.failures)
+        return BenchRun(document(measured, settings, command or sys.argv), failures)
+
+    for opened, float_model, held_out in jobs:
+
+        def show(some: Sequence[Row], name: str = opened.name) -> None:
+            rows[:] = some
+            on_rows(RowsSoFar(some, name))
+
+        rows.clear()
+        try:
+            results.append(
+                run(opened, checkpoint=float_model, held_out=held_out, settings=settings,
+                    on_step=on_step, on_rows=show)
+            )  # fmt: skip
+        except BaseException:  # Ctrl-C, too
+            measured = tuple(row for row in rows if row.append_us or row.failures)
+            if results or measured:
+                on_partial(run_so_far(BenchResult(opened.name, measured, threads, "")))
+            raise
+    return run_so_far()
 
 
 @_shows("on_step", "steps")
@@ -640,6 +680,7 @@ def bench_scale(
     command: Sequence[str] | None = None,
     on_step: OnStep = _silent,
     on_rows: Callable[[RowsSoFar], None] = lambda rows: None,
+    on_partial: Callable[[BenchRun], None] = lambda run: None,
 ) -> BenchRun:
     """How latency, size and memory grow with catalogue, width and history; generated weights.
 
@@ -655,9 +696,11 @@ def bench_scale(
         command: noted in the document; None: this program's own.
         on_step: told what is being done.
         on_rows: told all rows so far.
+        on_partial: given what was measured, should it end before its end.
     """
     from converters.generated import make
     from device_bench.document import scale_document
+    from device_bench.judge.rows import ScaleResult
     from device_bench.results import BenchRun, RowsSoFar
     from device_bench.runners.runner import find_runner
     from device_bench.scale import Scale
@@ -671,9 +714,21 @@ def bench_scale(
         sorted(set(histories)), precision, where, threads, rounds,
     )  # fmt: skip
     log.info("about %.0f minutes on two cores that do nothing else", wanted.seconds() / 60)
-    result = run(wanted, make, on_step=on_step, on_rows=lambda rows: on_rows(RowsSoFar(rows)))
-    document = scale_document(result, wanted, command or sys.argv)
-    return BenchRun(document, result.failures)
+    rows: list[ScaleRow] = []
+
+    def run_of(result: ScaleResult) -> BenchRun:
+        return BenchRun(scale_document(result, wanted, command or sys.argv), result.failures)
+
+    def show(some: Sequence[ScaleRow]) -> None:
+        rows[:] = some
+        on_rows(RowsSoFar(some))
+
+    try:
+        return run_of(run(wanted, make, on_step=on_step, on_rows=show))
+    except BaseException:  # Ctrl-C, too
+        if rows:
+            on_partial(run_of(ScaleResult(tuple(rows))))
+        raise
 
 
 def bench_diff(old: AnyPath | BenchRun, new: AnyPath | BenchRun) -> BenchDiff:
@@ -805,23 +860,20 @@ def _fine_tuned(
     return FineTuned(model, report.to_dict())
 
 
-def _bench_one(
+def _bench_inputs(
     bundle: Bundle,
     checkpoint: Path | None,
     data: object,
     reading: LoadOptions | None,
     settings: Settings,
-    on_step: OnStep,
-    on_rows: Callable[[RowsSoFar], None],
     *,
     offline: bool,
-) -> BenchResult:
-    from device_bench.bench import bench as run
-    from device_bench.results import RowsSoFar
+) -> tuple[Checkpoint | None, HeldOut | None]:
+    """What a bundle is compared with: the float model, and test items."""
     from glint_edge.checkpoints.of_bundle import find_checkpoint
     from glint_edge.data.source import find_test_items
 
-    floats, held_out = find_checkpoint(bundle, checkpoint), None
+    floats = find_checkpoint(bundle, checkpoint)
     if settings.stock and floats is None:
         raise ConfigError(
             f"--compare {STOCK} exports the float model again, which is not at hand; "
@@ -829,12 +881,8 @@ def _bench_one(
         )
     if floats is None:
         log.info("the float model is not at hand: no parity, no accuracy; pass --checkpoint")
-    else:
-        held_out = find_test_items(floats.data, floats.catalogue, data, reading, offline=offline)
-    return run(
-        bundle, checkpoint=floats, held_out=held_out, settings=settings, on_step=on_step,
-        on_rows=lambda rows: on_rows(RowsSoFar(rows, bundle.name)),
-    )  # fmt: skip
+        return None, None
+    return floats, find_test_items(floats.data, floats.catalogue, data, reading, offline=offline)
 
 
 def _scale_targets(names: Sequence[str] | None, precision: str) -> list[Target]:

@@ -5,6 +5,7 @@ Their words are shown as they are: a title may hold `[b]`, `:heart:` or `<b>`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +14,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
+# What steers a terminal, or the order of letters in it: controls but tab and newline, embeddings of
+# a direction of writing, line separators, and half letters.
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 FIGURES = "0123456789−-"  # what a figure begins with
+
+
+def plain(text: str) -> str:
+    """The text; what would steer a terminal is escaped as Python escapes it."""
+    return CONTROLS.sub(lambda one: one[0].encode("unicode_escape").decode(), text)
+
+
+def _cell(text: str) -> str:
+    """On one line, too."""
+    return plain(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 @dataclass(frozen=True)
@@ -35,16 +49,18 @@ class Table:
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        table = RichTable(title=Text(self.title, style="table.title"), title_justify="left")
+        table = RichTable(title=Text(_cell(self.title), style="table.title"), title_justify="left")
         if self.header:
             for index, name in enumerate(self.header):
-                table.add_column(Text(name), justify="right" if self._figures(index) else "left")
+                table.add_column(
+                    Text(_cell(name)), justify="right" if self._figures(index) else "left"
+                )
         else:
             table.show_header, table.box, table.padding = False, None, (0, 2)
             table.add_column(style="dim", no_wrap=True)
             table.add_column()
         for row in self.rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(_cell(cell)) for cell in row))
         return table
 
     def _repr_html_(self) -> str:

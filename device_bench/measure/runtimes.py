@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, ConfigError
-from glint_edge.runtime.engines import Runtime, Tensor, engines, find_engine
+from glint_edge.runtime.engines import Runtime, Tensor, engines, find_engine, load_artifact
 
 # The float stream in torch: what the others are compared with. Its "file" is a checkpoint folder.
 REFERENCE = "torch"
@@ -83,7 +83,7 @@ def load_runtime(
         from device_bench.measure import stock_engine
 
         return stock_engine.load(target.removeprefix(STOCK), path, config, top_k, threads)
-    return find_engine(target).load(path, config, top_k, threads)
+    return load_artifact(target, path, config, top_k, threads)
 
 
 def replay(runtime: Runtime, ids: Iterable[int]) -> Tensor:

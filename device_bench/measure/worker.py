@@ -24,6 +24,7 @@ from device_bench.measure.sampling import Plan, sample
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
 from glint_edge.processes.child import pin
+from glint_edge.processes.native_output import command_line
 from glint_edge.runtime.engines import Runtime
 
 LOADS = 5
@@ -36,7 +37,8 @@ def main() -> int:
     fields = json.load(sys.stdin)
     job = Job(**{**fields, "plan": Plan(**fields["plan"])})
     try:
-        result = _run(job)
+        with command_line():
+            result = _run(job)
     except GlintEdgeError as error:
         result = {"error": str(error)}
     Path(RESULT).write_text(json.dumps(result))

@@ -29,8 +29,9 @@ from glint_edge.cli.commands.recommend import recommend
 from glint_edge.cli.commands.shard import shard
 from glint_edge.cli.commands.train import train
 from glint_edge.cli.commands.tune import tune
-from glint_edge.cli.manners import add, group
+from glint_edge.cli.manners import Interrupted, add, group
 from glint_edge.cli.signals import Stopped, stopped_by_signals
+from glint_edge.cli.streams import command_streams
 from glint_edge.errors import GlintEdgeError
 from glint_edge.refusals import refusal
 
@@ -91,13 +92,13 @@ def main() -> None:
     log.handlers = [handler]
     log.setLevel(logging.INFO)
     try:
-        with stopped_by_signals():
+        with command_streams(), stopped_by_signals():
             app(prog_name="glint-edge")
     except GlintEdgeError as error:
         _fail(error, str(error), error.exit_code)
     except OSError as error:
         _fail(error, refusal(error), 2)
-    except KeyboardInterrupt as error:
+    except (Interrupted, KeyboardInterrupt) as error:
         _fail(error, "stopped", 130)
     except Stopped as error:
         _fail(error, str(error), error.exit_code)

@@ -6,16 +6,14 @@ Programs ask for `--json` and get exactly one JSON object on stdout.
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from json import dumps
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import (
@@ -28,23 +26,32 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.text import Text
 
+from glint_edge.cli.streams import reader_left
+from glint_edge.tables import CONTROLS, plain
+
 
 class _Output(Console):
-    """Ends the program without a word when whoever reads it has enough, as `head` has."""
+    """Shows what is told to it to the letter: a title's escape sequences reach no terminal."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """The segments, with what would steer a terminal escaped; rich's own are not text."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(plain(segment.text), segment.style)
 
     def on_broken_pipe(self) -> None:
         """Nobody reads on."""
-        # What Python itself still has to write at its end must not fail either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(128 + 13)  # as a program that SIGPIPE ends
+        reader_left(self)
 
 
 # Titles are shown as they are: `:heart:` is part of one.
 out = _Output(emoji=False)
-err = Console(stderr=True, emoji=False)
+err = _Output(stderr=True, emoji=False)
 
 
 class ConsoleHandler(logging.Handler):
@@ -94,12 +101,15 @@ def show_result(value: Mapping[str, Any], table: RenderableType, *, json: bool) 
 
 def show_json(value: Mapping[str, Any]) -> None:
     """The result for programs, on stdout."""
-    out.out(dumps(value, ensure_ascii=False), highlight=False)
+    # Where the terminal's encoding lacks letters, JSON has its own way to write them.
+    escaped = not out.encoding.startswith("utf")
+    text = CONTROLS.sub(lambda one: f"\\u{ord(one[0]):04x}", dumps(value, ensure_ascii=escaped))
+    out.out(text, highlight=False)
 
 
 def show_text(text: str) -> None:
     """The result as it is, on stdout."""
-    out.out(text, highlight=False, end="")
+    out.out(plain(text), highlight=False, end="")
 
 
 class _TrainingTimeLeft(ProgressColumn):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from glint_edge.cli.options import READING, Verbose, reading
+from glint_edge.cli.streams import BROKEN_PIPE
 
 Function: TypeAlias = Callable[..., None]
 
@@ -25,8 +27,33 @@ class Command(TyperCommand):
         return _plain(super().get_params(ctx))
 
 
+class Interrupted(BaseException):
+    """Ctrl-C; of `KeyboardInterrupt` typer makes an exit without a word."""
+
+
+@contextmanager
+def _own_endings() -> Iterator[None]:
+    """Of two things that typer ends a program for, what this command line makes."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted from error
+    except BrokenPipeError as error:
+        raise SystemExit(BROKEN_PIPE) from error
+
+
 class Group(TyperGroup):
     """A group of commands whose help shows no type beside a flag."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> typer.Context:  # type: ignore[override]  # noqa: ANN401  # typer's
+        """Parse; help is shown here."""
+        with _own_endings():
+            return super().make_context(*args, **kwargs)  # type: ignore[return-value]
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # noqa: ANN401  # a command's
+        """Run a command."""
+        with _own_endings():
+            return super().invoke(ctx)
 
     def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
         """The parameters, `--help` among them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 
 from glint_edge.errors import ConfigError
@@ -16,10 +17,22 @@ def several(values: Sequence[str] | None) -> list[str] | None:
 
 
 def keys(values: Sequence[str] | None) -> list[str] | None:
-    """Items' keys: one value is KEY,KEY,…; of several each is one key, which may hold a comma."""
+    """Items' keys: one value is KEY,KEY,…; of several each is one key, which may hold a comma.
+
+    In one value a key with a comma stands in quotes, as in CSV: `"Alien, 1979",50`.
+
+    Raises:
+        ConfigError: it cannot be read as CSV.
+    """
     if values and len(values) > 1:
         return list(values)
-    return [part.strip() for part in values[0].split(",") if part.strip()] if values else None
+    if not values:
+        return None
+    try:
+        parts = next(csv.reader([" ".join(values[0].splitlines())], skipinitialspace=True), [])
+    except csv.Error as error:
+        raise ConfigError(f"the keys {values[0][:50]!r} … cannot be read: {error}") from error
+    return [part.strip() for part in parts if part.strip()]
 
 
 def numbers(option: str, text: str) -> list[int]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from glint_edge.diagnosis import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.evaluation.slices import Slice
-    from glint_edge.runtime.recommender import Recommendations
+    from glint_edge.runtime.recommendation import Recommendations
     from glint_edge.training.tune import TrialResult, Trials
 
 

@@ -20,13 +20,21 @@ from typing import Any, TypeAlias
 
 from glint_edge.errors import ConversionError, GlintEdgeError
 from glint_edge.files import scratch
+from glint_edge.processes.native_output import command_line
 
 ANSWER = "answer.json"
 
 Ended: TypeAlias = subprocess.CompletedProcess[str]
 
 
-def ask(module: str, request: Mapping[str, Any], *, what: str, seconds: float) -> dict[str, Any]:
+def ask(
+    module: str,
+    request: Mapping[str, Any],
+    *,
+    what: str,
+    seconds: float,
+    error: type[GlintEdgeError] = ConversionError,
+) -> dict[str, Any]:
     """Run `python -m module` on a request and wait for its answer.
 
     Args:
@@ -34,21 +42,19 @@ def ask(module: str, request: Mapping[str, Any], *, what: str, seconds: float) -
         request: JSON values.
         what: it does, as the subject of an error's sentence.
         seconds: it may take.
-
-    Raises:
-        ConversionError: it failed, died, or took too long; one sentence.
+        error: raised if it failed, died, or took too long; one sentence.
     """
     with scratch() as folder:
         done = wait_for(
             [sys.executable, "-m", module],
-            what=what, folder=folder, seconds=seconds, error=ConversionError,
+            what=what, folder=folder, seconds=seconds, error=error,
             stdin=json.dumps({**request, "answer": str(folder / ANSWER)}),
             # A toolchain's own temporary files are gone with the folder.
             variables={**environment(), "TMPDIR": str(folder)},
         )  # fmt: skip
-        found = read_result(done, folder / ANSWER, what=what, error=ConversionError)
+        found = read_result(done, folder / ANSWER, what=what, error=error)
         if "error" in found:
-            raise ConversionError(f"{what} failed: {found['error']}")
+            raise error(f"{what} failed: {found['error']}")
         return found
 
 
@@ -60,7 +66,8 @@ def answer(function: Callable[[dict[str, Any]], Mapping[str, Any]]) -> int:
     request = json.load(sys.stdin)
     file = Path(request.pop("answer"))
     try:
-        found = dict(function(request))
+        with command_line():
+            found = dict(function(request))
     except Exception as error:  # see above
         known = isinstance(error, GlintEdgeError)
         first = " ".join(str(error).split())[:300]

@@ -14,7 +14,8 @@
 It needs numpy and one runtime: ONNX Runtime or LiteRT. It never opens the network.
 """
 
-from glint_edge.runtime.recommender import Recommendation, Recommender
+from glint_edge.runtime.recommendation import Recommendation
+from glint_edge.runtime.recommender import Recommender
 from glint_edge.runtime.replay import replay_golden
 from glint_edge.runtime.session import Session
 from glint_edge.runtime.update import BundleStore

@@ -12,6 +12,7 @@ import torch
 from glint_edge.checkpoints.checkpoint import WEIGHTS, Checkpoint, load_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.model.stream import StreamProgram, empty_state, stream_program
+from glint_edge.processes.threads import check_threads
 from glint_edge.runtime.app_bundle import AppBundle
 from glint_edge.runtime.engines import in_chunks
 
@@ -23,7 +24,7 @@ class TorchRuntime:
 
     def __init__(self, program: StreamProgram, threads: int | None) -> None:
         if threads is not None:
-            torch.set_num_threads(threads)
+            torch.set_num_threads(check_threads(threads))
         self.config, self.top_k = program.config, program.top_k
         self.threads = torch.get_num_threads()
         self._program = program

@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glint_edge.bundles.target import canonical_target
-from glint_edge.errors import ConfigError, MissingExtraError
+from glint_edge.errors import BundleError, ConfigError, GlintEdgeError, MissingExtraError
 from glint_edge.extras import missing, usable
+from glint_edge.processes.threads import check_threads
 
 if TYPE_CHECKING:
     from glint_edge.config import ModelConfig
@@ -148,6 +149,35 @@ def find_engine(name: str) -> Engine:
     if missing(engine.packages):
         raise MissingExtraError(engine.extra, f"running {engine.name}")
     return engine
+
+
+def load_artifact(
+    name: str, path: Path, config: ModelConfig, top_k: int | None, threads: int
+) -> StreamRuntime:
+    """Load a file with the engine of its target; arguments of `Engine.load`.
+
+    Raises:
+        BundleError: the runtime refuses it, or it is of another model.
+        ConfigError: there is no such engine, or not that many threads.
+        MissingExtraError: its packages are not installed, or cannot be imported.
+    """
+    threads = check_threads(threads)
+    engine = find_engine(name)
+    try:
+        return engine.load(path, config, top_k, threads)
+    except GlintEdgeError:
+        raise
+    except ImportError as error:
+        why = f"{engine.name}'s runtime cannot be imported ({_one_line(error)}): it"
+        raise MissingExtraError(engine.runtime_extra, why) from error
+    except Exception as error:  # the runtimes' own, and another package's engine, have no base
+        raise BundleError(
+            f"{engine.name}'s runtime refuses {path} ({_one_line(error)}); export it again"
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def in_chunks(items: Sequence[int], size: int) -> Iterator[tuple[npt.NDArray[np.int64], int]]:

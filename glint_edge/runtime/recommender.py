@@ -2,79 +2,51 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.bundles.manifest import MANIFEST, SUFFIX, no_history
-from glint_edge.errors import ConfigError, MissingExtraError, SessionError, UnknownItemError
+from glint_edge.bundles.manifest import no_history
+from glint_edge.errors import (
+    BundleError,
+    CheckpointError,
+    ConfigError,
+    GlintEdgeError,
+    MissingExtraError,
+    SessionError,
+    UnknownItemError,
+)
 from glint_edge.extras import missing
 from glint_edge.keys import Key, text_of_key, texts_of_keys
 from glint_edge.runtime.app_bundle import AppBundle, read_app_bundle
-from glint_edge.runtime.engines import StreamRuntime, find_engine
+from glint_edge.runtime.engines import StreamRuntime, load_artifact
+from glint_edge.runtime.recommendation import Recommendation, Recommendations
+from glint_edge.runtime.replay import require_golden
 from glint_edge.runtime.session import Session
 from glint_edge.runtime.session_bytes import unpack
-from glint_edge.tables import Table, columns
+from glint_edge.runtime.source import bundle_folder
 
 if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint
 
 State = npt.NDArray[np.float32]
+T = TypeVar("T")
 
-CONFIG = "config.json"  # of a checkpoint; its module needs torch
+log = logging.getLogger(__name__)
+
 WHY_K = "a bundle's --top-k is chosen when it is exported"
 
 
-@dataclass(frozen=True)
-class Recommendation:
-    """One recommended item.
-
-    Attributes:
-        key: the user's own.
-        title: None if the bundle has none for it.
-        score: the higher the better; to be compared within one list alone.
-    """
-
-    key: str
-    title: str | None
-    score: float
-
-    def __repr__(self) -> str:
-        title = f", {self.title!r}" if self.title else ""
-        return f"Recommendation({self.key!r}{title}, {self.score:.4f})"
-
-
-class Recommendations(list[Recommendation]):
-    """A list of recommendations, best first.
-
-    Attributes:
-        title: what they come after, in words.
-    """
-
-    def __init__(self, items: Iterable[Recommendation] = (), *, title: str = "") -> None:
-        super().__init__(items)
-        self.title = title
-
-    def table(self) -> Table:
-        """For people."""
-        rows = [
-            (f"{rank}", one.title or "", one.key, f"{one.score:.3f}")
-            for rank, one in enumerate(self, 1)
-        ]
-        return columns(self.title, ("", "title", "key", "score"), rows)
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
-
 class Recommender:
-    """Safe to use from several threads; they take turns in the runtime.
+    """Safe to use from several threads; they take turns in the runtime. Not after a fork.
 
     Attributes:
         bundle: what was loaded.
@@ -85,7 +57,7 @@ class Recommender:
         self, bundle: AppBundle, runtime: StreamRuntime, unknown: Literal["refuse", "skip"]
     ) -> None:
         self.bundle, self.unknown = bundle, unknown
-        self._runtime, self._turn = runtime, threading.Lock()
+        self._runtime, self._turn, self._process = runtime, threading.Lock(), os.getpid()
         self._ids = {key: number for number, key in enumerate(bundle.keys) if number}
 
     @classmethod
@@ -99,6 +71,8 @@ class Recommender:
         threads: int | None = None,
     ) -> Recommender:
         """Load a bundle, once its files have been checked; or a checkpoint, which torch runs.
+
+        Of a bundle a golden case is run: an artifact that gives anything else is refused.
 
         Args:
             path: a NAME.glint folder; a checkpoint's folder, or "hf://OWNER/NAME"; either of the
@@ -119,17 +93,21 @@ class Recommender:
         """
         if unknown not in ("refuse", "skip"):
             raise ConfigError(f"unknown must be 'refuse' or 'skip', not {unknown!r}")
-        folder = _bundle_folder(path)
+        folder = bundle_folder(path)
         if folder is None:
             bundle, runtime = _open_checkpoint(path, target, threads)
         else:
             bundle = read_app_bundle(folder, target)
-            runtime = find_engine(bundle.target).load(
-                bundle.artifact, bundle.config, bundle.top_k, threads or 1
-            )
+            runtime = load_artifact(
+                bundle.target, bundle.artifact, bundle.config, bundle.top_k,
+                1 if threads is None else threads,
+            )  # fmt: skip
         if window is not None:
             bundle = replace(bundle, window=bundle.config.window_items(window))
-        return cls(bundle, runtime, unknown)
+        loaded = cls(bundle, runtime, unknown)
+        if folder is not None:
+            require_golden(loaded)
+        return loaded
 
     def __repr__(self) -> str:
         bundle = self.bundle
@@ -155,6 +133,11 @@ class Recommender:
         """
         known = [self.id_of(key) for key in texts_of_keys(history)]
         ids = [number for number in known if number is not None]
+        if known and not ids:
+            log.warning(
+                "none of the history's %d keys is in the catalogue of %s: what is recommended is "
+                "what comes after no history", len(known), self.bundle.name,
+            )  # fmt: skip
         return Session(self, ids, self.encode(ids), skipped=len(known) - len(ids))
 
     def resume(self, saved: bytes) -> Session:
@@ -169,7 +152,7 @@ class Recommender:
                 "the session was saved with another bundle; start one from the history"
             )
         state = told.state[None]
-        fits = state.shape == self.empty().shape
+        fits = state.shape == self.empty().shape and np.isfinite(state).all()
         if not fits or not all(0 < number < len(self.bundle.keys) for number in told.ids):
             raise SessionError("the saved session is damaged; start one from the history")
         return Session(self, list(told.ids), state)
@@ -193,29 +176,61 @@ class Recommender:
 
     def empty(self) -> State:
         """The state of no history: float32 [1, S]."""
-        state: State = self._runtime.to_numpy(self._runtime.empty_state())
-        return state
+        return self._run(lambda runtime: runtime.to_numpy(runtime.empty_state()))
 
     def encode(self, ids: Sequence[int]) -> State:
         """The state after a history, of which the window's last items count: float32 [1, S]."""
         kept = ids if self.bundle.window is None else ids[-self.bundle.window :]
-        with self._turn:
-            state = self._runtime.append_many(self._runtime.empty_state(), kept)
-            encoded: State = self._runtime.to_numpy(state)
-        return encoded
+        return self._run(
+            lambda runtime: runtime.to_numpy(runtime.append_many(runtime.empty_state(), kept))
+        )
 
     def step(self, state: State, item: int) -> State:
         """The state after one item more: float32 [1, S]."""
-        with self._turn:
-            after = self._runtime.append(self._runtime.from_numpy(state), item)
-            stepped: State = self._runtime.to_numpy(after)
-        return stepped
+        return self._run(
+            lambda runtime: runtime.to_numpy(runtime.append(runtime.from_numpy(state), item))
+        )
 
     def ranked(self, state: State) -> tuple[npt.NDArray[np.int64], State]:
-        """What the artifact returns: items int64 [1, k], best first, and scores float32 [1, k]."""
+        """What the artifact returns: items int64 [1, k], best first, and scores float32 [1, k].
+
+        Raises:
+            BundleError: the runtime fails, or it gives no numbers, or no items of the catalogue.
+        """
+
+        def run(runtime: StreamRuntime) -> tuple[npt.NDArray[np.int64], State]:
+            items, scores = runtime.recommend(runtime.from_numpy(state))
+            return runtime.to_numpy(items), runtime.to_numpy(scores)
+
+        items, scores = self._run(run)
+        if items.shape != (1, self.bundle.top_k) or scores.shape != items.shape:
+            raise self._damaged(f"it recommends {items.size} items, not {self.bundle.top_k}")
+        if not np.isfinite(scores).all():
+            raise self._damaged("its scores are no numbers")
+        if not ((items > 0) & (items < len(self.bundle.keys))).all():
+            raise self._damaged("it recommends items that are not in the catalogue")
+        return items, scores
+
+    def _run(self, call: Callable[[StreamRuntime], T]) -> T:
+        """A call of the runtime, one at a time; whatever it raises is an error of this project."""
+        if os.getpid() != self._process:
+            raise ConfigError(
+                f"{self.bundle.name} was loaded before this process was forked, and runtimes do "
+                "not survive a fork: load it again here"
+            )
         with self._turn:
-            items, scores = self._runtime.recommend(self._runtime.from_numpy(state))
-            return self._runtime.to_numpy(items), self._runtime.to_numpy(scores)
+            try:
+                return call(self._runtime)
+            except GlintEdgeError:
+                raise
+            except Exception as error:  # the runtimes' own have no other base
+                reason = " ".join(str(error).split()) or type(error).__name__
+                raise self._damaged(reason) from error
+
+    def _damaged(self, reason: str) -> GlintEdgeError:
+        if self.bundle.target == "torch":
+            return CheckpointError(f"{self.bundle.name} cannot be run ({reason}); train it again")
+        return BundleError(f"{self.bundle.artifact} cannot be run ({reason}); export it again")
 
     def top(
         self, state: State, k: int | None, without: Container[int], title: str = ""
@@ -236,19 +251,6 @@ class Recommender:
             (Recommendation(keys[item], titles.get(keys[item]), score) for item, score in left[:k]),
             title=title or f"no history: {no_history(self.bundle.config)}",
         )
-
-
-def _bundle_folder(path: str | Path | Bundle | Checkpoint | None) -> Path | None:
-    """The folder of a bundle; None: it is a checkpoint, or to be looked for as one."""
-    if path is None or (isinstance(path, str) and path.startswith("hf://")):
-        return None
-    if not isinstance(path, str | Path):
-        manifest = getattr(path, "manifest", None)  # of a Bundle; a Checkpoint has none
-        return None if manifest is None else Path(path.path)  # type: ignore[union-attr]
-    folder = Path(path)
-    # What is neither is refused as a bundle that lacks its manifest, which needs no torch.
-    checkpoint = (folder / CONFIG).is_file() and not (folder / MANIFEST).is_file()
-    return None if checkpoint and folder.suffix != SUFFIX else folder
 
 
 def _open_checkpoint(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from glint_edge.bundles.contents import read_golden
+from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.golden_check import golden_failures
 from glint_edge.bundles.manifest import GOLDEN
+from glint_edge.errors import BundleError
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
 
 if TYPE_CHECKING:
@@ -32,9 +34,7 @@ def replay_golden(recommender: Recommender) -> tuple[str, ...]:
     Raises:
         BundleError: golden.json is missing or damaged.
     """
-    folder = recommender.bundle.artifact.parent
-    check_listed(folder, read_app_manifest(folder), GOLDEN)
-    golden = read_golden(folder / GOLDEN, recommender.bundle.config, recommender.bundle.top_k)
+    golden = _golden_of(recommender)
     one_by_one, at_once = [], []
     for case in golden.cases:
         state = recommender.empty()
@@ -47,6 +47,35 @@ def replay_golden(recommender: Recommender) -> tuple[str, ...]:
         for method, states in (("append", one_by_one), ("append_many", at_once))
         for failure in golden_failures(golden, np.concatenate(states), _lists(recommender, states))
     )
+
+
+def require_golden(recommender: Recommender) -> None:
+    """Run the longest golden case once, by each of the three methods: what a load can afford.
+
+    Raises:
+        BundleError: it gives anything else, or golden.json is missing or damaged.
+    """
+    golden = _golden_of(recommender)
+    window = recommender.bundle.window or recommender.bundle.config.max_length
+    number, case = max(
+        enumerate(golden.cases),
+        key=lambda one: (len(one[1].history) <= window, len(one[1].history)),
+    )
+    state = recommender.encode(case.history[:-1])
+    for item in case.history[-1:]:
+        state = recommender.step(state, item)
+    one = replace(golden, cases=(case,))
+    if wrong := golden_failures(one, state, _lists(recommender, [state])):
+        reason = wrong[0].replace("golden case 0", f"golden case {number}")
+        raise BundleError(
+            f"{recommender.bundle.artifact} is not what was exported: {reason}; export it again"
+        )
+
+
+def _golden_of(recommender: Recommender) -> Golden:
+    folder = recommender.bundle.artifact.parent
+    check_listed(folder, read_app_manifest(folder), GOLDEN)
+    return read_golden(folder / GOLDEN, recommender.bundle.config, recommender.bundle.top_k)
 
 
 def _lists(recommender: Recommender, states: list[npt.NDArray[np.float32]]) -> _Lists:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from glint_edge.bundles.manifest import no_history
 from glint_edge.runtime.session_bytes import pack
 
 if TYPE_CHECKING:
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from glint_edge.keys import Key
-    from glint_edge.runtime.recommender import Recommendations, Recommender
+    from glint_edge.runtime.recommendation import Recommendations
+    from glint_edge.runtime.recommender import Recommender
 
 SHOWN = 20  # items of a history that a list's title names
 
@@ -73,7 +75,15 @@ class Session:
         titles = self._recommender.bundle.titles
         after = ", ".join(titles.get(key, key) for key in self.history[-SHOWN:])
         more = f"{len(self._ids) - SHOWN} items, then " if len(self._ids) > SHOWN else ""
-        return self._recommender.top(self._state, k, seen, after and f"after {more}{after}")
+        title = f"after {more}{after}" if after else self._nothing_known()
+        return self._recommender.top(self._state, k, seen, title)
+
+    def _nothing_known(self) -> str:
+        """What stands over a list after a history of which nothing is left; "" if there is none."""
+        if not self.skipped:
+            return ""
+        rest = no_history(self._recommender.bundle.config)
+        return f"none of {self.skipped:,} items is in the catalogue: {rest}"
 
     def save(self) -> bytes:
         """The session as bytes, for `Recommender.resume` with the same bundle."""

@@ -49,8 +49,8 @@ def add(
         typer.Option(
             metavar="KEY,…",
             callback=keys,
-            help="Known items it is like; its vector is the mean of theirs. Given several times, "
-            "each is one key.",
+            help="Known items it is like; its vector is the mean of theirs. A key with a comma "
+            "stands in quotes, or the option is given several times, each with one key.",
         ),
     ] = None,
     vector: Annotated[

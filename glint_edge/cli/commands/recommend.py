@@ -18,7 +18,8 @@ def recommend(
         typer.Option(
             metavar="KEY,…",
             callback=keys,
-            help="Items' keys, oldest first. Given several times, each is one key.",
+            help="Items' keys, oldest first. A key with a comma stands in quotes: "
+            """'"Alien, 1979",50'; or the option is given several times, each with one key.""",
         ),
     ] = None,
     target: Annotated[

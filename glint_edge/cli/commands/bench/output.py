@@ -66,6 +66,14 @@ class Destinations:
         if run.failures:
             raise CheckFailed("; ".join(run.failures))
 
+    def keep(self, run: BenchRun) -> None:
+        """Write and print what was measured of a run that ends before its end."""
+        if self.output is not None:
+            run.write(self.output)
+        self._write_page(run)
+        console.say(f"what was measured before it ended: {len(run.rows)} rows")
+        console.show_result(run.to_dict(), run, json=self.json)
+
     def take_again(self, run: BenchRun) -> None:
         """Show a run that was taken before; as Markdown, where nothing else is asked for."""
         self._write_page(run)

@@ -54,6 +54,6 @@ def scale(
             items=numbers("items", items), widths=numbers("widths", widths),
             histories=numbers("histories", histories), targets=targets, quantize=quantize,
             runners=runner or ("python",), rounds=rounds, threads=threads,
-            on_step=live.on_step, on_rows=live.show,
+            on_step=live.on_step, on_rows=live.show, on_partial=destinations.keep,
         )  # fmt: skip
     destinations.take(run)
