@@ -620,10 +620,8 @@ def bench(
         on_partial: given what was measured, should it end before its end.
     """
     from device_bench.bench import Settings
-    from device_bench.bench import bench as run
     from device_bench.document import document
-    from device_bench.judge.rows import BenchResult
-    from device_bench.results import BenchRun, RowsSoFar
+    from device_bench.results import BenchRun
     from device_bench.runners.runner import find_runner
 
     if compare not in (None, STOCK):
@@ -638,32 +636,14 @@ def bench(
         (opened, *_bench_inputs(opened, floats, data, reading, settings, offline=offline))
         for opened in map(_bundle, bundles)
     ]
-    results: list[BenchResult] = []
-    rows: list[Row] = []
 
-    def run_so_far(*unfinished: BenchResult) -> BenchRun:
-        measured = [*results, *unfinished]
-        failures = tuple(f"{r.name}: {failure}" for r in measured for failure in r.failures)
-        return BenchRun(document(measured, settings, command or sys.argv), failures)
+    def run_of(results: Sequence[BenchResult]) -> BenchRun:
+        failures = tuple(f"{r.name}: {failure}" for r in results for failure in r.failures)
+        return BenchRun(document(results, settings, command or sys.argv), failures)
 
-    for opened, float_model, held_out in jobs:
-
-        def show(some: Sequence[Row], name: str = opened.name) -> None:
-            rows[:] = some
-            on_rows(RowsSoFar(some, name))
-
-        rows.clear()
-        try:
-            results.append(
-                run(opened, checkpoint=float_model, held_out=held_out, settings=settings,
-                    on_step=on_step, on_rows=show)
-            )  # fmt: skip
-        except BaseException:  # Ctrl-C, too
-            measured = tuple(row for row in rows if row.append_us or row.failures)
-            if results or measured:
-                on_partial(run_so_far(BenchResult(opened.name, measured, threads, "")))
-            raise
-    return run_so_far()
+    return run_of(
+        _bench_in_turn(jobs, settings, on_step, on_rows, lambda some: on_partial(run_of(some)))
+    )
 
 
 @_shows("on_step", "steps")
@@ -858,6 +838,41 @@ def _fine_tuned(
         report.ndcg_after, report.seconds,
     )  # fmt: skip
     return FineTuned(model, report.to_dict())
+
+
+def _bench_in_turn(
+    jobs: Sequence[tuple[Bundle, Checkpoint | None, HeldOut | None]],
+    settings: Settings,
+    on_step: OnStep,
+    on_rows: Callable[[RowsSoFar], None],
+    on_partial: Callable[[Sequence[BenchResult]], None],
+) -> list[BenchResult]:
+    """Bench one bundle after the other; what is known when one fails is not lost."""
+    from device_bench.bench import bench as run
+    from device_bench.judge.rows import BenchResult
+    from device_bench.results import RowsSoFar
+
+    results: list[BenchResult] = []
+    rows: list[Row] = []
+
+    def show(some: Sequence[Row]) -> None:
+        rows[:] = some
+        on_rows(RowsSoFar(some, jobs[len(results)][0].name))
+
+    for bundle, floats, held_out in jobs:
+        rows.clear()
+        try:
+            result = run(
+                bundle, checkpoint=floats, held_out=held_out, settings=settings, on_step=on_step,
+                on_rows=show,
+            )  # fmt: skip
+        except BaseException:  # Ctrl-C, too
+            measured = tuple(row for row in rows if row.append_us or row.failures)
+            if results or measured:
+                on_partial([*results, BenchResult(bundle.name, measured, settings.threads, "")])
+            raise
+        results.append(result)
+    return results
 
 
 def _bench_inputs(

@@ -1,13 +1,18 @@
 """`glint-edge bench`."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from device_bench.bench import Settings
+from device_bench.judge.rows import BenchResult, Row, ScaleRow
 from device_bench.measure.sampling import Plan
+from device_bench.measure.statistics import Latency
+from glint_edge.errors import RunnerError
 from tests.cli.streams import only_line
+from tests.skips import require
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +91,90 @@ def test_sizes_to_scale_over_are_whole_numbers(run):
     code, _, err = run("bench", "scale", "--items", "100,many", "--targets", "onnx")
     assert code == 2
     assert "--items '100,many' is no list of whole numbers" in only_line(err)
+
+
+# ---- a run that ends before its end -------------------------------------------------------------
+
+US = Latency(1.0, 2.0, 3.0)
+MEASURED = Row(target="onnx", precision="int8", file_bytes=1, ok=True, threads=1, append_us=US)
+WAITING = replace(MEASURED, target="tflite", append_us=None)
+
+
+def test_a_typo_in_the_second_bundle_is_told_before_the_first_is_measured(bundle, run, monkeypatch):
+    monkeypatch.setattr("device_bench.bench.bench", lambda *_, **__: pytest.fail("measured"))
+    code, out, err = run("bench", bundle, "nothing.glint")
+    assert (code, out) == (2, "")
+    assert "nothing.glint is not a bundle" in only_line(err)
+
+
+@pytest.fixture
+def fails_at_the_second(monkeypatch):
+    """The first bundle is measured, and of the second a row; then it fails with this error."""
+
+    def fail_with(error):
+        def bench(bundle, *, on_rows, **_):
+            if bundle.name == "taps":
+                return BenchResult("taps", (MEASURED,), 1, "")
+            on_rows([replace(MEASURED, precision="fp16"), WAITING])
+            raise error
+
+        monkeypatch.setattr("device_bench.bench.bench", bench)
+
+    return fail_with
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (RunnerError("the emulator is gone"), 2, "the emulator is gone"),
+        (OSError(28, "No space left on device"), 2, "No space left"),
+        (KeyboardInterrupt(), 130, "stopped"),
+        (AssertionError("a fault of ours"), None, ""),
+    ],
+)
+def test_what_was_measured_before_a_failure_is_written(
+    error, code, says, bundle, export_onnx, run, tmp_path, fails_at_the_second
+):
+    fails_at_the_second(error)
+    half, _ = export_onnx("--quantize", "fp16", name="half")
+    file, page = tmp_path / "run.json", tmp_path / "run.html"
+    words = ("bench", bundle, half.path, "--output", file, "--html", page, "--json")
+    if code is None:
+        with pytest.raises(AssertionError, match="a fault of ours"):
+            run(*words)
+    else:
+        ended, out, err = run(*words)
+        assert ended == code
+        assert says in only_line(err)
+        assert "what was measured before it ended: 2 rows" in err
+        assert json.loads(out) == json.loads(file.read_text())
+    rows = json.loads(file.read_text())["rows"]
+    assert [(row["bundle"], row["precision"]) for row in rows] == [
+        ("taps", "int8"),
+        ("half", "fp16"),
+    ]
+    assert page.is_file()
+
+
+def test_where_nothing_was_measured_nothing_is_written(bundle, run, tmp_path, monkeypatch):
+    def bench(*_, **__):
+        raise RunnerError("no luck")
+
+    monkeypatch.setattr("device_bench.bench.bench", bench)
+    assert run("bench", bundle, "--output", tmp_path / "run.json")[0] == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scale_that_fails_keeps_its_rows(run, tmp_path, monkeypatch):
+    def scale(asked, make, *, on_rows, **_):
+        on_rows([ScaleRow(MEASURED, 10, 16, {}, 1.0)])
+        raise KeyboardInterrupt
+
+    require("onnxscript", "onnx")
+    monkeypatch.setattr("device_bench.scale.scale", scale)
+    file = tmp_path / "run.json"
+    words = ("--items", "10", "--widths", "16", "--targets", "onnx")
+    code, _, err = run("bench", "scale", *words, "--output", file)
+    assert code == 130
+    assert only_line(err) == "error: stopped"
+    assert [row["items"] for row in json.loads(file.read_text())["rows"]] == [10]

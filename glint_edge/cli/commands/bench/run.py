@@ -69,6 +69,7 @@ def bench(
             *(bundles or [chosen_bundle(None)]),
             runners=runner or ("python",), rounds=rounds, compare=compare, data=data,
             checkpoint=checkpoint, threads=threads, profile=profile, offline=offline,
-            on_step=live.on_step, on_rows=live.show, on_partial=destinations.keep, reading=load_options(**reading),
+            on_step=live.on_step, on_rows=live.show, on_partial=destinations.keep,
+            reading=load_options(**reading),
         )  # fmt: skip
     destinations.take(run)
