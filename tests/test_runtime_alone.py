@@ -1,7 +1,7 @@
 """Where numpy and a runtime are all that is installed: what works, and what says what it lacks.
 
-As in an environment of `glint-edge[runtime-onnx]`, which test_packaging.py makes in full; here other
-packages are merely out of sight.
+As in an environment of `glint-edge[runtime-onnx]`, which test_packaging.py makes in full; here
+other packages are merely out of sight.
 """
 
 import os

@@ -45,7 +45,7 @@ def _own_endings() -> Iterator[None]:
 class Group(TyperGroup):
     """A group of commands whose help shows no type beside a flag."""
 
-    def make_context(self, *args: Any, **kwargs: Any) -> typer.Context:  # type: ignore[override]  # noqa: ANN401  # typer's
+    def make_context(self, *args: Any, **kwargs: Any) -> typer.Context:  # noqa: ANN401  # typer's
         """Parse; help is shown here."""
         with _own_endings():
             return super().make_context(*args, **kwargs)  # type: ignore[return-value]

@@ -30,7 +30,7 @@ def command_streams() -> Iterator[None]:
         if hasattr(stream, "reconfigure"):  # as cp1252 has no check mark, and none a lone surrogate
             stream.reconfigure(errors="backslashreplace")
     before = Console.on_broken_pipe
-    Console.on_broken_pipe = reader_left  # type: ignore[method-assign]  # help's own console, too
+    Console.on_broken_pipe = reader_left  # type: ignore[method-assign, assignment]  # typer's console, too
     try:
         with command_line():
             yield

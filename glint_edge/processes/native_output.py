@@ -83,7 +83,7 @@ def held_back(*, streams: bool) -> Iterator[Printed]:
 def _place() -> BinaryIO | None:
     """A file that nobody sees; None where no temporary folder can be written to."""
     try:
-        return tempfile.TemporaryFile(buffering=0)  # type: ignore[return-value]  # unbuffered: raw
+        return tempfile.TemporaryFile(buffering=0)
     except OSError:
         return None
 

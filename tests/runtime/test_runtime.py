@@ -142,7 +142,8 @@ def test_the_embedded_module_replays_and_remembers(bundle, target, tmp_path):
     assert ran("test_golden.py").stdout == "golden.json holds\n"
     ran("example.py", "k1", "k2")
     third = ran("example.py", "k3", "unheard of")
-    assert third.stderr == "left out, not in the catalogue: 1\n"
+    # LiteRT says a line of itself before.
+    assert third.stderr.splitlines()[-1] == "left out, not in the catalogue: 1"
     case = next(case for case in whole.golden.cases if case.history == [1, 2, 3])
     listed = [line.split()[1] for line in third.stdout.splitlines()]
     assert listed == [whole.catalogue.keys[item] for item in case.items[:10]]
