@@ -126,6 +126,8 @@ def read_document(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it is no such file, or of another version.
     """
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} is a folder or a pipe; pass what `bench --output` wrote")
     try:
         value = parse(path.read_bytes())
     except OSError as error:

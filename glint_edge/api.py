@@ -186,7 +186,7 @@ def shard(
     """Cut a log that is larger than memory into shards that `train` reads a few at a time.
 
     Args:
-        log: a Parquet, CSV or TSV file of interactions, or a folder of Parquet.
+        log: the path of a log as for `train`, or a folder of Parquet files.
         out: a folder that does not exist yet.
         parts: shards; two at a time are in memory, and each process of a training needs one.
         held_out: users to evaluate on, at most.
@@ -194,7 +194,7 @@ def shard(
         user: column of the user; None: found by the usual names, and so are the others.
         item: column of the item.
         time: column of the time.
-        format: csv, tsv or parquet; None: recognised from the file's name.
+        format: as for `load_log`; None: recognised from the file.
         k_core: refused: it needs the whole log.
     """
     if not Path(log).exists():  # before polars is imported

@@ -240,6 +240,8 @@ def read_rows(path: Path) -> Tensor:
     Raises:
         DataError: it is no such file.
     """
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is a folder or a pipe; write a file by numpy.save")
     try:
         rows = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

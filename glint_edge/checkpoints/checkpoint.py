@@ -106,19 +106,12 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     tensors = {name: t.detach().contiguous() for name, t in checkpoint.model.state_dict().items()}
     write_atomic(folder / WEIGHTS, save(tensors))
     write_json(folder / ITEMS, checkpoint.catalogue.to_dict())
-    data = checkpoint.data
     config = {
         "format_version": FORMAT_VERSION,
         "architecture": ARCHITECTURE,
         "model": checkpoint.model.config.to_dict(),
         "training": checkpoint.training.to_dict() if checkpoint.training else None,
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "options": dict(data.options),
-            "attribution": data.attribution,
-            "summary": dict(data.summary),
-        },
+        "data": checkpoint.data.to_dict(),
         "metrics": checkpoint.metrics,
         "sha256": {name: sha256(folder / name) for name in (WEIGHTS, ITEMS)},
     }

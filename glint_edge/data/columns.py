@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from glint_edge.errors import DataError
 
@@ -13,9 +15,19 @@ _USUAL = {
              "reviewerid", "sessionid", "session"),
     "item": ("itemid", "item", "iid", "movieid", "movie", "productid", "product", "articleid",
              "article", "trackid", "track", "parentasin", "asin"),
-    "time": ("timestamp", "time", "ts", "datetime", "date", "unixreviewtime"),
+    "time": ("timestamp", "time", "ts", "datetime", "date", "unixreviewtime", "eventtime",
+             "eventtimestamp", "eventdatetime", "eventdate", "unixtime", "unixtimestamp", "epoch",
+             "createdat", "viewedat", "clickedat", "purchasedat", "orderedat", "occurredat",
+             "purchasedate", "orderdate", "reviewtime", "tdat"),
 }  # fmt: skip  # a table
 
+# What a moment looks like: by a word of its column's name, as a date, or as a number since 1970.
+_TIME_WORD = re.compile(r"time|date|stamp|epoch|(?<![a-z])(at|on|ts|when|day|t)(?![a-z])")
+_DATE = re.compile(r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T].*)?", re.DOTALL)
+
+# The years 1989 to 2099 since 1970, and the units in which logs count.
+EPOCH_SECONDS = (6e8, 4.1e9)
+EPOCH_UNITS = {"seconds": 1e0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 
 # Formats that have no header, and so no names to choose from.
 HEADERLESS = ("u.data", "ratings.dat", "lines")
@@ -37,7 +49,6 @@ class Columns:
 
 
 USUAL_NAMES = Columns()
-NO_TIME = "there is no time: items are taken in the order in which they stand"
 
 
 def choose_columns(log: str, names: Sequence[str], columns: Columns) -> dict[str, str]:
@@ -52,7 +63,7 @@ def choose_columns(log: str, names: Sequence[str], columns: Columns) -> dict[str
         A column by role: "user", "item" and perhaps "time".
 
     Raises:
-        DataError: one is missing.
+        DataError: one is missing, or there twice.
     """
     plain = {_plain(name): name for name in reversed(names)}
     chosen = {}
@@ -67,25 +78,45 @@ def choose_columns(log: str, names: Sequence[str], columns: Columns) -> dict[str
         elif choice is not None or role != "time":
             missing = f"no column {choice!r}" if choice else f"no {role} column found"
             raise DataError(f"{log}: {missing}; choose the {role} column from {', '.join(names)}")
+    for column in chosen.values():
+        if names.count(column) > 1:
+            raise DataError(f"{log} has two columns {column!r}; rename one")
     return chosen
 
 
 def others(names: Sequence[str], chosen: Mapping[str, str]) -> tuple[str, ...]:
     """The columns that are not used."""
-    return tuple(name for name in names if name not in chosen.values())
+    return tuple(dict.fromkeys(name for name in names if name not in chosen.values()))
 
 
-def column_notes(chosen: Mapping[str, str], unused: Sequence[str]) -> list[str]:
-    """What was taken for what, a sentence each."""
-    notes = []
-    if chosen:
-        taken = ", ".join(f"{role} = {column}" for role, column in chosen.items())
-        notes.append(f"columns: {taken}")
-    if chosen and "time" not in chosen:
-        notes.append(NO_TIME)
-    if unused:
-        notes.append(f"columns not used: {', '.join(unused)}")
-    return notes
+def dropped_notes(dropped: Mapping[str, int]) -> tuple[str, ...]:
+    """What was left out, a sentence each."""
+    return tuple(f"left out: {count:,} {reason}" for reason, count in dropped.items() if count)
+
+
+def looks_like_time(name: str, values: Iterable[object]) -> bool:
+    """Whether a column may say when something happened, by its name and some of its values."""
+    present = [value for value in values if value not in (None, "")]
+    numbers = [number for value in present if (number := _number(value)) is not None]
+    if not present or len(numbers) < len(present):
+        return bool(present) and all(
+            isinstance(value, date) or _DATE.fullmatch(str(value)) for value in present
+        )
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return bool(_TIME_WORD.search(words)) or all(_unit(number) for number in numbers)
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value) if isinstance(value, str | int | float) else None
+    except ValueError:
+        return None
+
+
+def _unit(number: float) -> str | None:
+    """In which unit a number counts from 1970, if it lies in our times."""
+    least, most = EPOCH_SECONDS
+    return next((n for n, unit in EPOCH_UNITS.items() if least <= number / unit <= most), None)
 
 
 def names_columns(words: Iterable[str]) -> bool:

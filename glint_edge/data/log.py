@@ -12,15 +12,15 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glint_edge.data.columns import NO_TIME, USUAL_NAMES, Columns, column_notes
+from glint_edge.data.columns import USUAL_NAMES, Columns, dropped_notes
 from glint_edge.data.named import NAMED, download
-from glint_edge.data.record import MIN_LENGTH, DataSource, LoadOptions, is_sharded
+from glint_edge.data.record import MIN_LENGTH, DataSource, LoadOptions, is_sharded, require_plain
 from glint_edge.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from glint_edge.data.formats import Table
     from glint_edge.data.sequences import Sequences, Split
     from glint_edge.data.shards import ShardedLog
+    from glint_edge.data.table import Table
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +35,14 @@ class Log:
         columns: the column that was taken, by role ("user", "item", "time"); empty where the log
             has no names of columns.
         notes: what was taken for what and what was left out, a sentence each.
+        warnings: what may well be a mistake, a sentence each.
     """
 
     data: Sequences | ShardedLog
     source: DataSource
     columns: Mapping[str, str]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -97,7 +99,7 @@ class Log:
             f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
             for name, value in rows.items()
         )
-        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        notes = "".join(f"<li>{escape(note)}</li>" for note in (*self.warnings, *self.notes))
         return f"<table>{cells}</table><ul>{notes}</ul>"
 
 
@@ -159,12 +161,16 @@ def read(source: object, options: LoadOptions) -> Log:
         log = _read_memory(source, options)
     for note in log.notes:
         logger.info("%s: %s", log.name, note)
+    for warning in log.warnings:
+        logger.warning("%s: %s", log.name, warning)
     return log
 
 
 def source_of(shards: ShardedLog) -> DataSource:
     """The record of a log in shards that a checkpoint keeps."""
-    return DataSource(shards.name, str(shards.folder.resolve()), summary=shards.summary)
+    return DataSource(
+        shards.name, str(shards.folder.resolve()), summary=shards.summary, digest=shards.digest
+    )
 
 
 def _in_shards(folder: Path, options: LoadOptions) -> Log:
@@ -182,11 +188,11 @@ def _read_file(source: str | Path, options: LoadOptions) -> Log:
     else:
         path, attribution = Path(source), ""
         name, where = path.name, str(path.resolve())
-    if not path.is_file():
-        raise DataError(f"no such file: {path}; pass the path of an interaction log")
-    from glint_edge.data.reader import read_file
+    require_plain(path)
+    from glint_edge.data.reader import read_table, read_titles
 
-    table, titles = read_file(path, options.columns, options.format)
+    table = read_table(path, options.columns, options.format)
+    titles = read_titles(path, options.format)
     return _log(table, titles, name, where, attribution, options)
 
 
@@ -213,11 +219,11 @@ def _log(
     options: LoadOptions,
 ) -> Log:
     """Check, filter and number a table that was read from `where`."""
+    from glint_edge.data.checks import checked
     from glint_edge.data.numbering import numbered
-    from glint_edge.data.reader import checked
 
     sequences = numbered(
-        name, checked(table), titles, table.dropped,
+        name, checked(table, in_memory=True).collect(), titles, table.dropped,
         k_core=options.k_core or 0,
         min_length=MIN_LENGTH if options.min_length is None else options.min_length,
     )  # fmt: skip
@@ -226,12 +232,6 @@ def _log(
         "items": sequences.item_count,
         "interactions": sequences.interactions,
     }
-    source = DataSource(name, where, options.to_dict(), attribution, summary)
-    return Log(sequences, source, table.columns, _notes(table, sequences.dropped))
-
-
-def _notes(table: Table, dropped: Mapping[str, int]) -> tuple[str, ...]:
-    notes = column_notes(table.columns, table.unused)
-    if not table.columns and "time" not in table.frame.columns:
-        notes.append(NO_TIME)
-    return (*notes, *(f"left out: {count:,} {reason}" for reason, count in dropped.items()))
+    source = DataSource(name, where, options.to_dict(), attribution, summary, sequences.digest())
+    notes = (*table.notes(), *dropped_notes(sequences.dropped))
+    return Log(sequences, source, table.columns, notes, table.warnings())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
 import polars as pl
 
 from glint_edge.data.columns import Columns, choose_columns, names_columns, others
-from glint_edge.data.formats import Table, by_role, refuse_lists
+from glint_edge.data.table import SHOWN, Table, typed_table, with_times
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.keys import text_of_key, texts_of_keys
 
@@ -40,16 +41,29 @@ def table_of_frame(source: Any, columns: Columns) -> Table:  # noqa: ANN401  # o
         labels = {str(label): label for label in source.columns}
         names = list(map(str, source.columns))
         chosen = choose_columns(FRAME, names, columns)
-        for column in chosen.values():
-            if names.count(column) > 1:
-                raise DataError(f"{FRAME} has two columns {column!r}; rename one")
         rows = pl.DataFrame({c: _of_pandas(c, source[labels[c]]) for c in chosen.values()})
-    else:
+        table = replace(
+            typed_table(FRAME, rows.lazy(), chosen, _explain), unused=others(names, chosen)
+        )
+        once = [name for name in table.unused if names.count(name) == 1]
+        some = source.head(SHOWN)
+        return with_times(table, lambda: {n: some[labels[n]].dropna().tolist() for n in once})
+    try:
         rows = source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)
-        names = rows.columns
-        chosen = choose_columns(FRAME, names, columns)
-    refuse_lists(FRAME, rows.schema, chosen)
-    return by_role(FRAME, rows, chosen, others(names, chosen))
+    except pl.exceptions.PolarsError as error:
+        raise _explain(error) from error
+    chosen = choose_columns(FRAME, rows.columns, columns)
+    return typed_table(FRAME, rows.lazy(), chosen, _explain)
+
+
+def _explain(error: pl.exceptions.PolarsError) -> DataError:
+    problem = str(error).partition("\n")[0]
+    return DataError(f"{FRAME} cannot be read ({problem}); make its keys and times plain columns")
+
+
+def _no_text(name: str, error: UnicodeEncodeError) -> DataError:
+    """Half a character, as a JSON escape can write it."""
+    return DataError(f"{name}: {error.object[:50]!r} is no text of Unicode; write another key")
 
 
 def _of_pandas(name: str, column: Any) -> pl.Series:  # noqa: ANN401  # pandas is not imported
@@ -68,6 +82,8 @@ def _of_pandas(name: str, column: Any) -> pl.Series:  # noqa: ANN401  # pandas i
     ]
     try:
         return pl.Series(name, plain)
+    except UnicodeEncodeError as error:
+        raise _no_text(FRAME, error) from error
     except (TypeError, OverflowError, pl.exceptions.PolarsError):  # of several types
         return pl.Series(name, [_text(value) for value in plain])
 
@@ -91,10 +107,13 @@ def table_of_lists(source: object) -> Table:
     for user in [user for user, items in histories.items() if not items]:
         del histories[user]
         empty += 1
-    frame = pl.DataFrame(
-        {"user": list(histories), "item": list(histories.values())},
-        schema={"user": pl.String, "item": pl.List(pl.String)},
-    )
+    try:
+        frame = pl.DataFrame(
+            {"user": list(histories), "item": list(histories.values())},
+            schema={"user": pl.String, "item": pl.List(pl.String)},
+        )
+    except UnicodeEncodeError as error:
+        raise _no_text(LISTS, error) from error
     ends = list(accumulate(map(len, histories.values())))
 
     def where(row: int) -> str:
@@ -103,7 +122,8 @@ def table_of_lists(source: object) -> Table:
         return f"item {row - before + 1} of user {list(histories)[user]!r}"
 
     dropped = {"users without items": empty} if empty else {}
-    return Table(LISTS, frame.explode("item"), where, dropped=dropped)
+    rows = frame.explode("item").with_row_index("row").lazy()
+    return Table(LISTS, rows, where, _explain, dropped=dropped)
 
 
 def _histories(source: object) -> dict[str, list[str]]:

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from glint_edge.data.record import HELD_OUT, MIN_LENGTH
 from glint_edge.data.sequences import Sequences
 from glint_edge.errors import DataError
+
+DUPLICATE = ["user", "item", "time"]  # the same in all of these is one interaction
+DUPLICATES, SHORT = "exact duplicate rows", "users with fewer than {} items"  # reasons
 
 
 def numbered(
@@ -26,7 +30,7 @@ def numbered(
 
     Args:
         name: of the log, for messages.
-        rows: `user`, `item` and perhaps `time`, checked.
+        rows: `row`, `user`, `item` and perhaps `time`, checked.
         titles: by item key, of more items than are kept perhaps.
         dropped: what was left out before, by reason.
         k_core: leave out users and items with fewer interactions than this, again and again until
@@ -50,7 +54,7 @@ def _filter(log: pl.DataFrame, k_core: int, min_length: int) -> tuple[pl.DataFra
     rows = len(log)
     # without times, the same user and item twice may well be two interactions
     if "time" in log.columns:
-        log = log.unique(keep="first", maintain_order=True)
+        log = log.unique(DUPLICATE, keep="first", maintain_order=True)
     duplicates = rows - len(log)
     outside = short = 0
     while True:
@@ -63,9 +67,9 @@ def _filter(log: pl.DataFrame, k_core: int, min_length: int) -> tuple[pl.DataFra
             break
         log = kept
     reasons = {
-        "exact duplicate rows": duplicates,
+        DUPLICATES: duplicates,
         f"interactions outside the {k_core}-core": outside,
-        f"users with fewer than {min_length} items": short,
+        SHORT.format(min_length): short,
     }
     return kept, {reason: count for reason, count in reasons.items() if count}
 
@@ -83,14 +87,16 @@ def _sequences(
     name: str, log: pl.DataFrame, titles: Mapping[str, str], dropped: Mapping[str, int]
 ) -> Sequences:
     """Number a filtered log, which is in file order."""
-    log = log.with_row_index("row").with_columns(appears=pl.col("row").min().over("user"))
+    log = log.with_columns(appears=pl.col("row").min().over("user"))
     log = log.sort("appears", *(["time"] if "time" in log.columns else []), "row")
     users = log.group_by("user", maintain_order=True).len()
-    # stable: equally frequent items stay in order of first appearance
+    length = pl.len().over("user")
+    last = pl.int_range(pl.len()).over("user") >= length - HELD_OUT
     items = (
-        log.group_by("item", maintain_order=True)
-        .len()
-        .sort("len", descending=True, maintain_order=True)["item"]
+        log.with_columns(learnt=~last | (length < MIN_LENGTH))
+        .group_by("item")
+        .agg(pl.col("learnt").sum(), pl.col("row").min())
+        .sort("learnt", "row", descending=[True, False])["item"]
     )
     ranks = pl.DataFrame({"item": items, "id": np.arange(1, len(items) + 1)})
     ids = log.join(ranks, on="item", how="left", maintain_order="left")["id"]

@@ -12,7 +12,8 @@ from glint_edge.errors import ConfigError, DataError
 
 FORMATS = ("inter", "u.data", "ratings.dat", "csv", "tsv", "parquet", "lines")
 SHARDS = "shards.json"
-MIN_LENGTH = 3  # one item to train on, two to hold out
+HELD_OUT = 2  # a user's last items: one to validate on, one to test on
+MIN_LENGTH = 1 + HELD_OUT
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class DataSource:
         options: a `LoadOptions`, as JSON values.
         attribution: who made the data; empty for the user's own.
         summary: users, items and interactions after filtering.
+        digest: of all that a training sees of it; "" in checkpoints that were written without.
     """
 
     name: str
@@ -33,6 +35,11 @@ class DataSource:
     options: Mapping[str, Any] = field(default_factory=dict)
     attribution: str = ""
     summary: Mapping[str, float] = field(default_factory=dict)
+    digest: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**asdict(self), "options": dict(self.options), "summary": dict(self.summary)}
 
 
 @dataclass(frozen=True)
@@ -113,3 +120,15 @@ def load_options(
 def is_sharded(data: object) -> bool:
     """Whether it is the path of a folder of shards."""
     return isinstance(data, str | Path) and (Path(data) / SHARDS).is_file()
+
+
+def require_plain(path: Path) -> None:
+    """Refuse what is not there, and what a reader would wait for, as a pipe.
+
+    Raises:
+        DataError: it is no plain file.
+    """
+    if not path.exists():
+        raise DataError(f"no such file: {path}; pass the path of an interaction log")
+    if not path.is_file():
+        raise DataError(f"{path} is a folder or a pipe; pass the path of a file")

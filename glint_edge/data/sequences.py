@@ -11,6 +11,8 @@ sequence u is `ids[offsets[u]:offsets[u + 1]]`. Nothing here loops over users.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,7 +21,7 @@ import numpy.typing as npt
 
 from glint_edge.errors import DataError
 
-__all__ = ["HeldOut", "Sequences", "Split", "split"]
+__all__ = ["HeldOut", "Sequences", "Split", "require_trainable", "split"]
 
 Ids = npt.NDArray[np.int64]
 
@@ -28,8 +30,9 @@ Ids = npt.NDArray[np.int64]
 class Sequences:
     """What every user of a log did, in order.
 
-    An item's id is its rank by popularity in `ids`: 1 is the most frequent item, and of equally
-    frequent items the one that comes first in `ids` has the lower id.
+    An item's id is its rank by popularity: 1 is the most frequent item where nothing is held out,
+    which is each user's last two; of equally frequent items the one that comes first in the log has
+    the lower id.
 
     Attributes:
         name: the data's name: a key of `NAMED` or the file's name.
@@ -82,6 +85,13 @@ class Sequences:
         pairs = user[known] * (self.item_count + 1) + self.ids[known]
         return len(np.unique(pairs)) < len(pairs)
 
+    def digest(self) -> str:
+        """Of all that a training sees: the keys, and who has which of them in which order."""
+        digest = hashlib.sha256(json.dumps(self.keys).encode())
+        digest.update(self.ids.astype("<i8").tobytes())
+        digest.update(self.offsets.astype("<i8").tobytes())
+        return digest.hexdigest()
+
     def history(self, user: int) -> Ids:
         """A view of user number `user`'s items, int64, in time order."""
         return self.ids[self.offsets[user] : self.offsets[user + 1]]
@@ -121,6 +131,11 @@ class Split:
         """Number of items V."""
         return self.sequences.item_count
 
+    @property
+    def predictions(self) -> int:
+        """How many items of the training sequences follow another."""
+        return len(self.train_ids) - len(self.sequences)
+
     def training(self) -> tuple[Ids, Ids]:
         """The training sequences: int64 [T − 2U], and int64 [U + 1], where each starts."""
         return self.train_ids, self.train_offsets
@@ -142,6 +157,23 @@ class Split:
         """Each user's last item after all others, the validation item among them."""
         whole = self.sequences
         return HeldOut(*_without_last(whole, 1), whole.ids[whole.offsets[1:] - 1])
+
+
+def require_trainable(name: str, predictions: int) -> None:
+    """Refuse to train where nothing follows anything.
+
+    Args:
+        name: of the log.
+        predictions: how many items of its training sequences follow another.
+
+    Raises:
+        DataError: there is none.
+    """
+    if predictions == 0:
+        raise DataError(
+            f"{name}: each user has three items, of which two are held out, so that nothing is "
+            "left to learn; pass a log in which some users have four or more"
+        )
 
 
 def split(sequences: Sequences) -> Split:

@@ -9,13 +9,16 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from glint_edge.data.columns import choose_columns, column_notes, others
-from glint_edge.data.record import MIN_LENGTH, LoadOptions
-from glint_edge.data.shards import ABOUT, FORMAT_VERSION, HELD_OUT, ITEMS, ShardedLog, open_shards
+from glint_edge.data.checks import checked
+from glint_edge.data.columns import dropped_notes
+from glint_edge.data.reader import read_table
+from glint_edge.data.record import MIN_LENGTH, LoadOptions, require_plain
+from glint_edge.data.shard_writer import ShardWriter
+from glint_edge.data.shards import ABOUT, FORMAT_VERSION, MOST_PARTS, ShardedLog, open_shards
+from glint_edge.data.table import Table
 from glint_edge.errors import ConfigError, DataError
-from glint_edge.files import new_folder, write_json
+from glint_edge.files import new_folder, sha256, write_json
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ def make_shards(
     """Turn a log of interactions into shards; users with fewer than three items are left out.
 
     Args:
-        source: a Parquet, CSV or TSV file, or a folder of Parquet files, an interaction a row.
+        source: a log in any format that `load_log` reads, or a folder of Parquet files.
         out: a folder that does not exist yet.
         options: which columns hold user, item and time, and the format; no k-core, which needs the
             whole log. Without a time, rows are in order.
@@ -44,8 +47,10 @@ def make_shards(
         ConfigError: `out` exists, or an option is impossible.
         DataError: the log cannot be read or nothing is left of it.
     """
-    if parts < 1 or held_out < 1:
-        raise ConfigError(f"parts and held-out users must be ≥ 1, not {parts} and {held_out}")
+    if not 1 <= parts <= MOST_PARTS or held_out < 1:
+        raise ConfigError(
+            f"parts must be 1 to {MOST_PARTS:,} and held-out users ≥ 1, not {parts} and {held_out}"
+        )
     options = options or LoadOptions()
     options.require_possible()
     if options.k_core or options.min_length not in (None, MIN_LENGTH):
@@ -55,83 +60,30 @@ def make_shards(
         )
     if out.exists():
         raise ConfigError(f"{out} exists; choose another --out")
-    try:
-        with new_folder(out) as work:
-            rows = _interactions(source, options)
-            summary = _write(rows, work, parts, held_out, np.random.default_rng(seed))
-            if summary["users"] == 0:
-                raise DataError(f"{source}: no user has {MIN_LENGTH} items; pass a longer log")
-            write_json(
-                work / ABOUT,
-                {"format_version": FORMAT_VERSION, "name": source.name, "parts": parts,
-                 "summary": summary},
-            )  # fmt: skip
-    except pl.exceptions.PolarsError as error:
-        problem = str(error).partition("\n")[0]
-        raise DataError(f"{source} cannot be read ({problem}); write it again") from error
+    table = _table(source, options)
+    rows = checked(table, in_memory=False)
+    for note in table.notes():
+        log.info("%s: %s", source.name, note)
+    for warning in table.warnings():
+        log.warning("%s: %s", source.name, warning)
+    with new_folder(out) as work:
+        writer = ShardWriter(work, parts, held_out, np.random.default_rng(seed))
+        with table.reading():
+            summary, dropped = writer.write(rows)
+        if summary["users"] == 0:
+            raise DataError(f"{source}: no user has {MIN_LENGTH} items; pass a longer log")
+        files = sorted(path.name for path in work.iterdir())
+        write_json(
+            work / ABOUT,
+            {"format_version": FORMAT_VERSION, "name": source.name, "parts": parts,
+             "summary": summary, "sha256": {name: sha256(work / name) for name in files}},
+        )  # fmt: skip
+    for note in dropped_notes({**table.dropped, **dropped}):
+        log.info("%s: %s", source.name, note)
     return open_shards(out)
 
 
-def _interactions(source: Path, options: LoadOptions) -> pl.LazyFrame:
-    """The log's rows, unread: `user`, `item` (String), `row`, and `time` where there is one."""
-    form = options.format or {".csv": "csv", ".tsv": "tsv"}.get(source.suffix.lower(), "parquet")
-    if form not in ("csv", "tsv", "parquet"):
-        raise DataError(f"{form!r} is not read into shards; write csv, tsv or parquet")
-    if source.is_dir():
-        files = sorted(source.glob("*.parquet"))
-        if not files:
-            raise DataError(f"{source} holds no .parquet file; pass a folder of interactions")
-        rows = pl.scan_parquet(files)
-    elif not source.is_file():
-        raise DataError(f"no such file: {source}; pass the path of an interaction log")
-    elif form == "parquet":
-        rows = pl.scan_parquet(source)
-    else:
-        separator = "," if form == "csv" else "\t"
-        rows = pl.scan_csv(source, separator=separator, infer_schema=False)
-    names = rows.collect_schema().names()
-    chosen = choose_columns(str(source), names, options.columns)
-    for note in column_notes(chosen, others(names, chosen)):
-        log.info("%s: %s", source.name, note)
-    wanted = rows.select(**{role: pl.col(name) for role, name in chosen.items()})
-    if form != "parquet" and "time" in chosen:
-        wanted = wanted.with_columns(pl.col("time").cast(pl.Float64))
-    return wanted.with_columns(pl.col("user", "item").cast(pl.String)).with_row_index("row")
-
-
-def _write(
-    rows: pl.LazyFrame, folder: Path, parts: int, held_out: int, rng: np.random.Generator
-) -> dict[str, int]:
-    """All files but the summary, which is returned."""
-    counted = (
-        rows.group_by("item").agg(pl.len().alias("count"), pl.col("row").min())
-        .sort(["count", "row"], descending=[True, False])
-        .collect(engine="streaming")
-    )  # fmt: skip
-    counted.select(key="item", count="count").write_parquet(folder / ITEMS)
-    ranks = counted.lazy().select("item", id=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32))
-    order = ["time", "row"] if "time" in rows.collect_schema().names() else ["row"]
-    users = interactions = 0
-    evaluated = []
-    for part in range(parts):
-        sequences = (
-            rows.filter(pl.col("user").hash(seed=1) % parts == part)
-            .join(ranks, on="item")
-            .sort("user", *order)
-            .group_by("user", maintain_order=True).agg(items=pl.col("id"))
-            .filter(pl.col("items").list.len() >= MIN_LENGTH)
-            .collect(engine="streaming")
-        )  # fmt: skip
-        users += len(sequences)
-        interactions += int(sequences["items"].list.len().sum())
-        share = held_out * (part + 1) // parts - held_out * part // parts
-        chosen = np.zeros(len(sequences), dtype=bool)
-        chosen[rng.permutation(len(sequences))[:share]] = True
-        evaluated.append(sequences.filter(chosen).select("items"))
-        last = pl.when(pl.Series(chosen)).then(2).otherwise(0)
-        training = sequences.select(
-            items=pl.col("items").list.head(pl.col("items").list.len() - last)
-        )
-        training.write_parquet(folder / f"part-{part:04d}.parquet")
-    pl.concat(evaluated).write_parquet(folder / HELD_OUT)
-    return {"users": users, "items": len(counted), "interactions": interactions}
+def _table(source: Path, options: LoadOptions) -> Table:
+    if not source.is_dir():
+        require_plain(source)
+    return read_table(source, options.columns, options.format)

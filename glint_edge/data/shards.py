@@ -6,18 +6,20 @@
     part-0000.parquet …    a user a row, column `items`: training ids in time order, the held-out
                            users' without their last two
     held_out.parquet       column `items`: whole sequences of a sample of users, to evaluate on
-    items.parquet          columns `key` and `count`, a row an item, most popular first: row n is
-                           id n + 1
-    shards.json            format version, the data's name, how many of each
+    items.parquet          columns `key`, `count` and `training` (how often in the parts), a row an
+                           item, most popular in training first: row n is id n + 1
+    shards.json            format version, the data's name, how many of each, sha256 of the files
 
 `sharding.make_shards` writes them; training holds `MIXED` shards at a time.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from glint_edge.data.parquet import require_readable
 from glint_edge.data.record import SHARDS
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DataError
@@ -41,6 +44,7 @@ Ids = npt.NDArray[np.int64]
 FORMAT_VERSION = 1
 ABOUT, ITEMS, HELD_OUT = SHARDS, "items.parquet", "held_out.parquet"
 
+MOST_PARTS = 100_000
 MIXED = 2  # shards whose users are shuffled together
 
 
@@ -53,16 +57,27 @@ class ShardedLog:
         folder: where it lies.
         keys: item keys by id; `keys[0]` is "", padding or an unknown item.
         interactions_by_id: int64 [V + 1], interactions by id.
+        training_by_id: the same without those of held-out items.
         parts: the shards' files.
         summary: users, items and interactions.
+        sha256: of each file by name; empty in shards that were written without.
     """
 
     name: str
     folder: Path
     keys: tuple[str, ...]
     interactions_by_id: Ids
+    training_by_id: Ids
     parts: tuple[Path, ...]
     summary: dict[str, int]
+    sha256: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Of all files; "" in shards that were written without."""
+        if not self.sha256:
+            return ""
+        return hashlib.sha256(json.dumps(dict(self.sha256), sort_keys=True).encode()).hexdigest()
 
     @property
     def item_count(self) -> int:
@@ -74,11 +89,18 @@ class ShardedLog:
         """Shards carry no titles."""
         return {}
 
-    def counts(self) -> Ids:
-        """Interactions by id, the held-out ones among them: int64 [V + 1]."""
-        return self.interactions_by_id
+    @property
+    def predictions(self) -> int:
+        """How many items of the training sequences follow another."""
+        return int(self.training_by_id.sum()) - self.summary["users"]
 
-    popularity = counts
+    def counts(self) -> Ids:
+        """How often each item stands in the training sequences: int64 [V + 1], by id."""
+        return self.training_by_id
+
+    def popularity(self) -> Ids:
+        """How often each item stands in all sequences, held-out items too: int64 [V + 1], by id."""
+        return self.interactions_by_id
 
     def training(self) -> tuple[npt.NDArray[np.int32], Ids]:
         """The training sequences: int32 [T], and int64 [U + 1], where each starts.
@@ -90,7 +112,7 @@ class ShardedLog:
         """
         ids, lengths = [], []
         for path in self.parts:
-            part, offsets = _flat(_read(path)["items"])
+            part, offsets = _flat(self._sequences(path))
             ids.append(part.astype(np.int32))
             lengths.append(np.diff(offsets))
         return np.concatenate(ids), np.concatenate([[0], np.concatenate(lengths).cumsum()])
@@ -103,8 +125,11 @@ class ShardedLog:
         """The held-out users' last items, after all others."""
         return self._held_out(without=1)
 
+    def _sequences(self, path: Path) -> pl.Series:
+        return _read(path, self.sha256.get(path.name))["items"]
+
     def _held_out(self, without: int) -> HeldOut:
-        ids, offsets = _flat(pl.read_parquet(self.folder / HELD_OUT)["items"])
+        ids, offsets = _flat(self._sequences(self.folder / HELD_OUT))
         ends = offsets[1:] - without
         kept = np.arange(len(ids)) < np.repeat(ends, np.diff(offsets))
         lengths = np.diff(offsets) - without
@@ -141,7 +166,7 @@ class ShardedLog:
         own = np.random.default_rng([seed, group.rank])
         for at in range(0, len(order), MIXED):
             sequences = pl.concat(
-                [_read(self.parts[index])["items"] for index in order[at : at + MIXED]]
+                [self._sequences(self.parts[index]) for index in order[at : at + MIXED]]
             )
             ids, offsets = _flat(sequences)
             yield from batches(ids, offsets, max_length, positions, own, crop=crop)
@@ -154,31 +179,67 @@ def open_shards(folder: Path) -> ShardedLog:
         DataError: it is damaged, incomplete, or newer than this version.
     """
     try:
-        about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        about = json.loads((folder / ABOUT).read_bytes())
+        _require_description(about)
         if about["format_version"] != FORMAT_VERSION:
             raise DataError(
                 f"{folder} has shard format {about['format_version']!r}, this version reads "
                 f"{FORMAT_VERSION}; make the shards again"
             )
-        catalogue = _read(folder / ITEMS)
-        counts = np.concatenate([[0], catalogue["count"].to_numpy()]).astype(np.int64)
         parts = tuple(folder / f"part-{n:04d}.parquet" for n in range(about["parts"]))
-        lost = [path.name for path in (*parts, folder / HELD_OUT) if not path.is_file()]
+        files = (*parts, folder / HELD_OUT, folder / ITEMS)
+        lost = [path.name for path in files if not path.is_file()]
         if lost:
             raise DataError(f"{folder} lacks {lost[0]}; make the shards again")
+        digests: dict[str, str] = about.get("sha256", {})
+        if not digests:
+            require_readable(str(folder), files, None)
+        catalogue = _read(folder / ITEMS, digests.get(ITEMS))
+        counts = _by_id(catalogue["count"])
+        learnt = _by_id(catalogue["training"]) if "training" in catalogue.columns else counts
         return ShardedLog(
-            about["name"], folder, ("", *catalogue["key"]), counts, parts, about["summary"]
-        )
-    except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
+            about["name"], folder, ("", *catalogue["key"]), counts, learnt, parts,
+            about["summary"], digests,
+        )  # fmt: skip
+    except (ValueError, RecursionError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{folder / ABOUT} is damaged ({error}); make the shards again") from error
 
 
-def _read(path: Path) -> pl.DataFrame:
+def _require_description(about: Any) -> None:  # noqa: ANN401  # JSON is any of its types
+    """Refuse what does not describe shards.
+
+    Raises:
+        ValueError: a value is missing or impossible.
+    """
+    if not isinstance(about, dict) or type(about.get("format_version")) is not int:
+        raise ValueError("it has no format_version")
+    if about["format_version"] != FORMAT_VERSION:
+        return
+    parts, summary, digests = about.get("parts"), about.get("summary"), about.get("sha256", {})
+    if type(parts) is not int or not 1 <= parts <= MOST_PARTS:
+        raise ValueError(f"it names {parts!r} parts")
+    if not isinstance(about.get("name"), str) or not isinstance(summary, dict):
+        raise ValueError("it has no name or no summary")
+    if any(type(summary.get(count)) is not int for count in ("users", "items", "interactions")):
+        raise ValueError("its summary does not count users, items and interactions")
+    if not isinstance(digests, dict) or not all(isinstance(v, str) for v in digests.values()):
+        raise ValueError("its sha256 are no texts")
+
+
+def _read(path: Path, digest: str | None) -> pl.DataFrame:
+    """A file of the folder, if it is as it was written: a damaged Parquet can end the process."""
     try:
-        return pl.read_parquet(path)
+        data = path.read_bytes()
+        if digest is not None and hashlib.sha256(data).hexdigest() != digest:
+            raise DataError(f"{path} is damaged (its sha256 differs); make the shards again")
+        return pl.read_parquet(io.BytesIO(data))
     except (OSError, pl.exceptions.PolarsError) as error:
         problem = str(error).partition("\n")[0]
         raise DataError(f"{path} is damaged ({problem}); make the shards again") from error
+
+
+def _by_id(counts: pl.Series) -> Ids:
+    return np.concatenate([[0], counts.to_numpy()]).astype(np.int64)
 
 
 def _flat(sequences: pl.Series) -> tuple[Ids, Ids]:

@@ -78,7 +78,31 @@ def read_beside(source: DataSource, data: object = None, options: LoadOptions | 
         ConfigError: an option is impossible.
         DataError: it is not there, cannot be read, or was never here.
     """
-    return read(*resolve(source, data, options))
+    read_log = read(*resolve(source, data, options))
+    _compare(source, read_log, own=data is None and options in (None, LoadOptions()))
+    return read_log
+
+
+def _compare(source: DataSource, read_log: Log, *, own: bool) -> None:
+    """Compare a log with what a model was trained on; `own`: it is to be that, read in that way.
+
+    Raises:
+        DataError: they are shards in the same place, and other ones.
+    """
+    digest = read_log.source.digest
+    if not source.digest or digest == source.digest:
+        return
+    if source.source == read_log.source.source and is_sharded(read_log.source.source):
+        raise DataError(
+            f"{source.source} was made again since the model was trained, which may have learned "
+            "from the users that are held out now; pass other data, or train again"
+        )
+    if own:
+        log.warning(
+            "%s has changed since the model was trained: figures are of the log as it is now, and "
+            "what is held out now may have been learned from",
+            source.name,
+        )
 
 
 def is_at_hand(source: DataSource) -> bool:

@@ -160,6 +160,8 @@ def read_run(path: Path) -> dict[str, Setting]:
     Raises:
         ConfigError: it cannot be read, has an unknown key, or a value that is not of its type.
     """
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} is a folder or a pipe; pass a run.toml by --config")
     try:
         values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

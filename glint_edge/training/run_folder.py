@@ -82,13 +82,18 @@ def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> Non
         # The format's header: its length in 8 bytes, then JSON; `load` leaves the metadata out.
         header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
         metadata = header["__metadata__"]
-        stored = json.loads(metadata["settings"])
+        stored = {"log": settings["log"], **json.loads(metadata["settings"])}  # once without
         history = [Epoch(**values) for values in json.loads(metadata["history"])]
         numpy_state = json.loads(metadata["rng.numpy"])
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path} is damaged ({error}); start again without --resume"
         ) from error
+    if stored["log"] != settings["log"]:
+        raise CheckpointError(
+            f"{path} was started with another log, or this one has changed since; pass the log of "
+            "then, or start again without --resume in another --out"
+        )
     if stored != settings:
         raise CheckpointError(
             f"{path} was started with other settings: {_differences(stored, settings)}"

@@ -12,7 +12,7 @@ from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
-from glint_edge.data.sequences import Split
+from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.shards import ShardedLog
 from glint_edge.errors import ConfigError
 from glint_edge.evaluation.ranking import evaluate
@@ -55,8 +55,11 @@ def train(
         ProcessDied: another process of the group died.
         ConfigError: `folder` holds a run and `resume` is off, or the other way round; there is no
             such device; or the group's processes have different data or settings.
-        CheckpointError: the run in `folder` is damaged or was started with other settings.
+        CheckpointError: the run in `folder` is damaged or was started with other settings or with
+            another log.
+        DataError: no history has two items to train on.
     """
+    require_trainable(source.name, split.predictions)
     group = group or Alone()
     at = find_device(device)
     if group.rank == 0:
@@ -64,7 +67,11 @@ def train(
         if config.precision == "bfloat16" and not has_bfloat16(at.type):
             log.warning("this CPU has no bfloat16 instructions: float32 will be faster")
     run = begin(model_config, config, at)
-    settings = {"model": model_config.to_dict(), "training": _result_settings(config)}
+    settings = {
+        "model": model_config.to_dict(),
+        "training": _result_settings(config),
+        "log": {"digest": source.digest},
+    }
     _require_same(group, [settings, config.epochs, config.patience, resume, dict(source.summary)])
     if resume:
         path = folder / RESUME

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from glint_edge.config import LEVERS, LOSSES, ModelConfig, TrainConfig, configs
 from glint_edge.data.record import DataSource
-from glint_edge.data.sequences import Split
+from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.shards import ShardedLog
 from glint_edge.errors import CheckpointError, ConfigError, MissingExtraError
 from glint_edge.files import write_json
@@ -36,6 +36,7 @@ EXTRA = "glint-edge[tune]"
 SHOWN = 10  # trials of a table
 JOURNAL, BEST, BEST_RUN = "journal.log", "best.json", "best.toml"
 STUDY = "glint-edge"
+LOG = "log"  # its digest, among what a study's trials share
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class _Plan:
         settings = {"protocol": self.protocol, **model.to_dict(), **config.to_dict()}
         apart = {*self.search, "threads"}
         fixed = {name: value for name, value in settings.items() if name not in apart}
-        return {"search": ", ".join(sorted(self.search)), **fixed}
+        return {"search": ", ".join(sorted(self.search)), **fixed, LOG: self.source.digest}
 
 
 def tune(
@@ -145,12 +146,14 @@ def tune(
 
     Raises:
         ConfigError: `trials`, `search` or a lever is impossible, or the study was begun with other
-            fixed settings.
+            fixed settings or with another log.
+        DataError: no history has two items to train on.
         CheckpointError: the study in `folder` is damaged.
         MissingExtraError: Optuna is not installed.
     """
     if trials < 1:
         raise ConfigError(f"trials must be ≥ 1, not {trials}")
+    require_trainable(source.name, data.predictions)
     levers = levers or {}
     plan = _Plan(data, source, folder, {**OF_A_TRIAL, **levers}, searched(search, levers), protocol)
     shared = plan.shared()
@@ -213,7 +216,14 @@ def _claim(study: optuna.Study, shared: dict[str, Any], folder: Path) -> None:
     stored = study.user_attrs.get("fixed")
     if stored is None:
         study.set_user_attr("fixed", shared)
-    elif stored != shared:
+        return
+    stored = {LOG: shared[LOG], **stored}  # studies were begun without
+    if stored[LOG] != shared[LOG]:
+        raise ConfigError(
+            f"the study in {folder} was begun with another log, or this one has changed since; "
+            "pass the log of then, or choose another --out"
+        )
+    if stored != shared:
         name = next(n for n in {**shared, **stored} if stored.get(n) != shared.get(n))
         raise ConfigError(
             f"the study in {folder} was begun with {name} {stored.get(name)!r}, not "

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from glint_edge.config import TrainConfig
-from glint_edge.data.sequences import Split
+from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.extras import missing
@@ -103,9 +103,11 @@ def fine_tune(
     Raises:
         ConfigError: `epochs` is below 1, the data has another catalogue, or the model is in
             training mode or imported.
+        DataError: no history has two items to train on.
         MissingExtraError: torchao is not installed.
     """
     _check(model, split, epochs)
+    require_trainable(split.sequences.name, split.predictions)
     started = time.perf_counter()
     if config.threads:
         torch.set_num_threads(config.threads)

@@ -43,10 +43,11 @@ def expected(rows, k_core=0, min_length=3):
         user: [item for _, item in sorted(seen, key=lambda pair: pair[0])]
         for user, seen in histories.items()
     }
-    flat = [item for seen in histories.values() for item in seen]
-    counts = Counter(flat)
-    ranked = sorted(counts, key=lambda item: (-counts[item], flat.index(item)))
-    return histories, ranked
+    learnt = Counter(
+        item for seen in histories.values() for item in (seen[:-2] if len(seen) > 2 else seen)
+    )
+    in_file = list(dict.fromkeys(item for _, item, _ in rows))
+    return histories, sorted(in_file, key=lambda item: -learnt[item])
 
 
 def as_dict(sequences):

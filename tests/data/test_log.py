@@ -11,7 +11,7 @@ import pytest
 from glint_edge.data.columns import Columns
 from glint_edge.data.log import load_log
 from glint_edge.data.record import LoadOptions
-from glint_edge.data.sequences import Split
+from glint_edge.data.sequences import Split, split
 from glint_edge.data.sharding import make_shards
 from glint_edge.data.shards import ShardedLog
 from glint_edge.errors import ConfigError, DataError
@@ -35,7 +35,7 @@ def test_real_logs(file, users, items, interactions):
     found = load(path, k_core=5)
     assert (len(found), found.item_count, found.interactions) == (users, items, interactions)
     assert not found.dropped
-    counts = np.bincount(found.ids)[1:]
+    counts = split(found).counts()[1:]
     first = np.unique(found.ids, return_index=True)[1]
     assert (np.lexsort((first, -counts)) == np.arange(len(counts))).all()
     lines = [line.split() for line in path.read_text().splitlines()]

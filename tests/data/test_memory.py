@@ -104,6 +104,8 @@ def test_a_list_of_lists_numbers_the_users():
         ({"a": ["x"], "b": ["y", "z", ""]}, "item 3 of user 'b': the item is missing"),
         ({1: ["x"], "1": ["y"]}, "user '1' is there twice"),
         ({"user_id": [1, 2], "item_id": [3, 4]}, "has columns.*; pass a DataFrame of it"),
+        ({"u": ["\ud800", "y", "z"]}, r"'\\ud800' is no text of Unicode"),
+        ({"u": ["x", "NULL", "z"]}, r"item 2 of user 'u': the item is missing \('NULL' is no key"),
         ({}, "no rows; pass a log with interactions"),
         (5, "5 is no log; pass a path, a DataFrame or lists"),
         (None, "None is no log"),
@@ -141,6 +143,16 @@ def test_a_column_of_lists_or_there_twice_is_refused():
     twice = pandas.DataFrame([["u", "x", "y"]], columns=["user", "item", "item"])
     with pytest.raises(DataError, match="two columns 'item'; rename one"):
         load_log(twice)
+
+
+def test_what_is_no_column_of_keys_is_refused():
+    pandas = pytest.importorskip("pandas")
+    half = pandas.DataFrame({"user": ["u"], "item": ["\ud800"]})
+    with pytest.raises(DataError, match="is no text of Unicode"):
+        load_log(half)
+    objects = pl.DataFrame({"user": ["u"], "item": pl.Series([object()], dtype=pl.Object)})
+    with pytest.raises(DataError, match="column 'item' holds Python objects"):
+        load_log(objects)
 
 
 def test_options_of_files_are_refused():

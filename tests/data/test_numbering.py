@@ -41,9 +41,9 @@ def test_ids_are_popularity_ranks(tmp_path):
     path = tmp_path / "log.txt"
     path.write_text("a x y z\nb z y q\nc z w q\n")
     found = load(path)
-    # z three times; y and q twice, y first; x and w once, x first
-    assert found.keys == ("", "z", "y", "q", "x", "w")
-    assert found.ids.tolist() == [4, 2, 1, 1, 2, 3, 1, 5, 3]
+    # z twice where nothing is held out; x once; the others never, y before q before w
+    assert found.keys == ("", "z", "x", "y", "q", "w")
+    assert found.ids.tolist() == [2, 3, 1, 1, 3, 4, 1, 5, 4]
     assert found.item_count == 5 and len(found) == 3
     assert found.interactions == 9 and found.mean_length == 3.0
     assert repr(found) == "Sequences('log.txt': 3 users, 5 items, 9 interactions)"

@@ -1,21 +1,28 @@
 """Logs larger than memory: what the shards hold, and training on them."""
 
 import json
+import shutil
+import tempfile
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
 
 from glint_edge.cli import app as cli
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.log import load_log
 from glint_edge.data.record import LoadOptions
 from glint_edge.data.sharding import make_shards
 from glint_edge.data.shards import open_shards
-from glint_edge.data.source import find_test_items
+from glint_edge.data.source import find_test_items, read_beside
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.processes.distributed import Alone
+from tests.data.logs import ROWS, expected, write_inter, write_tsv
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +75,12 @@ def test_shards_hold_each_users_items_in_time_order(rows, shards):
     }  # fmt: skip
 
 
-def test_ids_are_ranks_by_popularity(rows, shards):
-    counts = rows["item_id"].value_counts()
-    by_key = dict(zip(counts["item_id"], counts["count"], strict=True))
-    assert [by_key[key] for key in shards.keys[1:]] == sorted(by_key.values(), reverse=True)
-    assert shards.counts()[1:].tolist() == [by_key[key] for key in shards.keys[1:]]
+def test_ids_are_ranks_by_popularity_in_training(rows, shards):
+    trained = Counter(item for ids in sequences_of(shards) for item in ids)
+    assert shards.counts().tolist() == [trained[n] for n in range(shards.item_count + 1)]
+    assert shards.counts()[1:].tolist() == sorted(trained.values(), reverse=True)
+    whole = Counter(rows.filter(pl.len().over("user_id") >= 3)["item_id"])
+    assert shards.popularity()[1:].tolist() == [whole[key] for key in shards.keys[1:]]
 
 
 def test_held_out_items_are_the_last_two(shards):
@@ -93,11 +101,8 @@ def test_training_sequences_lack_what_is_held_out(shards):
     assert ids.dtype == np.int32
     assert [ids[a:b].tolist() for a, b in pairwise(offsets)] == expected
     held = np.concatenate([shards.validation().targets, shards.test().targets])
-    trained = np.bincount(ids, minlength=shards.item_count + 1)
-    too_short = 3  # users of one item each, who are counted but in no shard
-    missing = shards.counts() - trained - np.bincount(held, minlength=shards.item_count + 1)
-    assert missing.sum() == too_short
-    assert (missing >= 0).all()
+    missing = shards.popularity() - np.bincount(held, minlength=shards.item_count + 1)
+    assert missing.tolist() == shards.counts().tolist()
 
 
 class Rank(Alone):
@@ -190,6 +195,72 @@ def test_shards_and_the_whole_log_train_on_the_same_users(rows, tmp_path):
     assert {tuple(shards.keys[i] for i in ids) for ids in sequences_of(shards)} == named
 
 
+@settings(max_examples=15, deadline=None)
+@given(rows=ROWS)
+def test_a_log_in_shards_and_in_memory_gives_the_same_sequences_and_ids(rows):
+    histories, ranked = expected(rows)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, write in {"log.tsv": write_tsv, "log.inter": write_inter}.items():
+            path, out = Path(folder) / name, Path(folder) / f"{name}.shards"
+            write(path, rows)
+            if not histories:
+                with pytest.raises(DataError, match="no user has 3 items"):
+                    make_shards(path, out)
+                continue
+            made = make_shards(path, out, parts=2, held_out=100)
+            whole = pl.read_parquet(out / "held_out.parquet")["items"].to_list()
+            keys = sorted([made.keys[item] for item in items] for items in whole)
+            assert keys == sorted(histories.values())
+            assert made.keys == ("", *ranked)
+            assert made.summary == load_log(path).source.summary
+
+
+def test_shards_that_were_made_again_are_not_those_of_a_checkpoint(source, tmp_path, caplog):
+    make_shards(source, tmp_path / "s", parts=2, held_out=30)
+    log = load_log(tmp_path / "s")
+    catalogue = Catalogue(log.data.keys, {})
+    assert log.source.digest and read_beside(log.source).source == log.source
+    shutil.rmtree(tmp_path / "s")
+    make_shards(source, tmp_path / "s", parts=2, held_out=30, seed=1)
+    for data in (None, tmp_path / "s"):
+        with pytest.raises(DataError, match="was made again since the model was trained"):
+            read_beside(log.source, data)
+    assert find_test_items(log.source, catalogue, offline=True) is None
+    assert "was made again" in caplog.text
+    shutil.rmtree(tmp_path / "s")
+    make_shards(source, tmp_path / "s", parts=2, held_out=30)
+    before = replace(log.source, digest="")  # a checkpoint that was written without
+    assert find_test_items(before, catalogue, offline=True) is not None
+
+
+def test_shards_written_before_there_were_digests_are_read(source, tmp_path):
+    made = make_shards(source, tmp_path / "s", parts=2, held_out=30)
+    about = json.loads((tmp_path / "s/shards.json").read_text())
+    del about["sha256"]
+    (tmp_path / "s/shards.json").write_text(json.dumps(about))
+    items = pl.read_parquet(tmp_path / "s/items.parquet").drop("training")
+    items.write_parquet(tmp_path / "s/items.parquet")
+    old = open_shards(tmp_path / "s")
+    assert old.digest == "" and old.keys == made.keys
+    assert old.counts().tolist() == old.popularity().tolist() == made.popularity().tolist()
+    assert [ids.tolist() for ids in old.training()] == [ids.tolist() for ids in made.training()]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [b"[]", b"{}", b"\xff", b"[" * 100_000, b'{"format_version": 1, "parts": 1e400}',
+     b'{"format_version": 1, "parts": 2, "sha256": 5}',
+     b'{"format_version": 1, "parts": 2000000000}',
+     b'{"format_version": 1, "parts": 2, "name": "x", "sha256": {"items.parquet": "0"}}'],
+)  # fmt: skip
+def test_a_damaged_description_is_one_line(source, tmp_path, about):
+    make_shards(source, tmp_path / "s", parts=2)
+    (tmp_path / "s/shards.json").write_bytes(about)
+    with pytest.raises(DataError, match="make the shards again") as caught:
+        load_log(tmp_path / "s")
+    assert "\n" not in str(caught.value)
+
+
 def test_bad_input_is_one_line_and_leaves_nothing(source, shards, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(DataError, match=r"no such file"):
@@ -201,14 +272,12 @@ def test_bad_input_is_one_line_and_leaves_nothing(source, shards, tmp_path):
     with pytest.raises(DataError, match="no user has 3 items"):
         make_shards(tmp_path / "one.parquet", out)
     (tmp_path / "torn.parquet").write_bytes((source / "a.parquet").read_bytes()[:200])
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="not a readable Parquet file"):
         make_shards(tmp_path / "torn.parquet", out)
     with pytest.raises(ConfigError, match="parts"):
         make_shards(source, out, parts=0)
     with pytest.raises(ConfigError, match="k-core needs the whole log"):
         make_shards(source, out, options=LoadOptions(k_core=5))
-    with pytest.raises(DataError, match="'lines' is not read into shards; write csv, tsv or parq"):
-        make_shards(source, out, options=LoadOptions(format="lines"))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "empty",
         "one.parquet",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -43,6 +45,18 @@ def test_a_log_is_read_again_as_it_was(log):
     assert LoadOptions.from_dict(source.options) == OPTIONS
     assert source.summary["users"] == 4
     assert source.attribution == ""
+
+
+def test_a_log_that_changed_since_is_read_and_said(log, caplog):
+    source = read(str(log), OPTIONS).source
+    read_beside(source)
+    assert "has changed" not in caplog.text
+    log.write_text(log.read_text() + "u0,i6,9\n")
+    read_beside(source, None, LoadOptions(k_core=1))  # another reading says nothing of the log
+    read_beside(replace(source, digest=""))
+    assert "has changed" not in caplog.text
+    read_beside(source)
+    assert "taps.csv has changed since the model was trained" in caplog.text
 
 
 def test_what_is_said_goes_before_what_is_stored_and_that_before_the_defaults(log):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from glint_edge.errors import DataError
 from tests.data.logs import load, write_csv, write_dat, write_inter, write_u_data
 
 THREE = [("u", "1", 1), ("u", "2", 2), ("u", "3", 3)]
@@ -38,8 +39,23 @@ def test_titles_of_recbole_without_year_or_title(tmp_path):
         ),
     ],
 )
-def test_titles_of_movielens(tmp_path, log, write, beside, text, encoding):
+def test_titles_of_movielens(tmp_path, caplog, log, write, beside, text, encoding):
     write(tmp_path / log, THREE)
     assert load(tmp_path / log).titles == {}
     (tmp_path / beside).write_text(text, encoding=encoding)
     assert load(tmp_path / log).titles == {"1": "Misérables, Les (1995)", "2": "Alien"}
+    warning = f"{beside} is not UTF-8: its titles are read as Windows-1252"
+    assert (warning in caplog.text) == (encoding == "latin-1")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "title"),
+    [("cp1251", "Матрица"), ("shift_jis", "千と千尋の神隠し"), ("gbk", "千与千寻"),
+     ("utf-16", "Alien"), ("cp1253", "Ζορμπάς"), ("cp1252", "\x81")],
+)  # fmt: skip
+def test_titles_in_another_alphabet_s_encoding_are_refused(tmp_path, encoding, title):
+    write_u_data(tmp_path / "u.data", THREE)
+    text = f"1|Alien\n2|{title}\n".encode("latin-1" if title == "\x81" else encoding)
+    (tmp_path / "u.item").write_bytes(text)
+    with pytest.raises(DataError, match=r"u\.item, line \d: byte 0x.. is not UTF-8.*as UTF-8"):
+        load(tmp_path / "u.data")

@@ -6,14 +6,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from glint_edge.checkpoints.checkpoint import load_checkpoint
-from glint_edge.config import TrainConfig
+from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.batches import batches, windows
 from glint_edge.data.log import load_log
-from glint_edge.errors import CheckpointError, ConfigError
+from glint_edge.data.sharding import make_shards
+from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.training.objective import prefix_objective
+from glint_edge.training.train import train
 from tests import forked
 from tests.logs import write_ring
 from tests.training.runs import run, run_to_a_kill
@@ -137,6 +141,44 @@ def test_resuming_with_other_settings_names_them(log, tmp_path):
     unfinished = interrupted(log, tmp_path / "run")
     with pytest.raises(CheckpointError, match=r"learning_rate 0.001 then, 0.5 now"):
         run(log, unfinished, resume=True, learning_rate=0.5)
+
+
+def test_resuming_with_a_log_that_changed_is_refused(log, tmp_path):
+    own = tmp_path / "ring.txt"
+    own.write_text(log.read_text())
+    unfinished = interrupted(own, tmp_path / "run")
+    # The same items as often, so that no size tells: two keys change places everywhere.
+    swapped = own.read_text().replace("i3 ", "i_ ").replace("i4 ", "i3 ").replace("i_ ", "i4 ")
+    own.write_text(swapped)
+    with pytest.raises(CheckpointError, match="with another log, or this one has changed since"):
+        run(own, unfinished, resume=True)
+    own.write_text(log.read_text())
+    run(own, unfinished, resume=True)
+
+
+def test_a_run_that_was_saved_without_its_log_s_digest_is_resumed(log, tmp_path):
+    unfinished = interrupted(log, tmp_path / "run")
+    path = unfinished / "resume.safetensors"
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no dict
+    settings = json.loads(metadata["settings"])
+    del settings["log"]
+    save_file(tensors, path, {**metadata, "settings": json.dumps(settings)})
+    run(log, unfinished, resume=True)
+
+
+def test_a_log_that_leaves_nothing_to_learn_is_refused_before_any_work(tmp_path):
+    (tmp_path / "log.txt").write_text("a x y z\nb y z x\n")
+    with pytest.raises(DataError, match=r"log\.txt: each user has three items, of which two"):
+        run(tmp_path / "log.txt", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    shards = make_shards(tmp_path / "log.txt", tmp_path / "shards", parts=1)
+    with pytest.raises(DataError, match="nothing is left to learn"):
+        train(
+            shards, ModelConfig(items=3), TrainConfig(), tmp_path / "run",
+            source=load_log(shards.folder).source,
+        )  # fmt: skip
 
 
 def test_resuming_with_fewer_epochs_ends_the_run(log, tmp_path):

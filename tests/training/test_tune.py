@@ -8,7 +8,7 @@ import pytest
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.cli import app as cli
 from glint_edge.data.log import load_log
-from glint_edge.errors import CheckpointError, ConfigError
+from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.levers import OneOf
 from glint_edge.training.run_file import read_run
 from glint_edge.training.search_space import OF_A_TRIAL, SPACE, USUAL
@@ -206,6 +206,33 @@ def test_a_study_of_other_settings_is_refused(log, tmp_path):
         search_in(log, tmp_path, 2, protocol="unseen")
     with pytest.raises(ConfigError, match="trials must be"):
         search_in(log, tmp_path, 0)
+
+
+def test_a_study_of_a_log_that_changed_is_refused(log, tmp_path):
+    own = tmp_path / "ring.txt"
+    own.write_text(log.read_text())
+    search_in(own, tmp_path / "study", 1, levers=SHORTEST)
+    own.write_text(
+        log.read_text().replace("i3 ", "i_ ").replace("i4 ", "i3 ").replace("i_ ", "i4 ")
+    )
+    with pytest.raises(ConfigError, match="begun with another log, or this one has changed since"):
+        search_in(own, tmp_path / "study", 2, levers=SHORTEST)
+
+
+def test_a_study_that_was_begun_without_its_log_s_digest_continues(log, tmp_path):
+    search_in(log, tmp_path, 1, levers=SHORTEST)
+    study = _study(tmp_path, 0)
+    fixed = study.user_attrs["fixed"]
+    del fixed["log"]
+    study.set_user_attr("fixed", fixed)
+    assert len(search_in(log, tmp_path, 2, levers=SHORTEST)) == 2
+
+
+def test_a_log_that_leaves_nothing_to_learn_is_refused(tmp_path):
+    (tmp_path / "log.txt").write_text("a x y z\n")
+    with pytest.raises(DataError, match="nothing is left to learn"):
+        search_in(tmp_path / "log.txt", tmp_path / "study", 1)
+    assert not (tmp_path / "study").exists()
 
 
 def test_a_damaged_journal_is_one_line(log, tmp_path):

@@ -13,9 +13,7 @@ from glint_edge.cli.options import Json, Reading
 
 def shard(
     reading: Reading,
-    log: Annotated[
-        Path, typer.Argument(help="A Parquet, CSV or TSV file, or a folder of Parquet.")
-    ],
+    log: Annotated[Path, typer.Argument(help="A log as for train, or a folder of Parquet.")],
     out: Annotated[Path, typer.Option(help="The shards' folder.")],
     parts: Annotated[
         int, typer.Option(help="Shards; two at a time are in memory, and each process needs one.")

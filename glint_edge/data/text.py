@@ -1,0 +1,126 @@
+"""Text files as lazy frames, and what is wrong with one, by its line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from glint_edge.errors import DataError
+
+HEAD = 1 << 16  # bytes that show what a file is
+JSON = ('{"', "{'", "[{", "[[")
+
+
+def source_of(path: Path) -> Path | bytes:
+    """What polars is to read: the file, or its bytes if its lines end as old Macs end them.
+
+    Raises:
+        DataError: it is empty, or JSON.
+    """
+    with path.open("rb") as file:
+        head = start = file.read(HEAD)
+        while start and not start.strip():
+            start = file.read(HEAD)
+    if not start:
+        raise DataError(f"{path} is empty; pass a log with at least one user's items")
+    text = start.decode("utf-8", errors="replace").removeprefix("\ufeff").lstrip()
+    if "".join(text.split())[:2].startswith(JSON):
+        raise DataError(f"{path} is JSON; write it as CSV or Parquet, a column user and one item")
+    if b"\r" in head and b"\n" not in head:
+        return path.read_bytes().replace(b"\r", b"\n")
+    return path
+
+
+def scan_text(path: Path) -> pl.LazyFrame:
+    """The lines that are not blank: `row`, their number from 0, and `text`.
+
+    Raises:
+        DataError: it is empty, or JSON.
+    """
+    lines = pl.scan_lines(source_of(path), name="text", row_index_name="row", glob=False)
+    # The first one may begin with a byte order mark.
+    text = pl.col("text")
+    plain = pl.when(pl.col("row") == 0).then(text.str.strip_prefix("\ufeff")).otherwise(text)
+    return lines.with_columns(text=plain).filter(text.str.strip_chars() != "")
+
+
+def at_line(row: int) -> str:
+    """Where a row of `scan_text` stands."""
+    return f"line {row + 1}"
+
+
+def explain_text(path: Path, error: pl.exceptions.PolarsError) -> DataError:
+    """Why lines cannot be read."""
+    return _not_utf8(path) or DataError(
+        f"{path} cannot be read ({_first_line(error)}); write it again"
+    )
+
+
+def explain_records(path: Path, separator: str, error: pl.exceptions.PolarsError) -> DataError:
+    """Why a CSV or TSV cannot be read: not UTF-8, a long record, or a quote that is not closed."""
+    if not_utf8 := _not_utf8(path):
+        return not_utf8
+    try:
+        rows = records(path, separator)
+        _, header = next(rows)
+        for line, fields in rows:
+            if len(fields) > len(header):
+                return DataError(
+                    f"{path}, line {line}: {len(fields)} fields under a header of {len(header)}; "
+                    "quote fields that hold a separator"
+                )
+    except DataError as wrong:
+        return wrong
+    return DataError(f"{path} is not well-formed ({_first_line(error)}); check its quotes")
+
+
+def records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Records from the header on, each with the line it starts on; for the header and messages.
+
+    A quoted field may span lines, so a record's number is not its line.
+
+    Raises:
+        DataError: a quote is not closed.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(file, delimiter=separator, strict=True)
+        started, line = False, 1
+        try:
+            for fields in reader:
+                started = started or bool(fields)
+                if started:
+                    yield line, fields
+                line = reader.line_num + 1
+        except csv.Error as error:
+            problem = f"{path}, line {line}: {error}; check the quotes from here on"
+            raise DataError(problem) from error
+
+
+def at_record(path: Path, separator: str, row: int) -> str:
+    """Where the record that polars numbers `row` starts."""
+    try:
+        line, _ = next(islice(records(path, separator), row + 1, None))
+    except (StopIteration, DataError):  # polars is more lenient with quotes
+        return f"row {row + 1}"
+    return f"line {line}"
+
+
+def _not_utf8(path: Path) -> DataError | None:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                return DataError(
+                    f"{path}, line {number}: byte {line[error.start]:#04x} is not UTF-8 text; "
+                    "unpack the file or save it as UTF-8"
+                )
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
