@@ -25,6 +25,7 @@ from glint_edge.refusals import refusal
 if TYPE_CHECKING:
     from device_bench.bench import Settings
     from device_bench.judge.rows import BenchResult, ScaleResult
+    from device_bench.runners.runner import Runner
     from device_bench.scale import Scale
 
 # Of `--runner NAME:DEVICE`, the device: a host, a serial number.
@@ -52,7 +53,9 @@ def document(
             "budget_ms": settings.plan.budget_ms,
         },
         "not_measured": {r.name: r.not_measured for r in results if r.not_measured},
-        "rows": [row for result in results for row in result.to_dict()["rows"]],
+        "rows": _without_hosts(
+            [row for result in results for row in result.to_dict()["rows"]], settings.runners
+        ),
     }
 
 
@@ -77,7 +80,7 @@ def scale_document(result: ScaleResult, asked: Scale, command: Sequence[str]) ->
             "widths": list(asked.widths),
             "histories": list(asked.histories),
         },
-        "rows": [row.to_dict() for row in result.rows],
+        "rows": _without_hosts([row.to_dict() for row in result.rows], asked.runners),
     }
 
 
@@ -90,6 +93,29 @@ def _head(kind: str, command: Sequence[str]) -> dict[str, Any]:
         "command": [_of_this_machine(word) for word in command],
         "machine": machine(),
     }
+
+
+def _without_hosts(rows: list[dict[str, Any]], runners: Sequence[Runner]) -> list[dict[str, Any]]:
+    """Rows that call a machine on the network by its model: its address is nobody else's affair."""
+    names: dict[str, str] = {}
+    for device in (runner.device for runner in runners if hasattr(runner, "host")):
+        told = (row.get("conditions") or {} for row in rows if row["device"] == device)
+        model = next((each["model"] for each in told if each.get("model")), "device")
+        count = sum(name.startswith(model) for name in names.values())
+        names[device] = f"{model} {count + 1}" if count else model
+    for device, name in names.items():
+        if device:
+            address = re.compile(rf"(?<![\w.-]){re.escape(device)}(?![\w-])")
+            rows = [_renamed(row, address, name) for row in rows]
+    return rows
+
+
+def _renamed(value: Any, address: re.Pattern[str], name: str) -> Any:  # noqa: ANN401  # JSON is any of its types
+    if isinstance(value, str):
+        return address.sub(lambda _: name, value)
+    if isinstance(value, dict):
+        return {key: _renamed(member, address, name) for key, member in value.items()}
+    return [_renamed(each, address, name) for each in value] if isinstance(value, list) else value
 
 
 def _of_this_machine(word: str) -> str:

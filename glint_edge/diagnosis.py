@@ -39,6 +39,7 @@ class Report:
     cached: Mapping[str, bool]
     targets: tuple[TargetReport, ...]
     conflicts: tuple[str, ...]
+    broken: tuple[str, ...]
 
     def to_dict(self) -> dict[str, object]:
         """For `--json`."""
@@ -60,6 +61,7 @@ class Report:
             ("cache", self.cache),
             ("data in it", cached),
             ("conflicts", "; ".join(self.conflicts) or "none"),
+            *(("cannot be used", one) for one in self.broken),
         ]
 
 
@@ -77,7 +79,8 @@ def diagnose(targets: Mapping[str, Target], broken: Mapping[str, str]) -> Report
         cache=str(cache_folder()),
         cached={name: is_cached(name) for name in NAMED},
         targets=tuple(_target(target) for target in targets.values()),
-        conflicts=(*_conflicts(), *map(_broken, broken.items())),
+        conflicts=tuple(_conflicts()),
+        broken=tuple(f"{name}: {why}; upgrade or uninstall it" for name, why in broken.items()),
     )
 
 
@@ -108,10 +111,6 @@ def _conflicts() -> list[str]:
         for name in OURS
         if len(set(owners.get(name, ()))) > 1
     ]
-
-
-def _broken(named: tuple[str, str]) -> str:
-    return f"{named[0]} cannot be used ({named[1]}): upgrade or uninstall it"
 
 
 def _join(versions: Mapping[str, str]) -> str:
