@@ -14,6 +14,7 @@
     ├── ConversionError         a target's toolchain failed
     ├── RunnerError             a benchmark process died
     ├── ProcessDied             another process of a training died
+    ├── DivergedError           a loss, or a model's scores, are no numbers any more
     └── CheckFailed             exit code 1: everything ran, and a figure is out of tolerance
 
 A message is one line that ends in what to do. The command line prints it and nothing else;
@@ -83,6 +84,14 @@ class RunnerError(GlintEdgeError):
 
 class ProcessDied(GlintEdgeError):
     """Another of a training's processes died."""
+
+
+class DivergedError(GlintEdgeError):
+    """A training's loss, or a model's scores, are no numbers any more."""
+
+    def __init__(self, what: str, way_out: str) -> None:
+        super().__init__(f"{what}; {way_out}")
+        self.what, self.way_out = what, way_out
 
 
 class CheckFailed(GlintEdgeError):

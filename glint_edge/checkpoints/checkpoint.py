@@ -253,4 +253,6 @@ def _load_model(config: ModelConfig, path: Path) -> GlintRU:
     except (safetensors.SafetensorError, RuntimeError) as error:
         first = str(error).strip().splitlines()[-1].strip()
         raise CheckpointError(f"{path} does not hold this model's weights ({first})") from error
+    if not all(weight.isfinite().all() for weight in weights.values()):
+        raise CheckpointError(f"{path} holds numbers that are not finite; train again")
     return model

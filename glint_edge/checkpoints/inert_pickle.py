@@ -15,7 +15,6 @@ from __future__ import annotations
 # checkpoints are pickles, and this module, the only one to touch them, replaces the part of the
 # unpickler that would find code (`_Unpickler.find_class`).
 import pickle  # noqa: TID251
-import pickletools
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -25,7 +24,11 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 import torch
 
+from glint_edge.checkpoints.pickle_bounds import require, require_bounded
+
 UnpicklingError = pickle.UnpicklingError
+
+MOST_DIMENSIONS = 8  # of a tensor
 
 STORAGE_TYPES: Mapping[str, torch.dtype] = {
     "DoubleStorage": torch.float64,
@@ -49,6 +52,11 @@ class Inert:
 
     def __setstate__(self, state: object) -> None:
         self.values = dict(state) if isinstance(state, dict) else {}
+
+    def ignore(self, *_: object) -> None:
+        """What a pickle puts into it as into a list, a dict or a set."""
+
+    append = extend = add = __setitem__ = ignore
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,8 @@ class _Unpickler(pickle.Unpickler):
             return STORAGE_TYPES[name]
         if (known := KNOWN.get((_renamed(module), name))) is not None:
             return known
-        if module.partition(".")[0] in self.inert_packages:
+        # A dotted name may lead out of its package: recbole.trainer's os.system.
+        if module.partition(".")[0] in self.inert_packages and "." not in name:
             return type(name, (Inert,), {})
         return _mentioned(f"{module}.{name}")
 
@@ -137,18 +146,15 @@ class _Unpickler(pickle.Unpickler):
 def load_inert(file: BinaryIO, inert_packages: frozenset[str]) -> tuple[Any, Mapping[str, Storage]]:
     """The pickle that begins here, and the storages that it names."""
     begin = file.tell()
-    for number, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-        # The unpickler allocates what a damaged number asks for: a memo of 32 GB, say.
-        memo = opcode.name in ("PUT", "BINPUT", "LONG_BINPUT")
-        require(not memo or int(argument or 0) <= number, "it counts wrongly")
+    require_bounded(file)
     file.seek(begin)
     unpickler = _Unpickler(file, inert_packages)
     return unpickler.load(), unpickler.storages
 
 
 def _renamed(module: str) -> str:
-    """Python 2's names, which protocols below 3 use, and numpy 2's."""
-    older = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+    """Python 2's names, which protocols below 3 use, Python 3.13's and numpy 2's."""
+    older = {"__builtin__": "builtins", "copy_reg": "copyreg", "pathlib._local": "pathlib"}
     return older.get(module, module).replace("numpy._core.", "numpy.core.")
 
 
@@ -165,6 +171,7 @@ def _rebuild_tensor(
     storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object
 ) -> StoredTensor:
     require(isinstance(storage, Storage), "a tensor has no storage")
+    require(len(shape) == len(strides) <= MOST_DIMENSIONS, "a tensor has no shape")
     numbers = (offset, *shape, *strides)
     require(all(isinstance(number, int) for number in numbers), "a tensor has no shape")
     return StoredTensor(storage, offset, tuple(shape), tuple(strides))
@@ -174,10 +181,11 @@ class _Dtype:
     """A numpy dtype: its code, as "f8" or "U12", and its byte order."""
 
     def __init__(self, code: str, *_: object) -> None:
-        self.code, self.order = str(code), "<"
+        require(isinstance(code, str), "a type of numbers has no name")
+        self.code, self.order = code, "<"
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.order = str(state[1])
+        self.order = state[1] if isinstance(state[1], str) else ">"
 
 
 def _scalar(dtype: _Dtype, raw: bytes) -> float | int | Inert:
@@ -191,11 +199,25 @@ def _getattr(owner: object, name: str) -> Inert:
     # Some Pythons 3.11 pickle an enum's member so.
     if isinstance(owner, type) and issubclass(owner, Inert):
         return Inert()
-    raise CallRefused(f"getattr(…, {name!r})")
+    raise CallRefused(f"getattr(…, {name!r})" if isinstance(name, str) else "getattr")
 
+
+# Plain values that a config may hold: what they are is not looked at.
+VALUES: Mapping[str, str] = {
+    "argparse": "Namespace",
+    "builtins": "bytearray complex range slice",
+    "collections": "Counter defaultdict deque",
+    "datetime": "date datetime time timedelta timezone",
+    "decimal": "Decimal",
+    "fractions": "Fraction",
+    "pathlib": "Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath",
+    "types": "SimpleNamespace",
+    "uuid": "UUID SafeUUID",
+}
 
 # Parts of tensors, numbers and dicts. Each stands for something of ours or for a plain container.
 KNOWN: Mapping[tuple[str, str], object] = {
+    **{(module, name): Inert for module, names in VALUES.items() for name in names.split()},
     ("collections", "OrderedDict"): OrderedDict,
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
@@ -210,13 +232,3 @@ KNOWN: Mapping[tuple[str, str], object] = {
     ("numpy.core.multiarray", "scalar"): _Function(_scalar),
     ("numpy.core.multiarray", "_reconstruct"): _Function(StoredArray),
 }
-
-
-def require(holds: bool, otherwise: str) -> None:
-    """Refuse what cannot be, as damage.
-
-    Raises:
-        ValueError: it does not hold.
-    """
-    if not holds:
-        raise ValueError(otherwise)

@@ -23,6 +23,8 @@ from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.model.glint_ru import GlintRU
 
 PAD = "[PAD]"  # RecBole's token 0
+# How torch names the weights of a model that is wrapped, as for several GPUs.
+WRAPPERS = ("module.", "_orig_mod.")
 BLOCK_DROPOUT = 0.3  # written into the authors' code
 
 # Their layers by ours; weights and biases have the same names.
@@ -68,7 +70,8 @@ def import_recbole(path: Path, items: Path | None = None) -> Checkpoint:
     if not isinstance(saved, dict) or not isinstance(saved.get("state_dict"), dict):
         raise CheckpointError(f"{path} is no RecBole checkpoint: it has no state_dict")
     settings = _settings(saved.get("config"))
-    stored = _tensors(path, saved["state_dict"], _text(settings, "model", "unknown"))
+    state_dict = _unwrapped(saved["state_dict"])
+    stored = _tensors(path, state_dict, _text(settings, "model", "unknown"))
     tensors = {name: _floats(path, file, name, tensor) for name, tensor in stored.items()}
     config = _model_config(path, settings, tensors["embedding.weight"].shape)
     model = GlintRU(config)
@@ -96,6 +99,14 @@ def _text(settings: Mapping[str, Any], name: str, otherwise: str) -> str:
 
 
 # ---- the weights --------------------------------------------------------------------------------
+
+
+def _unwrapped(state_dict: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """The weights by the names they have where the model is not wrapped."""
+    for prefix in WRAPPERS * 2:
+        if all(isinstance(name, str) and name.startswith(prefix) for name in state_dict):
+            state_dict = {name.removeprefix(prefix): state_dict[name] for name in state_dict}
+    return state_dict
 
 
 def _tensors(path: Path, state_dict: Mapping[Any, Any], model: str) -> dict[str, StoredTensor]:
@@ -152,13 +163,16 @@ def _load(path: Path, model: GlintRU, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _model_config(path: Path, settings: Mapping[str, Any], embedding: torch.Size) -> ModelConfig:
-    def setting(name: str) -> Any:  # noqa: ANN401  # ModelConfig looks at it
-        if name not in settings:
+    def setting(name: str, default: float | None = None) -> Any:  # noqa: ANN401  # ModelConfig knows which kind of number
+        value = settings.get(name, default)
+        if name not in settings and default is None:
             raise CheckpointError(
                 f"{path} has no setting {name!r} in its config, without which its scores are not "
                 "known; save it with RecBole's trainer"
             )
-        return settings[name]
+        if not isinstance(value, int | float):  # nor is it shown: lists may lie in lists
+            raise CheckpointError(f"{path} has a setting that cannot be: {name} is no number")
+        return value
 
     if len(embedding) != 2:
         raise CheckpointError(f"{path} is damaged: its item_embedding is no table")
@@ -169,8 +183,8 @@ def _model_config(path: Path, settings: Mapping[str, Any], embedding: torch.Size
             heads=setting("n_heads"),
             kernel=3,
             max_length=setting("MAX_ITEM_LIST_LENGTH"),
-            embedding_dropout=settings.get("dropout_prob", ModelConfig.embedding_dropout),
-            attention_dropout=settings.get("hidden_dropout_prob", ModelConfig.attention_dropout),
+            embedding_dropout=setting("dropout_prob", ModelConfig.embedding_dropout),
+            attention_dropout=setting("hidden_dropout_prob", ModelConfig.attention_dropout),
             block_dropout=BLOCK_DROPOUT,
             norm_eps=setting("layer_norm_eps"),
             padding="reference",

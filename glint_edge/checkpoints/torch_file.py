@@ -6,12 +6,14 @@ torch's formats are read: the zip, and the older row of pickles.
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,8 +26,8 @@ from glint_edge.checkpoints.inert_pickle import (
     StoredTensor,
     UnpicklingError,
     load_inert,
-    require,
 )
+from glint_edge.checkpoints.pickle_bounds import require
 from glint_edge.errors import CheckpointError
 
 # What damaged bytes make the unpickler and the readers below raise.
@@ -94,7 +96,8 @@ def read_torch_file(path: Path, inert_packages: frozenset[str]) -> TorchFile:
     except CallRefused as refused:
         raise CheckpointError(
             f"{path} is refused: reading it would call {_plain(refused.name)}, which is code and "
-            "no part of a model's weights; do not load it with anything else either"
+            "no part of a model's weights; do not load it with anything else either, unless you "
+            "trust whoever saved it"
         ) from refused
     except DAMAGE as error:
         raise CheckpointError(
@@ -112,7 +115,7 @@ def _plain(text: str) -> str:
 
 
 def _read_zip(path: Path, inert_packages: frozenset[str]) -> TorchFile:
-    with zipfile.ZipFile(path) as archive:
+    with _opened(path) as archive:
         names = [name for name in archive.namelist() if re.fullmatch(r"[^/]+/data\.pkl", name)]
         if len(names) != 1:
             raise ValueError("it has no data.pkl")
@@ -123,10 +126,22 @@ def _read_zip(path: Path, inert_packages: frozenset[str]) -> TorchFile:
         value, _ = load_inert(io.BytesIO(_member(archive, names[0])), inert_packages)
 
     def read(storage: Storage) -> bytes:
-        with zipfile.ZipFile(path) as archive:
+        with _opened(path) as archive:
             return _member(archive, f"{folder}data/{storage.key}")
 
     return TorchFile(value, read)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except OSError as error:
+        # A place before the file's start, of a table that was cut: no fault of the system's.
+        if error.errno != errno.EINVAL:
+            raise
+        raise ValueError("its parts are not where it says") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -149,6 +164,7 @@ def _read_legacy(path: Path, file: BinaryIO, inert_packages: frozenset[str]) -> 
     keys, _ = load()
     places = {}
     for key in keys:
+        require(isinstance(key, str), "a storage has no key")
         (count,) = struct.unpack("<q", file.read(8))
         size = count * storages[key].dtype.itemsize
         places[key] = (file.tell(), size)

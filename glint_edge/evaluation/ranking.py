@@ -23,7 +23,7 @@ from torch import Tensor
 from glint_edge.config import WINDOWS
 from glint_edge.data.histories import padded
 from glint_edge.data.sequences import HeldOut
-from glint_edge.errors import ConfigError
+from glint_edge.errors import ConfigError, DivergedError
 from glint_edge.model.protocols import Scorer
 from glint_edge.processes.distributed import Alone
 
@@ -138,6 +138,7 @@ def target_ranks(
 
     Raises:
         ConfigError: the protocol or the window is unknown, or a popularity is missing.
+        DivergedError: a score is no number.
     """
     _refuse_unknown(protocol, window, popularity)
     ranks = np.zeros(len(held_out.targets), dtype=np.int64)
@@ -192,6 +193,12 @@ def _scored(
         scores = model.score(
             torch.from_numpy(items).to(device), torch.from_numpy(lengths[users]).to(device)
         )
+        # Padding alone is −inf. amax passes NaN on, and takes no memory of its own.
+        if not scores.amax(dim=1).isfinite().all():
+            raise DivergedError(
+                "the model scores in no numbers (its weights are not finite, or too large)",
+                "train it again",
+            )
         yield users, scores
         at, size = at + len(users), min(CHUNK, max(1, SCORES // scores.shape[1]))
 
@@ -208,9 +215,7 @@ def _leave_out_seen(scores: Tensor, held_out: HeldOut, users: npt.NDArray[np.int
 
 def _rank(others: Tensor, target: Tensor) -> Tensor:
     """1 + the others that score at least the target: [b, n] and [b, 1] → int64 [b]."""
-    # NaN compares false with everything; a model that diverged must not rank first.
-    beaten = ~(others < target)
-    return beaten.sum(dim=1) + 1
+    return (others >= target).sum(dim=1) + 1
 
 
 def draw_negatives(

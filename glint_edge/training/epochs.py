@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.batches import batches
 from glint_edge.data.sequences import Split
 from glint_edge.data.shards import ShardedLog
+from glint_edge.errors import DivergedError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
@@ -101,6 +103,10 @@ def epochs(
         group: the processes that train together; None is this one alone.
         protocol: what is ranked, as `glint_edge.evaluation.ranking.target_ranks` takes it.
         on_progress: called after each batch.
+
+    Raises:
+        DivergedError: the loss, a weight or a score is no number any more; `run.history` and
+            `run.best` are those of the epochs before.
     """
     group = group or Alone()
     on_cpu = next(run.model.parameters()).device.type == "cpu"
@@ -112,11 +118,17 @@ def epochs(
         # On the CPU, rank 0's dropout continues where it stopped; the others' must differ from it.
         if group.rank or not on_cpu:
             torch.manual_seed(hash((config.seed, len(run.history), group.rank)))
-        loss = train_epoch(
-            run.model, run.optimizer, data, config, run.rng, _report(run, config, on_progress),
-            group=group,
-        )  # fmt: skip
-        ndcg = evaluate(run.model, data.validation(), group=group, protocol=protocol).ndcg
+        try:
+            loss = train_epoch(
+                run.model, run.optimizer, data, config, run.rng, _report(run, config, on_progress),
+                group=group,
+            )  # fmt: skip
+            # After the epoch's last step, which no loss follows.
+            if not all(weight.isfinite().all() for weight in run.model.parameters()):
+                raise DivergedError("a weight became infinite or NaN", calmer(config))
+            ndcg = evaluate(run.model, data.validation(), group=group, protocol=protocol).ndcg
+        except DivergedError as error:
+            raise DivergedError(f"{error.what} in epoch {number}", calmer(config)) from error
         if better := ndcg > run.best_ndcg:
             run.best = {n: t.detach().clone() for n, t in run.model.state_dict().items()}
         seconds = time.perf_counter() - started
@@ -148,6 +160,9 @@ def train_epoch(
 
     Returns:
         The mean loss of a prediction.
+
+    Raises:
+        DivergedError: a batch's loss is no number; no step was taken on it.
     """
     model.train()
     loss_of = objective or prefix_objective(config, split.counts())
@@ -171,12 +186,25 @@ def train_epoch(
             loss = loss_of(model, items, lengths, targets) * (mine / count)
             loss.backward()
             share = loss.item()
+        mean = group.total(share)
+        if not math.isfinite(mean):
+            raise DivergedError(f"the loss became {mean} at batch {number}", calmer(config))
         group.add_gradients(model)
         optimizer.step()
         scale_rows(model, config)
-        total, predictions = total + group.total(share) * count, predictions + count
+        total, predictions = total + mean * count, predictions + count
         if on_batch:
             on_batch(number, max(number, expected), total / predictions)
+
+
+def calmer(config: TrainConfig) -> str:
+    """What to change where training with these settings diverges."""
+    ways = [f"a lower --learning-rate than {config.learning_rate:g}"]
+    if config.temperature:
+        ways.append(f"a higher --temperature than {config.temperature:g}")
+    if config.precision != "float32":
+        ways.append("--precision float32")
+    return f"train again with {', or '.join(ways)}"
 
 
 def _batches(

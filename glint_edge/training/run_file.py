@@ -14,6 +14,7 @@ flags, written with "_" or "-"; what is left out has its default.
 from __future__ import annotations
 
 import json
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -140,6 +141,21 @@ def run_settings(
     values = {**model.to_dict(), **config.to_dict()}
     named = {name: value for name, value in places.items() if value}
     return {**named, **{name: values[name] for name in LEVERS}}
+
+
+def command_of(settings: Mapping[str, Setting]) -> str:
+    """The whole command line of a training; defaults are left out."""
+    words = ["glint-edge", "train"]
+    for name, value in settings.items():
+        lever = LEVERS.get(name)
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words += (
+                [] if lever and value == lever.default else [f"--{'' if value else 'no-'}{flag}"]
+            )
+        elif not (lever and value == lever.default) and (name, value) != ("device", "cpu"):
+            words += [f"--{flag}", str(value)]
+    return shlex.join(words)
 
 
 def write_run(path: Path, settings: Mapping[str, Setting], title: str = "") -> None:

@@ -98,6 +98,11 @@ def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> Non
         raise CheckpointError(
             f"{path} was started with other settings: {_differences(stored, settings)}"
         )
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise CheckpointError(
+            f"{path} holds numbers that are not finite; start again without --resume in another "
+            "--out, with a lower --learning-rate"
+        )
     run.model.load_state_dict(_group(tensors, "model."))
     run.best = _group(tensors, "best.")
     adam = run.optimizer.state_dict()

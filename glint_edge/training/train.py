@@ -14,7 +14,7 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.shards import ShardedLog
-from glint_edge.errors import ConfigError
+from glint_edge.errors import ConfigError, DivergedError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.processes.distributed import Alone, find_device
 from glint_edge.training.curves import draw_curves
@@ -58,6 +58,7 @@ def train(
         CheckpointError: the run in `folder` is damaged or was started with other settings or with
             another log.
         DataError: no history has two items to train on.
+        DivergedError: the loss became NaN or infinite; `folder` has the best of the epochs before.
     """
     require_trainable(source.name, split.predictions)
     group = group or Alone()
@@ -80,10 +81,29 @@ def train(
         )
     if group.rank == 0:
         write_run(folder / RUN_FILE, run_settings(model_config, config, source, folder, device))
-    for _ in epochs(run, split, config, group=group, on_progress=on_progress):
-        if group.rank == 0:
-            save_run(run, folder, settings)
-    return _finish(run, split, config, folder, source, group)
+    diverged: DivergedError | None = None
+    try:
+        for _ in epochs(run, split, config, group=group, on_progress=on_progress):
+            if group.rank == 0:
+                save_run(run, folder, settings)
+    except DivergedError as error:
+        if not run.history:
+            raise
+        diverged = error
+    checkpoint = _finish(run, split, config, folder, source, group)
+    _end(folder, diverged, group)
+    return checkpoint
+
+
+def _end(folder: Path, diverged: DivergedError | None, group: Alone) -> None:
+    """Forget the run that is finished; one that diverged keeps its last epoch, and says so."""
+    if diverged is not None:
+        group.total(0)  # no process fails, and ends the others, before the first has written all
+        raise DivergedError(
+            f"{diverged.what}; the best of the epochs before is in {folder}", diverged.way_out
+        ) from diverged
+    if group.rank == 0:
+        (folder / RESUME).unlink(missing_ok=True)
 
 
 def _finish(
@@ -109,7 +129,6 @@ def _finish(
     save_checkpoint(checkpoint, folder)
     losses = [epoch.loss for epoch in run.history]
     draw_curves(folder / CURVES, losses, [epoch.validation_ndcg_at_10 for epoch in run.history])
-    (folder / RESUME).unlink(missing_ok=True)
     return checkpoint
 
 

@@ -11,7 +11,7 @@ came to.
 
 from __future__ import annotations
 
-import shlex
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,22 +21,26 @@ from glint_edge.config import LEVERS, LOSSES, ModelConfig, TrainConfig, configs
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.shards import ShardedLog
-from glint_edge.errors import CheckpointError, ConfigError, MissingExtraError
+from glint_edge.errors import CheckpointError, ConfigError, DivergedError, MissingExtraError
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
 from glint_edge.tables import Table, columns, figure
 from glint_edge.training.epochs import begin, epochs
-from glint_edge.training.run_file import run_settings, write_run
+from glint_edge.training.run_file import command_of, run_settings, write_run
 from glint_edge.training.search_space import OF_A_TRIAL, SPACE, draw, rounded, searched
 
 if TYPE_CHECKING:
     import optuna
+
+log = logging.getLogger(__name__)
 
 EXTRA = "glint-edge[tune]"
 SHOWN = 10  # trials of a table
 JOURNAL, BEST, BEST_RUN = "journal.log", "best.json", "best.toml"
 STUDY = "glint-edge"
 LOG = "log"  # its digest, among what a study's trials share
+THREADS = "threads"
+MOST_DIVERGED = 10  # in a row
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class _Plan:
         """What must not change within a study."""
         model, config = configs(self.data.item_count, self.levers)
         settings = {"protocol": self.protocol, **model.to_dict(), **config.to_dict()}
-        apart = {*self.search, "threads"}
+        apart = {*self.search, THREADS}
         fixed = {name: value for name, value in settings.items() if name not in apart}
         return {"search": ", ".join(sorted(self.search)), **fixed, LOG: self.source.digest}
 
@@ -137,8 +141,8 @@ def tune(
             looked at.
         source: of the data, for the command that trains the best.
         folder: the study's; continues a study that exists.
-        trials: finished ones in the end, those of earlier calls among them. One that failed or was
-            interrupted is not finished.
+        trials: finished ones in the end, those of earlier calls among them. One that failed,
+            diverged or was interrupted is not finished.
         search: names of `SPACE`; None is `USUAL` without what `levers` fixes.
         protocol: what is ranked, as `glint_edge.evaluation.ranking.target_ranks` takes it.
         on_trial: called after each trial.
@@ -149,6 +153,7 @@ def tune(
             fixed settings or with another log.
         DataError: no history has two items to train on.
         CheckpointError: the study in `folder` is damaged.
+        DivergedError: `MOST_DIVERGED` trials diverged, one after another.
         MissingExtraError: Optuna is not installed.
     """
     if trials < 1:
@@ -165,12 +170,22 @@ def tune(
     _claim(study, shared, folder)
 
     def after(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        _write_best(folder, _results(study, plan)[0], plan)
+        if trial.state not in _finished():
+            return
+        _write_best(study, plan)
         if on_trial:
             on_trial(_result(trial, plan))
 
-    if (left := trials - len(_results(study, plan))) > 0:
-        study.optimize(lambda trial: _train(trial, plan), n_trials=left, callbacks=[after])
+    in_a_row = 0
+    while (finished := len(_results(study, plan))) < trials:
+        study.optimize(
+            lambda trial: _train(trial, plan), n_trials=1, callbacks=[after],
+            catch=(DivergedError,),
+        )  # fmt: skip
+        in_a_row = in_a_row + 1 if len(_results(study, plan)) == finished else 0
+        if in_a_row == MOST_DIVERGED:
+            way_out = "fix --learning-rate at a lower value, or search other levers"
+            raise DivergedError(f"{in_a_row} trials in a row diverged", way_out)
     return _results(study, plan)
 
 
@@ -179,13 +194,18 @@ def _train(trial: optuna.Trial, plan: _Plan) -> float:
     import optuna
 
     model, config = plan.configs(draw(trial, plan.search, plan.levers))
+    trial.set_user_attr(THREADS, config.threads)
     run = begin(model, config)
-    for epoch in epochs(run, plan.data, config, protocol=plan.protocol):
-        trial.set_user_attr("best", run.best_ndcg)
-        trial.set_user_attr("epochs", epoch.epoch)
-        trial.report(epoch.validation_ndcg_at_10, epoch.epoch)
-        if trial.should_prune():
-            raise optuna.TrialPruned
+    try:
+        for epoch in epochs(run, plan.data, config, protocol=plan.protocol):
+            trial.set_user_attr("best", run.best_ndcg)
+            trial.set_user_attr("epochs", epoch.epoch)
+            trial.report(epoch.validation_ndcg_at_10, epoch.epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+    except DivergedError as error:
+        log.warning("trial %d diverged and does not count: %s", trial.number, error.what)
+        raise
     return run.best_ndcg
 
 
@@ -196,15 +216,18 @@ def _study(folder: Path, seed: int) -> optuna.Study:
         from optuna.storages.journal import JournalFileBackend
     except ImportError as error:
         raise MissingExtraError(EXTRA, "tuning") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Of a trial that fails it would print the stack.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        return optuna.create_study(
+        study = optuna.create_study(
             study_name=STUDY, direction="maximize", load_if_exists=True,
             storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
             # Behind the median of the others at the same epoch; five have to be through.
             pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2),
-            sampler=optuna.samplers.TPESampler(seed=seed),
         )  # fmt: skip
+        # Not the first call's draws once more, where a study is continued.
+        study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
+        return study
     except (ValueError, KeyError) as error:
         raise CheckpointError(
             f"{folder / JOURNAL} is damaged ({error}); choose another --out"
@@ -233,41 +256,41 @@ def _claim(study: optuna.Study, shared: dict[str, Any], folder: Path) -> None:
 
 def _results(study: optuna.Study, plan: _Plan) -> Trials:
     """All finished trials, best first: neither failed, nor left running by a kill."""
-    from optuna.trial import TrialState
-
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    finished = study.get_trials(deepcopy=False, states=_finished())
     results = (_result(trial, plan) for trial in finished)
     return Trials(sorted(results, key=lambda result: -result.ndcg))
 
 
+def _finished() -> tuple[optuna.trial.TrialState, ...]:
+    from optuna.trial import TrialState
+
+    return TrialState.COMPLETE, TrialState.PRUNED
+
+
 def _result(trial: optuna.trial.FrozenTrial, plan: _Plan) -> TrialResult:
-    drawn = {name: rounded(value) for name, value in trial.params.items()}
     return TrialResult(
         number=trial.number,
-        settings=drawn,
+        settings=_drawn(trial),
         ndcg=trial.user_attrs.get("best", 0.0),
         epochs=trial.user_attrs.get("epochs", 0),
         stopped=trial.state.name == "PRUNED",
-        command=_command(plan.settings(drawn)),
+        command=command_of(_trained(trial, plan)),
     )
 
 
-def _command(settings: Mapping[str, Setting]) -> str:
-    """The whole command line of a training; defaults are left out."""
-    words = ["glint-edge", "train"]
-    for name, value in settings.items():
-        lever = LEVERS.get(name)
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            words += (
-                [] if lever and value == lever.default else [f"--{'' if value else 'no-'}{flag}"]
-            )
-        elif not (lever and value == lever.default) and (name, value) != ("device", "cpu"):
-            words += [f"--{flag}", str(value)]
-    return shlex.join(words)
+def _drawn(trial: optuna.trial.FrozenTrial) -> dict[str, Setting]:
+    return {name: rounded(value) for name, value in trial.params.items()}
 
 
-def _write_best(folder: Path, best: TrialResult, plan: _Plan) -> None:
-    write_json(folder / BEST, vars(best))
+def _trained(trial: optuna.trial.FrozenTrial, plan: _Plan) -> dict[str, Setting]:
+    """All that a trial was trained with, by flag; a study may be continued with other threads."""
+    threads = {THREADS: trial.user_attrs[THREADS]} if THREADS in trial.user_attrs else {}
+    return plan.settings({**_drawn(trial), **threads})
+
+
+def _write_best(study: optuna.Study, plan: _Plan) -> None:
+    best = _results(study, plan)[0]
+    trial = study.get_trials(deepcopy=False)[best.number]
+    write_json(plan.folder / BEST, vars(best))
     title = f"trial {best.number}, validation NDCG@10 {best.ndcg:.4f}\n# {best.command}"
-    write_run(folder / BEST_RUN, plan.settings(best.settings), title)
+    write_run(plan.folder / BEST_RUN, _trained(trial, plan), title)

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from glint_edge.config import TrainConfig
 from glint_edge.data.sequences import Split, require_trainable
-from glint_edge.errors import ConfigError, MissingExtraError
+from glint_edge.errors import ConfigError, DivergedError, MissingExtraError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.extras import missing
 from glint_edge.model.glint_ru import GlintRU
@@ -120,14 +120,21 @@ def fine_tune(
     best, best_epoch = trained.to_float(), 0
     for epoch in range(1, epochs + 1):
         told = _told(on_progress, epoch, epochs)
-        train_epoch(trained, optimizer, split, config, rng, told, _distance_to(model))
-        scores.append(_validate(trained, split))
+        try:
+            train_epoch(trained, optimizer, split, config, rng, told, _distance_to(model))
+            scores.append(_validate(trained, split))
+        except DivergedError as error:
+            log.warning("%s in epoch %d of the fine-tuning, which ends here", error.what, epoch)
+            break
         log.info("int8 validation NDCG@10 %.5f after epoch %d", scores[-1], epoch)
         if scores[-1] > scores[best_epoch]:
             best, best_epoch = trained.to_float(), epoch
     ndcg_float = evaluate(model, split.validation()).ndcg
     seconds = time.perf_counter() - started
-    return best, QatReport(ndcg_float, scores[0], scores[best_epoch], epochs, best_epoch, seconds)
+    trained_epochs = len(scores) - 1
+    return best, QatReport(
+        ndcg_float, scores[0], scores[best_epoch], trained_epochs, best_epoch, seconds
+    )
 
 
 def _check(model: GlintRU, split: Split, epochs: int) -> None:

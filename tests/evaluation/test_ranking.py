@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glint_edge.data.sequences import HeldOut
-from glint_edge.errors import ConfigError
+from glint_edge.errors import ConfigError, DivergedError
 from glint_edge.evaluation.ranking import (
     draw_negatives,
     evaluate,
@@ -61,13 +61,18 @@ def test_no_users_is_refused():
         ([3.0, 2.0, 1.0], 3, 3),
         ([2.0, 2.0, 1.0], 1, 2),  # a tie counts against the target
         ([2.0, 2.0, 2.0], 2, 3),
-        ([math.nan, 2.0, 1.0], 2, 2),  # NaN beats the target, never the other way round
-        ([math.nan, 2.0, 1.0], 1, 41),  # 40 items: a NaN target is worse than last
     ],
 )
 def test_the_rank_of_a_target(fixed_scores, scores, target, rank):
     metrics = evaluate(fixed_scores(scores), held_out([[1]], [target]), k=50)
     assert metrics.mrr == pytest.approx(1 / rank)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("target", [1, 2])
+def test_scores_that_are_no_numbers_have_no_ranks(fixed_scores, value, target):
+    with pytest.raises(DivergedError, match=r"scores in no numbers .* train it again"):
+        evaluate(fixed_scores([value, 2.0, 1.0]), held_out([[1]], [target]))
 
 
 def test_a_target_outside_the_catalogue_is_a_miss(model):

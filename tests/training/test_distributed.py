@@ -183,3 +183,11 @@ def test_the_parts_of_the_users_are_all_users_in_order(make_model):
     for size in (1, 2, 3, 8):
         parts = [target_ranks(model, _part(users, Rank(r, size))) for r in range(size)]
         assert np.concatenate(parts).tolist() == target_ranks(model, users).tolist()
+
+
+def test_a_loss_that_is_no_number_ends_all_and_one_says_so(log, tmp_path):
+    one = words(log, tmp_path / "run", "--temperature", "1e-39")
+    codes, lines = launch(tmp_path, one, one).wait()
+    assert codes == [2, 2]
+    (line,) = lines
+    assert "the loss became nan at batch 1 in epoch 1" in line

@@ -8,8 +8,9 @@ import pytest
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.cli import app as cli
 from glint_edge.data.log import load_log
-from glint_edge.errors import CheckpointError, ConfigError, DataError
+from glint_edge.errors import CheckpointError, ConfigError, DataError, DivergedError
 from glint_edge.levers import OneOf
+from glint_edge.training import tune as tuning
 from glint_edge.training.run_file import read_run
 from glint_edge.training.search_space import OF_A_TRIAL, SPACE, USUAL
 from glint_edge.training.tune import TrialResult, Trials, _study, tune
@@ -174,6 +175,50 @@ def test_failed_and_interrupted_trials_do_not_count(error, log, tmp_path, monkey
             search_in(log, tmp_path, 2)
     results = search_in(log, tmp_path, 2)
     assert sorted(result.number for result in results) == [0, 2]
+
+
+def test_trials_that_diverge_do_not_count(log, tmp_path, monkeypatch, caplog):
+    begun, epochs = [], tuning.epochs
+
+    def diverge(run, *arguments, **options):
+        begun.append(run)
+        if len(begun) in (1, 3):
+            raise DivergedError("the loss became nan", "")
+        return epochs(run, *arguments, **options)
+
+    monkeypatch.setattr(tuning, "epochs", diverge)
+    seen = []
+    results = search_in(log, tmp_path, 2, levers=SHORTEST, on_trial=seen.append)
+    assert [result.number for result in seen] == [1, 3] == sorted(r.number for r in results)
+    assert [r.message for r in caplog.records if r.levelname == "WARNING"] == [
+        f"trial {number} diverged and does not count: the loss became nan" for number in (0, 2)
+    ]
+
+
+def test_a_search_of_trials_that_all_diverge_ends_in_one_line(log, run, tmp_path):
+    code, out, err = run(
+        "tune", "--data", log, "--out", tmp_path / "s", "--trials", "2", "--width", "8",
+        "--temperature", "1e-39", "--json",
+    )  # fmt: skip
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith(
+        "error: 10 trials in a row diverged; fix --learning-rate"
+    )
+    assert "Traceback" not in err
+
+
+def test_a_study_that_goes_on_with_other_threads_says_what_each_trial_had(log, tmp_path):
+    search_in(log, tmp_path, 1, levers=SHORTEST)
+    results = search_in(log, tmp_path, 2, levers={**SHORTEST, "threads": 2})
+    had = {result.number: "--threads 2" in result.command for result in results}
+    assert had == {0: False, 1: True}
+    assert read_run(tmp_path / "best.toml")["threads"] == 1 + results[0].number
+
+
+def test_a_study_that_goes_on_draws_other_values(log, tmp_path):
+    search_in(log, tmp_path, 1, levers=SHORTEST)
+    first, second = search_in(log, tmp_path, 2, levers=SHORTEST)
+    assert first.settings != second.settings
 
 
 def test_a_trial_that_a_kill_left_running_does_not_count(log, tmp_path):

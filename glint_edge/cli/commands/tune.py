@@ -28,7 +28,7 @@ def tune(
     trials: Annotated[
         int,
         typer.Option(help="Finished trials in the end, those of earlier calls among them. One that "
-                     "failed or was interrupted does not count."),
+                     "failed, diverged or was interrupted does not count."),
     ] = 30,
     search: Annotated[
         list[str] | None,
