@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from importlib import resources
 from pathlib import Path
 
@@ -40,6 +41,26 @@ def test_the_package_names_folders_that_are_there():
     told = json.loads((ROOT.parent / "platform.json").read_text())
     (folder,) = re.findall(r'\.copy\("(\w+)/\{\{ name \}\}\.glint"\)', package)
     assert told["assets"] == f"Sources/GlintEdge/{folder}"
+
+
+def test_the_package_takes_a_branch_of_executorch_that_is_there():
+    """Of 1.5 there is swiftpm-1.5.0 alone; another minor version of the toolkit asks for a look."""
+    package = (ROOT / "Package.swift.j2").read_text()
+    assert re.findall(r'"(swiftpm-[^"]*)"', package) == ["swiftpm-1.5.0"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]["executorch"]
+    assert any(one.startswith("executorch>=1.5.") and one.endswith("<1.6") for one in extras)
+
+
+def test_the_linker_is_told_of_all_that_all_load_needs():
+    package = (ROOT / "Package.swift.j2").read_text()
+    settings = package.split("let allLoad")[1].split("\n\n")[0]
+    assert '.unsafeFlags(["-Wl,-all_load"])' in settings and ".linkedFramework($0)" in settings
+    for framework in ("Accelerate", "CoreGraphics", "CoreImage", "CoreVideo"):
+        assert f'"{framework}"' in settings
+    assert package.count("linkerSettings: allLoad") == 2  # the library's, and its tests'
+    for text in (ROOT / "README.md.j2", Path(__file__).parents[2] / "docs/embed-ios.md"):
+        assert "by version" in text.read_text()
 
 
 def test_what_it_decodes_is_in_every_manifest():
