@@ -4,6 +4,7 @@ Its library is compiled by the Kotlin compiler against the declarations of `andr
 tests are run on the JVM with Android's own JSON classes, and what needs an SDK is parsed.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -65,6 +66,43 @@ def test_the_rules_keep_what_each_flavour_imports():
         assert f'"{flavour}"' in (ROOT / "recommender/build.gradle.kts.j2").read_text()
 
 
+def test_every_version_is_a_number():
+    """Two builds are of the same parts: no `latest.release`, no `+`, no range."""
+    versions = []
+    for path in (path for path in ROOT.rglob("*.kts*") if "/build/" not in path.as_posix()):
+        text = path.read_text()
+        versions += re.findall(r'"[\w.-]+:[\w.-]+:([^"]+)"', re.sub(r"{{.*?}}", "1.0", text))
+        versions += re.findall(r'\) version "([^"]+)"', text)
+    assert len(versions) > 10
+    assert [one for one in versions if not re.fullmatch(r"\d+(\.\d+)+", one)] == []
+
+
+def test_onnx_runtime_is_the_version_that_browsers_test():
+    build = (ROOT / "recommender/build.gradle.kts.j2").read_text()
+    (version,) = re.findall(r"onnxruntime-android:([\d.]+)", build)
+    web = json.loads((ROOT.parents[1] / "web/module/package.json").read_text())
+    assert version == web["dependencies"]["onnxruntime-web"]
+
+
+def test_one_gradle_everywhere():
+    """The wrapper's settings alone: its jar is what `gradle wrapper` writes."""
+    (name,) = (path.name for path in (ROOT / "gradle").rglob("*.*"))
+    kept = dict(
+        line.split("=", 1)
+        for line in (ROOT / "gradle/wrapper" / name).read_text().replace("\\:", ":").splitlines()
+    )
+    version = re.search(r"gradle-([\d.]+)-bin\.zip$", kept["distributionUrl"])[1]
+    build = (ROOT / "build.gradle.kts").read_text()
+    assert f'gradleVersion = "{version}"' in build
+    assert f'distributionSha256Sum = "{kept["distributionSha256Sum"]}"' in build
+    assert re.fullmatch("[0-9a-f]{64}", kept["distributionSha256Sum"])
+    top = Path(__file__).parents[2]
+    assert f'gradle-version: "{version}"' in (top / ".github/workflows/android.yml").read_text()
+    for text in (ROOT / "README.md.j2", top / "docs/embed-android.md"):
+        assert "`gradle wrapper`" in text.read_text() or "gradle wrapper " in text.read_text()
+        assert f"Gradle {version}" in text.read_text()
+
+
 # ---- compiled and run ----------------------------------------------------------------------------
 
 
@@ -124,4 +162,4 @@ def test_the_library_compiles_with_every_runtime_and_its_unit_tests_pass(jars, c
         "java", "-cp", ":".join(map(str, packages)), "org.junit.runner.JUnitCore",
         *(f"app.glintedge.{name}" for name in tests),
     )  # fmt: skip
-    assert re.search(r"^OK \(8 tests\)$", said, re.MULTILINE), said
+    assert re.search(r"^OK \(11 tests\)$", said, re.MULTILINE), said

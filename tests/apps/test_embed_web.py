@@ -123,6 +123,17 @@ def test_the_pages_own_check_passes(visit, bundle, target):
     page.get_by_text(f"All {count} golden cases give what was exported.").wait_for()
 
 
+def test_the_first_label_is_of_a_warm_model(visit, target):
+    """Cold calls take a hundred milliseconds and more; other work may come between, so thrice."""
+    labels = []
+    for _ in range(3):
+        number, unit = visit(target).locator("#latency").inner_text().split()
+        labels.append(float(number) / (1000 if unit == "µs" else 1))
+        if labels[-1] < 25:
+            return
+    raise AssertionError(f"milliseconds: {labels}")
+
+
 # ---- a damaged bundle ---------------------------------------------------------------------------
 
 
@@ -180,14 +191,18 @@ def test_items_are_removed_undone_cleared_and_remembered(visit):
     page.reload()
     ready(page)
     assert (history(page), shown(page)) == (["Alien (1979)", "Fargo (1996)"], both)
-    # What was saved with another model begins again from its history.
-    page.evaluate("""() => {
-        const kept = JSON.parse(localStorage['glint-edge-session']);
-        localStorage['glint-edge-session'] = JSON.stringify({ ...kept, session: btoa('other') });
-    }""")
-    page.reload()
-    ready(page)
-    assert history(page) == ["Alien (1979)", "Fargo (1996)"]
+    # What was saved with another model, or is damaged, begins again from its history.
+    for other in ("b3RoZXI=", "@"):
+        page.evaluate(
+            """(session) => {
+                const kept = JSON.parse(localStorage['glint-edge-session']);
+                localStorage['glint-edge-session'] = JSON.stringify({ ...kept, session });
+            }""",
+            other,
+        )
+        page.reload()
+        ready(page)
+        assert history(page) == ["Alien (1979)", "Fargo (1996)"]
     page.locator("#top button").first.click()
     page.locator("#status", has_text=f"Added {both[0]}").wait_for()
     page.get_by_role("button", name="Clear").click()

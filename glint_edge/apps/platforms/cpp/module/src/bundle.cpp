@@ -12,6 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kLargest = 1 << 28;  // of a size
 
 bool is_file(const fs::path& file) {
   std::error_code reason;  // asked for, so that nothing but an Error is thrown
@@ -85,10 +86,16 @@ fs::path checked_artifact(const fs::path& folder, const Json& manifest) {
       folder.string() + " has no artifact for ExecuTorch; export it with --target executorch");
 }
 
+// At least one, and no more than memory can hold.
+std::size_t size_of(const Json& told) {
+  const std::int64_t size = told.integer();
+  if (size < 1 || size > kLargest) throw Error("a size is " + std::to_string(size));
+  return static_cast<std::size_t>(size);
+}
+
 std::size_t last(const Json& shape) {
-  const auto& sizes = shape.array();
-  if (sizes.empty() || sizes.back().integer() < 1) throw Error("a shape is empty");
-  return static_cast<std::size_t>(sizes.back().integer());
+  if (shape.array().empty()) throw Error("a shape is empty");
+  return size_of(shape.array().back());
 }
 
 std::size_t chunk_of(const Json& manifest) {
@@ -98,16 +105,19 @@ std::size_t chunk_of(const Json& manifest) {
   throw Error("append_many takes no items");
 }
 
-// All of a bundle but its items and artifact.
+// The model's N: histories up to it were trained on.
+std::size_t longest_of(const Json& manifest) {
+  return size_of(manifest.at("model").at("max_length"));
+}
+
+// All of a bundle but its items, artifact and golden case.
 Bundle described_by(const Json& manifest) {
   Bundle bundle;
   bundle.digest = manifest.at("digest").string();
   bundle.state_size = last(manifest.at("state").at("shape"));
   bundle.chunk = chunk_of(manifest);
-  bundle.top_k = static_cast<std::size_t>(manifest.at("top_k").integer());
-  if (manifest.at("window").string() == "sliding") {
-    bundle.window = static_cast<std::size_t>(manifest.at("model").at("max_length").integer());
-  }
+  bundle.top_k = size_of(manifest.at("top_k"));
+  if (manifest.at("window").string() == "sliding") bundle.window = longest_of(manifest);
   return bundle;
 }
 
@@ -145,7 +155,11 @@ Json read_checked(const fs::path& folder, const Json& manifest, const std::strin
 Bundle read_bundle(const fs::path& folder) {
   const Json manifest = read_manifest(folder);
   Bundle bundle = of_file(folder / "manifest.json", [&] { return described_by(manifest); });
+  bundle.folder = folder;
   bundle.artifact = checked_artifact(folder, manifest);
+  const Json golden = read_checked(folder, manifest, "golden.json");
+  bundle.golden = of_file(
+      folder / "golden.json", [&] { return longest_case(golden, longest_of(manifest)); });
   const Json items = read_checked(folder, manifest, "items.json");
   of_file(folder / "items.json", [&] {
     for (const Json& key : items.at("keys").array()) bundle.keys.push_back(key.string());

@@ -9,12 +9,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "golden.h"
 #include "json.h"
 
 namespace glint_edge {
 
 // What an app needs of a bundle.
 struct Bundle {
+  std::filesystem::path folder;
   std::string digest;               // the manifest's: which model this is, to the last bit
   std::filesystem::path artifact;   // the .pte
   std::size_t state_size;           // floats of a state
@@ -23,6 +25,7 @@ struct Bundle {
   std::optional<std::size_t> window;  // how many of a session's last items count; none: all
   std::vector<std::string> keys;    // the user's own, by id - 1; retired ones too
   std::unordered_map<std::string, std::string> titles;  // by key
+  GoldenCase golden;                // what a load runs
 };
 
 // Throws Error if a file is missing, damaged or of a later version, or there is no .pte.

@@ -14,6 +14,7 @@ class Model {
  public:
   Model(Bundle read, UnknownItems unknown)
       : bundle(std::move(read)), stream(bundle), unknown_(unknown) {
+    require_golden(stream, bundle.golden, bundle.folder.string());
     for (std::size_t place = 0; place < bundle.keys.size(); ++place) {
       ids_.emplace(bundle.keys[place], static_cast<std::int32_t>(place + 1));
     }
@@ -70,8 +71,7 @@ std::vector<Item> Session::top(std::size_t k, SeenItems seen) const {
   std::vector<Item> items;
   for (std::size_t place = 0; place < found.ids.size() && items.size() < k; ++place) {
     const std::int64_t id = found.ids[place];
-    const bool known = id >= 1 && static_cast<std::size_t>(id) <= bundle.keys.size();
-    if (known && without.count(id) == 0) items.push_back(model_->item(id, found.scores[place]));
+    if (without.count(id) == 0) items.push_back(model_->item(id, found.scores[place]));
   }
   return items;
 }

@@ -1,6 +1,7 @@
 #include "session_bytes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <string_view>
 
@@ -98,6 +99,7 @@ SavedSession unpack(
   std::size_t place = kStateAt;
   for (; found.state.size() < floats; place += kWord) {
     found.state.push_back(same_bits<float>(word_at(saved, place)));
+    if (!std::isfinite(found.state.back())) throw damaged("its state is not made of numbers");
   }
   for (; found.ids.size() < count; place += kWord) {
     const auto id = same_bits<std::int32_t>(word_at(saved, place));

@@ -4,6 +4,7 @@
 #include <executorch/extension/threadpool/threadpool_guard.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "glint_edge/recommender.h"
 
@@ -30,12 +31,39 @@ TensorPtr ids_tensor(const std::int64_t* ids, std::vector<executorch::aten::Size
   return from_blob(const_cast<std::int64_t*>(ids), std::move(sizes), ScalarType::Long);
 }
 
+// A copy of an output, which lies in the method's own memory until its next call. ExecuTorch ends
+// the process where a value is asked for as what it is not, so that is looked at first.
+template <typename T>
+std::vector<T> values_of(
+    const std::vector<executorch::runtime::EValue>& outputs, std::size_t place, ScalarType type,
+    std::size_t count) {
+  if (place < outputs.size() && outputs[place].isTensor()) {
+    const auto tensor = outputs[place].toTensor();
+    if (tensor.scalar_type() == type && static_cast<std::size_t>(tensor.numel()) == count) {
+      const T* values = tensor.template const_data_ptr<T>();
+      return {values, values + count};
+    }
+  }
+  throw Error("the artifact is of another model than its manifest; export the bundle again");
+}
+
+std::vector<float> numbers_of(
+    const std::vector<executorch::runtime::EValue>& outputs, std::size_t place,
+    std::size_t count) {
+  std::vector<float> values = values_of<float>(outputs, place, ScalarType::Float, count);
+  if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
+    throw Error("the artifact computes what are no numbers; export the bundle again");
+  }
+  return values;
+}
+
 }  // namespace
 
 Stream::Stream(const Bundle& bundle)
     : state_size_(bundle.state_size),
       chunk_(bundle.chunk),
       top_k_(bundle.top_k),
+      items_(static_cast<std::int64_t>(bundle.keys.size())),
       window_(bundle.window),
       module_(bundle.artifact.string(), Module::LoadMode::Mmap) {
   const OneThread guard;
@@ -48,8 +76,6 @@ Stream::Stream(const Bundle& bundle)
   for (const char* method : {"append", "append_many", "recommend"}) {
     check(module_.load_method(method), bundle.artifact.string() + ", method " + method);
   }
-  // The first calls set up what later ones use: some milliseconds, better spent here.
-  top(append(encode({1}), {1}, 1));
 }
 
 State Stream::encode(const Ids& history) const {
@@ -86,13 +112,15 @@ State Stream::append(const State& state, const Ids& history, std::int32_t item) 
 TopK Stream::top(const State& state) const {
   const std::lock_guard lock(turn_);
   const Outputs outputs = execute("recommend", {tensor_of(state)});
-  const auto items = outputs.at(0).toTensor(), scores = outputs.at(1).toTensor();
-  if (items.numel() != scores.numel() || static_cast<std::size_t>(items.numel()) != top_k_) {
-    throw Error("the artifact is of another model than its manifest; export the bundle again");
+  TopK found{
+      values_of<std::int64_t>(outputs, 0, ScalarType::Long, top_k_),
+      numbers_of(outputs, 1, top_k_)};
+  const auto known = [this](std::int64_t id) { return id >= 1 && id <= items_; };
+  if (!std::all_of(found.ids.begin(), found.ids.end(), known)) {
+    throw Error(
+        "the artifact recommends items that are not in the catalogue; export the bundle again");
   }
-  const auto* ids = items.const_data_ptr<std::int64_t>();
-  const auto* values = scores.const_data_ptr<float>();
-  return {{ids, ids + top_k_}, {values, values + top_k_}};
+  return found;
 }
 
 Stream::Outputs Stream::execute(const char* method, const Inputs& inputs) const {
@@ -107,14 +135,8 @@ TensorPtr Stream::tensor_of(const State& state) const {
   return from_blob(const_cast<float*>(state.data()), {1, static_cast<int>(state_size_)});
 }
 
-// The output lies in the method's own memory until its next call.
 State Stream::state_of(const Outputs& outputs) const {
-  const auto tensor = outputs.at(0).toTensor();
-  if (static_cast<std::size_t>(tensor.numel()) != state_size_) {
-    throw Error("the artifact is of another model than its manifest; export the bundle again");
-  }
-  const auto* values = tensor.const_data_ptr<float>();
-  return {values, values + state_size_};
+  return numbers_of(outputs, 0, state_size_);
 }
 
 }  // namespace glint_edge

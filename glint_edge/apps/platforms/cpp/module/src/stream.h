@@ -35,7 +35,7 @@ class Stream {
   // The state one item further; `history` is what `state` was made of.
   State append(const State& state, const Ids& history, std::int32_t item) const;
 
-  // The artifact's list for a state.
+  // The artifact's list for a state: numbers, and items of the catalogue.
   TopK top(const State& state) const;
 
  private:
@@ -46,6 +46,7 @@ class Stream {
   State state_of(const Outputs& outputs) const;
 
   const std::size_t state_size_, chunk_, top_k_;
+  const std::int64_t items_;
   const std::optional<std::size_t> window_;
   mutable std::mutex turn_;
   mutable executorch::extension::Module module_;  // guarded by turn_

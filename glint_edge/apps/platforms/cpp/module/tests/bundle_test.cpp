@@ -108,7 +108,7 @@ void test_a_later_version(const fs::path& bundle) {
 
 void test_a_damaged_file(const fs::path& bundle) {
   const std::string artifact = glint_edge::read_bundle(bundle).artifact.filename().string();
-  for (const std::string& name : {std::string("items.json"), artifact}) {
+  for (const std::string& name : {std::string("items.json"), std::string("golden.json"), artifact}) {
     const std::string whole = Copy(bundle).read(name);
     for (const std::size_t place : {std::size_t{0}, whole.size() / 2, whole.size() - 1}) {
       const Copy copy(bundle);
@@ -134,8 +134,29 @@ void test_a_manifest_that_says_otherwise(const fs::path& bundle) {
   none.forge("\"target\": \"executorch\"", "\"target\": \"someother\"");
   // `checks` may come first in another exporter's file; the artifact's is the first in ours.
   none.check_refused_with("has no artifact for ExecuTorch; export it with --target executorch");
+  const Copy sizeless(bundle);
+  sizeless.forge(told + std::to_string(top_k), told + "-1");
+  sizeless.check_refused_with("manifest.json is damaged (a size is -1)");
   unlisted.forge("\"items.json\":", "\"others.json\":");
   unlisted.check_refused_with("items.json is not listed in the manifest");
+}
+
+void test_an_artifact_that_computes_something_else(const fs::path& bundle) {
+  const Copy copy(bundle);
+  const std::string whole = copy.read("golden.json"), norm = "\"state_norm\": ";
+  std::string other = whole;
+  for (auto at = other.find(norm); at != std::string::npos; at = other.find(norm, at + 1)) {
+    char& digit = other[at + norm.size()];
+    digit = digit == '9' ? '1' : static_cast<char>(digit + 1);
+  }
+  copy.write("golden.json", other);
+  copy.forge(glint_edge::sha256(whole), glint_edge::sha256(other));
+  copy.check_refused_with("does not compute what was exported (golden case ");
+  const Copy empty(bundle);
+  const std::string none = "{\"cases\": []" + std::string(whole.size() - 14, ' ') + "}\n";
+  empty.write("golden.json", none);
+  empty.forge(glint_edge::sha256(whole), glint_edge::sha256(none));
+  empty.check_refused_with("golden.json is damaged");
 }
 
 void test(const fs::path& bundle) {
@@ -145,6 +166,7 @@ void test(const fs::path& bundle) {
   test_a_later_version(bundle);
   test_a_damaged_file(bundle);
   test_a_manifest_that_says_otherwise(bundle);
+  test_an_artifact_that_computes_something_else(bundle);
 }
 
 }  // namespace

@@ -125,6 +125,8 @@ void test_other_bytes_are_refused(const Bundle& bundle, const Recommender& recom
   refused("its sizes are not those of this model", changed(saved, 12, 4));
   refused("its sizes are not those of this model", changed(saved, 12, 0xFFFFFFFF));
   refused("its sizes are not those of this model", changed(saved, 48, 1));
+  refused("its state is not made of numbers", changed(saved, 52, 0x7FC00000));
+  refused("its state is not made of numbers", changed(saved, 52, 0xFF800000));
   refused("item 0 is not in the catalogue", changed(saved, first_id, 0));
   refused("item -1 is not in the catalogue", changed(saved, first_id, 0xFFFFFFFF));
   const auto beyond = static_cast<std::uint32_t>(bundle.keys.size() + 1);

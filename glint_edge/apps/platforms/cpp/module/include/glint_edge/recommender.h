@@ -80,7 +80,8 @@ class Session {
 // turns in the runtime. A copy is the same model, not a second one in memory.
 class Recommender {
  public:
-  // Loads a bundle's folder; the size and sha256 of every file that is read are checked first.
+  // Loads a bundle's folder; the size and sha256 of every file that is read are checked first, and
+  // a golden case is run: an artifact that computes anything else is refused.
   static Recommender load(const std::filesystem::path& bundle, const Options& options = {});
 
   // The k best items after a history of keys, the oldest first.

@@ -4,6 +4,8 @@ import Foundation
 /// What an app needs of a bundle's folder.
 struct AppBundle {
   static let schemaVersion = 1
+  /// Of a size, that memory can hold.
+  private static let largest = 1 << 28
 
   let folder: URL
   let manifest: Manifest
@@ -36,7 +38,9 @@ struct AppBundle {
     _ = try Self.checked(folder, manifest, artifact.file)
     self.artifact = folder.appending(path: artifact.file)
     guard let input = manifest.methods.append_many.inputs.first(where: { $0.name == "items" }),
-      input.shape.count == 2, manifest.state.shape.count == 2
+      input.shape.count == 2, manifest.state.shape.count == 2,
+      [input.shape[1], manifest.state.shape[1], manifest.top_k, manifest.model.max_length]
+        .allSatisfy({ (1...Self.largest).contains($0) })
     else {
       throw GlintError(.damaged, "\(folder.path) is damaged at its shapes; copy the bundle again")
     }

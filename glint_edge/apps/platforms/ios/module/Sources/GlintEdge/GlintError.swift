@@ -26,3 +26,19 @@ public struct GlintError: Error, LocalizedError, Equatable {
     self.message = message
   }
 }
+
+/// What the runtime gives; what it throws is a `GlintError`.
+func ofRuntime<T>(_ artifact: URL, _ call: () throws -> T) throws -> T {
+  do {
+    return try call()
+  } catch let error as GlintError {
+    throw error
+  } catch {
+    let reason = error.localizedDescription.split(whereSeparator: \.isNewline).joined(separator: " ")
+    throw cannotRun(artifact, reason)
+  }
+}
+
+func cannotRun(_ artifact: URL, _ reason: String) -> GlintError {
+  GlintError(.damaged, "\(artifact.path) cannot be run (\(reason)); export the bundle again")
+}

@@ -17,6 +17,11 @@ private struct Golden: Decodable {
     let items: [Int]
     let scores: [Double]
   }
+
+  /// What a state after a case's history, and its list, have wrong.
+  func errors(_ expected: Case, _ state: [Float], _ found: TopK) -> [String] {
+    stateErrors(expected, tolerance, state) + listErrors(expected, tolerance, found)
+  }
 }
 
 extension Recommender {
@@ -25,9 +30,7 @@ extension Recommender {
   ///
   /// - Returns: one sentence for each case that differs beyond the file's own tolerance.
   public func replayGolden() throws -> [String] {
-    let file = bundle.folder.appending(path: "golden.json")
-    let golden = try AppBundle.decode(
-      Golden.self, try AppBundle.checked(bundle.folder, bundle.manifest, "golden.json"), file)
+    let golden = try readGolden()
     var failures: [String] = []
     for (number, expected) in golden.cases.enumerated() {
       var state = empty
@@ -35,15 +38,43 @@ extension Recommender {
         state = try step(state, Array(expected.history.prefix(place)), id)
       }
       for (method, found) in [("append", state), ("append_many", try encode(expected.history))] {
-        let wrong =
-          stateErrors(expected, golden.tolerance, found)
-          + listErrors(expected, golden.tolerance, try ranked(found))
+        let wrong = golden.errors(expected, found, try ranked(found))
         if !wrong.isEmpty {
           failures.append("by \(method), golden case \(number): \(wrong.joined(separator: ", and "))")
         }
       }
     }
     return failures
+  }
+
+  /// Run the longest golden case that no window cuts, once, by each of the three methods: what a load
+  /// can afford. It also sets up in the runtime what later calls use.
+  ///
+  /// - Throws: `GlintError` `.damaged`: it gives anything else.
+  func requireGolden() throws {
+    let golden = try readGolden()
+    let fitting = golden.cases.enumerated()
+      .filter { $1.history.count <= bundle.manifest.model.max_length }
+    guard let (number, expected) = fitting.max(by: { $0.1.history.count < $1.1.history.count }) else { return }
+    let before = Array(expected.history.dropLast())
+    var state = try encode(before)
+    if let last = expected.history.last { state = try step(state, before, last) }
+    if let wrong = golden.errors(expected, state, try ranked(state)).first {
+      throw GlintError(
+        .damaged,
+        "\(bundle.folder.path) does not compute what was exported (golden case \(number): \(wrong)); "
+          + "copy the bundle again")
+    }
+  }
+
+  private func readGolden() throws -> Golden {
+    let file = bundle.folder.appending(path: "golden.json")
+    let golden = try AppBundle.decode(
+      Golden.self, try AppBundle.checked(bundle.folder, bundle.manifest, "golden.json"), file)
+    guard golden.cases.allSatisfy({ $0.items.count == $0.scores.count }) else {
+      throw GlintError(.damaged, "\(file.path) is damaged; copy the bundle again")
+    }
+    return golden
   }
 }
 

@@ -59,6 +59,7 @@ struct SavedSession: Equatable {
     if let foreign = found.ids.first(where: { !(1...items).contains($0) }) {
       throw broken("item \(foreign) is not in the catalogue")
     }
+    guard found.state.allSatisfy(\.isFinite) else { throw broken("its state is not made of numbers") }
     return found
   }
 

@@ -38,6 +38,8 @@ final class SavedSessionTests: XCTestCase {
     XCTAssertEqual(code(try unpack(bytes, digest: String(repeating: "f", count: 64))), .otherModel)
     XCTAssertEqual(code(try unpack(bytes, state: 4)), .damaged)
     XCTAssertEqual(code(try unpack(bytes, items: 69999)), .damaged)
+    let noNumber = SavedSession(digest: saved.digest, state: [0, .nan, 1], ids: saved.ids)
+    XCTAssertEqual(code(try unpack(noNumber.pack())), .damaged)
     for place in bytes.indices {
       var flipped = bytes
       flipped[place] ^= 1

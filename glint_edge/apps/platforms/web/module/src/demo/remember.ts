@@ -1,6 +1,6 @@
 /** Keeping the session from visit to visit, and its history for when the model is another one. */
 
-import { GlintError, type Recommender, type Session } from '../glint-edge';
+import { fromBase64, GlintError, type Recommender, type Session, toBase64 } from '../glint-edge';
 
 const PLACE = 'glint-edge-session';
 
@@ -12,7 +12,7 @@ interface Remembered {
 /** Store a session in this browser. */
 export function remember(session: Session) {
   const kept: Remembered = {
-    session: btoa(String.fromCharCode(...session.save())),
+    session: toBase64(session.save()),
     history: session.history.map(({ key }) => key),
   };
   try {
@@ -27,7 +27,7 @@ export async function recall(recommender: Recommender): Promise<Session> {
   const kept = read();
   if (kept === null) return recommender.start();
   try {
-    return recommender.resume(Uint8Array.from(atob(kept.session), (char) => char.charCodeAt(0)));
+    return recommender.resume(fromBase64(kept.session));
   } catch (error) {
     if (!(error instanceof GlintError)) throw error;
     return recommender.start(kept.history);
@@ -37,7 +37,8 @@ export async function recall(recommender: Recommender): Promise<Session> {
 function read(): Remembered | null {
   try {
     const kept = JSON.parse(localStorage.getItem(PLACE) ?? 'null') as Remembered | null;
-    return Array.isArray(kept?.history) && typeof kept?.session === 'string' ? kept : null;
+    const isText = (value: unknown) => typeof value === 'string';
+    return kept?.history.every(isText) && isText(kept.session) ? kept : null;
   } catch {
     return null;
   }

@@ -93,15 +93,15 @@ export function showHistory(view: View, history: readonly Item[], remove: (place
   const focused = [...view.history.querySelectorAll('button')].indexOf(
     document.activeElement as HTMLButtonElement,
   );
-  view.history.replaceChildren(
-    ...history.map((item, place) => {
-      const title = nameOf(item);
-      const button = pressable(() => remove(place));
-      button.setAttribute('aria-label', `Remove ${title}`);
-      button.append(part('title', title), part('cross', '×'));
-      return listItem(button);
-    }),
-  );
+  const rows = document.createDocumentFragment();
+  for (const [place, item] of history.entries()) {
+    const title = nameOf(item);
+    const button = pressable(() => remove(place));
+    button.setAttribute('aria-label', `Remove ${title}`);
+    button.append(part('title', title), part('cross', '×'));
+    rows.append(listItem(button));
+  }
+  view.history.replaceChildren(rows);
   view.noHistory.hidden = history.length > 0;
   if (focused >= 0) focusNear(view, focused);
 }

@@ -1,6 +1,6 @@
 /** Reading a bundle: its manifest, and its files, each checked by size and sha256. */
 
-import { GlintError } from './errors';
+import { GlintError, reasonOf } from './errors';
 
 export const SCHEMA_VERSION = 1;
 
@@ -19,7 +19,7 @@ export interface Manifest {
     };
   };
   readonly artifacts: readonly { readonly target: string; readonly file: string }[];
-  readonly data: { readonly attribution: string };
+  readonly data?: { readonly attribution?: string };
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
 }
 
@@ -51,10 +51,9 @@ export async function download(
     if (!response.ok) throw new Error(`the server says ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     throw new GlintError(
       'unavailable',
-      `${address.href} cannot be loaded (${reason}); check the address and the connection`,
+      `${address.href} cannot be loaded (${reasonOf(error)}); check the address and the connection`,
       { cause: error },
     );
   }
@@ -83,10 +82,31 @@ export function parseManifest(bytes: Uint8Array, place: string): Manifest {
       `${place} has schema version ${version}, this app reads ${SCHEMA_VERSION}; upgrade the app`,
     );
   }
-  if (version !== SCHEMA_VERSION || !/^[0-9a-f]{64}$/.test(manifest?.digest ?? '')) {
-    throw new GlintError('damaged', `${place}manifest.json is damaged; copy the bundle again`);
-  }
-  return manifest as Manifest;
+  return requireForm(manifest, `${place}manifest.json`, isManifest);
+}
+
+function isManifest(manifest: Manifest): boolean {
+  const { state, files, artifacts } = manifest;
+  const { inputs } = manifest.methods.append_many;
+  return (
+    manifest.schema_version === SCHEMA_VERSION &&
+    /^[0-9a-f]{64}$/.test(manifest.digest) &&
+    ['sliding', 'unbounded'].includes(manifest.window) &&
+    [manifest.top_k, manifest.model.max_length, state.shape[1]].every(isSize) &&
+    inputs.some(({ name }) => name === 'items') &&
+    inputs.every(({ shape }) => shape.every(isSize)) &&
+    [manifest.name, ...artifacts.flatMap(({ target, file }) => [target, file])].every(isText) &&
+    Object.values(files).every(({ bytes, sha256 }) => Number.isInteger(bytes) && isText(sha256))
+  );
+}
+
+/** A whole number of at least one, that memory can hold. */
+function isSize(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 2 ** 28;
+}
+
+export function isText(value: unknown): boolean {
+  return typeof value === 'string';
 }
 
 /**
@@ -130,6 +150,23 @@ export function parseJson(bytes: Uint8Array, place: string): unknown {
   } catch (error) {
     throw new GlintError('damaged', `${place} is no JSON; copy the bundle again`, { cause: error });
   }
+}
+
+/**
+ * What was parsed, once it has the parts that are read of it.
+ *
+ * @param fits may throw where a part is missing.
+ * @throws GlintError `damaged`
+ */
+export function requireForm<T>(value: unknown, place: string, fits: (value: T) => boolean): T {
+  let whole = false;
+  try {
+    whole = fits(value as T);
+  } catch {
+    // A part is missing, or of another type.
+  }
+  if (whole) return value as T;
+  throw new GlintError('damaged', `${place} is damaged; copy the bundle again`);
 }
 
 async function difference(

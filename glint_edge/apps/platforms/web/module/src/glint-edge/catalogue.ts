@@ -1,5 +1,6 @@
 /** The app's own item keys and titles; inside, an item is its place in the list, from 1. */
 
+import { isText, parseJson, requireForm } from './bundle';
 import { GlintError } from './errors';
 
 /** An item as the app knows it. */
@@ -13,6 +14,21 @@ export interface Item {
 export interface ItemsFile {
   readonly keys: readonly (string | number)[];
   readonly titles?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Parse items.json.
+ *
+ * @throws GlintError `damaged`
+ */
+export function parseItems(bytes: Uint8Array, place: string): ItemsFile {
+  return requireForm<ItemsFile>(
+    parseJson(bytes, place),
+    place,
+    ({ keys, titles }) =>
+      keys.every((key) => isText(key) || Number.isInteger(key)) &&
+      Object.values(titles ?? {}).every(isText),
+  );
 }
 
 /** What an unknown key does: stop the call, or be left out and counted. */

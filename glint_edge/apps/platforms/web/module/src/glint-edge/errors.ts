@@ -19,3 +19,9 @@ export class GlintError extends Error {
     super(message, options);
   }
 }
+
+/** What an error of somebody else says, in one line. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.trim().replace(/\s+/g, ' ') || 'no reason is known';
+}

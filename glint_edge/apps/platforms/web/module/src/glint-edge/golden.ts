@@ -1,8 +1,10 @@
 /** Replaying golden.json: does this browser compute what was exported. */
 
-import { type BundleSource, parseJson, readChecked } from './bundle';
+import { type BundleSource, type Manifest, parseJson, readChecked, requireForm } from './bundle';
+import { GlintError } from './errors';
 import type { Recommender } from './recommender';
 import type { TopK } from './runtime';
+import type { Stream } from './stream';
 
 interface GoldenCase {
   readonly history: readonly number[];
@@ -23,10 +25,53 @@ export interface Replay {
   readonly failures: readonly string[];
 }
 
+/**
+ * Read golden.json.
+ *
+ * @throws GlintError `damaged`
+ */
+export async function readGolden(source: BundleSource, manifest: Manifest): Promise<Golden> {
+  const place = `${source.place}golden.json`;
+  return requireForm(parseJson(await readChecked(source, manifest, 'golden.json'), place), place, isGolden);
+}
+
+function isGolden({ tolerance, cases }: Golden): boolean {
+  const figures = [tolerance.relative_state_error, tolerance.score_error];
+  const lists = cases.flatMap(({ history, items, scores }) => [history, items, scores]);
+  const sums = cases.flatMap(({ state_sum, state_norm }) => [state_sum, state_norm]);
+  return [...figures, ...sums, ...lists.flat()].every(Number.isFinite);
+}
+
+/**
+ * Run the longest golden case that no window cuts, once, by each of the three methods: what a load
+ * can afford. It also sets up in the runtime what later calls use.
+ *
+ * @throws GlintError `damaged`: it gives anything else.
+ */
+export async function requireGolden(stream: Stream, golden: Golden, place: string): Promise<void> {
+  const fitting = golden.cases.filter(
+    ({ history }) => history.length <= stream.manifest.model.max_length,
+  );
+  const [expected] = fitting.sort((one, other) => other.history.length - one.history.length);
+  if (expected === undefined) return;
+  let state = await stream.encode(expected.history.slice(0, -1));
+  if (expected.history.length > 0) state = await stream.append(state, expected.history);
+  const wrong = [
+    ...stateErrors(golden, expected, state),
+    ...listErrors(golden, expected, await stream.top(state)),
+  ];
+  if (wrong.length === 0) return;
+  const number = golden.cases.indexOf(expected);
+  throw new GlintError(
+    'damaged',
+    `${place} does not compute what was exported (golden case ${number}: ${wrong[0]}); ` +
+      'copy the bundle again',
+  );
+}
+
 /** Run every golden case of a bundle, at once by `append_many` and item by item by `append`. */
 export async function replayGolden(recommender: Recommender, source: BundleSource): Promise<Replay> {
-  const file = await readChecked(source, recommender.manifest, 'golden.json');
-  const golden = parseJson(file, `${source.place}golden.json`) as Golden;
+  const golden = await readGolden(source, recommender.manifest);
   const { stream } = recommender;
   const failures: string[] = [];
   for (const [number, expected] of golden.cases.entries()) {

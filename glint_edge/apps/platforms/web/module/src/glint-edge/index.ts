@@ -1,5 +1,6 @@
 /** Recommendations on the device, from a glint-edge bundle. */
 
+export { fromBase64, toBase64 } from './base64';
 export { type BundleSource, fromUrl, type Manifest } from './bundle';
 export { Catalogue, type Item, type UnknownItems } from './catalogue';
 export { GlintError, type GlintErrorCode } from './errors';

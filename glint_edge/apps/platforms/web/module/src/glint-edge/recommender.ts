@@ -1,15 +1,9 @@
 /** The way in: load a bundle, start sessions. */
 
-import {
-  type BundleSource,
-  fromUrl,
-  type Manifest,
-  parseJson,
-  readChecked,
-  readManifest,
-} from './bundle';
-import { Catalogue, type ItemsFile, type UnknownItems } from './catalogue';
-import { GlintError } from './errors';
+import { type BundleSource, fromUrl, type Manifest, readChecked, readManifest } from './bundle';
+import { Catalogue, parseItems, type UnknownItems } from './catalogue';
+import { GlintError, reasonOf } from './errors';
+import { readGolden, requireGolden } from './golden';
 import type { Engine } from './runtime';
 import { decodeSession } from './session-bytes';
 import { type Recommendation, Session, type TopOptions } from './session';
@@ -31,7 +25,8 @@ export class Recommender {
   ) {}
 
   /**
-   * Load a bundle; every file that is read is checked against its manifest.
+   * Load a bundle; every file that is read is checked against its manifest, and a golden case is
+   * run: a model that computes anything else is refused, and the first tap is as quick as any.
    *
    * @param bundle the address of its folder, or another source.
    * @throws GlintError `damaged`, `upgrade` or `unavailable`.
@@ -40,17 +35,27 @@ export class Recommender {
     const source = typeof bundle === 'string' || bundle instanceof URL ? fromUrl(bundle) : bundle;
     const manifest = await readManifest(source);
     const file = artifactFor(manifest, options.engine, source.place);
-    const [items, artifact] = await Promise.all([
+    const [items, artifact, golden] = await Promise.all([
       readChecked(source, manifest, 'items.json'),
       readChecked(source, manifest, file),
+      readGolden(source, manifest),
     ]);
-    const catalogue = new Catalogue(parseJson(items, `${source.place}items.json`) as ItemsFile);
+    const catalogue = new Catalogue(parseItems(items, `${source.place}items.json`));
     const runtime = await options.engine.open(artifact, shapesOf(manifest)).catch((error) => {
-      throw new GlintError('unavailable', `the runtime refuses ${source.place}${file} (${error})`, {
-        cause: error,
-      });
+      throw new GlintError(
+        'unavailable',
+        `the runtime refuses ${source.place}${file} (${reasonOf(error)}); export the bundle again`,
+        { cause: error },
+      );
     });
-    return new Recommender(catalogue, new Stream(runtime, manifest), options.unknown ?? 'refuse');
+    const stream = new Stream(runtime, manifest, catalogue.size);
+    try {
+      await requireGolden(stream, golden, source.place);
+    } catch (error) {
+      await stream.close().catch(() => undefined); // the first error is the one to tell
+      throw error;
+    }
+    return new Recommender(catalogue, stream, options.unknown ?? 'refuse');
   }
 
   get manifest(): Manifest {

@@ -86,6 +86,7 @@ function readBody(view: DataView, expected: { state: number; items: number }) {
   );
   const outside = ids.find((id) => id < 1 || id > expected.items);
   if (outside !== undefined) throw damaged(`item ${outside} is not in the catalogue`);
+  if (!state.every(Number.isFinite)) throw damaged('its state is not made of numbers');
   return { state, ids };
 }
 

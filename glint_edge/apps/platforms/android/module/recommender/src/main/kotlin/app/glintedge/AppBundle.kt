@@ -1,6 +1,7 @@
 package app.glintedge
 
 import java.io.File
+import java.io.IOException
 import java.security.MessageDigest
 import org.json.JSONException
 import org.json.JSONObject
@@ -9,6 +10,7 @@ import org.json.JSONObject
  * What an app needs of a bundle's folder.
  *
  * @property digest which model this is, to the last bit; saved sessions carry it.
+ * @property longest the model's N: histories up to it were trained on.
  * @property window how many of a session's last items count; null: all.
  * @property keys the user's item keys by id; `keys[0]` is "", padding.
  * @property titles by key; may be empty.
@@ -17,6 +19,7 @@ internal class AppBundle(
     val folder: File,
     val digest: String,
     val shapes: Shapes,
+    val longest: Int,
     val window: Int?,
     val artifact: File,
     val keys: List<String>,
@@ -24,6 +27,7 @@ internal class AppBundle(
 ) {
     companion object {
         private const val SCHEMA_VERSION = 1
+        private const val LARGEST = 1 shl 28
 
         /**
          * Read a bundle, and hold each file that is read to its size and sha256.
@@ -32,23 +36,32 @@ internal class AppBundle(
          */
         fun read(folder: File, target: String): AppBundle {
             val manifest = readManifest(folder)
+            val (keys, titles) = ofFile(File(folder, "items.json")) { itemsOf(folder, manifest) }
             return ofFile(File(folder, "manifest.json")) {
-                val items = JSONObject(checked(folder, manifest, "items.json").decodeToString())
-                val titles = items.optJSONObject("titles") ?: JSONObject()
-                val keys = items.getJSONArray("keys")
                 val artifact = artifactFor(folder, manifest, target)
                 checked(folder, manifest, artifact)
+                val longest = manifest.getJSONObject("model").getSize("max_length")
                 AppBundle(
                     folder = folder,
                     digest = manifest.getString("digest"),
                     shapes = shapesOf(manifest),
-                    window = manifest.getJSONObject("model").getInt("max_length")
-                        .takeIf { manifest.getString("window") == "sliding" },
+                    longest = longest,
+                    window = longest.takeIf { manifest.getString("window") == "sliding" },
                     artifact = File(folder, artifact),
-                    keys = listOf("") + List(keys.length()) { keys.getString(it) },
-                    titles = titles.keys().asSequence().associateWith { titles.getString(it) },
+                    keys = keys,
+                    titles = titles,
                 )
             }
+        }
+
+        private fun itemsOf(folder: File, manifest: JSONObject): Pair<List<String>, Map<String, String>> {
+            val items = JSONObject(checked(folder, manifest, "items.json").decodeToString())
+            val titles = items.optJSONObject("titles") ?: JSONObject()
+            val keys = items.getJSONArray("keys")
+            return Pair(
+                listOf("") + List(keys.length()) { keys.getString(it) },
+                titles.keys().asSequence().associateWith { titles.getString(it) },
+            )
         }
 
         fun readManifest(folder: File): JSONObject {
@@ -73,7 +86,7 @@ internal class AppBundle(
             val told = manifest.getJSONObject("files").getJSONObject(name)
             val file = File(folder, name)
             if (!file.isFile) throw damaged("$file is missing; copy the whole bundle")
-            val bytes = file.readBytes()
+            val bytes = ofFile(file) { file.readBytes() }
             if (bytes.size.toLong() != told.getLong("bytes") || sha256(bytes) != told.getString("sha256")) {
                 throw damaged("$file is not what its manifest says; copy the bundle again")
             }
@@ -96,18 +109,32 @@ internal class AppBundle(
             val items = List(inputs.length()) { inputs.getJSONObject(it) }
                 .first { it.getString("name") == "items" }
             return Shapes(
-                state = manifest.getJSONObject("state").getJSONArray("shape").getInt(1),
-                chunk = items.getJSONArray("shape").getInt(1),
-                topK = manifest.getInt("top_k"),
+                state = sizeOf(manifest.getJSONObject("state").getJSONArray("shape").getInt(1)),
+                chunk = sizeOf(items.getJSONArray("shape").getInt(1)),
+                topK = manifest.getSize("top_k"),
             )
         }
 
-        private inline fun <T> ofFile(file: File, read: () -> T): T = try {
-            read()
-        } catch (error: JSONException) {
-            throw damaged("$file is damaged (${error.message}); copy the bundle again", error)
-        } catch (error: NoSuchElementException) {
-            throw damaged("$file is damaged (${error.message}); copy the bundle again", error)
+        private fun JSONObject.getSize(name: String): Int = sizeOf(getInt(name))
+
+        /** At least one, and no more than memory can hold. */
+        private fun sizeOf(value: Int): Int =
+            if (value in 1..LARGEST) value else throw JSONException("a size is $value")
+
+        /** What `read` gives of a file; whatever is wrong with it is a `GlintException`. */
+        inline fun <T> ofFile(file: File, read: () -> T): T {
+            val reason = try {
+                return read()
+            } catch (error: JSONException) {
+                error
+            } catch (error: NoSuchElementException) {
+                error
+            } catch (error: IOException) {
+                error
+            } catch (error: StackOverflowError) { // lists within lists, without end
+                error
+            }
+            throw damaged("$file is damaged (${reasonOf(reason)}); copy the bundle again", reason)
         }
 
         private fun sha256(bytes: ByteArray): String =

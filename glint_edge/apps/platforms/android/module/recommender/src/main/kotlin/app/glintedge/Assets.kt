@@ -2,6 +2,7 @@ package app.glintedge
 
 import android.content.Context
 import java.io.File
+import java.io.IOException
 
 /**
  * Load the bundle among the app's assets, with the runtime of the app's flavour.
@@ -16,7 +17,18 @@ fun Recommender.Companion.load(
     context: Context,
     asset: String = BuildConfig.BUNDLE,
     unknown: Unknown = Unknown.REFUSE,
-): Recommender = load(unpacked(context, asset), unknown, RuntimeEngine)
+): Recommender {
+    val folder = try {
+        unpacked(context, asset)
+    } catch (error: IOException) {
+        throw damaged(
+            "the bundle $asset cannot be copied from the app's assets (${reasonOf(error)}); " +
+                "make room on the device, or install the app again",
+            error,
+        )
+    }
+    return load(folder, unknown, RuntimeEngine)
+}
 
 @Synchronized
 private fun unpacked(context: Context, asset: String): File {

@@ -25,3 +25,7 @@ class GlintException(val code: Code, message: String, cause: Throwable? = null) 
 
 internal fun damaged(message: String, cause: Throwable? = null) =
     GlintException(GlintException.Code.DAMAGED, message, cause)
+
+/** What an error of somebody else says, in one line. */
+internal fun reasonOf(error: Throwable): String =
+    error.message?.trim()?.replace(Regex("\\s+"), " ")?.takeIf { it.isNotEmpty() } ?: error.javaClass.simpleName

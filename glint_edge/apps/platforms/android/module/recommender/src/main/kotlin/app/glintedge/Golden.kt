@@ -1,9 +1,92 @@
 package app.glintedge
 
+import java.io.File
 import kotlin.math.abs
 import kotlin.math.sqrt
 import org.json.JSONArray
+import org.json.JSONException
 import org.json.JSONObject
+
+/** A history and what it must give; scores and items best first. */
+internal class GoldenCase(
+    val history: List<Int>,
+    val stateSum: Double,
+    val stateNorm: Double,
+    val items: List<Int>,
+    val scores: List<Double>,
+)
+
+/** golden.json: cases, and how near a runtime must come. */
+internal class Golden(val stateError: Double, val scoreError: Double, val cases: List<GoldenCase>) {
+    companion object {
+        /** @throws GlintException golden.json is missing or damaged. */
+        fun read(folder: File): Golden {
+            val manifest = AppBundle.readManifest(folder)
+            return AppBundle.ofFile(File(folder, "golden.json")) {
+                val golden = JSONObject(AppBundle.checked(folder, manifest, "golden.json").decodeToString())
+                val tolerance = golden.getJSONObject("tolerance")
+                val cases = golden.getJSONArray("cases")
+                Golden(
+                    tolerance.getDouble("relative_state_error"),
+                    tolerance.getDouble("score_error"),
+                    List(cases.length()) { caseOf(cases.getJSONObject(it)) },
+                )
+            }
+        }
+
+        private fun caseOf(case: JSONObject): GoldenCase {
+            val items = case.getJSONArray("items").toInts()
+            val scores = case.getJSONArray("scores")
+            if (scores.length() != items.size) throw JSONException("as many scores as items are needed")
+            return GoldenCase(
+                case.getJSONArray("history").toInts(),
+                case.getDouble("state_sum"),
+                case.getDouble("state_norm"),
+                items,
+                List(items.size) { scores.getDouble(it) },
+            )
+        }
+    }
+
+    /** What a state after a case's history, and its list, have wrong. */
+    fun errors(case: GoldenCase, state: FloatArray, found: TopK): List<String> =
+        stateErrors(case, state) + listErrors(case, found)
+
+    private fun stateErrors(case: GoldenCase, state: FloatArray): List<String> = listOf(
+        Triple("state_sum", state.sumOf { it.toDouble() }, case.stateSum),
+        Triple("state_norm", sqrt(state.sumOf { it.toDouble() * it }), case.stateNorm),
+    )
+        // Negated, so that NaN is wrong.
+        .filterNot { (_, value, expected) -> abs(value - expected) <= stateError * case.stateNorm }
+        .map { (name, value, expected) -> "$name is $value, not $expected" }
+
+    private fun listErrors(case: GoldenCase, found: TopK): List<String> {
+        if (found.ids.size != case.items.size) {
+            return listOf("it recommends ${found.ids.size} items, not ${case.items.size}")
+        }
+        return case.items.indices.flatMap { place ->
+            val id = found.ids[place]
+            listOfNotNull(
+                "the score in place ${place + 1} is ${found.scores[place]}, not ${case.scores[place]}"
+                    .takeUnless { abs(found.scores[place] - case.scores[place]) <= scoreError },
+                "item $id is in the list twice".takeIf { found.ids.indexOf(id) != place },
+                "item $id in place ${place + 1} should be ${case.items[place]}"
+                    .takeUnless { mayStand(case, id, place) },
+            )
+        }
+    }
+
+    /**
+     * Items whose scores differ by no more than the tolerance may swap, and one from beyond the list
+     * may come in where the score is that near to the last. Without a history nothing is computed,
+     * and the order is exact.
+     */
+    private fun mayStand(case: GoldenCase, id: Int, place: Int): Boolean {
+        val other = case.scores[if (id in case.items) case.items.indexOf(id) else case.items.lastIndex]
+        val near = abs(case.scores[place] - other) <= scoreError
+        return id == case.items[place] || (case.history.isNotEmpty() && near)
+    }
+}
 
 /**
  * Replay golden.json, item by item by `append` and at once by `append_many`: does this device
@@ -12,57 +95,38 @@ import org.json.JSONObject
  * @return one sentence for each case that differs beyond the file's own tolerance.
  */
 fun replayGolden(recommender: Recommender): List<String> {
-    val manifest = AppBundle.readManifest(recommender.folder)
-    val golden = JSONObject(AppBundle.checked(recommender.folder, manifest, "golden.json").decodeToString())
-    val tolerance = golden.getJSONObject("tolerance")
-    val cases = golden.getJSONArray("cases")
-    return List(cases.length()) { cases.getJSONObject(it) }.flatMapIndexed { number, case ->
-        val history = case.getJSONArray("history").toInts()
-        val oneByOne = history.indices.fold(recommender.empty) { state, place ->
-            recommender.step(state, history.take(place), history[place])
+    val golden = Golden.read(recommender.folder)
+    return golden.cases.flatMapIndexed { number, case ->
+        val oneByOne = case.history.indices.fold(recommender.empty) { state, place ->
+            recommender.step(state, case.history.take(place), case.history[place])
         }
-        listOf("append" to oneByOne, "append_many" to recommender.encode(history)).mapNotNull { (method, state) ->
-            val wrong = stateErrors(case, tolerance, state) + listErrors(case, tolerance, recommender.ranked(state))
+        val atOnce = recommender.encode(case.history)
+        listOf("append" to oneByOne, "append_many" to atOnce).mapNotNull { (method, state) ->
+            val wrong = golden.errors(case, state, recommender.ranked(state))
             if (wrong.isEmpty()) null else "by $method, golden case $number: ${wrong.joinToString(", and ")}"
         }
     }
 }
 
-private fun stateErrors(case: JSONObject, tolerance: JSONObject, state: FloatArray): List<String> {
-    val allowed = tolerance.getDouble("relative_state_error") * case.getDouble("state_norm")
-    val found = mapOf(
-        "state_sum" to state.sumOf { it.toDouble() },
-        "state_norm" to sqrt(state.sumOf { it.toDouble() * it }),
+/**
+ * Run the longest golden case that no window cuts, once, by each of the three methods: what a load
+ * can afford. It also sets up in the runtime what later calls use.
+ *
+ * @throws GlintException it gives anything else.
+ */
+internal fun requireGolden(recommender: Recommender) {
+    val golden = Golden.read(recommender.folder)
+    val case = golden.cases.filter { it.history.size <= recommender.longest }.maxByOrNull { it.history.size }
+        ?: return
+    val before = case.history.dropLast(1)
+    val state = recommender.encode(before).let { begun ->
+        if (case.history.isEmpty()) begun else recommender.step(begun, before, case.history.last())
+    }
+    val wrong = golden.errors(case, state, recommender.ranked(state)).firstOrNull() ?: return
+    throw damaged(
+        "${recommender.folder} does not compute what was exported " +
+            "(golden case ${golden.cases.indexOf(case)}: $wrong); copy the bundle again",
     )
-    // Negated, so that NaN is wrong.
-    return found.filterNot { (name, value) -> abs(value - case.getDouble(name)) <= allowed }
-        .map { (name, value) -> "$name is $value, not ${case.getDouble(name)}" }
-}
-
-private fun listErrors(case: JSONObject, tolerance: JSONObject, found: TopK): List<String> {
-    val items = case.getJSONArray("items").toInts()
-    val scores = List(items.size) { case.getJSONArray("scores").getDouble(it) }
-    val allowed = tolerance.getDouble("score_error")
-    if (found.ids.size != items.size) {
-        return listOf("it recommends ${found.ids.size} items, not ${items.size}")
-    }
-    val computed = case.getJSONArray("history").length() > 0
-    // Items whose scores differ by no more than the tolerance may swap, and one from beyond the
-    // list may come in where the score is that near to the last. Without a history nothing is
-    // computed, and the order is exact.
-    fun mayStand(id: Int, place: Int): Boolean {
-        val other = scores[if (id in items) items.indexOf(id) else items.lastIndex]
-        return id == items[place] || (computed && abs(scores[place] - other) <= allowed)
-    }
-    return items.indices.flatMap { place ->
-        val id = found.ids[place]
-        listOfNotNull(
-            "the score in place ${place + 1} is ${found.scores[place]}, not ${scores[place]}"
-                .takeUnless { abs(found.scores[place] - scores[place]) <= allowed },
-            "item $id is in the list twice".takeIf { found.ids.indexOf(id) != place },
-            "item $id in place ${place + 1} should be ${items[place]}".takeUnless { mayStand(id, place) },
-        )
-    }
 }
 
 private fun JSONArray.toInts(): List<Int> = List(length()) { getInt(it) }

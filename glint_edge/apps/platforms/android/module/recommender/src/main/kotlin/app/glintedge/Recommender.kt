@@ -24,6 +24,8 @@ class Recommender private constructor(
     private val unknown: Unknown,
 ) : Closeable {
 
+    private var closed = false
+
     private val ids = HashMap<String, Int>(2 * bundle.keys.size).apply {
         bundle.keys.forEachIndexed { id, key -> if (id > 0) put(key, id) }
     }
@@ -61,12 +63,16 @@ class Recommender private constructor(
 
     /** Give back what the runtime holds; nothing can be asked of it afterwards. */
     @Synchronized
-    override fun close() = engine.close()
+    override fun close() {
+        if (!closed) ofRuntime(bundle.artifact) { engine.close() }
+        closed = true
+    }
 
     // ---- what sessions are made of ----------------------------------------------------------
 
     internal val digest: String get() = bundle.digest
     internal val folder: File get() = bundle.folder
+    internal val longest: Int get() = bundle.longest
 
     /** A key's id; null if it is unknown and to be skipped. */
     internal fun idOf(key: String): Int? = ids[key] ?: when (unknown) {
@@ -82,22 +88,49 @@ class Recommender private constructor(
     internal val empty: FloatArray get() = FloatArray(bundle.shapes.state)
 
     /** The state after a history, of which the window's last items count. */
-    @Synchronized
     internal fun encode(ids: List<Int>): FloatArray {
         val kept = ids.takeLast(bundle.window ?: ids.size)
-        return if (kept.isEmpty()) empty else engine.appendMany(empty, kept)
+        return if (kept.isEmpty()) empty else computed { appendMany(empty, kept) }
     }
 
     /** The state one item further; `before` is what `state` was made of. */
-    @Synchronized
     internal fun step(state: FloatArray, before: List<Int>, id: Int): FloatArray {
         // A state cannot forget its oldest item: a full one begins again from the last ones.
         if (bundle.window != null && before.size >= bundle.window) return encode(before + id)
-        return engine.append(state, id)
+        return computed { append(state, id) }
     }
 
+    internal fun ranked(state: FloatArray): TopK {
+        val found = call { recommend(state) }
+        if (found.ids.size != topK || found.scores.size != topK) {
+            throw cannotRun(bundle.artifact, "it recommends ${found.ids.size} items, not $topK")
+        }
+        if (!found.scores.all { it.isFinite() }) throw cannotRun(bundle.artifact, "its scores are no numbers")
+        if (!found.ids.all { it in 1 until bundle.keys.size }) {
+            throw cannotRun(bundle.artifact, "it recommends items that are not in the catalogue")
+        }
+        return found
+    }
+
+    private fun computed(method: Engine.() -> FloatArray): FloatArray {
+        val state = call(method)
+        if (state.size != bundle.shapes.state || !state.all { it.isFinite() }) {
+            throw cannotRun(bundle.artifact, "its state is not made of numbers")
+        }
+        return state
+    }
+
+    /** A call of the runtime, one at a time; whatever it throws is a `GlintException`. */
     @Synchronized
-    internal fun ranked(state: FloatArray): TopK = engine.recommend(state)
+    private fun <T> call(method: Engine.() -> T): T {
+        if (closed) {
+            throw GlintException(
+                GlintException.Code.ARGUMENT,
+                "the recommender is closed; load the bundle again",
+            )
+        }
+        return ofRuntime(bundle.artifact) { engine.method() }
+    }
 
     internal fun top(state: FloatArray, k: Int, without: Set<Int>): List<Recommendation> {
         if (k !in 1..topK) {
@@ -108,7 +141,7 @@ class Recommender private constructor(
         }
         val found = ranked(state)
         return found.ids.indices.asSequence()
-            .filter { found.ids[it] in 1 until bundle.keys.size && found.ids[it] !in without }
+            .filter { found.ids[it] !in without }
             .take(k)
             .map { place ->
                 val key = keyOf(found.ids[place])
@@ -119,7 +152,8 @@ class Recommender private constructor(
 
     companion object {
         /**
-         * Load a bundle's folder on the disk, once its files have been checked.
+         * Load a bundle's folder on the disk, once its files have been checked and a golden case
+         * has been run: an artifact that computes anything else is refused.
          *
          * @throws GlintException a file is missing, damaged or of a later version, or the bundle
          *   has no artifact for this runtime.
@@ -130,7 +164,29 @@ class Recommender private constructor(
             runtime: EngineFactory,
         ): Recommender {
             val bundle = AppBundle.read(folder, runtime.target)
-            return Recommender(bundle, runtime.open(bundle.artifact, bundle.shapes), unknown)
+            val engine = ofRuntime(bundle.artifact) { runtime.open(bundle.artifact, bundle.shapes) }
+            val recommender = Recommender(bundle, engine, unknown)
+            try {
+                requireGolden(recommender)
+            } catch (error: GlintException) {
+                recommender.close()
+                throw error
+            }
+            return recommender
         }
     }
 }
+
+/** What a runtime gives; what it throws, or a library that cannot be loaded, is a `GlintException`. */
+private inline fun <T> ofRuntime(artifact: File, call: () -> T): T = try {
+    call()
+} catch (error: GlintException) {
+    throw error
+} catch (error: Exception) { // the three runtimes' own have no other base
+    throw cannotRun(artifact, reasonOf(error), error)
+} catch (error: LinkageError) {
+    throw cannotRun(artifact, reasonOf(error), error)
+}
+
+private fun cannotRun(artifact: File, reason: String, cause: Throwable? = null) =
+    damaged("$artifact cannot be run ($reason); export the bundle again", cause)

@@ -64,6 +64,7 @@ internal class SavedSession(val digest: String, val state: FloatArray, val ids: 
                 List(count.toInt()) { bytes.getInt() },
             )
             found.ids.firstOrNull { it !in 1..items }?.let { throw broken("item $it is not in the catalogue") }
+            if (!found.state.all { it.isFinite() }) throw broken("its state is not made of numbers")
             return found
         }
 

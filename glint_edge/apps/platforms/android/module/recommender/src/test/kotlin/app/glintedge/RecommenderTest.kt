@@ -13,22 +13,28 @@ import org.junit.Test
 /** Sessions, keys and files, with a stand-in for the runtime: its state is the items, newest first. */
 class RecommenderTest {
 
-    private object StandIn : EngineFactory, Engine {
+    private open class StandIn : EngineFactory, Engine {
+        var closed = 0
         override val target = "executorch"
         override fun open(artifact: File, shapes: Shapes): Engine = this
         override fun append(state: FloatArray, id: Int) =
             floatArrayOf(id.toFloat()) + state.copyOf(state.size - 1)
-        override fun appendMany(state: FloatArray, ids: List<Int>) = ids.fold(state, ::append)
+        override fun appendMany(state: FloatArray, ids: List<Int>) = ids.fold(state) { before, id ->
+            floatArrayOf(id.toFloat()) + before.copyOf(before.size - 1)
+        }
         override fun recommend(state: FloatArray) = TopK(intArrayOf(1, 2, 3, 4), floatArrayOf(4f, 3f, 2f, 1f))
-        override fun close() = Unit
+        override fun close() {
+            closed++
+        }
     }
 
     private val folder: File = Files.createTempDirectory("bundle").toFile()
 
-    private fun write(window: String = "sliding", version: Int = 1): File {
+    private fun write(window: String = "sliding", version: Int = 1, topK: Int = 4, golden: String = GOLDEN): File {
         val files = mapOf(
             "items.json" to """{"keys": ["a", "b", "c", "d"], "titles": {"b": "Zweiter"}}""",
             "model.pte" to "artifact",
+            "golden.json" to golden,
         )
         val listed = JSONObject()
         for ((name, text) in files) {
@@ -39,7 +45,7 @@ class RecommenderTest {
         }
         val items = JSONObject().put("name", "items").put("shape", JSONArray(listOf(1, 2)))
         val manifest = JSONObject()
-            .put("schema_version", version).put("digest", "0a".repeat(32)).put("window", window).put("top_k", 4)
+            .put("schema_version", version).put("digest", "0a".repeat(32)).put("window", window).put("top_k", topK)
             .put("model", JSONObject().put("max_length", 3))
             .put("state", JSONObject().put("shape", JSONArray(listOf(1, 6))))
             .put("methods", JSONObject().put("append_many", JSONObject().put("inputs", JSONArray(listOf(items)))))
@@ -49,7 +55,8 @@ class RecommenderTest {
         return folder
     }
 
-    private fun load(unknown: Unknown = Unknown.REFUSE) = Recommender.load(folder, unknown, StandIn)
+    private fun load(unknown: Unknown = Unknown.REFUSE, runtime: StandIn = StandIn()) =
+        Recommender.load(folder, unknown, runtime)
 
     private fun refusal(call: () -> Unit) = assertThrows(GlintException::class.java) { call() }.code
 
@@ -91,7 +98,7 @@ class RecommenderTest {
     @Test
     fun whatIsDamagedOrTooNewIsRefused() {
         assertEquals(GlintException.Code.DAMAGED, refusal { load() })
-        for (name in listOf("items.json", "model.pte", "manifest.json")) {
+        for (name in listOf("items.json", "model.pte", "golden.json", "manifest.json")) {
             write()
             File(folder, name).appendText(if (name == "manifest.json") "{" else "x")
             if (name != "manifest.json") assertEquals(GlintException.Code.DAMAGED, refusal { load() })
@@ -108,6 +115,81 @@ class RecommenderTest {
     }
 
     @Test
+    fun whatHasAnotherFormIsDamaged() {
+        val other = GOLDEN.replace("[4.0, 3.0, 2.0, 1.0]", "[4.0]")
+        for (golden in listOf("[]", "{}", "null", "[".repeat(100_000), """{"tolerance": {}, "cases": 3}""", other)) {
+            write(golden = golden)
+            assertEquals(GlintException.Code.DAMAGED, refusal { load() })
+        }
+        for (topK in listOf(0, -1, Int.MAX_VALUE)) {
+            write(topK = topK)
+            assertEquals(GlintException.Code.DAMAGED, refusal { load() })
+        }
+    }
+
+    @Test
+    fun anArtifactThatComputesSomethingElseIsRefusedOnLoad() {
+        write()
+        val wrong = listOf(
+            object : StandIn() {
+                override fun recommend(state: FloatArray) =
+                    TopK(intArrayOf(1, 2, 3, 4), floatArrayOf(4f, 3f, 2f, Float.NaN))
+            },
+            object : StandIn() {
+                override fun recommend(state: FloatArray) = TopK(intArrayOf(1, 2, 3, 9), floatArrayOf(4f, 3f, 2f, 1f))
+            },
+            object : StandIn() {
+                override fun recommend(state: FloatArray) = TopK(intArrayOf(1), floatArrayOf(4f))
+            },
+            object : StandIn() {
+                override fun recommend(state: FloatArray) = TopK(intArrayOf(2, 1, 3, 4), floatArrayOf(4f, 3f, 2f, 1f))
+            },
+            object : StandIn() {
+                override fun append(state: FloatArray, id: Int) = FloatArray(state.size) { Float.NaN }
+            },
+            object : StandIn() {
+                override fun appendMany(state: FloatArray, ids: List<Int>) = FloatArray(1)
+            },
+            object : StandIn() {
+                override fun append(state: FloatArray, id: Int): FloatArray = throw ArrayIndexOutOfBoundsException()
+            },
+            object : StandIn() {
+                override fun appendMany(state: FloatArray, ids: List<Int>): FloatArray = error("two\nlines")
+            },
+        )
+        for (runtime in wrong) {
+            val error = assertThrows(GlintException::class.java) { load(runtime = runtime) }
+            assertEquals(GlintException.Code.DAMAGED, error.code)
+            assertEquals(error.message, false, error.message!!.contains("\n"))
+            assertEquals(1, runtime.closed)
+        }
+        val absent = object : StandIn() {
+            override fun open(artifact: File, shapes: Shapes): Engine = throw UnsatisfiedLinkError("no library")
+        }
+        assertTrue(assertThrows(GlintException::class.java) { load(runtime = absent) }.message!!.contains("no library"))
+    }
+
+    @Test
+    fun aRuntimeThatFailsLaterLeavesTheSessionAsItWas() {
+        write()
+        val runtime = object : StandIn() {
+            var broken = false
+            override fun append(state: FloatArray, id: Int) =
+                if (broken) throw IllegalStateException("out of memory") else super.append(state, id)
+        }
+        val recommender = load(runtime = runtime)
+        val session = recommender.start(listOf("d"))
+        val before = session.save()
+        runtime.broken = true
+        assertEquals(GlintException.Code.DAMAGED, refusal { session.append("a") })
+        assertTrue(before.contentEquals(session.save()))
+        recommender.close()
+        recommender.close()
+        assertEquals(1, runtime.closed)
+        assertEquals(GlintException.Code.ARGUMENT, refusal { session.top(1) })
+    }
+
+    @Test
     fun chunksArePaddedAndCounted() {
         val seen = mutableListOf<Pair<List<Int>, Int>>()
         inChunks(FloatArray(1), listOf(5, 6, 7), 2) { state, padded, count ->
@@ -115,5 +197,12 @@ class RecommenderTest {
             state
         }
         assertEquals(listOf(listOf(5, 6) to 2, listOf(7, 0) to 1), seen)
+    }
+
+    private companion object {
+        const val GOLDEN = """{"tolerance": {"relative_state_error": 1e-5, "score_error": 1e-5}, "cases": [
+            {"history": [], "state_sum": 0, "state_norm": 0, "items": [1, 2, 3, 4], "scores": [4, 3, 2, 1]},
+            {"history": [1, 2], "state_sum": 3.0, "state_norm": 2.2360679775, "items": [1, 2, 3, 4],
+             "scores": [4.0, 3.0, 2.0, 1.0]}]}"""
     }
 }

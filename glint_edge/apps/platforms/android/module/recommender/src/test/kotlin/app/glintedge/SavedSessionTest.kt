@@ -30,6 +30,8 @@ class SavedSessionTest {
     fun whatIsNotThisModelsIsRefused() {
         assertEquals(GlintException.Code.OTHER_MODEL, refusal { unpack(bytes, model = "f".repeat(64)) })
         assertEquals(GlintException.Code.DAMAGED, refusal { unpack(bytes, floats = 4) })
+        val noNumber = SavedSession(digest, floatArrayOf(0f, Float.NaN, 1f), ids).pack()
+        assertEquals(GlintException.Code.DAMAGED, refusal { unpack(noNumber) })
         assertEquals(GlintException.Code.DAMAGED, refusal { unpack(bytes, items = 69999) })
         assertEquals(GlintException.Code.UPGRADE, refusal { unpack(bytes.copyOf().also { it[8] = 2 }) })
     }

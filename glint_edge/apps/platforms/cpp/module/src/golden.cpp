@@ -1,0 +1,102 @@
+#include "golden.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "glint_edge/recommender.h"
+#include "stream.h"
+
+namespace glint_edge {
+namespace {
+
+std::string state_error(const GoldenCase& expected, const State& state) {
+  double sum = 0, squares = 0;
+  for (const double value : state) sum += value, squares += value * value;
+  const double allowed = expected.state_error * expected.state_norm;
+  // So that a NaN is wrong.
+  const auto near = [&](double found, double wanted) {
+    return std::abs(found - wanted) <= allowed;
+  };
+  if (near(sum, expected.state_sum) && near(std::sqrt(squares), expected.state_norm)) return "";
+  return "the state's sum is " + std::to_string(sum) + ", not " +
+         std::to_string(expected.state_sum);
+}
+
+// Items whose scores differ by no more than the tolerance may swap, and one from beyond the list
+// may come in where the score is that near to the last. Without a history nothing is computed, and
+// the order is exact.
+bool may_stand(const GoldenCase& expected, std::int64_t id, std::size_t place) {
+  if (id == expected.items[place]) return true;
+  const auto found = std::find(expected.items.begin(), expected.items.end(), id);
+  const auto other = static_cast<std::size_t>(found - expected.items.begin());
+  const double score = expected.scores[std::min(other, expected.scores.size() - 1)];
+  return !expected.history.empty() &&
+         std::abs(expected.scores[place] - score) <= expected.score_error;
+}
+
+std::string list_error(const GoldenCase& expected, const TopK& found) {
+  if (found.ids.size() != expected.items.size()) {
+    return "it recommends " + std::to_string(found.ids.size()) + " items, not " +
+           std::to_string(expected.items.size());
+  }
+  for (std::size_t place = 0; place < found.ids.size(); ++place) {
+    const double score = found.scores[place];
+    const std::string where = " in place " + std::to_string(place + 1);
+    if (!(std::abs(score - expected.scores[place]) <= expected.score_error)) {
+      return "the score" + where + " is " + std::to_string(score) + ", not " +
+             std::to_string(expected.scores[place]);
+    }
+    const bool twice = std::count(found.ids.begin(), found.ids.end(), found.ids[place]) > 1;
+    if (twice || !may_stand(expected, found.ids[place], place)) {
+      return "item " + std::to_string(found.ids[place]) + where + " should be " +
+             std::to_string(expected.items[place]);
+    }
+  }
+  return "";
+}
+
+GoldenCase case_of(const Json& told, std::size_t number, const Json& tolerance) {
+  GoldenCase found{
+      number, {}, told.at("state_sum").number(), told.at("state_norm").number(), {}, {},
+      tolerance.at("relative_state_error").number(), tolerance.at("score_error").number()};
+  for (const Json& id : told.at("history").array()) {
+    found.history.push_back(static_cast<std::int32_t>(id.integer()));
+  }
+  for (const Json& id : told.at("items").array()) found.items.push_back(id.integer());
+  for (const Json& score : told.at("scores").array()) found.scores.push_back(score.number());
+  if (found.items.empty() || found.items.size() != found.scores.size()) {
+    throw Error("a case has not as many scores as items");
+  }
+  return found;
+}
+
+}  // namespace
+
+GoldenCase longest_case(const Json& golden, std::size_t longest) {
+  const auto& cases = golden.at("cases").array();
+  const auto length = [&](std::size_t number) {
+    return cases[number].at("history").array().size();
+  };
+  std::size_t best = cases.size();
+  for (std::size_t number = 0; number < cases.size(); ++number) {
+    if (length(number) > longest) continue;
+    if (best == cases.size() || length(number) > length(best)) best = number;
+  }
+  if (best == cases.size()) throw Error("it has no case for this model");
+  return case_of(cases[best], best, golden.at("tolerance"));
+}
+
+void require_golden(const Stream& stream, const GoldenCase& expected, const std::string& place) {
+  Ids before = expected.history;
+  if (!before.empty()) before.pop_back();
+  State state = stream.encode(before);
+  if (!expected.history.empty()) state = stream.append(state, before, expected.history.back());
+  std::string wrong = list_error(expected, stream.top(state));
+  if (wrong.empty()) wrong = state_error(expected, state);
+  if (wrong.empty()) return;
+  throw Error(
+      place + " does not compute what was exported (golden case " +
+      std::to_string(expected.number) + ": " + wrong + "); copy the bundle again");
+}
+
+}  // namespace glint_edge

@@ -1,0 +1,175 @@
+"""The web module's library, with runtimes and files that give something else than was exported."""
+
+import base64
+
+import pytest
+
+from tests.apps.web_site import serve
+
+pytestmark = pytest.mark.slow
+
+# An engine whose runtime is changed before it is used.
+CHANGED = """() => {
+    window.changed = (target, change) => ({
+        target,
+        open: async (...words) => {
+            const runtime = await engines[target].open(...words), own = {};
+            for (const name of ['append', 'appendMany', 'recommend', 'close'])
+                own[name] = (...words) => runtime[name](...words);
+            return Object.assign(own, change(own));
+        },
+    });
+}"""
+
+
+@pytest.fixture(scope="module")
+def library(browser, web_app):
+    """A page with the library in it."""
+    with serve(web_app.site) as server:
+        page = browser.new_page()
+        page.goto(server.address + "library.html")
+        page.wait_for_function("() => Boolean(window.Recommender)")
+        page.evaluate(CHANGED)
+        yield page
+        page.close()
+
+
+@pytest.fixture(params=["onnx", "tflite"])
+def target(request):
+    return request.param
+
+
+def test_a_load_has_run_each_method_once(library, target):
+    """What a runtime sets up at its first calls is no part of the first tap."""
+    called = library.evaluate(
+        """async (target) => {
+            const called = [];
+            const engine = changed(target, (runtime) => Object.fromEntries(
+                Object.entries(runtime).map(([name, call]) => [name, (...words) => {
+                    called.push(name);
+                    return call(...words);
+                }])));
+            await (await Recommender.load(place, { engine })).close();
+            return called;
+        }""",
+        target,
+    )
+    assert called == ["appendMany", "append", "recommend", "close"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("recommend: async (s) => ({ ...await r.recommend(s), scores: Array(50).fill(NaN) })",
+         "its scores are no numbers"),
+        ("recommend: async (s) => ({ ...await r.recommend(s), ids: Array(50).fill(9999) })",
+         "items that are not in the catalogue"),
+        ("recommend: async () => ({ ids: [1], scores: [1] })", "it recommends 1 items, not 50"),
+        ("recommend: async () => { throw new RangeError('out of\\nmemory') }", "(out of memory)"),
+        ("recommend: () => { throw 'no error' }", "(no error)"),
+        ("append: async (s) => s.map(() => NaN)", "its state is not made of numbers"),
+        ("append: async (s) => s.map(() => 1)", "does not compute what was exported"),
+        ("appendMany: async () => new Float32Array(3)", "its state is not made of numbers"),
+    ],
+)  # fmt: skip
+def test_an_artifact_that_computes_something_else_is_refused_on_load(library, change, reason):
+    refused, closed = library.evaluate(
+        """async ([change]) => {
+            let closed = 0;
+            const engine = changed('tflite', (runtime) => {
+                const r = { ...runtime };
+                return { ...eval(`({ ${change} })`), close: () => { closed++; return r.close(); } };
+            });
+            return [await refusal(() => Recommender.load(place, { engine })), closed];
+        }""",
+        [change],
+    )
+    assert refused["code"] == "damaged" and reason in refused["message"]
+    assert "\n" not in refused["message"]
+    assert closed == 1
+
+
+def test_a_runtime_that_fails_later_leaves_the_session_as_it_was(library, target):
+    before, after, refused, closed = library.evaluate(
+        """async (target) => {
+            let broken = false;
+            const engine = changed(target, ({ append }) => ({
+                append: async (...words) => {
+                    if (broken) throw new Error('lost');
+                    return append(...words);
+                },
+            }));
+            const recommender = await Recommender.load(place, { engine });
+            const session = await recommender.start(['50']);
+            const before = [...session.save()];
+            broken = true;
+            const refused = await refusal(() => session.append('181'));
+            await recommender.close();
+            await recommender.close();
+            return [before, [...session.save()], refused, await refusal(() => session.top(1))];
+        }""",
+        target,
+    )
+    assert before == after
+    assert refused["code"] == "damaged" and "(lost)" in refused["message"]
+    assert closed["code"] == "argument" and "closed" in closed["message"]
+
+
+def test_files_of_another_form_are_damaged_whatever_their_digest(library):
+    wrong = {
+        "manifest.json": [
+            "null", "[]", "{}", "'text'", "{ ...file, files: null }", "{ ...file, top_k: '50' }",
+            "{ ...file, top_k: 0 }", "{ ...file, window: 'both' }", "{ ...file, artifacts: {} }",
+            "{ ...file, artifacts: [null] }", "{ ...file, state: { shape: [1, 1e300] } }",
+            "{ ...file, methods: { append_many: { inputs: [{ name: 'items' }] } } }",
+        ],
+        "items.json": ["null", "[]", "{}", "{ keys: {} }", "{ keys: [[]] }", "{ keys: ['a'] }",
+                       "{ ...file, titles: { 50: 1 } }"],
+        "golden.json": ["null", "[]", "{}", "{ ...file, cases: [null] }", "{ ...file, cases: 3 }",
+                        "{ ...file, tolerance: null }", "{ ...file, cases: [{ history: 'abc' }] }"],
+    }  # fmt: skip
+    refusals = library.evaluate(
+        """async (wrong) => {
+            const whole = fromUrl(place), decoder = new TextDecoder(), told = [];
+            const parsed = async (name) => JSON.parse(decoder.decode(await whole.read(name)));
+            const bytesOf = (value) => new TextEncoder().encode(JSON.stringify(value));
+            for (const [name, changes] of Object.entries(wrong)) for (const change of changes) {
+                const file = await parsed(name), own = { [name]: bytesOf(eval(`(${change})`)) };
+                if (name !== 'manifest.json') {
+                    const manifest = await parsed('manifest.json'), bytes = own[name];
+                    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+                    const hex = Array.from(hash, (byte) => byte.toString(16).padStart(2, '0'));
+                    manifest.files[name] = { bytes: bytes.length, sha256: hex.join('') };
+                    own['manifest.json'] = bytesOf(manifest);
+                }
+                const source = { place, read: async (file) => own[file] ?? whole.read(file) };
+                const engine = engines.tflite;
+                const error = await refusal(() => Recommender.load(source, { engine }));
+                told.push([name, change, error?.code ?? null, error?.message ?? '']);
+            }
+            return told;
+        }""",
+        wrong,
+    )
+    assert [one for one in refusals if one[2] != "damaged"] == []
+    assert all("again" in one[3] for one in refusals)
+
+
+# ---- bytes as text -------------------------------------------------------------------------------
+
+
+def test_bytes_of_any_length_become_text_and_come_back(library):
+    """A call takes only so many arguments: a session of a wide model has more bytes than that."""
+    for size in (0, 1, 0x8000, 0x8001, 3_000_000):
+        text, same = library.evaluate(
+            """(size) => {
+                const bytes = Uint8Array.from({ length: size }, (_, n) => n * n % 251);
+                const text = toBase64(bytes), again = fromBase64(text);
+                return [text, again.length === size && again.every((byte, n) => byte === bytes[n])];
+            }""",
+            size,
+        )
+        assert same
+        assert base64.b64decode(text) == bytes(n * n % 251 for n in range(size))
+    refused = library.evaluate("() => refusal(() => fromBase64('@'))")
+    assert refused["code"] == "damaged"
