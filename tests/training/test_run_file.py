@@ -1,14 +1,17 @@
 """`run.toml`: what it holds survives the trip, and what it cannot hold is refused by name."""
 
+import os
 import tomllib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device_bench.document import read_document
+from glint_edge.checkpoints.changes import read_rows
 from glint_edge.config import LEVERS, configs
 from glint_edge.data.record import DataSource
-from glint_edge.errors import ConfigError
+from glint_edge.errors import ConfigError, GlintEdgeError
 from glint_edge.training.run_file import read_run, run_settings, write_run
 
 # Any text that a path or a column can be: surrogates cannot be written as UTF-8.
@@ -63,3 +66,10 @@ def test_names_may_be_written_as_the_flags_are(tmp_path):
 def test_a_file_that_is_not_there_is_one_line(tmp_path):
     with pytest.raises(ConfigError, match="no such file"):
         read_run(tmp_path / "run.toml")
+
+
+@pytest.mark.parametrize("read", [read_run, read_rows, read_document])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(GlintEdgeError, match="pipe is a folder or a pipe; "):
+        read(tmp_path / "pipe")
