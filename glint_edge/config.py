@@ -25,8 +25,6 @@ SOFTMAX = ("cross-entropy", "sampled-softmax")
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "bfloat16")
 
-MOST_THREADS = 256  # more than one tap can use; runtimes take 10**6 at their word and never load
-
 # Of a history longer than N: its last N items, or all of it.
 WINDOWS = ("sliding", "unbounded")
 
@@ -219,7 +217,7 @@ class TrainConfig(_JsonConfig):
     )  # fmt: skip
     seed: int = lever(4, panel=STEPS, help="Of the first weights, the order and the dropout.")
     threads: int = lever(
-        1, high=MOST_THREADS, ends="[]", panel=STEPS,
+        1, panel=STEPS,
         help="CPU threads. 1: the same weights on any machine; 0: torch's choice.",
     )  # fmt: skip
 

@@ -10,7 +10,6 @@ import typer
 
 from glint_edge.cli import console
 from glint_edge.cli.names import several
-from glint_edge.config import MOST_THREADS
 from glint_edge.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ Verbose = Annotated[
 ]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never fetch data.")]
-Threads = Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="CPU threads of each runtime.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each runtime.")]
 CheckpointArgument = Annotated[
     Path | None, typer.Argument(help="A folder that `train` wrote.  [default: the shipped one]")
 ]

@@ -20,6 +20,7 @@ from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
 from glint_edge.processes.distributed import Alone
+from glint_edge.processes.threads import check_threads
 from glint_edge.training.objective import Objective, prefix_objective, scale_rows
 
 FUSED_FROM = 10_000_000  # parameters
@@ -79,7 +80,7 @@ def begin(
 ) -> Run:
     """A run before its first epoch; sets torch's threads and seed."""
     if config.threads:
-        torch.set_num_threads(config.threads)
+        torch.set_num_threads(check_threads(config.threads))
     torch.manual_seed(config.seed)
     model = GlintRU(model_config).to(device or torch.device("cpu"))
     return Run(model, make_optimizer(model, config), np.random.default_rng(config.seed))
