@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from device_bench.document import read_document
-from device_bench.judge.diff import at_one_speed, diff
+from device_bench.judge.diff import diff
+from device_bench.judge.ratio import at_one_speed
 from device_bench.judge.recorded import row_name
 
 

@@ -226,7 +226,7 @@ def _run(
         # What the runner's preparation made was not there before.
         row = replace(entry.row, file_bytes=entry.subject.file_bytes())
         if entry.failure:
-            row = replace(row, ok=False, failures=(*row.failures, entry.failure))
+            row = replace(row, ok=False, threads=0, failures=(*row.failures, entry.failure))
         else:
             row = with_measures(row, entry.outcomes, settings.plan.runs)
             if len(entry.outcomes) == 1:

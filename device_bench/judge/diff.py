@@ -1,4 +1,4 @@
-"""Two runs' documents side by side: what is a regression, and what is within the noise.
+"""Two runs' documents side by side: how far they differ, and what is a regression.
 
 The unit of a comparison is the round, not the call: calls of one process are alike, processes are
 not. Each round's median is divided by its own calibration, so that a machine that was slower for a
@@ -6,7 +6,8 @@ while is not the artifact's fault. How far an artifact follows the machine's spe
 that waits for memory less than others: a change counts only if it is one both ways. The spread of
 the logarithms over both runs' rounds is the noise; with few rounds it is little known, so it is
 mixed with what is usual (as in Smyth, Linear Models and Empirical Bayes Methods, 2004: a prior
-variance with its own degrees of freedom).
+variance with its own degrees of freedom). That bar is for the exit code alone. What two figures
+say of each other is their ratio and its interval.
 """
 
 from __future__ import annotations
@@ -14,24 +15,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
+from device_bench.judge.ratio import FOLLOWED, at_one_speed, ratio
 from device_bench.judge.recorded import Json, median_us, row_name
+from device_bench.judge.rows import STOCK_RUNNER
 
 USUAL_NOISE = 0.08  # standard deviation of the logarithm of a round's median
 USUAL_WEIGHT = 4  # rounds' worth of it
 BEYOND = 5.0  # standard errors: a run compares some 20 figures, and none may be a false alarm
-FOLLOWED = (0.6, 1.0)  # powers of the machine's speed that times may follow (docs/bench.md)
 LEAST_CHANGE = 0.15  # of a time, between the best rounds: other work only ever adds
 LARGER = 0.01  # of a file; conversions of one model are alike but for metadata
 MORE_MEMORY = 0.10
 LESS_ACCURATE = 0.01  # of NDCG@10, the same as the export's own gate
 LESS_OVERLAP = 0.01  # of the top 10
 
-METHODS = ("append", "recommend")  # what rows of one run are told apart by
-
-Verdict: TypeAlias = Literal["regression", "improvement", "noise", "same"]
+Verdict: TypeAlias = Literal["regression", "improvement", "slower", "faster", "noise", "same"]
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,12 @@ class Change:
         old: in the first run; None: it has none there.
         new: in the second.
         ratio: new / old; of times with the machine's speed taken out as far as makes it least.
-        noise: the ratio up to which a time's change is noise; None where there is none.
-        verdict: "noise": different, but not beyond it.
+        noise: the ratio up to which a time's change is no regression; None where there is none.
+        verdict: "regression" and "improvement" are what the exit code goes by. Of times short of
+            that: "slower" and "faster" where the interval leaves 1 out, "noise" where it holds it.
+            "same": another figure within its limit.
         why: in words, where the figures do not say it.
+        interval: where a time's ratio lies, with 95 % confidence; None where it is not known.
     """
 
     row: str
@@ -57,9 +59,12 @@ class Change:
     noise: float | None
     verdict: Verdict
     why: str = ""
+    interval: tuple[float, float] | None = None
 
     def __str__(self) -> str:
-        return f"{self.row}: {self.figure} {self.why or f'is {self.ratio:.2f} times what it was'}"
+        how_sure = f" ({self.interval[0]:.2f} to {self.interval[1]:.2f})" if self.interval else ""
+        change = f"is {self.ratio:.2f} times what it was{how_sure}"
+        return f"{self.row}: {self.figure} {self.why or change}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Diff:
 
     @property
     def regressions(self) -> tuple[Change, ...]:
-        """What is worse beyond the noise."""
+        """What fails."""
         return tuple(change for change in self.changes if change.verdict == "regression")
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,43 +114,6 @@ def diff(old: Json, new: Json) -> Diff:
     return Diff(tuple(changes), tuple(notes))
 
 
-def within_the_noise(rows: Sequence[Json]) -> list[str]:
-    """Which rows of one run are not told apart by their times, a sentence a method.
-
-    Args:
-        rows: of one document; pairs on one runner and device are compared.
-    """
-    pairs: dict[str, list[str]] = {}
-    for one, other in combinations(rows, 2):
-        if (one["runner"], one.get("device")) != (other["runner"], other.get("device")):
-            continue
-        for method in METHODS:
-            both = all(row.get("medians_us", {}).get(method) for row in (one, other))
-            if both and _time("", method, one, other).verdict == "noise":
-                pairs.setdefault(method, []).append(f"{_full(one)} and {_full(other)}")
-    return [
-        f"within the noise: {method} of {', of '.join(alike)}" for method, alike in pairs.items()
-    ]
-
-
-def noise_notes(rows: Sequence[Json]) -> list[str]:
-    """`within_the_noise` for a report's notes; generated models differ in shape, and are left out.
-
-    Args:
-        rows: of one document.
-    """
-    several = len({row.get("bundle") for row in rows}) > 1
-    trained = [
-        row if several else {**row, "bundle": ""} for row in rows if not row.get("generated")
-    ]
-    return [f"{line}." for line in within_the_noise(trained)]
-
-
-def _full(row: Json) -> str:
-    """Its name, and its bundle's, if it is of one."""
-    return f"{row_name(row)} ({row['bundle']})" if row.get("bundle") else row_name(row)
-
-
 def _machine(document: Json) -> str:
     machine = document["machine"]
     return f"{machine['cpu']} ({machine['cpus']} CPUs, {machine['system']})"
@@ -163,7 +131,7 @@ def _by_key(document: Json) -> dict[tuple[Any, ...], Json]:
 
 def _row(old: Json, new: Json, *, times: bool) -> Iterator[Change]:
     name = row_name(old)
-    if old["ok"] and not new["ok"]:
+    if old["ok"] and not new["ok"] and new["runner"] != STOCK_RUNNER:
         why = "; ".join(new.get("failures", ())) or "it failed"
         yield Change(name, "ok", 1, 0, None, None, "regression", why)
     if times:
@@ -195,12 +163,15 @@ def _figure(
 
 def _time(row: str, method: str, old: Json, new: Json) -> Change:
     views = [_view(method, old, new, power) for power in FOLLOWED]
-    shift, noise, verdict = min(views, key=lambda view: abs(view[0]))
+    noise, verdict = min(views, key=lambda view: abs(view[0]))[1:]
+    between = ratio(method, old, new)
     if any(other != verdict for _, _, other in views):
         verdict = "noise"
+    if verdict == "noise" and between.differs:
+        verdict = "slower" if between.value > 1 else "faster"
     return Change(
         row, f"{method.replace('_', ' ')} µs", median_us(old, method), median_us(new, method),
-        math.exp(shift), math.exp(noise), verdict,
+        between.value, math.exp(noise), verdict, interval=between.interval,
     )  # fmt: skip
 
 
@@ -216,26 +187,6 @@ def _view(method: str, old: Json, new: Json, power: float) -> tuple[float, float
     if shift < -noise and best < -least:
         return shift, noise, "improvement"
     return shift, noise, "noise"
-
-
-def at_one_speed(row: Json, method: str, power: float) -> list[float]:
-    """Logarithms of what a call took in each round, with the machine's speed in it taken out.
-
-    Where other work took the CPU away, a long call's median is not its own, but its CPU time is; a
-    short call's median knows nothing of it. So the lesser counts.
-
-    Args:
-        row: of a document.
-        method: one of its `medians_us`.
-        power: how far the times follow the machine's speed; 1 in full, 0 not at all.
-    """
-    medians: Sequence[float] = row["medians_us"][method]
-    cpu: Sequence[float] = row.get("cpu_us", {}).get(method) or medians
-    speeds: Sequence[float] = row.get("calibrations_us", {}).get(method) or [1.0] * len(medians)
-    return [
-        math.log(min(median, own)) - power * math.log(speed)
-        for median, own, speed in zip(medians, cpu, speeds, strict=True)
-    ]
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -172,7 +172,11 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
             for name, figures in latencies.items()
             if name.startswith(COLD_START)
         },
-        interval_us={name: median_interval(rounds) for name, rounds in times.items()},
+        interval_us={
+            name: ends
+            for name, rounds in times.items()
+            if (ends := median_interval(rounds)) is not None
+        },
         quantiles_us={name: quantiles(rounds) for name, rounds in times.items()},
         first_call_us=_medians([outcome.first_call_us for outcome in outcomes]),
         instructions=dict(outcomes[0].instructions),
@@ -189,6 +193,7 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
             for name, rounds in calibrations.items()
         },
         load_ms=_median([ms for outcome in outcomes for ms in outcome.load_ms]),
+        runtime_memory_bytes=_most(outcome.runtime_memory_bytes for outcome in outcomes),
         peak_memory_bytes=peak,
         steady_memory_bytes=_most(outcome.steady_memory_bytes for outcome in outcomes),
         memory_added_bytes=None if peak is None or before is None else peak - before,

@@ -28,7 +28,8 @@ class Row:
         cold_start_us: from no history to the first top-k (`append_many` and `recommend`), by the
             history's length.
         interval_us: where the median of each method lies, (low, high), with 95 % confidence;
-            methods are named as in `quantiles_us`.
+            methods are named as in `quantiles_us`. Empty with one round: nothing is known of the
+            next process.
         quantiles_us: the distribution's shape by method ("append", "recommend", "cold_start_20",
             …): evenly spaced quantiles from the least to the 99th percentile.
         first_call_us: in a fresh process, by method.
@@ -39,6 +40,8 @@ class Row:
             calls, by method: the machine's speed just then. They compare on one runner and machine
             alone.
         load_ms: from the file to callable methods, imports not included; the median of a few.
+        runtime_memory_bytes: what the runtime and the artifact add at most to a process; neither
+            Python nor torch is in it, but for the rows that run in torch.
         peak_memory_bytes: of the whole process, Python and the runtime's libraries included.
         steady_memory_bytes: as the peak, after the timed calls.
         file_bytes: of the artifact.
@@ -49,13 +52,13 @@ class Row:
         agreement: top-10 overlap up to ties with the bundle's other artifacts of the same
             precision, by target.
         max_score_error: largest |score − float score of the same item|.
-        ok: nothing failed.
+        ok: nothing failed; of a row that is not under test, it could be made and run.
         users: histories compared.
         failures: what was out of tolerance or went wrong, a sentence each.
         golden_ok: the golden vectors came out; None if they were not checked.
-        threads: as the runtime itself counts them.
+        threads: as the runtime itself counts them; 0: it did not run to the end.
         same_top10: share of users with the float model's top 10, up to ties.
-        memory_added_bytes: of the peak, what came after the runtime was imported.
+        memory_added_bytes: of the peak, what came after the runtime was imported: the artifact's.
         rounds: processes it was timed in.
         warnings: what makes its figures less trustworthy, a sentence each.
         conditions: what the machine or the device told of itself, before and after.
@@ -78,6 +81,7 @@ class Row:
     cpu_us: Mapping[str, list[float]] = field(default_factory=dict)
     calibrations_us: Mapping[str, list[float]] = field(default_factory=dict)
     load_ms: float | None = None
+    runtime_memory_bytes: int | None = None
     peak_memory_bytes: int | None = None
     steady_memory_bytes: int | None = None
     file_bytes: int
@@ -110,11 +114,16 @@ class Row:
         """Whether what is wrong with it fails the bench: a stock row is there to compare with."""
         return self.runner != STOCK_RUNNER
 
+    @property
+    def ran(self) -> bool:
+        """It could be made and run to the end; whatever it gave."""
+        return self.threads > 0
+
     def reported(self) -> Row:
         """As it is told: what is wrong with a row that is not under test is a warning."""
         if self.under_test or not self.failures:
             return self
-        return replace(self, ok=True, failures=(), warnings=(*self.failures, *self.warnings))
+        return replace(self, ok=self.ran, failures=(), warnings=(*self.failures, *self.warnings))
 
     def to_dict(self) -> dict[str, Any]:
         """As `glint-edge bench --json` prints it."""
@@ -144,8 +153,8 @@ class BenchResult:
 
     @property
     def ok(self) -> bool:
-        """Nothing failed."""
-        return all(row.ok for row in self.rows)
+        """Nothing under test failed."""
+        return all(row.ok for row in self.rows if row.under_test)
 
     @property
     def failures(self) -> tuple[str, ...]:

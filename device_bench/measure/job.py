@@ -126,6 +126,8 @@ class Outcome:
             None where the system does not tell.
         steady_memory_bytes: of the whole process, after the timed calls.
         memory_before_load_bytes: of the whole process, its runtime imported.
+        runtime_memory_bytes: the most that the runtime and the artifact added to the process, what
+            its bindings import besides not counted; None where that is not known.
         threads: as the runtime itself counts them.
         instructions: executed a call, by method; where an emulator counts them.
         device: what the device told of itself before and after.
@@ -144,6 +146,7 @@ class Outcome:
     peak_memory_bytes: int | None = None
     steady_memory_bytes: int | None = None
     memory_before_load_bytes: int | None = None
+    runtime_memory_bytes: int | None = None
     threads: int
     instructions: Mapping[str, int] = field(default_factory=dict)
     device: Mapping[str, Any] = field(default_factory=dict)

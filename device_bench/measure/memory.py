@@ -1,14 +1,17 @@
 """Memory of this process, as the operating system counts it.
 
 It is the whole process: Python, the runtime, the libraries that its bindings import, the model.
+What the runtime and the model add is the peak after `forget_peak` beside what was resident then.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")  # "5" sets the peak to what is resident; see man 5 proc
 
 
 def peak_memory() -> int | None:
@@ -22,6 +25,12 @@ def peak_memory() -> int | None:
     # Second choice: on Linux a child inherits its parent's `ru_maxrss`. In KiB, on macOS in bytes.
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
+
+
+def forget_peak() -> None:
+    """Count the peak anew from what is resident now; nothing where the system cannot."""
+    with contextlib.suppress(OSError):
+        CLEAR.write_text("5")
 
 
 def resident_memory() -> int | None:

@@ -18,6 +18,8 @@ from glint_edge.runtime.engines import Runtime, Tensor, engines, find_engine, lo
 
 # The float stream in torch: what the others are compared with. Its "file" is a checkpoint folder.
 REFERENCE = "torch"
+# What a target's Python bindings import beside its runtime, and no app has.
+BESIDE = {"executorch": ("torch",)}
 # Before a target's name: the program that one would export without this tool.
 STOCK = "stock:"
 
@@ -38,6 +40,12 @@ def require_runtime(target: str) -> None:
             f"this glint-edge cannot run {target!r} artifacts (it runs {', '.join(engines())}); "
             "upgrade glint-edge, or install the package that brings it"
         ) from error
+
+
+def prepare_beside(target: str) -> None:
+    """Import what is not the runtime, but comes with its bindings: its memory is not theirs."""
+    for name in BESIDE.get(target, ()):
+        importlib.import_module(name)
 
 
 def prepare_runtime(target: str) -> None:

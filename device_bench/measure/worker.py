@@ -18,8 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from device_bench.measure.job import INPUTS, OUTPUTS, RESULT, Histories, Job
-from device_bench.measure.memory import peak_memory, resident_memory
-from device_bench.measure.runtimes import load_runtime, prepare_runtime, recommend_history, replay
+from device_bench.measure.memory import forget_peak, peak_memory, resident_memory
+from device_bench.measure.runtimes import (
+    load_runtime,
+    prepare_beside,
+    prepare_runtime,
+    recommend_history,
+    replay,
+)
 from device_bench.measure.sampling import Plan, sample
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
@@ -47,6 +53,9 @@ def main() -> int:
 
 def _run(job: Job) -> dict[str, Any]:
     pin(job.threads)
+    prepare_beside(job.target)
+    earlier_peak, bare = peak_memory(), resident_memory()
+    forget_peak()
     prepare_runtime(job.target)
     before = resident_memory()
     runtime, load_ms = _load(job)
@@ -57,10 +66,12 @@ def _run(job: Job) -> dict[str, Any]:
         }
     measured = _measure(job, runtime, groups["sample"])
     # Read here: the lists below are this harness' memory, not the artifact's.
+    peak = peak_memory()
     memory = {
         "memory_before_load_bytes": before,
         "steady_memory_bytes": resident_memory(),
-        "peak_memory_bytes": peak_memory(),
+        "peak_memory_bytes": max(peak, earlier_peak) if peak and earlier_peak else None,
+        "runtime_memory_bytes": max(peak - bare, 0) if peak and bare else None,
     }
     outputs = _lists(runtime, groups["histories"], job.window, "")
     outputs |= _lists(runtime, groups["golden"], job.window, "golden_")

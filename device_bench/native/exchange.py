@@ -114,6 +114,8 @@ def _measured(result: dict[str, Any]) -> dict[str, Any]:
         raise KeyError(", ".join(sorted(unknown)))
     return {
         **result,
+        # The program is nothing but the runtime.
+        "runtime_memory_bytes": result["peak_memory_bytes"],
         "threads": result["threads"],
         "samples_ns": by_method(result["samples_ns"]),
         "calibration_ns": by_method(result["calibration_ns"]),

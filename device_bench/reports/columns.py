@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from device_bench.judge.recorded import COLD_START, Json, median_us
-from device_bench.reports.labels import MISSING, lengths, microseconds, verdict
+from device_bench.reports.labels import METHODS, MISSING, lengths, microseconds, verdict
 
 COLD = (50, 200)  # lengths of the cold starts that a table of a few columns shows
 OK = "ok"
-METHODS = ("append", "recommend")
 
 
 @dataclass(frozen=True)
@@ -120,6 +119,8 @@ def _instructions(rows: Sequence[Json]) -> Iterable[Column]:
 
 def _sizes() -> Iterable[Column]:
     yield Column("Size", "file KB", "of the artifact", _kilobytes)
+    hint = "memory that the runtime and the artifact add to a process, at most"
+    yield Column("Size", "added MB", hint, _added)
     hint = "memory of the whole process, and of that what came after the runtime's import"
     yield Column("Size", "peak MB", hint, _peak)
 
@@ -180,6 +181,11 @@ def _pair(text: str, small: str, order: float) -> Cell:
 def _kilobytes(row: Json) -> Cell:
     size = row["file_bytes"]  # 0: it was not made
     return Cell(f"{size / 1e3:,.0f}", order=size) if size else Cell()
+
+
+def _added(row: Json) -> Cell:
+    added = row.get("runtime_memory_bytes")
+    return Cell() if added is None else Cell(f"{added / 1e6:,.1f}", order=added)
 
 
 def _peak(row: Json) -> Cell:

@@ -142,7 +142,7 @@ def _lines(rows: Sequence[Json], table: Sequence[Column], common: Sequence[str])
 
 def _verdict(rows: Sequence[Json]) -> str:
     tested = [under_test(row) for row in rows].count(True)
-    bad, more = sum(not row["ok"] for row in rows), len(rows) - tested
+    bad, more = sum(under_test(row) and not row["ok"] for row in rows), len(rows) - tested
     said = f"{bad} of {_rows(tested)} failed" if bad else ""
     if tested and not bad:
         said = "The only row is good" if tested == 1 else f"All {_rows(tested)} are good"

@@ -10,6 +10,7 @@ STOCK = "stock"  # the runner of rows that are there to compare with
 NAME = "name"  # of a row among all rows of its document, where it was added
 SCALE = "scale"  # the kind of a document whose models were generated
 MISSING = "–"
+METHODS = ("append", "recommend")
 
 
 def microseconds(value: float, like: float | None = None) -> str:
@@ -36,13 +37,13 @@ def title(document: Json) -> str:
 
 
 def under_test(row: Json) -> bool:
-    """It has a verdict: stock rows have none, they are there to compare with."""
-    return row["runner"] != STOCK or not row["ok"]
+    """Whether what is wrong with it fails the bench: stock rows are there to compare with."""
+    return str(row["runner"]) != STOCK
 
 
 def verdict(row: Json) -> str:
-    """A mark: it is good, it is not, or it is not under test."""
-    return MISSING if not under_test(row) else "✓" if row["ok"] else "✗"
+    """A mark: it is good, it is not or could not be made, or it is not under test."""
+    return "✗" if not row["ok"] else "✓" if under_test(row) else MISSING
 
 
 def row_names(rows: Sequence[Json]) -> list[str]:
@@ -58,10 +59,10 @@ def machine_text(document: Json) -> str:
 
 
 def failures(rows: Sequence[Json]) -> dict[str, list[str]]:
-    """What failing rows say, by name; there is always something."""
+    """What failing rows under test say, by name; there is always something."""
     by_name: dict[str, list[str]] = {}
     for name, row in zip(row_names(rows), rows, strict=True):
-        if not row["ok"]:
+        if under_test(row) and not row["ok"]:
             said = row.get("failures") or ["it failed, and did not say why"]
             by_name.setdefault(name, []).extend(said)
     return by_name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from device_bench.judge.diff import noise_notes
 from device_bench.judge.recorded import Json
 from device_bench.reports.columns import COLD, OK, Column, cold_heading, few
 from device_bench.reports.labels import (
@@ -17,7 +16,7 @@ from device_bench.reports.labels import (
     row_names,
     title,
 )
-from device_bench.reports.notes import not_measured_notes
+from device_bench.reports.notes import not_measured_notes, ratio_notes
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~#$])")
 MARKS = str.maketrans({"✓": "✅", "✗": "❌"})
@@ -44,7 +43,7 @@ def markdown(document: Json) -> str:
         "",
         *_failed(rows),
         *_folded(rows, names),
-        *(f"{escaped(note)}  " for note in (*unmeasured, *noise_notes(rows))),
+        *(f"{escaped(note)}  " for note in (*unmeasured, *ratio_notes(rows))),
         _about(document),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"

@@ -28,17 +28,21 @@ from device_bench.reports.notes import notes
 from glint_edge.tables import Table, columns
 
 DIFF_NOTE = (
-    "ratio: of times with the machine's own speed taken out; in brackets: up to which (or to one "
-    "over it) it is noise, from the spread of both runs' rounds."
+    "ratio: of times with the machine's own speed taken out; in brackets where it lies (95 %). "
+    "bar: what it must exceed (or one over it) to be a regression or an improvement, which the "
+    "exit code goes by; so far beyond the spread of both runs' rounds that chance never gets there."
 )
+NOT_TOLD_APART = "not told apart"
 TABLES = {
     "µs a call": ("append µs", "recommend µs", *map(cold_heading, COLD), "load ms"),
-    "what it takes and gives": ("file KB", "peak MB", "NDCG@10 (float)"),
+    "what it takes and gives": ("file KB", "added MB", "peak MB", "NDCG@10 (float)"),
     "beside the float model": (
         "overlap", "weighted", "agreement", "score error", "golden", OK,
     ),
 }  # fmt: skip
-EXPLAINED = (cold_heading(COLD[0]), "peak MB", "overlap", "weighted", "agreement", "score error")
+EXPLAINED = (
+    cold_heading(COLD[0]), "added MB", "peak MB", "overlap", "weighted", "agreement", "score error",
+)  # fmt: skip
 WARNINGS = 6  # lines of them
 
 
@@ -91,13 +95,17 @@ def render_scale_rows(rows: Sequence[ScaleRow]) -> Table:
 
 def render_diff(difference: Diff) -> RenderableType:
     """A table of what changed, worst first, and what did not compare."""
-    order = {"regression": 0, "improvement": 1, "noise": 2}
+    order = {"regression": 0, "improvement": 1, "slower": 2, "faster": 3, "noise": 4}
     changed = [change for change in difference.changes if change.verdict in order]
     rows = [
-        (c.row, c.figure, _figure(c.old), _figure(c.new), _ratio(c), c.verdict)
+        (
+            c.row, c.figure, _figure(c.old), _figure(c.new), _ratio(c),
+            MISSING if c.noise is None else f"{c.noise:.2f}",
+            NOT_TOLD_APART if c.verdict == "noise" else c.verdict,
+        )
         for c in sorted(changed, key=lambda change: order[change.verdict])
-    ]
-    table = columns("changes", ("row", "figure", "old", "new", "ratio", "verdict"), rows)
+    ]  # fmt: skip
+    table = columns("changes", ("row", "figure", "old", "new", "ratio", "bar", "verdict"), rows)
     same = sum(change.verdict == "same" for change in difference.changes)
     return Group(
         table, *_dim([*difference.notes, f"{same} other figures are the same.", DIFF_NOTE])
@@ -111,7 +119,8 @@ def _figure(value: float | None) -> str:
 def _ratio(change: Change) -> str:
     if change.ratio is None:
         return MISSING
-    return f"{change.ratio:.2f}" + ("" if change.noise is None else f" ({change.noise:.2f})")
+    text = f"{change.ratio:.2f}"
+    return text if change.interval is None else "{} ({:.2f}–{:.2f})".format(text, *change.interval)
 
 
 def _tables(about: str, rows: Sequence[Json]) -> list[Table]:
@@ -133,7 +142,8 @@ def _by_side(rows: Sequence[Json]) -> Table:
     """A line an artifact, by target and width."""
     longest = lengths(rows)[-1:]
     times = few(rows, ("append µs", "recommend µs", *map(cold_heading, longest)))
-    sizes = few(rows, ("file KB", "peak MB"))
+    known = any(row.get("runtime_memory_bytes") for row in rows)
+    sizes = few(rows, ("file KB", "added MB" if known else "peak MB"))
     return columns(
         f"{rows[0]['precision'] if rows else ''}: by catalogue and width",
         ("artifact", "items", "d", *(column.title for column in (*times, *sizes))),

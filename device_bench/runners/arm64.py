@@ -151,6 +151,7 @@ class Arm64Runner:
             peak_memory_bytes=None,
             steady_memory_bytes=None,
             memory_before_load_bytes=None,
+            runtime_memory_bytes=None,
         )
 
 

@@ -39,6 +39,7 @@ KEYS = [
 ]  # fmt: skip
 MORE_KEYS = {
     "bundle", "users", "failures", "golden_ok", "threads", "same_top10", "memory_added_bytes",
+    "runtime_memory_bytes",
     "cold_start_us", "rank_weighted_overlap", "agreement", "device", "interval_us", "quantiles_us",
     "first_call_us", "instructions", "calibrations_us", "medians_us", "cpu_us",
     "steady_memory_bytes", "rounds", "warnings", "conditions", "profile", "note",

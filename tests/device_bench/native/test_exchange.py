@@ -61,7 +61,7 @@ def test_a_result_comes_back_whole(folder, arrays):
     assert {name: list(times) for name, times in result.samples_ns.items()} == WORDS["samples_ns"]
     assert result.calibration_ns["append"].tolist() == [5]
     assert result.load_ms == (1.5,)
-    assert result.peak_memory_bytes == 100
+    assert result.peak_memory_bytes == result.runtime_memory_bytes == 100
     assert result.steady_memory_bytes is None
     assert result.warnings == ("slow",)
 

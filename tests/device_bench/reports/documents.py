@@ -15,6 +15,7 @@ def row_of(target="tflite", precision="int8", *, bundle="app", times=1.0, **figu
         "bundle": bundle, "target": target, "precision": precision, "runner": "python",
         "device": "", "append_us": None, "recommend_us": None, "cold_start_us": {},
         "interval_us": {}, "quantiles_us": {}, "first_call_us": {}, "file_bytes": 303_000,
+        "runtime_memory_bytes": 23_400_000,
         "peak_memory_bytes": 248_000_000, "memory_added_bytes": 8_400_000, "load_ms": 7.0,
         "ndcg_at_10": 0.0597, "ndcg_at_10_float": 0.0599, "top10_overlap": 0.9875,
         "rank_weighted_overlap": 0.9839, "same_top10": 0.46, "agreement": {"onnx": 0.9884},

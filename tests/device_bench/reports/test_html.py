@@ -20,7 +20,7 @@ def test_a_page_says_what_was_measured_where_and_how(full):
         "1 of 7 rows failed; 1 row to compare with.",
         "the process died of SIGSEGV", "recommend: 3% of the calls", "41,000", "7.76–8.32",
         "cortex-a76", "Fully Connected int8", "torch.onnx.export; a tap", "0.9875",
-        "stock is what one would do without this tool", "+8.4",
+        "stock is what one would do without this tool", "+8.4", "23.4",
     ):  # fmt: skip
         assert what in said or what in text, what
     assert len(text.encode()) < 1_000_000
@@ -64,16 +64,37 @@ def test_stock_rows_have_no_verdict():
     assert "| onnx fp32 (stock) | – | – | – | – | – |" in markdown(document)
 
 
-def test_differences_within_the_noise_are_said_to_be():
-    speeds = {"calibrations_us": {"append": [30.0] * 3}}
+def test_a_stock_row_that_could_not_be_made_has_no_tick_and_fails_nothing():
+    stock = {"runner": "stock", "times": None, "file_bytes": 0, "warnings": ["it took too long"]}
+    document = document_of(row_of(), row_of("onnx", "fp32", **stock, ok=False))
+    page = html(document)
+    assert "The only row is good; 1 row to compare with." in page
+    assert page.count('aria-label="could not be made, see warnings"') == 1
+    assert 'aria-label="not under test"' not in page
+    assert markdown(document).count("❌") == markdown(document).count("✅") == 1
+    assert "- ❌" not in markdown(document)
+
+
+def test_how_far_rows_differ_is_said_with_how_well_it_is_known():
+    def timed(medians, **figures):
+        us = {"p50": sorted(medians)[len(medians) // 2], "p90": 1, "p99": 1}
+        return {"medians_us": {"append": medians}, "append_us": us} | figures
+
     document = document_of(
-        row_of(medians_us={"append": [8.0, 8.1, 7.9]}, **speeds),
-        row_of("onnx", medians_us={"append": [8.1, 8.0, 8.2]}, **speeds),
-        row_of("executorch", medians_us={"append": [80.0, 81.0, 79.0]}, **speeds),
+        row_of("onnx", **timed([20.5, 20.6, 20.4])),
+        row_of("executorch", **timed([25.0, 24.9, 25.1])),
+        row_of(**timed([20.3, 20.4, 20.5])),
+        row_of("onnx", **timed([9.0, 9.0, 9.0], runner="native")),
+        row_of("tflite", **timed([90.0], runner="native")),
     )
-    said = "ithin the noise: append of tflite int8 and onnx int8."
-    assert said in html(document)
-    assert said in markdown(document)
+    for report in (html(document), markdown(document)):
+        assert (
+            "append (tflite int8 = 1): onnx int8 1.00 (0.99 to 1.02); "
+            "executorch int8 1.23 (1.21 to 1.24)." in report
+        )
+        assert "tflite int8 (native) 10.00 (one round: not known how well)" in report
+        assert "does not say which" in report
+        assert "noise" not in report
 
 
 def test_settings_are_for_people(scaled):
@@ -83,7 +104,8 @@ def test_settings_are_for_people(scaled):
     assert "[" not in said[said.index("How it was measured") : said.index('"use strict"')]
 
 
-NOTHING = {"peak_memory_bytes": None, "memory_added_bytes": None, "load_ms": None,
+NOTHING = {"runtime_memory_bytes": None, "peak_memory_bytes": None,
+           "memory_added_bytes": None, "load_ms": None,
            "ndcg_at_10": None, "ndcg_at_10_float": None, "top10_overlap": None,
            "rank_weighted_overlap": None, "same_top10": None, "agreement": {},
            "max_score_error": None, "golden_ok": None, "users": 0, "rounds": 0}  # fmt: skip

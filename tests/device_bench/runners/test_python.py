@@ -3,13 +3,17 @@
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from device_bench.judge.parity import (
     compare,
 )
 from device_bench.judge.tolerance import judge, tolerance_of
+from device_bench.measure import worker
 from device_bench.measure.job import Histories, Inputs, Job
+from device_bench.measure.memory import CLEAR
+from device_bench.measure.runtimes import prepare_beside
 from device_bench.runners import python as python_runner
 from device_bench.runners.python import PythonRunner
 from glint_edge.bundles.golden_check import golden_failures
@@ -75,6 +79,31 @@ def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
     assert min(outcome.load_ms) > 0
     assert outcome.peak_memory_bytes >= outcome.steady_memory_bytes
     assert outcome.peak_memory_bytes >= outcome.memory_before_load_bytes > 10**7
+    assert outcome.peak_memory_bytes > outcome.runtime_memory_bytes > 0
+
+
+@pytest.mark.skipif(not CLEAR.exists(), reason="needs Linux' /proc")
+def test_what_comes_beside_a_runtime_is_not_its_memory(in_process, job, monkeypatch):
+    """As torch comes with ExecuTorch's bindings: 80 MB, of which half are given back."""
+    kept = []
+
+    def beside(target):
+        kept.append(np.ones(5_000_000))
+        np.ones(5_000_000)
+
+    monkeypatch.setattr(worker, "prepare_beside", beside)
+    monkeypatch.setattr(worker, "prepare_runtime", lambda target: kept.append(np.ones(3_000_000)))
+    outcome = run_job(replace(job, timed=False), Histories.of([]), Histories.of([]))
+    assert 24e6 < outcome.runtime_memory_bytes < 64e6
+    assert outcome.peak_memory_bytes > 40e6
+
+
+def test_torch_comes_beside_executorch_alone(monkeypatch):
+    imported = []
+    monkeypatch.setattr("importlib.import_module", imported.append)
+    for target in ("onnx", "tflite", "torch", "executorch"):
+        prepare_beside(target)
+    assert imported == ["torch"]
 
 
 def test_an_untimed_job_runs_the_histories_alone(in_process, job, model):

@@ -16,6 +16,7 @@ from device_bench.document import document, read_document, write_document
 from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.measure.sampling import Plan
 from device_bench.measure.stock_engine import StockRuntime
+from device_bench.reports.labels import verdict
 from device_bench.reports.terminal import render
 from device_bench.runners.python import PythonRunner
 from device_bench.stock import shelf as stock
@@ -199,9 +200,12 @@ def test_a_toolchain_that_is_not_there_is_said_and_fails_nothing(run, untimed, m
         assert words in printed(result)
         assert rows[key].recommend_us is rows[key].top10_overlap is None
         assert rows[key].rounds == 0
+        assert not rows[key].ok
+        assert verdict(rows[key].to_dict()) == "✗"
     assert rows["tflite", "fp32"].file_bytes == 0
     assert rows["torch", "fp32"].users == 7
-    assert all(row.ok for row in seen[-1] if row.runner == "stock"), "as it is told meanwhile, too"
+    told = {(row.target, row.precision): row.ok for row in seen[-1] if row.runner == "stock"}
+    assert told == {key: row.ok for key, row in rows.items()}, "as it is told meanwhile, too"
 
 
 def test_what_takes_too_long_is_ended_and_said(run, untimed, monkeypatch):
@@ -245,7 +249,7 @@ def test_a_dead_process_or_wrong_lists_fail_nothing(run, untimed, torch_alone, m
     monkeypatch.setattr(StockRunner, "run", die)
     result = run()
     (row,) = stock_rows(result).values()
-    assert (row.ok, row.failures, row.warnings) == (True, (), ("it died",))
+    assert (row.ok, row.failures, row.warnings) == (False, (), ("it died",))
     assert result.ok
 
     monkeypatch.setattr(StockRunner, "run", wrong)

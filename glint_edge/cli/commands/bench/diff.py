@@ -17,7 +17,7 @@ def diff(
     new: Annotated[Path, typer.Argument(help="What it wrote now.")],
     json: Json = False,
 ) -> None:
-    """Compare two runs; exit code 1 if something is worse beyond the noise."""
+    """Compare two runs; exit code 1 if something is worse beyond all chance."""
     from glint_edge import api
 
     changes = api.bench_diff(old, new)
