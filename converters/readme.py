@@ -74,7 +74,9 @@ def _check_line(check: Mapping[str, Any]) -> str:
         figures = (
             f"NDCG@10 {check['ndcg_at_10']:.4f} (float {check['ndcg_at_10_float']:.4f}), top-10 "
             f"overlap with the float model {check['top10_overlap']:.4f}, largest score error "
-            f"{check['max_score_error']:.2g}, over {check['users']:,} held-out histories"
+            f"{check['max_score_error']:.2g}, over prefixes of {check['users']:,} users' histories "
+            "on which the model was trained"
         )
     verdict = "good" if check["ok"] else "NOT GOOD: " + "; ".join(check["failures"])
+    verdict = "; ".join([verdict, *check.get("cannot_tell", ())])
     return f"- {name}: {figures}. {verdict}."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from device_bench.judge.parity import CUT
+from device_bench.judge.parity import CUT, Reference
 from device_bench.judge.row import (
     Subject,
     judged,
@@ -75,7 +75,6 @@ class _Entry(Entry):
 
     subject: Subject
     row: Row
-    all_users: bool
 
 
 def bench(
@@ -83,6 +82,7 @@ def bench(
     *,
     checkpoint: Checkpoint | None,
     held_out: HeldOut | None,
+    prefixes: HeldOut | None = None,
     settings: Settings | None = None,
     on_step: Callable[[str], None] = lambda step: None,
     on_rows: Callable[[Sequence[Row]], None] = lambda rows: None,
@@ -92,7 +92,9 @@ def bench(
     Args:
         bundle: as loaded, so its files are whole.
         checkpoint: the float model it came from; None: the golden vectors alone are checked.
-        held_out: test items in the model's ids; None: as without a checkpoint.
+        held_out: test items in the model's ids, for the figures; None: as without a checkpoint.
+        prefixes: of training and validation items, by which the loss of NDCG@10 is judged, where
+            a runner takes so many histories; None: it is not judged.
         settings: how to measure.
         on_step: told what is being done.
         on_rows: told all rows so far, whenever one has more to say.
@@ -105,7 +107,8 @@ def bench(
     model = checkpoint.model if checkpoint else None
     common = Subject(
         "", "", Path(), bundle.top_k, bundle.window, bundle.config.to_dict(), bundle.golden,
-        model, held_out,
+        _reference_over(model, held_out, bundle.window),
+        _reference_over(model, prefixes, bundle.window),
     )  # fmt: skip
     files = [(artifact, bundle.file(artifact)) for artifact in bundle.artifacts]
     subjects = _subjects(common, files)
@@ -114,7 +117,7 @@ def bench(
         if checkpoint is not None:
             folder = stack.enter_context(scratch())
             save_checkpoint(checkpoint, folder)
-            entries.append(_reference(common, folder, settings))
+            entries.append(_in_torch(common, folder, settings))
             if settings.stock:
                 shelf = Shelf(folder, bundle.config.max_length, bundle.top_k, settings.threads)
                 entries += _stock(common, stack.enter_context(shelf), settings)
@@ -146,7 +149,8 @@ def check_artifacts(
         model: the float model.
         top_k: items that `recommend` returns.
         window: items of a history that count, its last; None: all.
-        held_out: test items; None: the golden vectors alone are checked.
+        held_out: positions of training and validation items, by which the artifacts are judged;
+            None: the golden vectors alone are checked.
         golden: what each artifact must give.
         on_step: told what is being done.
 
@@ -157,16 +161,25 @@ def check_artifacts(
         BundleError: this version cannot run or judge an artifact.
         MissingExtraError: a runtime is not installed.
     """
-    config = model.config.to_dict()
-    common = Subject("", "", Path(), top_k, window, config, golden, model, held_out)
+    reference = _reference_over(model, held_out, window)
+    common = Subject(
+        "", "", Path(), top_k, window, model.config.to_dict(), golden, reference, reference
+    )
     settings = Settings(rounds=0)
     entries = [_entry(s, PythonRunner(), settings) for s in _subjects(common, artifacts)]
     _run(entries, settings, on_step, lambda rows: None)
     names = (
         "target", "precision", "ok", "users", "file_bytes", "max_score_error", "top10_overlap",
-        "rank_weighted_overlap", "agreement", "ndcg_at_10", "ndcg_at_10_float", "failures",
+        "rank_weighted_overlap", "agreement", "ndcg_at_10", "ndcg_at_10_float", "ndcg_loss",
+        "failures", "cannot_tell",
     )  # fmt: skip
     return [{name: row.to_dict()[name] for name in names} for row in _agreed(entries)]
+
+
+def _reference_over(
+    model: GlintRU | None, held_out: HeldOut | None, window: int | None
+) -> Reference | None:
+    return None if model is None or held_out is None else Reference(model, held_out, window)
 
 
 def _subjects(common: Subject, files: Sequence[tuple[Artifact, Path]]) -> list[Subject]:
@@ -179,7 +192,7 @@ def _subjects(common: Subject, files: Sequence[tuple[Artifact, Path]]) -> list[S
     ]
 
 
-def _reference(common: Subject, folder: Path, settings: Settings) -> _Entry:
+def _in_torch(common: Subject, folder: Path, settings: Settings) -> _Entry:
     """The float stream: golden vectors are at the artifacts' precision, so not for it."""
     subject = replace(common, target=REFERENCE, precision="fp32", file=folder, golden_counts=False)
     return _entry(subject.with_users(REFERENCE_USERS), PythonRunner(), settings)
@@ -190,8 +203,8 @@ def _stock(common: Subject, shelf: Shelf, settings: Settings) -> list[_Entry]:
     entries = []
     for stock in STOCKS:
         subject = replace(
-            common, target=stock.target, precision=stock.precision, file=shelf.path(stock),
-            window=shelf.length, golden_counts=False,
+            common.with_window(shelf.length), target=stock.target, precision=stock.precision,
+            file=shelf.path(stock), golden_counts=False,
         )  # fmt: skip
         entry = _entry(subject, StockRunner(stock, shelf), settings)
         entry.row = replace(entry.row, note=note_of(stock, shelf.length))
@@ -210,9 +223,8 @@ def _entry(subject: Subject, runner: Runner, settings: Settings) -> _Entry:
         subject.window, settings.threads, settings.rounds > 0, settings.plan,
     )  # fmt: skip
     return _Entry(
-        name=row.name, runner=runner, job=job, inputs=fewer.inputs, subject=fewer, row=row,
-        all_users=fewer is subject,
-    )  # fmt: skip
+        name=row.name, runner=runner, job=job, inputs=fewer.inputs, subject=fewer, row=row
+    )
 
 
 def _run(
@@ -230,7 +242,7 @@ def _run(
         else:
             row = with_measures(row, entry.outcomes, settings.plan.runs)
             if len(entry.outcomes) == 1:
-                row = judged(row, entry.subject, entry.outcomes[0], all_users=entry.all_users)
+                row = judged(row, entry.subject, entry.outcomes[0])
         entry.row = row
         on_rows([other.row.reported() for other in entries])
 
@@ -257,12 +269,12 @@ def _profile(entries: Sequence[_Entry], settings: Settings, on_step: Callable[[s
 def _agreed(entries: Sequence[_Entry]) -> list[Row]:
     """Artifacts of one precision held against one another."""
     lists = [
-        (entry.row, entry.outcomes[0].lists)
+        (entry.row, entry.subject.lists(entry.outcomes[0]))
         for entry in entries
         if entry.outcomes and entry.row.users
     ]
     rows = [
-        with_agreement(entry.row, entry.outcomes[0].lists, lists)
+        with_agreement(entry.row, entry.subject.lists(entry.outcomes[0]), lists)
         if entry.outcomes and entry.row.users
         else entry.row
         for entry in entries

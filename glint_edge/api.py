@@ -294,8 +294,8 @@ def export(
         opset: the ONNX operator set.
         spare_items: rows to keep free for items to come; None: the catalogue is fixed.
         chunk: most items that one call of `append_many` takes.
-        data: what `load_log` takes or returned, for the test items; None: what the model was
-            trained on.
+        data: what `load_log` takes or returned, for the positions that the files are judged by;
+            None: what the model was trained on.
         reading: how it is read; None: as the checkpoint stores it, and so for each option.
         offline: never fetch data.
         on_step: told what is being done.
@@ -307,7 +307,8 @@ def export(
     """
     from converters.options import ExportOptions, refuse_to_overwrite
     from glint_edge.bundles.manifest import SUFFIX, plain_name
-    from glint_edge.data.source import find_test_items, some_histories
+    from glint_edge.data.prefixes import prefixes
+    from glint_edge.data.source import find_split, some_histories
 
     # Before the model is read, which takes seconds: all that can be refused without it.
     folder = Path(out or f"{name or 'model'}{SUFFIX}")
@@ -324,12 +325,16 @@ def export(
     refuse_to_overwrite(options.out)
     from converters.export import export as run
 
-    test_items = find_test_items(loaded.data, loaded.catalogue, data, reading, offline=offline)
+    parts = find_split(loaded.data, loaded.catalogue, data, reading, offline=offline)
+    known = parts.validation() if parts else None
     return run(
         loaded, options,
         folder=loaded.folder,
-        histories=some_histories(test_items, loaded.model.config),
-        check=_check(loaded, test_items, options, on_step),
+        histories=some_histories(known, loaded.model.config),
+        check=_check(
+            loaded, prefixes(known, loaded.model.config.max_length) if known else None, options,
+            on_step,
+        ),
         fine_tuned=_fine_tuned(loaded, options, data, reading, on_step, offline=offline),
         on_step=on_step,
     )  # fmt: skip
@@ -796,7 +801,7 @@ def _require_new(folder: Path) -> None:
 
 
 def _check(
-    checkpoint: Checkpoint, test_items: HeldOut | None, options: ExportOptions, on_step: OnStep
+    checkpoint: Checkpoint, positions: HeldOut | None, options: ExportOptions, on_step: OnStep
 ) -> Check:
     from device_bench.bench import check_artifacts
 
@@ -804,7 +809,7 @@ def _check(
         window = checkpoint.model.config.window_items(options.window)
         return check_artifacts(
             artifacts, model=checkpoint.model, top_k=options.top_k, window=window,
-            held_out=test_items, golden=golden, on_step=on_step,
+            held_out=positions, golden=golden, on_step=on_step,
         )  # fmt: skip
 
     return check
@@ -841,7 +846,7 @@ def _fine_tuned(
 
 
 def _bench_in_turn(
-    jobs: Sequence[tuple[Bundle, Checkpoint | None, HeldOut | None]],
+    jobs: Sequence[tuple[Bundle, Checkpoint | None, HeldOut | None, HeldOut | None]],
     settings: Settings,
     on_step: OnStep,
     on_rows: Callable[[RowsSoFar], None],
@@ -859,12 +864,12 @@ def _bench_in_turn(
         rows[:] = some
         on_rows(RowsSoFar(some, jobs[len(results)][0].name))
 
-    for bundle, floats, held_out in jobs:
+    for bundle, floats, held_out, positions in jobs:
         rows.clear()
         try:
             result = run(
-                bundle, checkpoint=floats, held_out=held_out, settings=settings, on_step=on_step,
-                on_rows=show,
+                bundle, checkpoint=floats, held_out=held_out, prefixes=positions,
+                settings=settings, on_step=on_step, on_rows=show,
             )  # fmt: skip
         except BaseException:  # Ctrl-C, too
             measured = tuple(row for row in rows if row.append_us or row.failures)
@@ -883,10 +888,11 @@ def _bench_inputs(
     settings: Settings,
     *,
     offline: bool,
-) -> tuple[Checkpoint | None, HeldOut | None]:
-    """What a bundle is compared with: the float model, and test items."""
+) -> tuple[Checkpoint | None, HeldOut | None, HeldOut | None]:
+    """What a bundle is compared with: the float model, test items, and what it is judged by."""
     from glint_edge.checkpoints.of_bundle import find_checkpoint
-    from glint_edge.data.source import find_test_items
+    from glint_edge.data.prefixes import prefixes
+    from glint_edge.data.source import find_split
 
     floats = find_checkpoint(bundle, checkpoint)
     if settings.stock and floats is None:
@@ -896,8 +902,11 @@ def _bench_inputs(
         )
     if floats is None:
         log.info("the float model is not at hand: no parity, no accuracy; pass --checkpoint")
-        return None, None
-    return floats, find_test_items(floats.data, floats.catalogue, data, reading, offline=offline)
+        return None, None, None
+    parts = find_split(floats.data, floats.catalogue, data, reading, offline=offline)
+    if parts is None:
+        return floats, None, None
+    return floats, parts.test(), prefixes(parts.validation(), bundle.config.max_length)
 
 
 def _scale_targets(names: Sequence[str] | None, precision: str) -> list[Target]:

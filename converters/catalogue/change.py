@@ -15,8 +15,9 @@ from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.manifest import MANIFEST, SUFFIX
 from glint_edge.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint
+from glint_edge.data.prefixes import prefixes
 from glint_edge.data.record import LoadOptions
-from glint_edge.data.source import find_test_items, some_histories
+from glint_edge.data.source import find_split, some_histories
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
 
@@ -159,19 +160,21 @@ def write_change(
     if converted:
         log.info("%s has too few spare rows: converting again, with %d spare",
                  bundle.path, spare_items)  # fmt: skip
-    test_items = find_test_items(after.data, after.catalogue, data, reading, offline=offline)
+    parts = find_split(after.data, after.catalogue, data, reading, offline=offline)
+    known = parts.validation() if parts else None
+    positions = prefixes(known, after.model.config.max_length) if known else None
 
     def check(artifacts: Sequence[tuple[Artifact, Path]], golden: Golden) -> list[dict[str, Any]]:
         return judge(
             artifacts, model=after.model, top_k=bundle.top_k, window=bundle.window,
-            held_out=test_items, golden=golden, on_step=on_step,
+            held_out=positions, golden=golden, on_step=on_step,
         )  # fmt: skip
 
     with new_folder(folder) as work:
         save_checkpoint(after, work)
         changed = update(
             bundle, before, load_checkpoint(work), path,
-            folder=folder, histories=some_histories(test_items, after.model.config), check=check,
+            folder=folder, histories=some_histories(known, after.model.config), check=check,
             spare_items=spare_items, on_step=on_step,
         )  # fmt: skip
     return CatalogueChange(path, after, changed, folder, converted, done)

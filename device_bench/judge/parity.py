@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from device_bench.judge.loss import Loss, ndcg_loss, users_of
 from device_bench.measure.job import TopK
 from glint_edge.bundles.precisions import TIE
-from glint_edge.data.histories import last_items
+from glint_edge.data.histories import padded
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from glint_edge.data.sequences import HeldOut
     from glint_edge.model.glint_ru import GlintRU
 
@@ -28,7 +32,8 @@ class Parity:
     The top 10 is the whole list where `recommend` returns fewer.
 
     Attributes:
-        users: histories compared.
+        users: whose histories were compared.
+        histories: compared; several of a user may be.
         unusable: entries of the lists that are no item of the catalogue or have a score that is
             no number; they count as wrong everywhere below.
         max_score_error: largest |artifact's score − float score of the same item|, over all
@@ -39,10 +44,11 @@ class Parity:
             whose float scores are within `TIE` count as one and the same.
         ndcg_at_10: of the artifact's lists; None if they are shorter than 10.
         ndcg_at_10_float: of the float model's lists of the same length, ties ranked alike.
-        ndcg_standard_error: of the difference of the two, users paired: how far it may be chance.
+        loss: what the first of the two has less, and how well that is known; None if it is not.
     """
 
     users: int
+    histories: int
     unusable: int
     max_score_error: float | None
     top10_overlap: float
@@ -50,47 +56,71 @@ class Parity:
     same_top10: float
     ndcg_at_10: float | None
     ndcg_at_10_float: float | None
-    ndcg_standard_error: float | None
+    loss: Loss | None
 
 
 def compare(model: GlintRU, held_out: HeldOut, lists: TopK, window: int | None) -> Parity:
-    """Score the histories with the float model, in batches, and compare.
-
-    Args:
-        model: in evaluation mode.
-        held_out: what the lists answer to.
-        lists: the artifact's, one row a user.
-        window: how many of a history's last items were seen; None: all.
-    """
-    usable = (lists.items >= 1) & (lists.items <= model.config.items) & np.isfinite(lists.scores)
-    longest = int(np.diff(held_out.offsets).max(initial=1))
-    items = np.where(usable, lists.items, 0)
-    floats, scores = _float_lists(model, held_out, items, min(window or longest, longest))
-    # −1 is nobody's target and in nobody's list; with score ∞ it stands before everyone's.
-    mine = TopK(np.where(usable, lists.items, -1), np.where(usable, lists.scores, np.inf))
-    return compare_lists(mine, floats, scores, held_out.targets)
+    """Score the histories with the float model, in batches, and compare; see `Reference`."""
+    return Reference(model, held_out, window).compare(lists)
 
 
-def _float_lists(
-    model: GlintRU, held_out: HeldOut, asked: npt.NDArray[np.int64], window: int
-) -> tuple[TopK, npt.NDArray[np.float32]]:
-    """The float model's own lists, and its scores of the items asked for, int64 [U, k]."""
-    import torch  # here alone: a diff of two documents needs none
+class Reference:
+    """The float model over some histories, encoded once for all artifacts that are compared."""
 
-    items, lengths = last_items(held_out.ids, held_out.offsets, window)
-    best, best_scores, asked_scores = [], [], []
-    with torch.inference_mode():
-        for start in range(0, len(lengths), CHUNK):
-            users = slice(start, start + CHUNK)
-            longest = int(lengths[users].max())
-            scores = model.score(
-                torch.from_numpy(items[users, :longest]), torch.from_numpy(lengths[users])
-            )
-            top = torch.topk(scores, asked.shape[1])
-            best.append(top.indices.numpy())
-            best_scores.append(top.values.numpy())
-            asked_scores.append(scores.gather(1, torch.from_numpy(asked[users])).numpy())
-    return TopK(np.concatenate(best), np.concatenate(best_scores)), np.concatenate(asked_scores)
+    def __init__(self, model: GlintRU, held_out: HeldOut, window: int | None) -> None:
+        """Of a model in evaluation mode.
+
+        Args:
+            model: the float model.
+            held_out: histories, and the items that the lists answer to.
+            window: how many of a history's last items were seen; None: all.
+        """
+        self.model, self.held_out, self.window = model, held_out, window
+
+    def __len__(self) -> int:
+        return len(self.held_out.targets)
+
+    def compare(self, lists: TopK) -> Parity:
+        """Hold an artifact's lists, one row a history, against the float model's."""
+        items = self.model.config.items
+        usable = (lists.items >= 1) & (lists.items <= items) & np.isfinite(lists.scores)
+        floats, scores = self.answers(np.where(usable, lists.items, 0))
+        # −1 is nobody's target and in nobody's list; with score ∞ it stands before everyone's.
+        mine = TopK(np.where(usable, lists.items, -1), np.where(usable, lists.scores, np.inf))
+        return compare_lists(mine, floats, scores, self.held_out.targets, self.held_out.users)
+
+    def answers(self, asked: npt.NDArray[np.int64]) -> tuple[TopK, npt.NDArray[np.float32]]:
+        """The float model's own lists, and its scores of the items asked for, int64 [U, k]."""
+        import torch  # here alone: a diff of two documents needs none
+
+        best, best_scores, asked_scores = [], [], []
+        with torch.inference_mode():
+            for start in range(0, len(self), CHUNK):
+                part = slice(start, start + CHUNK)
+                scores = self.model.scores_of(self._hidden[part])
+                top = torch.topk(scores, asked.shape[1])
+                best.append(top.indices.numpy())
+                best_scores.append(top.values.numpy())
+                asked_scores.append(scores.gather(1, torch.from_numpy(asked[part])).numpy())
+        return TopK(np.concatenate(best), np.concatenate(best_scores)), np.concatenate(asked_scores)
+
+    @cached_property
+    def _hidden(self) -> Tensor:
+        """float32 [U, d], after each history; those of like length at once."""
+        import torch
+
+        offsets = self.held_out.offsets
+        longest = int(np.diff(offsets).max(initial=1))
+        kept = np.minimum(np.diff(offsets), min(self.window or longest, longest))
+        hidden = torch.empty(len(self), self.model.config.d)
+        order = np.argsort(kept, kind="stable")
+        with torch.inference_mode():
+            for start in range(0, len(order), CHUNK):
+                some = order[start : start + CHUNK]
+                items = padded(self.held_out.ids, offsets[some + 1], kept[some])
+                lengths = torch.from_numpy(kept[some])
+                hidden[some] = self.model.encode(torch.from_numpy(items), lengths)
+        return hidden
 
 
 def compare_lists(
@@ -98,6 +128,7 @@ def compare_lists(
     floats: TopK,
     float_scores: npt.NDArray[np.float32],
     targets: npt.NDArray[np.int64],
+    users: npt.NDArray[np.int64] | None = None,
 ) -> Parity:
     """The arithmetic of `compare`.
 
@@ -106,7 +137,9 @@ def compare_lists(
         floats: the float model's, as long.
         float_scores: float32 [U, k], the float model's scores of the artifact's items.
         targets: int64 [U].
+        users: int64 [U], whose each history is; None: no two are of one user.
     """
+    whose = users_of(users, len(targets))
     usable = lists.items != -1
     error = np.abs(lists.scores[usable].astype(np.float64) - float_scores[usable])
     cut = min(CUT, lists.items.shape[1])
@@ -114,7 +147,8 @@ def compare_lists(
     mine_ndcg, float_ndcg = _ndcg(lists, targets), _ndcg(floats, targets)
     whole = cut == CUT
     return Parity(
-        users=len(targets),
+        users=len(np.unique(whose)),
+        histories=len(targets),
         unusable=int((~usable).sum()),
         max_score_error=float(error.max()) if error.size else None,
         top10_overlap=overlap(mine, theirs),
@@ -122,7 +156,7 @@ def compare_lists(
         same_top10=float(_same(mine, float_scores[:, :cut], floats.scores[:, :cut]).mean()),
         ndcg_at_10=float(mine_ndcg.mean()) if whole else None,
         ndcg_at_10_float=float(float_ndcg.mean()) if whole else None,
-        ndcg_standard_error=_standard_error(mine_ndcg - float_ndcg) if whole else None,
+        loss=ndcg_loss(mine_ndcg, float_ndcg, whose) if whole else None,
     )
 
 
@@ -189,8 +223,3 @@ def _ndcg(lists: TopK, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64
     from glint_edge.evaluation.ranking import ndcg_by_user, rank_in_top_k
 
     return ndcg_by_user(rank_in_top_k(lists.items, lists.scores, targets), CUT)
-
-
-def _standard_error(values: npt.NDArray[np.float64]) -> float:
-    """Of the mean."""
-    return float(values.std() / len(values) ** 0.5)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from device_bench.judge.parity import Parity, agreement, compare
+from device_bench.judge.parity import Parity, Reference, agreement
 from device_bench.judge.rows import Row
-from device_bench.judge.tolerance import judge, judge_agreement, tolerance_of
+from device_bench.judge.tolerance import judge, judge_agreement, tolerance_of, what_is_open
 from device_bench.measure.job import Histories, Inputs, Outcome, Times, TopK
 from device_bench.measure.machine import Conditions, condition_warnings, conditions_of
 from device_bench.measure.statistics import (
@@ -28,9 +27,6 @@ from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.golden_check import golden_failures
 from glint_edge.checkpoints.checkpoint import WEIGHTS
 from glint_edge.data.sequences import HeldOut
-
-if TYPE_CHECKING:
-    from glint_edge.model.glint_ru import GlintRU
 
 COLD_START = "cold_start_"
 
@@ -47,8 +43,10 @@ class Subject:
         window: items of a history that count, its last; None: all.
         config: the model's, as a dict.
         golden: what it must give.
-        model: the float model; None: the golden vectors alone are checked.
-        held_out: test items; None: as without a model.
+        reference: the float model over the histories that figures are of; None: the golden
+            vectors alone are checked.
+        gate: the float model over those by which the loss of NDCG@10 is judged, which may be the
+            same; None: it is not.
         golden_counts: False where the golden vectors are of another precision.
     """
 
@@ -59,25 +57,60 @@ class Subject:
     window: int | None
     config: Mapping[str, Any]
     golden: Golden
-    model: GlintRU | None
-    held_out: HeldOut | None
+    reference: Reference | None
+    gate: Reference | None
     golden_counts: bool = True
 
     def inputs(self) -> Inputs:
-        """What it is run on."""
-        known = self.held_out if self.model is not None else None
-        histories = Histories(known.ids, known.offsets) if known else Histories.of([])
-        return Inputs.of(Histories.of([case.history for case in self.golden.cases]), histories)
+        """What it is run on; what is timed is a sample of the reference's histories."""
+        parts = [
+            Histories(part.held_out.ids, part.held_out.offsets)
+            for part in (self.reference, self._gate_beside)
+            if part is not None
+        ]
+        golden = Histories.of([case.history for case in self.golden.cases])
+        inputs = Inputs.of(golden, parts[0] if parts else Histories.of([]))
+        return replace(inputs, histories=Histories.joined(parts))
+
+    @property
+    def _gate_beside(self) -> Reference | None:
+        """The gate, where its histories are not the reference's."""
+        return None if self.gate is self.reference else self.gate
+
+    def with_window(self, window: int | None) -> Subject:
+        """Of a program that sees so many of a history's last items."""
+        if self.reference is None:
+            return replace(self, window=window)
+        reference = Reference(self.reference.model, self.reference.held_out, window)
+        return replace(self, window=window, reference=reference)
 
     def with_users(self, most: int | None) -> Subject:
-        """Held against at most so many users, evenly spread."""
-        held_out = self.held_out
-        if most is None or held_out is None or len(held_out.targets) <= most:
+        """Held against at most so many users, evenly spread, whose NDCG@10 is not judged then."""
+        if most is None or self.reference is None:
             return self
+        held_out = self.reference.held_out
+        if len(held_out.targets) <= most:
+            return replace(self, gate=None)
         histories = Histories(held_out.ids, held_out.offsets)
         users = histories.spread(most)
         kept = Histories.of([histories[user] for user in users])
-        return replace(self, held_out=HeldOut(kept.ids, kept.offsets, held_out.targets[users]))
+        fewer = HeldOut(kept.ids, kept.offsets, held_out.targets[users])
+        reference = Reference(self.reference.model, fewer, self.reference.window)
+        return replace(self, reference=reference, gate=None)
+
+    def lists(self, outcome: Outcome) -> TopK:
+        """Of the reference's histories."""
+        return outcome.lists.part(slice(len(self.reference or ())))
+
+    def parity(self, outcome: Outcome) -> Parity | None:
+        """Over the reference's histories; the loss of NDCG@10 over the gate's."""
+        if self.reference is None:
+            return None
+        parity = self.reference.compare(self.lists(outcome))
+        if self.gate is self.reference:
+            return parity
+        beside = outcome.lists.part(slice(len(self.reference), None))
+        return replace(parity, loss=self.gate.compare(beside).loss if self.gate else None)
 
     def file_bytes(self) -> int:
         """Of the artifact, or of the weights in a checkpoint's folder; 0 if it is not made yet."""
@@ -85,24 +118,21 @@ class Subject:
         return file.stat().st_size if file.exists() else 0
 
 
-def judged(row: Row, subject: Subject, outcome: Outcome, *, all_users: bool) -> Row:
+def judged(row: Row, subject: Subject, outcome: Outcome) -> Row:
     """The row with its parity, accuracy and golden vectors, and what is out of tolerance.
 
     Args:
         row: of the subject.
-        subject: with a model and test items, or the golden vectors alone are checked.
+        subject: with a reference, or the golden vectors alone are checked.
         outcome: of the run that had the subject's histories.
-        all_users: it was run on all there are. NDCG@10 over a few is not judged: one target more
-            or less moves it by more than any tolerance.
     """
     failures: tuple[str, ...] = row.failures
-    if subject.model is not None and subject.held_out is not None:
-        parity = compare(subject.model, subject.held_out, outcome.lists, subject.window)
+    if (parity := subject.parity(outcome)) is not None:
         tolerance = tolerance_of(subject.target, subject.precision)
-        if not all_users:
-            tolerance = replace(tolerance, ndcg_loss=math.inf)
         failures += judge(parity, tolerance)
         row = _with_parity(row, parity)
+        if subject.gate is not None:
+            row = replace(row, cannot_tell=what_is_open(parity, tolerance))
     if subject.golden_counts:
         wrong = _golden_failures(subject.golden, outcome)
         row = replace(row, golden_ok=not wrong)
@@ -116,6 +146,7 @@ def _with_parity(row: Row, parity: Parity) -> Row:
         users=parity.users,
         max_score_error=parity.max_score_error,
         top10_overlap=parity.top10_overlap,
+        ndcg_loss=parity.loss,
         rank_weighted_overlap=parity.rank_weighted_overlap,
         same_top10=parity.same_top10,
         ndcg_at_10=parity.ndcg_at_10,

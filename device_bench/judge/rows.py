@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from device_bench.judge.loss import Loss
 from device_bench.measure.statistics import Latency
 
 STOCK_RUNNER = "stock"
@@ -47,6 +48,8 @@ class Row:
         file_bytes: of the artifact.
         ndcg_at_10: of the artifact itself.
         ndcg_at_10_float: of the float model on the same histories.
+        ndcg_loss: what the artifact loses of it to the float model, over many prefixes of training
+            and validation items, and how well that is known; None if it was not judged.
         top10_overlap: share of the float model's top 10, averaged over users.
         rank_weighted_overlap: as `top10_overlap`, the first places counting most.
         agreement: top-10 overlap up to ties with the bundle's other artifacts of the same
@@ -55,6 +58,7 @@ class Row:
         ok: nothing failed; of a row that is not under test, it could be made and run.
         users: histories compared.
         failures: what was out of tolerance or went wrong, a sentence each.
+        cannot_tell: what too few histories leave open, a sentence each; no failure.
         golden_ok: the golden vectors came out; None if they were not checked.
         threads: as the runtime itself counts them; 0: it did not run to the end.
         same_top10: share of users with the float model's top 10, up to ties.
@@ -87,6 +91,7 @@ class Row:
     file_bytes: int
     ndcg_at_10: float | None = None
     ndcg_at_10_float: float | None = None
+    ndcg_loss: Loss | None = None
     top10_overlap: float | None = None
     rank_weighted_overlap: float | None = None
     agreement: Mapping[str, float] = field(default_factory=dict)
@@ -94,6 +99,7 @@ class Row:
     ok: bool
     users: int = 0
     failures: tuple[str, ...] = ()
+    cannot_tell: tuple[str, ...] = ()
     golden_ok: bool | None = None
     threads: int
     same_top10: float | None = None
@@ -131,6 +137,7 @@ class Row:
             **asdict(self),
             "interval_us": {name: list(ends) for name, ends in self.interval_us.items()},
             "failures": list(self.failures),
+            "cannot_tell": list(self.cannot_tell),
             "warnings": list(self.warnings),
         }
 

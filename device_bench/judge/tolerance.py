@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from device_bench.judge.loss import loss_failures, loss_warnings
 from glint_edge.bundles.precisions import PRECISIONS, Tolerance
 from glint_edge.errors import BundleError
 
@@ -66,9 +67,11 @@ def judge(parity: Parity, tolerance: Tolerance) -> tuple[str, ...]:
     if most is not None and error is not None and not error <= most:
         failures.append(f"a score differs from the float model's by {error:.3g} (at most {most:g})")
     if not parity.same_top10 >= tolerance.same_top10:
-        other = round((1 - parity.same_top10) * parity.users)
+        other = round((1 - parity.same_top10) * parity.histories)
+        whose = "users" if parity.histories == parity.users else "histories"
         failures.append(
-            f"{other:,} of {parity.users:,} users get another top 10 than from the float model"
+            f"{other:,} of {parity.histories:,} {whose} get another top 10 than from the float "
+            "model"
         )
     if not parity.top10_overlap >= tolerance.top10_overlap:
         failures.append(
@@ -80,8 +83,15 @@ def judge(parity: Parity, tolerance: Tolerance) -> tuple[str, ...]:
             "the rank-weighted overlap with the float model's top 10 is "
             f"{parity.rank_weighted_overlap:.4f} (at least {tolerance.rank_weighted_overlap:g})"
         )
-    failures.extend(_judge_ndcg(parity, tolerance.ndcg_loss))
+    failures.extend(loss_failures(parity.loss, tolerance.ndcg_loss))
     return tuple(failures)
+
+
+def what_is_open(parity: Parity, tolerance: Tolerance) -> tuple[str, ...]:
+    """What too few histories leave open, a sentence each; where all lists are the same, nothing."""
+    if parity.same_top10 == 1 or parity.ndcg_at_10 is None:
+        return ()
+    return loss_warnings(parity.loss, tolerance.ndcg_loss)
 
 
 def judge_agreement(
@@ -94,14 +104,3 @@ def judge_agreement(
         for other, share in agreement.items()
         if not share >= tolerance.agreement
     )
-
-
-def _judge_ndcg(parity: Parity, most: float) -> list[str]:
-    mine, theirs = parity.ndcg_at_10, parity.ndcg_at_10_float
-    if mine is None or theirs is None or mine >= theirs * (1 - most):
-        return []
-    loss, error = 1 - mine / theirs, (parity.ndcg_standard_error or 0.0) / theirs
-    return [
-        f"NDCG@10 {mine:.4f} is {loss:.2%} below the float model's {theirs:.4f} "
-        f"(at most {most:.1%}; over {parity.users:,} users its standard error is {error:.2%})"
-    ]

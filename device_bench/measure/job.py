@@ -61,6 +61,13 @@ class Histories:
         ends = np.cumsum([0, *map(len, histories)], dtype=np.int64)
         return cls(np.array(ids, dtype=np.int64), ends)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Histories]) -> Histories:
+        """One group after the other."""
+        lengths = [np.diff(part.offsets) for part in parts]
+        ends = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
+        return cls(np.concatenate([np.empty(0, np.int64), *(part.ids for part in parts)]), ends)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -105,6 +112,10 @@ class TopK:
 
     items: Ids
     scores: npt.NDArray[np.float32]
+
+    def part(self, rows: slice) -> TopK:
+        """Of some histories."""
+        return TopK(self.items[rows], self.scores[rows])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

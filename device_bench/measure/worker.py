@@ -23,7 +23,6 @@ from device_bench.measure.runtimes import (
     load_runtime,
     prepare_beside,
     prepare_runtime,
-    recommend_history,
     replay,
 )
 from device_bench.measure.sampling import Plan, sample
@@ -175,8 +174,16 @@ def _lists(
 ) -> dict[str, Any]:
     items = np.empty((len(histories), runtime.top_k), dtype=np.int64)
     scores = np.empty((len(histories), runtime.top_k), dtype=np.float32)
+    state, seen = runtime.empty_state(), list[int]()
     for number in range(len(histories)):
-        items[number], scores[number] = recommend_history(runtime, histories[number], window)
+        kept = histories[number] if window is None else histories[number][-window:]
+        # Prefixes of one history follow one another: each goes on where the one before ended.
+        if kept[: len(seen)] != seen:
+            state, seen = runtime.empty_state(), []
+        if more := kept[len(seen) :]:
+            state, seen = runtime.append_many(state, more), kept
+        best = runtime.recommend(state)
+        items[number], scores[number] = map(runtime.to_numpy, best)
     return {f"{prefix}items": items, f"{prefix}scores": scores}
 
 

@@ -128,6 +128,8 @@ def _sizes() -> Iterable[Column]:
 def _accuracy() -> Iterable[Column]:
     group = "Beside the float model"
     yield Column(group, "NDCG@10", "of the artifact, and of the float model", _ndcg, "(float)")
+    hint = "of the float model's NDCG@10, over prefixes of training and validation items; ± 95 %"
+    yield Column(group, "lost %", hint, _lost)
     for key, title, hint, form in (
         ("top10_overlap", "overlap", "of the top 10 with the float model's", ".4f"),
         ("rank_weighted_overlap", "weighted", "overlap, the first places counting most", ".4f"),
@@ -200,6 +202,15 @@ def _ndcg(row: Json) -> Cell:
     if value is None:
         return Cell()
     return _pair(f"{value:.4f}", "" if of_float is None else f"{of_float:.4f}", value)
+
+
+def _lost(row: Json) -> Cell:
+    loss = row.get("ndcg_loss")
+    if not loss:
+        return Cell()
+    share, low, high = (100 * loss[name] for name in ("share", "low", "high"))
+    off = f" ± {high - share:.2f}"
+    return Cell(f"{share:.2f}", f"{low:.2f} to {high:.2f}", share, beside=off)
 
 
 def _agreement(row: Json) -> Cell:

@@ -26,6 +26,7 @@ from device_bench.reports.labels import (
     row_names,
     title,
     under_test,
+    warnings_of,
 )
 from device_bench.reports.notes import notes
 from device_bench.reports.plots.figures import plots
@@ -134,7 +135,7 @@ def _lines(rows: Sequence[Json], table: Sequence[Column], common: Sequence[str])
                 if part
             ),
             tuple(column.cell(row) for column in table), row,
-            tuple(text for text in row.get("warnings") or () if text not in common),
+            tuple(text for text in warnings_of(row) if text not in common),
         )
         for name, row in zip(row_names(rows), rows, strict=True)
     ]  # fmt: skip

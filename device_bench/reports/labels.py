@@ -68,6 +68,11 @@ def failures(rows: Sequence[Json]) -> dict[str, list[str]]:
     return by_name
 
 
+def warnings_of(row: Json) -> list[str]:
+    """What makes its figures less trustworthy, and what too few histories leave open."""
+    return [*(row.get("cannot_tell") or ()), *(row.get("warnings") or ())]
+
+
 def common_warnings(rows: Sequence[Json]) -> list[str]:
     """What is said of all timed rows."""
     timed = [row.get("warnings") or [] for row in rows if row.get("rounds")]

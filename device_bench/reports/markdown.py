@@ -15,6 +15,7 @@ from device_bench.reports.labels import (
     machine_text,
     row_names,
     title,
+    warnings_of,
 )
 from device_bench.reports.notes import not_measured_notes, ratio_notes
 
@@ -84,7 +85,7 @@ def _folded(rows: Sequence[Json], names: Sequence[str]) -> list[str]:
     warnings = [f"- all timed rows: {escaped(text)}" for text in common] + [
         f"- {name}: {escaped(text)}"
         for name, row in zip(names, rows, strict=True)
-        for text in row.get("warnings") or ()
+        for text in warnings_of(row)
         if text not in common
     ]
     stock = [

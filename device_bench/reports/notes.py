@@ -24,8 +24,7 @@ EXPLAINED = (
 )
 MEMORY = (
     "Added memory is the runtime's and the artifact's, without Python and without the torch that "
-    "ExecuTorch's bindings import; its Python package brings much of its toolchain along. The peak "
-    "is the whole process's."
+    "ExecuTorch's bindings import. The peak is the whole process's."
 )
 
 

@@ -23,6 +23,7 @@ from device_bench.reports.labels import (
     microseconds,
     row_names,
     title,
+    warnings_of,
 )
 from device_bench.reports.notes import notes
 from glint_edge.tables import Table, columns
@@ -35,13 +36,14 @@ DIFF_NOTE = (
 NOT_TOLD_APART = "not told apart"
 TABLES = {
     "µs a call": ("append µs", "recommend µs", *map(cold_heading, COLD), "load ms"),
-    "what it takes and gives": ("file KB", "added MB", "peak MB", "NDCG@10 (float)"),
+    "what it takes and gives": ("file KB", "added MB", "peak MB", "NDCG@10 (float)", "lost %"),
     "beside the float model": (
         "overlap", "weighted", "agreement", "score error", "golden", OK,
     ),
 }  # fmt: skip
 EXPLAINED = (
-    cold_heading(COLD[0]), "added MB", "peak MB", "overlap", "weighted", "agreement", "score error",
+    cold_heading(COLD[0]), "added MB", "peak MB", "lost %", "overlap", "weighted", "agreement",
+    "score error",
 )  # fmt: skip
 WARNINGS = 6  # lines of them
 
@@ -207,7 +209,7 @@ def _warnings(rows: Sequence[Json]) -> list[str]:
     common = common_warnings(rows)
     lines, count = list(common), len(common)
     for name, row in zip(row_names(rows), rows, strict=True):
-        own = [warning for warning in row.get("warnings") or () if warning not in common]
+        own = [warning for warning in warnings_of(row) if warning not in common]
         own.sort(key=partial(_is_of_times, row))
         count += len(own)
         if own:

@@ -29,8 +29,8 @@ class Tolerance:
         top10_overlap: least share of the float model's top 10, averaged over users.
         rank_weighted_overlap: least overlap in which the first places count most.
         agreement: least top-10 overlap with each other artifact of the bundle, up to ties.
-        ndcg_loss: most that NDCG@10 may be below the float model's, relative to it. Above is no
-            failure: rounding moves targets up as often as down, and few users show it.
+        ndcg_loss: most that NDCG@10 may be below the float model's, relative to it; it fails where
+            that is known with 95 % confidence, over prefixes of training and validation items.
         reason: why these.
     """
 

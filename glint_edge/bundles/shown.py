@@ -41,6 +41,7 @@ def _catalogue(changes: Mapping[str, Any] | None) -> str:
 
 def _verdict(check: Mapping[str, Any]) -> str:
     verdict = "good" if check["ok"] else "NOT GOOD: " + "; ".join(check["failures"])
+    verdict = "; ".join([verdict, *check.get("cannot_tell", ())])
     if check["ndcg_at_10"] is None:
         return f"{verdict}; accuracy was not measured"
     return (

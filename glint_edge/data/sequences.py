@@ -99,17 +99,19 @@ class Sequences:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
-    """One item of every user to be predicted from the items before it.
+    """One item of every user to be predicted from the items before it; or several of each.
 
     Attributes:
         ids: int64 [T'], the histories before the targets.
         offsets: int64 [U + 1], where each history starts, and T'.
         targets: int64 [U], the item that follows each history.
+        users: int64 [U], whose each history is; None: no two are of one user.
     """
 
     ids: Ids
     offsets: Ids
     targets: Ids
+    users: Ids | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

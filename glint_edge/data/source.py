@@ -178,7 +178,23 @@ def find_test_items(
     *,
     offline: bool,
 ) -> HeldOut | None:
-    """The test items to measure a model on, in its ids; None, with the reason logged, if none.
+    """The test items to measure a model on; None, with the reason logged, if none.
+
+    Arguments and errors are those of `find_split`.
+    """
+    data_split = find_split(source, catalogue, data, options, offline=offline)
+    return None if data_split is None else data_split.test()
+
+
+def find_split(
+    source: DataSource,
+    catalogue: Catalogue,
+    data: object = None,
+    options: LoadOptions | None = None,
+    *,
+    offline: bool,
+) -> Split | ShardedLog | None:
+    """The data to measure a model on, in its ids; None, with the reason logged, if none.
 
     Args:
         source: what the model was trained on.
@@ -194,7 +210,7 @@ def find_test_items(
     if isinstance(located, str):
         log.warning("accuracy is not measured: %s", located)
         return None
-    return split_for(located, catalogue).test()
+    return split_for(located, catalogue)
 
 
 def find_training_data(
@@ -235,14 +251,12 @@ def _find(
 
 
 def some_histories(
-    test_items: HeldOut | None, config: ModelConfig, count: int = 16
+    held_out: HeldOut | None, config: ModelConfig, count: int = 16
 ) -> list[list[int]]:
     """A few histories of different users; without data, runs of the first items."""
-    if test_items is None:
+    if held_out is None:
         longest = min(config.max_length, config.items, 2 * count)
         return [list(range(1, n + 1)) for n in range(1, longest + 1, 2)]
-    users = np.linspace(0, len(test_items.targets) - 1, count).astype(int)
-    offsets = test_items.offsets
-    return [
-        test_items.ids[offsets[u] : offsets[u + 1]][-config.max_length :].tolist() for u in users
-    ]
+    users = np.linspace(0, len(held_out.targets) - 1, count).astype(int)
+    offsets = held_out.offsets
+    return [held_out.ids[offsets[u] : offsets[u + 1]][-config.max_length :].tolist() for u in users]

@@ -141,7 +141,11 @@ class GlintRU(nn.Module):
         Returns:
             float32 [B, V + 1]; columns of padding and of retired items are −inf: never ranked.
         """
-        scores = self.encode(items, lengths) @ self.embedding.weight.T
+        return self.scores_of(self.encode(items, lengths))
+
+    def scores_of(self, hidden: Tensor) -> Tensor:
+        """Scores [B, V + 1], as of `score`, from hiddens [B, d]."""
+        scores = hidden @ self.embedding.weight.T
         scores[:, 0] = -math.inf
         if self.retired:
             scores[:, list(self.retired)] = -math.inf

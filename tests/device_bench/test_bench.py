@@ -43,6 +43,7 @@ MORE_KEYS = {
     "cold_start_us", "rank_weighted_overlap", "agreement", "device", "interval_us", "quantiles_us",
     "first_call_us", "instructions", "calibrations_us", "medians_us", "cpu_us",
     "steady_memory_bytes", "rounds", "warnings", "conditions", "profile", "note",
+    "ndcg_loss", "cannot_tell",
 }  # fmt: skip
 
 
@@ -271,7 +272,8 @@ def test_the_real_int8_artifact_passes_the_exports_gate(in_process, shipped, art
     )  # fmt: skip
     assert list(entry) == [
         "target", "precision", "ok", "users", "file_bytes", "max_score_error", "top10_overlap",
-        "rank_weighted_overlap", "agreement", "ndcg_at_10", "ndcg_at_10_float", "failures",
+        "rank_weighted_overlap", "agreement", "ndcg_at_10", "ndcg_at_10_float", "ndcg_loss",
+        "failures", "cannot_tell",
     ]  # fmt: skip
     assert entry["ok"], entry
     assert entry["users"] == 200

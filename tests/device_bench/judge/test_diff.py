@@ -279,12 +279,14 @@ def test_no_run_on_a_busy_machine_is_a_regression_of_another():
     for work in ("once", "twice"):
         found = {verdicts(old[work], new[work])["append µs"] for old, new in permutations(runs, 2)}
         assert found == {"noise"}
-    # Other work took the half of both cores and more: twice the work is found, or said to be noise.
+    # Other work took the half of both cores and more: twice the work is found, or not told apart.
     found = [verdicts(run["once"], run["twice"])["append µs"] for run in runs]
-    assert set(found) == {"regression", "noise"}
+    assert {"regression"} < set(found) <= {"regression", "slower", "noise"}
     assert found.count("regression") >= 4
     back = [verdicts(run["twice"], run["once"])["append µs"] for run in runs]
-    assert back == [{"regression": "improvement"}.get(one, one) for one in found]
+    assert back == [
+        {"regression": "improvement", "slower": "faster"}.get(one, one) for one in found
+    ]
 
 
 # In place of the worker's program: the artifact of this name appends each item twice.
@@ -361,5 +363,5 @@ def test_a_run_is_no_regression_of_another_and_twice_the_work_is(run_both):
         if not missed:
             return
         # Where the machine itself scatters by as much, the diff has to say so; measure all anew.
-        assert all(c.verdict == "noise" and c.noise > 1.5 for c in missed), missed
+        assert all(c.verdict in ("slower", "noise") and c.noise > 1.5 for c in missed), missed
     pytest.fail(f"twice the work is not found: {missed}")

@@ -6,17 +6,24 @@ from dataclasses import replace
 import pytest
 
 from converters.targets import targets
+from device_bench.judge.loss import Loss
 from device_bench.judge.parity import (
     Parity,
 )
-from device_bench.judge.tolerance import TOLERANCES, judge, judge_agreement, tolerance_of
+from device_bench.judge.tolerance import (
+    TOLERANCES,
+    judge,
+    judge_agreement,
+    tolerance_of,
+    what_is_open,
+)
 from glint_edge.errors import (
     BundleError,
 )
 
 GOOD = Parity(
-    ndcg_standard_error=0.001,
-    users=100, unusable=0, max_score_error=1e-6, top10_overlap=1.0, same_top10=1.0,
+    loss=None, users=100, histories=100, unusable=0,
+    max_score_error=1e-6, top10_overlap=1.0, same_top10=1.0,
     rank_weighted_overlap=1.0,
     ndcg_at_10=0.06, ndcg_at_10_float=0.06,
 )  # fmt: skip
@@ -31,19 +38,17 @@ GOOD = Parity(
         ("fp32", {"max_score_error": math.nan}, "score differs"),
         ("fp32", {"top10_overlap": 0.999}, None),  # a tie across the cut
         ("fp32", {"same_top10": 0.99}, "1 of 100 users"),
-        ("fp32", {"ndcg_at_10": 0.06 * 0.9989}, "below"),
-        ("fp32", {"ndcg_at_10": None, "ndcg_at_10_float": None}, None),
+        ("fp32", {"same_top10": 0.99, "histories": 300}, "3 of 300 histories"),
         ("int8", {"max_score_error": 3.0, "same_top10": 0.2}, None),
         ("int8", {"top10_overlap": 0.95}, None),
         ("int8", {"top10_overlap": 0.9499}, "overlap"),
         ("int8", {"top10_overlap": math.nan}, "overlap"),
-        ("int8", {"ndcg_at_10": 0.06 * 0.9901}, None),
-        ("int8", {"ndcg_at_10": 0.06 * 0.9899}, "1.01% below the float model's 0.0600"),
-        ("int8", {"ndcg_at_10": 0.08}, None),  # better is no failure
-        ("int8", {"ndcg_at_10": math.nan}, "below"),
-        ("int8", {"ndcg_at_10": 0.0, "ndcg_at_10_float": 0.0}, None),
         ("int8", {"rank_weighted_overlap": 0.94}, None),
         ("int8", {"rank_weighted_overlap": 0.9399}, "rank-weighted overlap"),
+        ("int8", {"loss": Loss(0.02, 0.0101, 0.03, 900, 100)}, "2.00% below the float model's"),
+        ("int8", {"loss": Loss(0.02, 0.0099, 0.03, 900, 100)}, None),  # it may be chance
+        ("int8", {"loss": Loss(-0.02, -0.03, -0.01, 900, 100)}, None),  # better is no failure
+        ("fp32", {"loss": Loss(0.002, 0.0011, 0.003, 900, 100)}, "below"),
         ("fp16", {"top10_overlap": 0.9899}, "overlap"),
         ("int8", {"unusable": 1}, "no item of the catalogue"),
     ],
@@ -55,6 +60,14 @@ def test_judgements_at_the_borders(precision, change, words):
     else:
         assert len(failures) == 1
         assert words in failures[0]
+
+
+def test_what_few_histories_leave_open_is_told_unless_all_lists_are_the_same():
+    wide = replace(GOOD, same_top10=0.9, loss=Loss(0.005, -0.03, 0.04, 900, 100))
+    (open_,) = what_is_open(wide, tolerance_of("onnx", "int8"))
+    assert open_.startswith("cannot tell with these few histories")
+    assert what_is_open(replace(wide, loss=None), tolerance_of("onnx", "int8"))
+    assert what_is_open(replace(wide, same_top10=1.0), tolerance_of("onnx", "int8")) == ()
 
 
 def test_every_target_and_precision_has_a_tolerance_and_its_reason():
