@@ -1,9 +1,13 @@
 """The docs point at things that are there."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
+
+from device_bench.document import write_document
+from tests.device_bench.reports.documents import document_of, row_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -25,3 +29,30 @@ def test_every_link_and_file_name_leads_somewhere(page):
     broken = [link for link in LINK.findall(text) if not (page.parent / link).exists()]
     broken += [name for name in FILE.findall(text) if not (ROOT / name).exists()]
     assert broken == []
+
+
+def test_tables_of_figures_are_what_the_measured_json_says():
+    script = runpy.run_path(str(ROOT / "scripts/docs_tables.py"))
+    for page in (ROOT / "docs").glob("*.md"):
+        text = page.read_text("utf-8")
+        assert text == script["with_tables"](text), (
+            f"{page.name}: run python scripts/docs_tables.py"
+        )
+        for name in re.findall(r"<!-- table \S+ (\S+) -->", text):
+            assert text.count(f"{name} -->") == 1
+    assert "| 2.0% | 0.0% / 0.0% / 100.0% |" in (ROOT / "docs/bench.md").read_text("utf-8")
+
+
+def test_a_run_becomes_the_docs_tables(tmp_path):
+    """A table is written anew where its run is there, and left as it stands where it is not."""
+    script = runpy.run_path(str(ROOT / "scripts/docs_tables.py"))
+    write_document(document_of(row_of(), row_of("onnx", runner="native")), tmp_path / "app.json")
+    page = "a\n<!-- table {} app -->\nnot yet\n<!-- end of table -->\nb"
+    script["with_tables"].__globals__["MEASURED"] = tmp_path
+    for kind in ("bench", "runners"):
+        text = script["with_tables"](page.format(kind))
+        assert "not yet" not in text
+        assert "| tflite int8, python | 8.00" in text
+        assert "| onnx int8, native | 8.00" in text
+    script["with_tables"].__globals__["MEASURED"] = tmp_path / "none"
+    assert script["with_tables"](page.format("bench")) == page.format("bench")

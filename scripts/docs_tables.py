@@ -1,0 +1,108 @@
+"""Writes the docs' tables of measured figures from the JSON in docs/measured.
+
+    glint-edge bench … --output docs/measured/NAME.json
+    python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
+    python scripts/docs_tables.py
+
+Between `<!-- table KIND NAME -->` and `<!-- end of table -->` stands what KIND makes of NAME.json,
+so a figure that stands on two pages is one figure. A table whose JSON was not written yet stays as
+it stands. A test holds that the pages are as this leaves them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from device_bench.document import read_document
+from device_bench.judge.recorded import artifact, median_us, where
+from device_bench.reports.columns import few
+from device_bench.reports.labels import microseconds
+
+DOCS = Path(__file__).parents[1] / "docs"
+MEASURED = DOCS / "measured"
+TABLE = re.compile(r"(<!-- table (\S+) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+# Headings of `device_bench.reports.columns`, and what the docs call the last cold start.
+FIGURES = (
+    "append µs", "recommend µs", "cold 200 µs", "file KB", "added MB", "NDCG@10 (float)", "lost %",
+    "overlap",
+)  # fmt: skip
+
+
+def gate(path: Path) -> str:
+    """How often each verdict is given, a line a true loss, a column a number of users."""
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    users = list(dict.fromkeys(row["users"] for row in rows))
+    lines = []
+    for loss in dict.fromkeys(row["loss"] for row in rows):
+        cells = [
+            " / ".join(f"{row[name]:.1%}" for name in ("good", "cannot_tell", "fails"))
+            for row in rows
+            if row["loss"] == loss
+        ]
+        lines.append([f"{loss:.1%}", *cells])
+    return table(["true loss", *(f"{count} users" for count in users)], lines)
+
+
+def bench(path: Path) -> str:
+    """A line a row, as `glint-edge bench` shows them."""
+    rows = read_document(path)["rows"]
+    columns = few(rows, FIGURES)
+    return table(
+        ["", *(column.heading for column in columns)],
+        [[_name(row), *(column.cell(row).line for column in columns)] for row in rows],
+    )
+
+
+def runners(path: Path) -> str:
+    """A line a row: times and memory, for the same artifacts from Python and from C++."""
+    rows = [row for row in read_document(path)["rows"] if row["target"] != "torch"]
+    methods = ("append", "recommend", "cold_start_50", "cold_start_200")
+    sizes = few(rows, ("load ms", "added MB", "peak MB"))
+    return table(
+        ["µs", *(method.replace("_start_", " ") for method in methods),
+         *(column.heading for column in sizes)],
+        [
+            [
+                _name(row),
+                *(microseconds(median_us(row, method) or 0.0) for method in methods),
+                *(column.cell(row).line for column in sizes),
+            ]
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{artifact(row)}, {where(row) or 'python'}"
+
+
+KINDS: Mapping[str, Callable[[Path], str]] = {"gate": gate, "bench": bench, "runners": runners}
+
+
+def table(head: list[str], lines: list[list[str]]) -> str:
+    """As Markdown."""
+    rule = ["---"] * len(head)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
+
+
+def with_tables(page: str) -> str:
+    """The page, its tables written anew."""
+
+    def written(found: re.Match[str]) -> str:
+        start, kind, name, end = found.groups()
+        path = MEASURED / f"{name}.json"
+        return f"{start}\n{KINDS[kind](path)}\n\n{end}" if path.is_file() else found[0]
+
+    return TABLE.sub(written, page)
+
+
+if __name__ == "__main__":
+    for page in sorted(DOCS.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if (written := with_tables(text)) != text:
+            page.write_text(written, encoding="utf-8")
