@@ -57,9 +57,14 @@ def options_of(bundle: Bundle, out: Path, spare_items: int) -> ExportOptions:
 
 def _chunk_of(bundle: Bundle) -> int:
     """The most items that `append_many` of its files takes."""
-    inputs = bundle.manifest["methods"]["append_many"]["inputs"]
-    shape: list[int] = next(each["shape"] for each in inputs if each["name"] == "items")
-    return shape[1]
+    methods = bundle.manifest["methods"]
+    for tensor in methods["append_many"]["inputs"] if "append_many" in methods else ():
+        if tensor["name"] == "items" and len(tensor["shape"]) == 2:
+            chunk: int = tensor["shape"][1]
+            return chunk
+    raise BundleError(
+        f"{bundle.path} does not say how many items `append_many` takes; export it again"
+    )
 
 
 def update(

@@ -45,6 +45,11 @@ def _verdict(check: Mapping[str, Any]) -> str:
     if check["ndcg_at_10"] is None:
         return f"{verdict}; accuracy was not measured"
     return (
-        f"{verdict}; NDCG@10 {check['ndcg_at_10']:.4f} (float {check['ndcg_at_10_float']:.4f}), "
-        f"top-10 overlap {check['top10_overlap']:.4f}, {check['users']:,} users"
+        f"{verdict}; NDCG@10 {_figure(check['ndcg_at_10'])} (float "
+        f"{_figure(check['ndcg_at_10_float'])}), top-10 overlap {_figure(check['top10_overlap'])}, "
+        f"{check['users']:,} users"
     )
+
+
+def _figure(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4f}"

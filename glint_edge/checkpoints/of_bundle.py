@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from glint_edge.bundles.bundle import Bundle
@@ -41,7 +42,7 @@ def find_checkpoint(bundle: Bundle, given: Path | None = None) -> Checkpoint | N
     folder = _place_of(bundle, digest)
     try:
         checkpoint = load_checkpoint(folder)
-    except CheckpointError as error:
+    except (CheckpointError, OSError) as error:  # a name that is too long is the second
         log.warning("the float model is not at hand: %s", error)
         return None
     if checkpoint.digest != digest:
@@ -64,11 +65,12 @@ def _place_of(bundle: Bundle, digest: str) -> Path:
     # Bundles of before say it: the export saw both paths resolved, so links do not count.
     path: str | None = bundle.manifest["checkpoint"]["path"]
     if path:
-        return (bundle.path.resolve() / path).resolve()
+        return Path(os.path.realpath(os.path.realpath(bundle.path) + f"/{path}"))
     try:
-        return Path(_note(digest).read_text("utf-8").strip())
+        noted = _note(digest).read_text("utf-8").strip()
     except (OSError, UnicodeError):
         return DEFAULT_CHECKPOINT
+    return Path(noted) if noted.isprintable() and noted else DEFAULT_CHECKPOINT
 
 
 def _note(digest: str) -> Path:

@@ -126,7 +126,7 @@ def layers(bundle: Bundle) -> RenderableType:
     sums: dict[str, int] = {}
     for layer in quantization["layers"]:
         sums[layer["dtype"]] = sums.get(layer["dtype"], 0) + layer["bytes"]
-    total = sum(sums.values())
+    total = sum(sums.values()) or 1
     return Group(
         columns(
             f"{quantization['precision']}, layer by layer",

@@ -1,19 +1,25 @@
 """Bundles that are wrong behind right digests: every reader refuses them in one line, or runs."""
 
 import hashlib
+import io
 import json
 import re
 import shutil
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from converters.catalogue.update import options_of
 from converters.export import export
 from converters.options import ExportOptions
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.contents import read_golden
 from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.of_bundle import find_checkpoint
+from glint_edge.cli import render
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError
@@ -75,7 +81,16 @@ def read_all(bundle):
         app = read_app_bundle(bundle)
         read_golden(bundle / "golden.json", app.config, app.top_k)
 
-    return [said(lambda: load_bundle(bundle)), said(golden)]
+    def show():
+        loaded = load_bundle(bundle)
+        Console(file=io.StringIO()).print(
+            render.bundle(loaded), render.layers(loaded), repr(loaded)
+        )
+        find_checkpoint(loaded)
+        with suppress(BundleError):  # that of another shape says so
+            options_of(loaded, bundle, 0)
+
+    return [said(show), said(golden)]
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "items.json", "golden.json"])

@@ -498,11 +498,12 @@ def test_what_stands_in_the_way_is_not_written_over(fixed, run, tmp_path):
     assert "mine.v2.checkpoint exists and is no checkpoint" in err
 
 
-def test_without_the_float_model_it_says_what_to_pass(fixed, run, folder, tmp_path):
+def test_without_the_float_model_it_says_what_to_pass(fixed, run, folder, tmp_path, monkeypatch):
     path, _ = fixed
     moved = tmp_path / "elsewhere" / "app.glint"
     moved.parent.mkdir()
     path.rename(moved)
+    monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "another machine"))
     code, _, err = run("catalogue", "retire", moved, "--item", "k7")
     assert code == 2
     assert "pass its folder by --checkpoint" in err
