@@ -129,7 +129,7 @@ def write_bundle(
     on_step("folding" if options.precision == "fp32" else f"quantizing to {options.precision}")
     program = floats if options.precision == "fp32" else quantize(floats, options.precision)
     layers = layer_report(program, floats, histories)
-    with new_folder(options.out) as work:
+    with new_folder(options.out, options.stood) as work:
         files = [(artifact, work / artifact.file) for artifact in artifacts]
         for artifact, file in files:
             lower(program, artifact, file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from converters.targets import find_target, targets
@@ -12,6 +12,7 @@ from glint_edge.bundles.precisions import FINE_TUNED, precision_of
 from glint_edge.bundles.target import Target, canonical_target
 from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
+from glint_edge.files import Identity, identity
 from glint_edge.model.state import CHUNK
 
 ALL = "all"
@@ -33,6 +34,7 @@ class ExportOptions:
         spare_items: rows kept free for items to come, which `glint-edge catalogue` fills without
             converting again; None: the catalogue is fixed.
         chunk: most items of one `append_many`.
+        stood: what may be replaced at `out`; another that comes there meanwhile may not.
     """
 
     target: tuple[str, ...]
@@ -45,7 +47,10 @@ class ExportOptions:
     spare_items: int | None = None
     chunk: int = CHUNK
 
+    stood: Identity | None = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "stood", identity(self.out))
         precision_of(self.quantize)  # refuses what is none
         if self.window not in WINDOWS:
             raise ConfigError(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 from glint_edge.data.log import Log, load_log
 from glint_edge.data.record import load_options
 from glint_edge.errors import CheckpointError, ConfigError, DataError
+from glint_edge.files import new_folder
 from glint_edge.keys import Key, texts_of_keys
 from glint_edge.model.state import CHUNK
 
@@ -563,7 +564,8 @@ def import_recbole(model: AnyPath, out: AnyPath, items: AnyPath | None = None) -
     from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
     from glint_edge.checkpoints.recbole import import_recbole as run
 
-    save_checkpoint(run(Path(model), Path(items) if items else None), Path(out))
+    with new_folder(Path(out), stood=None) as work:
+        save_checkpoint(run(Path(model), Path(items) if items else None), work)
     return load_checkpoint(out)
 
 
@@ -581,7 +583,8 @@ def pull(repository: str, out: AnyPath) -> Checkpoint:
     from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 
     _require_new(Path(out))
-    save_checkpoint(load_checkpoint(hub.fetch(repository)), Path(out))
+    with new_folder(Path(out), stood=None) as work:
+        save_checkpoint(load_checkpoint(hub.fetch(repository)), work)
     return load_checkpoint(out)
 
 

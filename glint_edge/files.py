@@ -26,6 +26,7 @@ from glint_edge.refusals import PART
 LOCK, NEW, OLD = "lock", "new", "old"  # in a folder's
 
 Identity: TypeAlias = tuple[int, int]
+NOW: Identity = (-1, -1)
 
 
 def cache_folder() -> Path:
@@ -70,11 +71,15 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  # JSON is any o
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, stood: Identity | None = NOW) -> Iterator[Path]:
     """A folder that becomes `path` when the block ends well, and is gone otherwise.
 
-    What stood at `path` when the block began is replaced in one step; if `path` is a link, what it
-    leads to.
+    What stood at `path` is replaced in one step; if `path` is a link, what it leads to.
+
+    Args:
+        path: the folder.
+        stood: by `identity`, what may be replaced; None: nothing, or an empty folder; `NOW`: what
+            stands there when the block begins.
 
     Raises:
         InUseError: another process is writing `path`, or did meanwhile.
@@ -83,7 +88,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
     with staging(path) as part:
-        before = identity(path)
+        before = identity(path) if stood == NOW else stood
         new = part / NEW
         new.mkdir()
         yield new
@@ -141,11 +146,13 @@ def put(new: Path, path: Path, before: Identity | None) -> None:
     Args:
         new: in a `staging` folder.
         path: of the same file system.
-        before: what stood there.
+        before: what stood there; None: nothing, or an empty folder.
 
     Raises:
         InUseError: something else stands there by now.
     """
+    with suppress(OSError):
+        path.rmdir()  # an empty one is in nobody's way
     now = identity(path)
     if now is not None and now != before:
         raise InUseError(f"another process wrote {path} meanwhile; look at it, then try again")
@@ -198,10 +205,10 @@ def _tidy(part: Path, path: Path) -> None:
 
 
 def identity(path: Path) -> Identity | None:
-    """Tells a folder from what came in its place."""
+    """Tells a folder, or what a link leads to, from what came in its place."""
     try:
-        there = path.stat(follow_symlinks=False)
-    except FileNotFoundError:
+        there = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return there.st_ino, there.st_mtime_ns
 

@@ -135,6 +135,15 @@ def test_what_came_meanwhile_is_not_replaced(tmp_path, stood):
     assert [entry.name for entry in tmp_path.iterdir()] == ["x"]
 
 
+def test_an_empty_folder_is_nothing_and_another_is_no_new_one(tmp_path):
+    (tmp_path / "x").mkdir()
+    with new_folder(tmp_path / "x", stood=None) as work:
+        (work / "mine").touch()
+    with pytest.raises(InUseError), new_folder(tmp_path / "x", stood=None):
+        pass
+    assert [entry.name for entry in (tmp_path / "x").iterdir()] == ["mine"]
+
+
 def test_an_error_leaves_what_stood_there(tmp_path):
     path = tmp_path / "x"
     path.mkdir()

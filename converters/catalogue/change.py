@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import filecmp
 import logging
+import os
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,16 +16,24 @@ from converters.options import refuse_to_overwrite
 from glint_edge.bundles.bundle import Artifact, Bundle, load_bundle
 from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.manifest import MANIFEST, SUFFIX
-from glint_edge.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import (
+    CONFIG,
+    ITEMS,
+    WEIGHTS,
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.data.prefixes import prefixes
 from glint_edge.data.record import LoadOptions
 from glint_edge.data.source import find_split, some_histories
 from glint_edge.errors import BundleError, ConfigError
-from glint_edge.files import new_folder
+from glint_edge.files import Identity, identity, new_folder, put, staging, sweep
 
 log = logging.getLogger("glint_edge.catalogue")  # the package's, which the command line shows
 
+FLOATS = "checkpoint"  # in the folder where both are made
 SPARE = 100  # rows kept free where a bundle must be converted again
 
 
@@ -141,13 +152,15 @@ def write_change(
     """
     version = after.catalogue.version
     path = out or where.with_name(f"{_plain(where)}.v{version}{where.suffix if bundle else ''}")
-    if path.exists() and (out is None or bundle is None):
+    stood = identity(path)
+    if stood is not None and (out is None or bundle is None):
         raise ConfigError(f"{path} exists; change that one, remove it, or choose another --out")
     if bundle is None:
-        with new_folder(path) as work:
+        with new_folder(path, stood=None) as work:
             save_checkpoint(after, work)
         return CatalogueChange(path, after, done=done)
-    folder = path.with_name(f"{_plain(path)}.v{version}.checkpoint")
+    real = Path(os.path.realpath(path))
+    folder = real.with_name(f"{_plain(path)}.v{version}.checkpoint")
     if folder.exists() and not (folder / CONFIG).is_file():
         raise ConfigError(
             f"{folder} exists and is no checkpoint; remove it, or choose another --out"
@@ -170,17 +183,48 @@ def write_change(
             held_out=positions, golden=golden, on_step=on_step,
         )  # fmt: skip
 
-    with new_folder(folder) as work:
-        save_checkpoint(after, work)
+    real.parent.mkdir(parents=True, exist_ok=True)
+    sweep(real.parent)
+    with staging(real) as part:
+        save_checkpoint(after, part / FLOATS)
+        folder = _place_for(part / FLOATS, folder)
         changed = update(
-            bundle, before, load_checkpoint(work), path,
+            bundle, before, load_checkpoint(part / FLOATS), part / real.name,
             folder=folder, histories=some_histories(known, after.model.config), check=check,
             spare_items=spare_items, on_step=on_step,
         )  # fmt: skip
-    return CatalogueChange(path, after, changed, folder, converted, done)
+        _put_both(part, folder, real, stood)
+    return CatalogueChange(path, after, replace(changed, path=path), folder, converted, done)
+
+
+def _place_for(floats: Path, folder: Path) -> Path:
+    """Where a checkpoint goes: another that is there may be some bundle's, and stays."""
+    number, place = 1, folder
+    while place.exists() and not _is_same(floats, place):
+        number += 1
+        place = folder.with_name(f"{folder.stem}-{number}{folder.suffix}")
+    return place
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    files = (WEIGHTS, ITEMS, CONFIG)
+    return len(filecmp.cmpfiles(one, other, files, shallow=False)[0]) == len(files)
+
+
+def _put_both(part: Path, folder: Path, path: Path, stood: Identity | None) -> None:
+    """The checkpoint first: a kill between the two must not leave a bundle without its own."""
+    came_before = folder.exists()
+    if not came_before:
+        put(part / FLOATS, folder, None)
+    try:
+        put(part / path.name, path, stood)
+    except BaseException:
+        if not came_before:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _plain(path: Path) -> str:
     """A folder's name without suffix and version: app.v2.glint → app."""
     name = path.name.removesuffix(".glint").removesuffix(".checkpoint")
-    return re.sub(r"\.v\d+$", "", name)
+    return re.sub(r"\.v\d+(-\d+)?$", "", name)

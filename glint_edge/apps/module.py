@@ -80,7 +80,7 @@ def embed(bundle: Bundle, platform: Platform, out: Path, target: str | None = No
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists and is not empty; choose another --out")
     values = _values(bundle, platform, _choose(bundle, platform, target))
-    with new_folder(out) as work:
+    with new_folder(out, stood=None) as work:
         for source in _files(platform.root / "module"):
             place = work / source.relative_to(platform.root / "module")
             place.parent.mkdir(parents=True, exist_ok=True)

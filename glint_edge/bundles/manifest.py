@@ -16,7 +16,7 @@ from typing import Any
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, ConfigError
-from glint_edge.files import sha256
+from glint_edge.files import recover, sha256
 from glint_edge.json_files import Fault, Schema
 
 SCHEMA_VERSION = 1
@@ -38,6 +38,7 @@ def read_manifest(path: Path, schema: Schema = SCHEMA) -> dict[str, Any]:
         BundleError: it is missing, damaged, edited, or of a later version.
     """
     file = path / MANIFEST
+    recover(path)
     if not file.is_file():
         raise BundleError(f"{path} is not a bundle: it has no {MANIFEST}; run glint-edge export")
     try:

@@ -20,7 +20,7 @@ from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
-from glint_edge.files import sha256, write_atomic, write_json
+from glint_edge.files import new_folder, recover, sha256, write_atomic, write_json
 from glint_edge.json_files import Fault, Schema
 
 if TYPE_CHECKING:
@@ -94,15 +94,26 @@ def model_digest(config: ModelConfig, weights: str, catalogue: Catalogue) -> str
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a checkpoint; each file is replaced whole, and config.json, which names them, last.
+    """Write a checkpoint, all of it at once.
+
+    In a folder that holds other files each of its own is replaced whole, and config.json, which
+    names them, last.
 
     Raises:
-        OSError: the disk is full or not writable; what stood there before still loads, or says
-            that it was interrupted.
+        InUseError: another process writes there.
+        OSError: the disk is full or not writable; what stood there before still loads, or, beside
+            other files, says that it was interrupted.
     """
+    if not folder.is_dir() or {file.name for file in folder.iterdir()} <= {WEIGHTS, ITEMS, CONFIG}:
+        with new_folder(folder) as work:
+            _write_files(checkpoint, work)
+    else:  # a run's, which has more in it
+        _write_files(checkpoint, folder)
+
+
+def _write_files(checkpoint: Checkpoint, folder: Path) -> None:
     from safetensors.torch import save
 
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: t.detach().contiguous() for name, t in checkpoint.model.state_dict().items()}
     write_atomic(folder / WEIGHTS, save(tensors))
     write_json(folder / ITEMS, checkpoint.catalogue.to_dict())
@@ -161,6 +172,7 @@ def digest_of_folder(folder: Path) -> str:
 def _read_config(folder: Path) -> dict[str, Any]:
     """config.json, once it conforms, and is as it was written."""
     path = folder / CONFIG
+    recover(folder)
     try:
         config = CONFIG_SCHEMA.load(path)
         if isinstance(config, dict):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from importlib import metadata
 from typing import Annotated
 
@@ -106,5 +107,6 @@ def main() -> None:
 
 def _fail(error: BaseException, message: str, code: int) -> None:
     log.debug("the whole story:", exc_info=error)
-    console.fail(message)
+    with suppress(OSError):  # of a full disk that stderr is a file of
+        console.fail(message)
     sys.exit(code)

@@ -66,7 +66,7 @@ def make_shards(
         log.info("%s: %s", source.name, note)
     for warning in table.warnings():
         log.warning("%s: %s", source.name, warning)
-    with new_folder(out) as work:
+    with new_folder(out, stood=None) as work:
         writer = ShardWriter(work, parts, held_out, np.random.default_rng(seed))
         with table.reading():
             summary, dropped = writer.write(rows)

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,33 +25,50 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from glint_edge.errors import CheckpointError, ConfigError
-from glint_edge.files import write_atomic
+from glint_edge.files import sweep, write_atomic
+from glint_edge.locks import acquire, release
 from glint_edge.training.epochs import Epoch, Run
 from glint_edge.training.run_file import RUN_FILE
 
 log = logging.getLogger(__name__)
 
+LOCK = ".lock"  # there while a process trains
 RESUME, METRICS, CURVES = "resume.safetensors", "metrics.jsonl", "curves.png"
 
 
-def claim(folder: Path, resume: bool) -> None:
-    """Make the folder, before any work is done.
+@contextmanager
+def claimed(folder: Path, resume: bool) -> Iterator[None]:
+    """Make the folder, before any work is done, and hold off others until the end of the block.
 
     Raises:
         ConfigError: a run would be overwritten, or there is none to resume.
+        InUseError: another process trains into it.
     """
+    if resume or not folder.is_dir():
+        _require_free(folder, resume)  # before anything is made
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = acquire(folder / LOCK, folder)
+    try:
+        sweep(folder)
+        _require_free(folder, resume)
+        yield
+    finally:
+        release(lock, folder / LOCK)
+
+
+def _require_free(folder: Path, resume: bool) -> None:
     if resume and not (folder / RESUME).is_file():
         raise ConfigError(f"{folder} holds no unfinished run; leave out --resume to start one")
     if not resume and folder.exists() and not _is_free(folder):
         unfinished = (folder / RESUME).is_file()
         way_out = "add --resume to continue it" if unfinished else "choose another --out"
         raise ConfigError(f"{folder} exists and is not empty; {way_out}")
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _is_free(folder: Path) -> bool:
     # A run that ended in its first epoch left its run.toml alone.
-    return folder.is_dir() and all(path.name == RUN_FILE for path in folder.iterdir())
+    left = (RUN_FILE, LOCK)
+    return folder.is_dir() and all(path.name in left for path in folder.iterdir())
 
 
 def save_run(run: Run, folder: Path, settings: dict[str, Any]) -> None:
@@ -66,7 +85,11 @@ def save_run(run: Run, folder: Path, settings: dict[str, Any]) -> None:
     }
     whole = save({n: t.detach().contiguous() for n, t in tensors.items()}, metadata)
     write_atomic(folder / RESUME, whole)
-    # Written anew, so that a resumed run repeats no epoch in it.
+    write_metrics(run, folder)
+
+
+def write_metrics(run: Run, folder: Path) -> None:
+    """Replace metrics.jsonl: written anew, so that a resumed run repeats no epoch in it."""
     lines = "".join(json.dumps(vars(epoch)) + "\n" for epoch in run.history)
     write_atomic(folder / METRICS, lines.encode())
 

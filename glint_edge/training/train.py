@@ -5,23 +5,32 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from glint_edge.checkpoints.checkpoint import CONFIG, Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.shards import ShardedLog
-from glint_edge.errors import ConfigError, DivergedError
+from glint_edge.errors import ConfigError, DivergedError, InUseError
 from glint_edge.evaluation.ranking import evaluate
+from glint_edge.files import Identity, identity
 from glint_edge.processes.distributed import Alone, find_device
 from glint_edge.training.curves import draw_curves
 from glint_edge.training.epochs import Progress, Run, begin, epochs
 from glint_edge.training.objective import has_bfloat16
 from glint_edge.training.run_file import RUN_FILE, run_settings, write_run
-from glint_edge.training.run_folder import CURVES, RESUME, claim, restore, save_run
+from glint_edge.training.run_folder import (
+    CURVES,
+    RESUME,
+    claimed,
+    restore,
+    save_run,
+    write_metrics,
+)
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +62,7 @@ def train(
 
     Raises:
         ProcessDied: another process of the group died.
+        InUseError: another process trains into `folder`, or wrote to it meanwhile.
         ConfigError: `folder` holds a run and `resume` is off, or the other way round; there is no
             such device; or the group's processes have different data or settings.
         CheckpointError: the run in `folder` is damaged or was started with other settings or with
@@ -63,36 +73,40 @@ def train(
     require_trainable(source.name, split.predictions)
     group = group or Alone()
     at = find_device(device)
-    if group.rank == 0:
-        claim(folder, resume)
-        if config.precision == "bfloat16" and not has_bfloat16(at.type):
+    with claimed(folder, resume) if group.rank == 0 else nullcontext():
+        before = identity(folder / CONFIG)
+        if group.rank == 0 and config.precision == "bfloat16" and not has_bfloat16(at.type):
             log.warning("this CPU has no bfloat16 instructions: float32 will be faster")
-    run = begin(model_config, config, at)
-    settings = {
-        "model": model_config.to_dict(),
-        "training": _result_settings(config),
-        "log": {"digest": source.digest},
-    }
-    _require_same(group, [settings, config.epochs, config.patience, resume, dict(source.summary)])
-    if resume:
-        path = folder / RESUME
-        restore(
-            run, group.copy_of_first(path.read_bytes() if group.rank == 0 else b""), path, settings
+        run = begin(model_config, config, at)
+        settings = {
+            "model": model_config.to_dict(),
+            "training": _result_settings(config),
+            "log": {"digest": source.digest},
+        }
+        _require_same(
+            group, [settings, config.epochs, config.patience, resume, dict(source.summary)]
         )
-    if group.rank == 0:
-        write_run(folder / RUN_FILE, run_settings(model_config, config, source, folder, device))
-    diverged: DivergedError | None = None
-    try:
-        for _ in epochs(run, split, config, group=group, on_progress=on_progress):
+        if resume:
+            path = folder / RESUME
+            whole = group.copy_of_first(path.read_bytes() if group.rank == 0 else b"")
+            restore(run, whole, path, settings)
             if group.rank == 0:
-                save_run(run, folder, settings)
-    except DivergedError as error:
-        if not run.history:
-            raise
-        diverged = error
-    checkpoint = _finish(run, split, config, folder, source, group)
-    _end(folder, diverged, group)
-    return checkpoint
+                write_metrics(run, folder)  # a kill may have come before the last epoch's
+        if group.rank == 0:
+            levers = run_settings(model_config, config, source, folder, device)
+            write_run(folder / RUN_FILE, levers)
+        diverged: DivergedError | None = None
+        try:
+            for _ in epochs(run, split, config, group=group, on_progress=on_progress):
+                if group.rank == 0:
+                    save_run(run, folder, settings)
+        except DivergedError as error:
+            if not run.history:
+                raise
+            diverged = error
+        checkpoint = _finish(run, split, config, folder, source, group, before)
+        _end(folder, diverged, group)
+        return checkpoint
 
 
 def _end(folder: Path, diverged: DivergedError | None, group: Alone) -> None:
@@ -113,6 +127,7 @@ def _finish(
     folder: Path,
     source: DataSource,
     group: Alone,
+    before: Identity | None,
 ) -> Checkpoint:
     """Write the best epoch as a checkpoint, with its figures."""
     model = run.model
@@ -126,6 +141,11 @@ def _finish(
     checkpoint = Checkpoint(model.cpu().eval(), catalogue, source, config, metrics)
     if group.rank:
         return checkpoint
+    if identity(folder / CONFIG) != before:
+        raise InUseError(
+            f"another process wrote a checkpoint to {folder} meanwhile; move it away, then "
+            "continue with --resume"
+        )
     save_checkpoint(checkpoint, folder)
     losses = [epoch.loss for epoch in run.history]
     draw_curves(folder / CURVES, losses, [epoch.validation_ndcg_at_10 for epoch in run.history])

@@ -213,15 +213,18 @@ def _study(folder: Path, seed: int) -> optuna.Study:
     try:
         import optuna
         from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
+        from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
     except ImportError as error:
         raise MissingExtraError(EXTRA, "tuning") from error
     # Of a trial that fails it would print the stack.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    journal = str(folder / JOURNAL)
+    # It is held for milliseconds; one that a kill left is not to be waited for half a minute.
+    lock = JournalFileSymlinkLock(journal, grace_period=5)
     try:
         study = optuna.create_study(
             study_name=STUDY, direction="maximize", load_if_exists=True,
-            storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
+            storage=JournalStorage(JournalFileBackend(journal, lock)),
             # Behind the median of the others at the same epoch; five have to be through.
             pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2),
         )  # fmt: skip

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -167,6 +168,100 @@ def test_a_damaged_version_gives_way_to_the_last_good_one(page, publish, web_app
             const files = await cache.keys();
             await cache.delete(files.find(({ url }) => url.endsWith('items.json')));
         }""")
+
+
+# ---- the store alone: nothing is loaded ----------------------------------------------------------
+
+
+@pytest.fixture
+def store(browser, server):
+    """A page with the library; `update` and `open` of a store, which give versions' first letters.
+
+    `open` refuses what is named.
+    """
+    page = browser.new_page()
+    page.goto(server.address + "library.html")
+
+    def update(**options):
+        return page.evaluate(
+            """options => new BundleStore(fromUrl(place))
+                .update('updates/latest.json', async () => {}, options).catch((e) => e.code)""",
+            options,
+        )
+
+    def opened(*refused):
+        return page.evaluate(
+            """refused => new BundleStore(fromUrl(place)).open(async (source) => {
+                const { name } = JSON.parse(
+                    new TextDecoder().decode(await source.read('manifest.json')));
+                if (refused.includes(name)) throw new TypeError('of a runtime');
+                return name;
+            })""",
+            refused,
+        )
+
+    yield SimpleNamespace(page=page, update=update, open=opened)
+    page.close()
+
+
+def day(number):
+    return f"2999-01-{number:02}T00:00:00.000000+00:00"
+
+
+def test_open_goes_on_whatever_a_load_throws(store, publish):
+    for name in ("one", "two"):
+        publish(name)
+        assert store.update() is True
+    assert [store.open(), store.open("two")] == ["two", "one"]
+    assert store.open("one", "two") not in ("one", "two")
+    assert staged(store.page) == 2
+    assert store.open() == "two"
+
+
+def test_a_pointer_that_cannot_be_read_costs_no_version(store, publish):
+    for name in ("one", "two"):
+        publish(name)
+        store.update()
+    for text in ("", "{", "[]", '{"current": "../x", "previous": null}'):
+        store.page.evaluate(
+            """async text => {
+                const cache = await caches.open('glint-edge-pointer');
+                for (const entry of await cache.keys()) await cache.put(entry, new Response(text));
+            }""",
+            text,
+        )
+        assert store.open() == "two"
+        assert store.open("two") == "one"
+        assert staged(store.page) == 2
+    assert store.update() is False  # and points to what is here again
+    assert store.page.evaluate("caches.open('glint-edge-pointer').then((c) => c.keys())")
+    assert store.open("two") == "one"
+    publish("three")
+    assert store.update() is True
+    assert staged(store.page) == 2
+
+
+def test_an_old_announcement_is_refused_unless_it_is_asked_for(store, publish):
+    publish("new", latest={"published": day(2)})
+    assert store.update() is True
+    publish("old", latest={"published": day(1)})
+    assert store.update() == "older"
+    assert (store.open(), staged(store.page)) == ("new", 1)
+    assert store.update(older=True) is True
+    assert store.open() == "old"
+
+
+def test_without_a_time_of_announcement_the_bundles_own_counts(store, publish):
+    def made(time):
+        return lambda folder, manifest: manifest.update(created=time)
+
+    publish("too old", edit=made("2000-01-01T00:00:00+00:00"))  # older than the app's own
+    assert store.update() == "older"
+    publish("new", edit=made("2999-01-02T00:00:00+00:00"))
+    assert store.update() is True
+    publish("old", edit=made("2999-01-01T00:00:00+00:00"))
+    assert store.update() == "older"
+    assert (store.open(), staged(store.page)) == ("new", 1)
 
 
 def test_going_back_to_the_version_before_may_fail_and_succeed(page, server, publish):

@@ -1,13 +1,16 @@
 """Items added and retired after training, in a checkpoint and in the files of a bundle."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from converters import convert
+from converters.catalogue import change
 from converters.catalogue.rewrite import rewrite
 from converters.catalogue.update import options_of, spare_after
 from converters.export import FineTuned, write_bundle
@@ -496,6 +499,59 @@ def test_what_stands_in_the_way_is_not_written_over(fixed, run, tmp_path):
     code, _, err = run(*retire, "--out", tmp_path / "mine.glint")
     assert code == 2
     assert "mine.v2.checkpoint exists and is no checkpoint" in err
+
+
+def test_a_checkpoint_that_is_there_is_never_replaced(fixed, run, tmp_path):
+    path, _ = fixed
+    out = tmp_path / "mine.glint"
+    folders = []
+    for item in ("k7", "k8", "k8"):
+        code, said, err = run("catalogue", "retire", path, "--item", item, "--out", out, "--json")
+        assert code == 0, err
+        folders.append(Path(json.loads(said)["checkpoint"]).name)
+    assert folders == ["mine.v2.checkpoint", *["mine.v2-2.checkpoint"] * 2]
+    retired = [load_checkpoint(tmp_path / name).catalogue.retired for name in folders]
+    assert [set(each) for each in retired] == [{"k7"}, {"k8"}, {"k8"}]
+
+
+def test_a_kill_between_the_renames_leaves_no_bundle_without_its_checkpoint(
+    fixed, run, tmp_path, monkeypatch
+):
+    path, _ = fixed
+    before = {each.name for each in tmp_path.iterdir()}
+    whole, seen = change.put, []
+
+    def shown():
+        return {each.name for each in tmp_path.iterdir() if each.name[0] != "."} - before
+
+    def put(*words):
+        seen.append(shown())
+        whole(*words)
+
+    monkeypatch.setattr(change, "put", put)
+    retire = ("catalogue", "retire", path, "--item", "k7")
+    assert run(*retire)[0] == 0
+    assert seen == [set(), {"fixed.v2.checkpoint"}]
+    shutil.rmtree(tmp_path / "fixed.v2.glint")  # as a kill before the last rename leaves it
+    assert run(*retire)[0] == 0
+    assert shown() == {"fixed.v2.checkpoint", "fixed.v2.glint"}
+
+
+def test_a_bundle_that_came_meanwhile_is_not_replaced(fixed, run, tmp_path, monkeypatch):
+    path, _ = fixed
+    whole = change.load_checkpoint
+
+    def load(*words):
+        (tmp_path / "fixed.v2.glint").mkdir()
+        (tmp_path / "fixed.v2.glint" / "another").touch()
+        return whole(*words)
+
+    monkeypatch.setattr(change, "load_checkpoint", load)
+    code, _, err = run("catalogue", "retire", path, "--item", "k7")
+    assert code == 2
+    assert "another process wrote" in err
+    assert [each.name for each in (tmp_path / "fixed.v2.glint").iterdir()] == ["another"]
+    assert not (tmp_path / "fixed.v2.checkpoint").exists()
 
 
 def test_without_the_float_model_it_says_what_to_pass(fixed, run, folder, tmp_path, monkeypatch):

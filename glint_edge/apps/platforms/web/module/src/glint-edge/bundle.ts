@@ -9,6 +9,7 @@ export interface Manifest {
   readonly schema_version: number;
   readonly name: string;
   readonly digest: string;
+  readonly created?: string;
   readonly top_k: number;
   readonly window: 'sliding' | 'unbounded';
   readonly model: { readonly max_length: number };

@@ -3,6 +3,7 @@ export type GlintErrorCode =
   | 'damaged' // a file or saved session is not what was written
   | 'upgrade' // made by a newer version than this one
   | 'other-model' // a session of another bundle: rebuild it from its history
+  | 'older' // the server announces what is older than what is in use
   | 'unknown-item' // a key that is not in the catalogue
   | 'argument' // the call cannot be carried out
   | 'unavailable'; // the browser lacks something, or the network failed

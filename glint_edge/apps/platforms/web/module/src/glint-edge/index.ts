@@ -8,4 +8,4 @@ export { type Replay, replayGolden } from './golden';
 export { type LoadOptions, Recommender } from './recommender';
 export type { Engine, Runtime } from './runtime';
 export { type Recommendation, Session, type TopOptions } from './session';
-export { BundleStore, type Latest } from './update';
+export { BundleStore, type Latest, type UpdateOptions } from './update';
