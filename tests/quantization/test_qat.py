@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.log import load_log
-from glint_edge.errors import ConfigError, MissingExtraError
+from glint_edge.errors import ConfigError, DivergedError, MissingExtraError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import empty_state, stream_program
@@ -266,6 +266,17 @@ def test_it_never_ends_worse_than_plain_int8(trained, parts, monkeypatch):
         assert torch.equal(tensor, model.state_dict()[name]), name
 
 
+def test_a_loss_that_is_no_number_ends_it(trained, parts, monkeypatch, caplog):
+    def diverge(*_):
+        raise DivergedError("the loss became nan at batch 2", "")
+
+    monkeypatch.setattr(qat, "train_epoch", diverge)
+    model, report = fine_tune(trained, parts, CONFIG, epochs=2)
+    assert (report.epochs, report.best_epoch, report.ndcg_after) == (0, 0, report.ndcg_before)
+    assert torch.equal(model.embedding.weight, trained.embedding.weight)
+    assert "became nan at batch 2 in epoch 1 of the fine-tuning, which ends here" in caplog.text
+
+
 @pytest.mark.parametrize("epochs", [0, -1])
 def test_no_epochs_are_refused(trained, parts, epochs):
     with pytest.raises(ConfigError, match="at least 1 epoch"):
@@ -288,12 +299,14 @@ def test_without_torchao_the_extra_is_named(make_model, parts, monkeypatch):
         fine_tune(make_model(items=20), parts, CONFIG)
 
 
-def test_looking_at_it_imports_no_torchao_and_using_it_prints_nothing():
+def test_looking_at_it_imports_no_torchao_and_a_command_that_uses_it_prints_nothing():
     """torchao does, on import; `glint-edge export --json` must print one JSON object."""
     script = (
         "import sys; from glint_edge.config import ModelConfig;"
         "from glint_edge.model.glint_ru import GlintRU; from quantization.qat import fine_tune;"
-        "print('torchao' in sys.modules); fine_tune._rounded(GlintRU(ModelConfig(items=3)));"
+        "from glint_edge.processes.native_output import command_line;"
+        "print('torchao' in sys.modules); model = GlintRU(ModelConfig(items=3))\n"
+        "with command_line(): fine_tune._rounded(model)\n"
         "print('torchao' in sys.modules)"
     )
     done = subprocess.run(
