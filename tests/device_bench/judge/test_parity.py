@@ -1,6 +1,7 @@
 """Parity: an artifact's lists held against the float model's, and against another's."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from device_bench.judge.parity import (
     TIE,
+    Reference,
     agreement,
     compare,
     compare_lists,
@@ -17,6 +19,7 @@ from device_bench.judge.parity import (
 )
 from device_bench.judge.tolerance import judge, tolerance_of
 from device_bench.measure.job import TopK
+from glint_edge.data.prefixes import prefixes
 from glint_edge.evaluation.ranking import evaluate
 from tests.device_bench.makers import (
     float_lists,
@@ -34,6 +37,15 @@ def test_the_float_models_own_lists_are_in_perfect_parity(make_model):
     assert parity.ndcg_at_10 == parity.ndcg_at_10_float
     assert parity.ndcg_at_10_float == pytest.approx(evaluate(model, held_out).ndcg)
     assert 0.1 < parity.ndcg_at_10 < 0.9
+
+
+def test_prefixes_of_one_history_are_encoded_together_as_each_alone(make_model):
+    model = make_model(max_length=20)
+    many = prefixes(held_out_of(model, users=90), model.config.max_length, count=400)
+    assert len(many.targets) > 300
+    together = Reference(model, many, model.config.max_length)._hidden
+    alone = Reference(model, replace(many, users=None), model.config.max_length)._hidden
+    assert (together - alone).abs().max() < 1e-5 * alone.abs().max()
 
 
 def test_one_wrong_score_is_the_largest_error(make_model):
