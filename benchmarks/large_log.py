@@ -28,7 +28,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from glint_edge.config import TrainConfig
-    from glint_edge.data.shards import ShardedLog
+    from glint_edge.data.sharded.shards import ShardedLog
 
 FILES = 10
 
@@ -64,7 +64,7 @@ def generate(folder: Path, interactions: int, items: int) -> dict[str, Any]:
 
 def shard(folder: Path, out: Path, parts: int) -> dict[str, Any]:
     """Cut it into shards."""
-    from glint_edge.data.sharding import make_shards
+    from glint_edge.data.sharded.sharding import make_shards
 
     return dict(make_shards(folder, out, parts=parts).summary)
 
@@ -74,7 +74,7 @@ def train(shards: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from glint_edge.config import ModelConfig, TrainConfig
-    from glint_edge.data.shards import open_shards
+    from glint_edge.data.sharded.shards import open_shards
     from glint_edge.model.glint_ru import GlintRU
     from glint_edge.training.epochs import make_optimizer, train_epoch
 

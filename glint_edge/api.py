@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.record import LoadOptions
     from glint_edge.data.sequences import HeldOut
-    from glint_edge.data.shards import ShardedLog
+    from glint_edge.data.sharded.shards import ShardedLog
     from glint_edge.diagnosis import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.levers import Setting
@@ -200,7 +200,7 @@ def shard(
     """
     if not Path(log).exists():  # before polars is imported
         raise DataError(f"no such file: {log}; pass the path of an interaction log")
-    from glint_edge.data.sharding import make_shards
+    from glint_edge.data.sharded.sharding import make_shards
 
     options = load_options(user, item, time, format, k_core)
     return make_shards(

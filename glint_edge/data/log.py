@@ -12,15 +12,15 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glint_edge.data.columns import USUAL_NAMES, Columns, dropped_notes
 from glint_edge.data.named import NAMED, download
+from glint_edge.data.reading.columns import USUAL_NAMES, Columns, dropped_notes
 from glint_edge.data.record import MIN_LENGTH, DataSource, LoadOptions, is_sharded, require_plain
 from glint_edge.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from glint_edge.data.reading.table import Table
     from glint_edge.data.sequences import Sequences, Split
-    from glint_edge.data.shards import ShardedLog
-    from glint_edge.data.table import Table
+    from glint_edge.data.sharded.shards import ShardedLog
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ def source_of(shards: ShardedLog) -> DataSource:
 
 
 def _in_shards(folder: Path, options: LoadOptions) -> Log:
-    from glint_edge.data.shards import open_shards  # which imports torch
+    from glint_edge.data.sharded.shards import open_shards  # which imports torch
 
     if options != LoadOptions():
         raise ConfigError(f"{folder} holds shards, which were read already; pass no options for it")
@@ -189,7 +189,7 @@ def _read_file(source: str | Path, options: LoadOptions) -> Log:
         path, attribution = Path(source), ""
         name, where = path.name, str(path.resolve())
     require_plain(path)
-    from glint_edge.data.reader import read_table, read_titles
+    from glint_edge.data.reading.reader import read_table, read_titles
 
     table = read_table(path, options.columns, options.format)
     titles = read_titles(path, options.format)
@@ -199,7 +199,7 @@ def _read_file(source: str | Path, options: LoadOptions) -> Log:
 def _read_memory(source: object, options: LoadOptions) -> Log:
     if options.format is not None:
         raise ConfigError(f"format {options.format!r} is of files; leave it out")
-    from glint_edge.data.memory import is_frame, table_of_frame, table_of_lists
+    from glint_edge.data.reading.memory import is_frame, table_of_frame, table_of_lists
 
     if is_frame(source):
         name, table = "dataframe", table_of_frame(source, options.columns)
@@ -219,8 +219,8 @@ def _log(
     options: LoadOptions,
 ) -> Log:
     """Check, filter and number a table that was read from `where`."""
-    from glint_edge.data.checks import checked
     from glint_edge.data.numbering import numbered
+    from glint_edge.data.reading.checks import checked
 
     sequences = numbered(
         name, checked(table, in_memory=True).collect(), titles, table.dropped,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from glint_edge.data.columns import USUAL_NAMES, Columns
+from glint_edge.data.reading.columns import USUAL_NAMES, Columns
 from glint_edge.errors import ConfigError, DataError
 
 FORMATS = ("inter", "u.data", "ratings.dat", "csv", "tsv", "parquet", "lines")

@@ -11,15 +11,15 @@ import numpy as np
 
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.columns import HEADERLESS, USUAL_NAMES
 from glint_edge.data.log import Log, read
 from glint_edge.data.named import NAMED, is_cached
+from glint_edge.data.reading.columns import HEADERLESS, USUAL_NAMES
 from glint_edge.data.record import DataSource, LoadOptions, is_sharded
 from glint_edge.data.sequences import HeldOut, Sequences, Split, split
 from glint_edge.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from glint_edge.data.shards import ShardedLog
+    from glint_edge.data.sharded.shards import ShardedLog
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +60,12 @@ def _fitting(stored: LoadOptions, data: object, format: str | None) -> LoadOptio
         path = Path(data)
         if data in NAMED or not path.is_file():
             return stored
-        from glint_edge.data.reader import detect  # with polars, as below
+        from glint_edge.data.reading.reader import detect  # with polars, as below
 
         if (format or stored.format or detect(path)) in HEADERLESS:
             return replace(stored, columns=USUAL_NAMES)
         return stored
-    from glint_edge.data.memory import is_frame
+    from glint_edge.data.reading.memory import is_frame
 
     columns = stored.columns if is_frame(data) else USUAL_NAMES
     return replace(stored, columns=columns, format=None)

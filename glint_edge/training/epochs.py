@@ -14,7 +14,7 @@ from torch import Tensor
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.batches import batches
 from glint_edge.data.sequences import Split
-from glint_edge.data.shards import ShardedLog
+from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import DivergedError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU

@@ -14,7 +14,7 @@ from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
-from glint_edge.data.shards import ShardedLog
+from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import ConfigError, DivergedError, InUseError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import Identity, identity

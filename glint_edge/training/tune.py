@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from glint_edge.config import LEVERS, LOSSES, ModelConfig, TrainConfig, configs
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
-from glint_edge.data.shards import ShardedLog
+from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import CheckpointError, ConfigError, DivergedError, MissingExtraError
 from glint_edge.files import write_json
 from glint_edge.levers import Setting

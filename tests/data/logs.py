@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from hypothesis import strategies as st
 
-from glint_edge.data.columns import USUAL_NAMES
 from glint_edge.data.log import load_log
+from glint_edge.data.reading.columns import USUAL_NAMES
 from glint_edge.errors import DataError
 
 

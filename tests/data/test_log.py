@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glint_edge.data.columns import Columns
 from glint_edge.data.log import load_log
+from glint_edge.data.reading.columns import Columns
 from glint_edge.data.record import LoadOptions
 from glint_edge.data.sequences import Split, split
-from glint_edge.data.sharding import make_shards
-from glint_edge.data.shards import ShardedLog
+from glint_edge.data.sharded.sharding import make_shards
+from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import ConfigError, DataError
 from tests.data.logs import as_dict, load
 

@@ -6,10 +6,10 @@ import sys
 import polars as pl
 import pytest
 
-from glint_edge.data import parquet
-from glint_edge.data.columns import USUAL_NAMES
 from glint_edge.data.log import load_log
-from glint_edge.data.sharding import make_shards
+from glint_edge.data.reading import parquet
+from glint_edge.data.reading.columns import USUAL_NAMES
+from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.errors import DataError
 
 DIE = "import os, signal, sys; sys.stdin.read(); os.kill(os.getpid(), signal.SIGABRT)"
@@ -34,7 +34,7 @@ def test_a_child_that_dies_of_a_file_is_one_line(log, tmp_path, monkeypatch, cod
     wait_for = parquet.wait_for
 
     def dies(command, **options):
-        assert command[1:] == ["-m", "glint_edge.data.parquet"]
+        assert command[1:] == ["-m", "glint_edge.data.reading.parquet"]
         return wait_for([sys.executable, "-c", code], **options)
 
     monkeypatch.setattr(parquet, "wait_for", dies)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glint_edge.data.columns import Columns
-from glint_edge.data.formats import FORMATS
+from glint_edge.data.reading.columns import Columns
+from glint_edge.data.reading.formats import FORMATS
 from glint_edge.data.record import FORMATS as NAMES
 from glint_edge.errors import ConfigError, DataError
 from tests.data.logs import KEYS, ROWS, WRITERS, as_dict, check, delimited, load
@@ -19,7 +19,7 @@ from tests.data.logs import KEYS, ROWS, WRITERS, as_dict, check, delimited, load
 def trusted_parquet():
     """Parquet that a test wrote is not read by a child first, of which there would be hundreds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glint_edge.data.parquet.require_readable", lambda *_: None)
+        patch.setattr("glint_edge.data.reading.parquet.require_readable", lambda *_: None)
         yield
 
 

@@ -17,8 +17,8 @@ from glint_edge.cli import app as cli
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.log import load_log
 from glint_edge.data.record import LoadOptions
-from glint_edge.data.sharding import make_shards
-from glint_edge.data.shards import open_shards
+from glint_edge.data.sharded.sharding import make_shards
+from glint_edge.data.sharded.shards import open_shards
 from glint_edge.data.source import find_test_items, read_beside
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.processes.distributed import Alone

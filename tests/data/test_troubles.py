@@ -11,7 +11,7 @@ import pytest
 
 from glint_edge.data.log import load_log
 from glint_edge.data.record import LoadOptions
-from glint_edge.data.sharding import make_shards
+from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.errors import DataError
 
 START = 1_577_836_800_000_000_000  # 2020 in nanoseconds

@@ -13,7 +13,7 @@ from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.batches import batches, windows
 from glint_edge.data.log import load_log
-from glint_edge.data.sharding import make_shards
+from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.training.objective import prefix_objective

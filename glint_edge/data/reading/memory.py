@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from glint_edge.data.columns import Columns, choose_columns, names_columns, others
-from glint_edge.data.table import SHOWN, Table, typed_table, with_times
+from glint_edge.data.reading.columns import Columns, choose_columns, names_columns, others
+from glint_edge.data.reading.table import SHOWN, Table, typed_table, with_times
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.keys import text_of_key, texts_of_keys
 

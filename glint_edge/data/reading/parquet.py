@@ -3,7 +3,7 @@
 A damaged file can end the process that reads it: one bit is enough. What a child has read to its
 end can be read here, too.
 
-    python -m glint_edge.data.parquet    reads the files and columns that stdin names
+    python -m glint_edge.data.reading.parquet    reads the files and columns that stdin names
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.columns import Columns, choose_columns
-from glint_edge.data.table import SHOWN, Table, typed_table
+from glint_edge.data.reading.columns import Columns, choose_columns
+from glint_edge.data.reading.table import SHOWN, Table, typed_table
 from glint_edge.errors import DataError
 from glint_edge.processes.child import environment, how_it_ended, wait_for
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from glint_edge.data.columns import looks_like_time, others
+from glint_edge.data.reading.columns import looks_like_time, others
 from glint_edge.errors import DataError
 
 NO_TIME = "there is no time: items are taken in the order in which they stand"

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from glint_edge.data.parquet import require_readable
+from glint_edge.data.reading.parquet import require_readable
 from glint_edge.data.record import SHARDS
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DataError

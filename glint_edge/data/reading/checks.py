@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from glint_edge.data.columns import EPOCH_SECONDS, EPOCH_UNITS
-from glint_edge.data.table import Row, Table
+from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS
+from glint_edge.data.reading.table import Row, Table
 from glint_edge.errors import DataError
 
 # How databases, pandas, R and spreadsheets write that there is no value.

@@ -10,13 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from glint_edge.data.checks import checked
-from glint_edge.data.columns import dropped_notes
-from glint_edge.data.reader import read_table
+from glint_edge.data.reading.checks import checked
+from glint_edge.data.reading.columns import dropped_notes
+from glint_edge.data.reading.reader import read_table
+from glint_edge.data.reading.table import Table
 from glint_edge.data.record import MIN_LENGTH, LoadOptions, require_plain
-from glint_edge.data.shard_writer import ShardWriter
-from glint_edge.data.shards import ABOUT, FORMAT_VERSION, MOST_PARTS, ShardedLog, open_shards
-from glint_edge.data.table import Table
+from glint_edge.data.sharded.shards import (
+    ABOUT,
+    FORMAT_VERSION,
+    MOST_PARTS,
+    ShardedLog,
+    open_shards,
+)
+from glint_edge.data.sharded.writer import ShardWriter
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.files import new_folder, sha256, write_json
 

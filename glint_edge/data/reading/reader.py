@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from glint_edge.data.columns import HEADERLESS, USUAL_NAMES, Columns
-from glint_edge.data.formats import FORMATS
-from glint_edge.data.parquet import table_of_parquet
+from glint_edge.data.reading.columns import HEADERLESS, USUAL_NAMES, Columns
+from glint_edge.data.reading.formats import FORMATS
+from glint_edge.data.reading.parquet import table_of_parquet
+from glint_edge.data.reading.table import Table
+from glint_edge.data.reading.titles import TITLES
 from glint_edge.data.record import require_plain
-from glint_edge.data.table import Table
-from glint_edge.data.titles import TITLES
 from glint_edge.errors import DataError
 from glint_edge.refusals import refusal
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.columns import Columns, choose_columns, others
-from glint_edge.data.parquet import table_of_parquet
-from glint_edge.data.table import SHOWN, Row, Table, with_times
-from glint_edge.data.text import (
+from glint_edge.data.reading.columns import Columns, choose_columns, others
+from glint_edge.data.reading.parquet import table_of_parquet
+from glint_edge.data.reading.table import SHOWN, Row, Table, with_times
+from glint_edge.data.reading.text import (
     at_line,
     at_record,
     explain_records,

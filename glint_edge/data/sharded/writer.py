@@ -15,8 +15,8 @@ import polars as pl
 
 from glint_edge.data.numbering import DUPLICATE, DUPLICATES, SHORT
 from glint_edge.data.record import HELD_OUT, MIN_LENGTH
-from glint_edge.data.shards import HELD_OUT as HELD_OUT_FILE
-from glint_edge.data.shards import ITEMS, Ids
+from glint_edge.data.sharded.shards import HELD_OUT as HELD_OUT_FILE
+from glint_edge.data.sharded.shards import ITEMS, Ids
 
 
 class ShardWriter:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.formats import inter_header
-from glint_edge.data.text import explain_records
+from glint_edge.data.reading.formats import inter_header
+from glint_edge.data.reading.text import explain_records
 from glint_edge.errors import DataError
 
 log = logging.getLogger(__name__)
