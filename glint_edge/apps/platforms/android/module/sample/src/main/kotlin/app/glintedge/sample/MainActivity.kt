@@ -23,6 +23,7 @@ import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.unit.dp
+import app.glintedge.GlintException
 import app.glintedge.Recommendation
 import app.glintedge.Recommender
 import app.glintedge.Session
@@ -42,10 +43,15 @@ class MainActivity : ComponentActivity() {
 private fun App() {
     val context = LocalContext.current
     var recommender by remember { mutableStateOf<Recommender?>(null) }
+    var status by remember { mutableStateOf("Loading …") }
     LaunchedEffect(Unit) {
-        recommender = withContext(Dispatchers.IO) { Recommender.load(context) }
+        try {
+            recommender = withContext(Dispatchers.IO) { Recommender.load(context) }
+        } catch (error: GlintException) {
+            status = error.message.orEmpty()
+        }
     }
-    recommender?.let { Recommendations(it) } ?: Text("Loading …", Modifier.padding(24.dp))
+    recommender?.let { Recommendations(it) } ?: Text(status, Modifier.padding(24.dp))
 }
 
 @Composable
