@@ -20,7 +20,7 @@ from glint_edge.checkpoints.changes import STRENGTH, items_of_log
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from glint_edge.data.histories import last_items
 from glint_edge.data.sequences import Sequences, Split, split
-from glint_edge.data.source import read_beside
+from glint_edge.data.source import in_catalogue, read_beside
 from glint_edge.evaluation.ranking import metrics_of_ranks
 
 SEEN = 5  # training interactions that an item needs to be drawn
@@ -36,7 +36,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     checkpoint = load_checkpoint()
-    parts = split(read_beside(checkpoint.data).whole)
+    parts = split(in_catalogue(read_beside(checkpoint.data).whole, checkpoint.catalogue))
     # A catalogue in which a drawn item can be new: the log below calls it otherwise.
     keys = tuple(f"known {key}" for key in checkpoint.catalogue.keys)
     checkpoint = replace(checkpoint, catalogue=replace(checkpoint.catalogue, keys=keys))

@@ -121,7 +121,7 @@ def _sizes() -> Iterable[Column]:
     yield Column("Size", "file KB", "of the artifact", _kilobytes)
     hint = "memory that the runtime and the artifact add to a process, at most"
     yield Column("Size", "added MB", hint, _added)
-    hint = "memory of the whole process, and of that what came after the runtime's import"
+    hint = "memory of the whole process"
     yield Column("Size", "peak MB", hint, _peak)
 
 
@@ -191,10 +191,8 @@ def _added(row: Json) -> Cell:
 
 
 def _peak(row: Json) -> Cell:
-    peak, added = row.get("peak_memory_bytes"), row.get("memory_added_bytes")
-    if peak is None:
-        return Cell()
-    return _pair(f"{peak / 1e6:,.0f}", "" if added is None else f"+{added / 1e6:,.1f}", peak)
+    peak = row.get("peak_memory_bytes")
+    return Cell() if peak is None else Cell(f"{peak / 1e6:,.0f}", order=peak)
 
 
 def _ndcg(row: Json) -> Cell:

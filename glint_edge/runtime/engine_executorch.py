@@ -5,6 +5,7 @@ Importing this module takes the seconds that torch takes: the bindings are built
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from glint_edge.runtime.engines import in_chunks
 # What is behind `executorch.runtime` and `portable_lib`. They import the whole ahead-of-time
 # toolchain for a warning's class: 14 s of CPU, where an application only runs a program.
 bindings = _C
+ERROR_NUMBER = re.compile(r",? error: 0x\S+")
 
 
 class ExecutorchRuntime:
@@ -84,7 +86,9 @@ def load(path: Path, config: ModelConfig, top_k: int | None, threads: int) -> Ex
             found = _signature(program)
             runtime = ExecutorchRuntime(program, config, found[-1])
         except (RuntimeError, KeyError) as error:
-            reason = printed.last_line() or " ".join(str(error).split())
+            # Where what it prints is not held back, the exception's text, without its number.
+            text = ERROR_NUMBER.sub("", " ".join(str(error).split()))
+            reason = printed.last_line() or text
             raise BundleError(f"ExecuTorch refuses {path} ({reason}); export it again") from error
     size = state_size(config)
     expected = (size, size, size, top_k or found[-1])

@@ -137,6 +137,7 @@ def compiler(tmp_path_factory):
     return folder / "node_modules/kotlin-compiler"
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_the_library_compiles_with_every_runtime_and_its_unit_tests_pass(jars, compiler, tmp_path):
     run("javac", "-d", tmp_path / "stubs", *STUBS.rglob("*.java"))

@@ -166,6 +166,7 @@ def test_the_example_says_what_is_wrong_in_a_line(built, tmp_path):
     assert done.stderr == f"{tmp_path} is not a bundle: it has no manifest.json\n"
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_it_is_a_part_of_another_project(tools, module, tmp_path):
     """As README.md has it; neither the module's tests nor its example are built there."""

@@ -52,6 +52,7 @@ def run_here(monkeypatch, capfd):
     return run
 
 
+@pytest.mark.full
 def test_stock_export(run_here):
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
     pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
@@ -103,6 +104,7 @@ def usual():
     return program, conversions.converted(program, "executorch")
 
 
+@pytest.mark.full
 def test_a_chunk_of_the_usual_size_is_as_many_appends(usual):
     program, path = usual
     runtime = find_engine("executorch").load(path, program.config, program.top_k, 1)
@@ -113,6 +115,7 @@ def test_a_chunk_of_the_usual_size_is_as_many_appends(usual):
     np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
 
 
+@pytest.mark.full
 @pytest.mark.alone
 def test_native_loop(require_native, usual):
     """The bars: below 12 MB, the whole process, and within 10 % of a loop written by hand."""

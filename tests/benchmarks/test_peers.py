@@ -209,6 +209,7 @@ def test_the_table_runs_what_its_file_lacks(ring, tmp_path, monkeypatch, capsys)
     assert capsys.readouterr().out.strip() == table.render(lines)
 
 
+@pytest.mark.full
 def test_the_table_stops_at_a_run_that_fails(ring, tmp_path):
     kept = tmp_path / "lines.jsonl"
     done = run("accuracy_table", "--data", ring, "--out", kept, "--", "--epochs", "0")

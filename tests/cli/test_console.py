@@ -143,12 +143,14 @@ def test_a_command_without_any_stream_ends_well(tmp_path):
     assert subprocess.run(["sh", "-c", closed, sys.executable], cwd=tmp_path).returncode == 0
 
 
-def test_ctrl_c_is_one_line(run, monkeypatch):
+def test_ctrl_c_is_one_line(run, monkeypatch, request):
     def interrupt(*_):
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("it went on")
 
     monkeypatch.setattr("glint_edge.cli.manners.Command.invoke", interrupt)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # one in background has none
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     assert run("doctor") == (130, "", "error: stopped\n")
 
 

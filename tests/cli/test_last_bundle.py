@@ -80,6 +80,7 @@ def test_a_folder_that_is_no_bundle_is_passed_over(text, tmp_path):
     assert last_bundle() == tmp_path / "good.glint"
 
 
+@pytest.mark.full
 def test_a_session_of_tests_leaves_the_users_cache_as_it_is(tmp_path):
     user = tmp_path / "user"
     user.mkdir()

@@ -299,6 +299,7 @@ def test_without_torchao_the_extra_is_named(make_model, parts, monkeypatch):
         fine_tune(make_model(items=20), parts, CONFIG)
 
 
+@pytest.mark.full
 def test_looking_at_it_imports_no_torchao_and_a_command_that_uses_it_prints_nothing():
     """torchao does, on import; `glint-edge export --json` must print one JSON object."""
     script = (

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.slow
 
 N, ITEMS = 6, 40
 KEYS = [f"k{n}" for n in range(1, ITEMS + 1)]
-TARGETS = ("onnx", "tflite")
+TARGETS = ("onnx", pytest.param("tflite", marks=pytest.mark.full))
 keys = st.lists(st.sampled_from(KEYS), max_size=3 * N)
 
 

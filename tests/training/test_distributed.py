@@ -100,6 +100,7 @@ def test_a_dead_process_is_one_line_and_loses_no_epoch(log, run, tmp_path):
     assert (out / "model.safetensors").is_file()
 
 
+@pytest.mark.full
 def test_a_process_that_torchrun_ends_says_why(log, tmp_path):
     """It ends the others when one has died, often before they notice by themselves."""
     out = tmp_path / "run"

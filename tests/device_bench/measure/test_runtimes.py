@@ -166,8 +166,10 @@ def test_loading_prints_nothing(artifacts):
     artifact = artifacts["int8"]
     script = (
         "from pathlib import Path; from glint_edge.config import ModelConfig;"
+        "from glint_edge.processes.native_output import command_line;"
         "from device_bench.measure.runtimes import load_runtime, recommend_history;"
         f"config = ModelConfig(**{artifact.program.config.to_dict()!r});"
+        "here = command_line(); here.__enter__();"
         f"runtime = load_runtime('executorch', Path({str(artifact.path)!r}), config);"
         "recommend_history(runtime, [1, 2], None)"
     )
