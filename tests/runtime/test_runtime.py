@@ -39,7 +39,7 @@ pytestmark = pytest.mark.slow
 
 N, ITEMS = 6, 40
 KEYS = [f"k{n}" for n in range(1, ITEMS + 1)]
-TARGETS = ("onnx", pytest.param("tflite", marks=pytest.mark.full))
+TARGETS = ("onnx", "tflite")
 keys = st.lists(st.sampled_from(KEYS), max_size=3 * N)
 
 
@@ -50,7 +50,7 @@ def model(make_model):
     return made
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=["onnx", pytest.param("tflite", marks=pytest.mark.full)])
 def target(request):
     package = {"onnx": "onnxscript", "tflite": "litert_torch"}[request.param]
     require(package, request.param)
