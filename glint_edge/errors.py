@@ -98,3 +98,8 @@ class CheckFailed(GlintEdgeError):
     """Everything ran, and a figure is out of tolerance."""
 
     exit_code = 1
+
+
+def one_line(error: Exception) -> str:
+    """What another library's error says, in one line; its class where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

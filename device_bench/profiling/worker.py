@@ -23,7 +23,7 @@ from device_bench.profiling.fine_clock import clock_speed
 from device_bench.profiling.profile import RESULT, Method, Profile, ProfileJob
 from device_bench.profiling.records import METHODS, WARMUP, Calls, Recorded, method_of
 from glint_edge.config import ModelConfig
-from glint_edge.errors import GlintEdgeError
+from glint_edge.errors import GlintEdgeError, one_line
 from glint_edge.model.state import CHUNK
 from glint_edge.processes.child import pin
 from glint_edge.runtime.engines import Runtime, in_chunks
@@ -96,8 +96,7 @@ def _recorded(job: ProfileJob, calls: Calls) -> Recorded:
     try:
         recorded: Recorded = profiler.record(Path(job.path), calls, job.threads, WARMUP + job.runs)
     except Exception as error:  # a runtime's profiler is its least kept part; the times stay
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return Recorded({}, f"The runtime's profiler failed ({reason})")
+        return Recorded({}, f"The runtime's profiler failed ({one_line(error)})")
     return recorded
 
 

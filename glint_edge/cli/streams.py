@@ -35,7 +35,7 @@ def command_streams() -> Iterator[None]:
         with command_line():
             yield
     finally:
-        Console.on_broken_pipe = before  # type: ignore[method-assign]
+        Console.on_broken_pipe = before  # type: ignore[method-assign]  # as it was
 
 
 def _open_what_is_closed() -> None:

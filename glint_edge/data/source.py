@@ -170,22 +170,6 @@ def split_for(read_log: Log, catalogue: Catalogue) -> Split | ShardedLog:
     return data
 
 
-def find_test_items(
-    source: DataSource,
-    catalogue: Catalogue,
-    data: object = None,
-    options: LoadOptions | None = None,
-    *,
-    offline: bool,
-) -> HeldOut | None:
-    """The test items to measure a model on; None, with the reason logged, if none.
-
-    Arguments and errors are those of `find_split`.
-    """
-    data_split = find_split(source, catalogue, data, options, offline=offline)
-    return None if data_split is None else data_split.test()
-
-
 def find_split(
     source: DataSource,
     catalogue: Catalogue,
@@ -221,7 +205,7 @@ def find_training_data(
     *,
     offline: bool,
 ) -> Split:
-    """What a model was trained on, split, in its ids; arguments as for `find_test_items`.
+    """What a model was trained on, split, in its ids; arguments as for `find_split`.
 
     Raises:
         DataError: it cannot be read or is not at hand.

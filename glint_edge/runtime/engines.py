@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glint_edge.bundles.target import canonical_target
-from glint_edge.errors import BundleError, ConfigError, GlintEdgeError, MissingExtraError
+from glint_edge.errors import BundleError, ConfigError, GlintEdgeError, MissingExtraError, one_line
 from glint_edge.extras import missing, usable
 from glint_edge.processes.threads import check_threads
 
@@ -168,16 +168,12 @@ def load_artifact(
     except GlintEdgeError:
         raise
     except ImportError as error:
-        why = f"{engine.name}'s runtime cannot be imported ({_one_line(error)}): it"
+        why = f"{engine.name}'s runtime cannot be imported ({one_line(error)}): it"
         raise MissingExtraError(engine.runtime_extra, why) from error
     except Exception as error:  # the runtimes' own, and another package's engine, have no base
         raise BundleError(
-            f"{engine.name}'s runtime refuses {path} ({_one_line(error)}); export it again"
+            f"{engine.name}'s runtime refuses {path} ({one_line(error)}); export it again"
         ) from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def in_chunks(items: Sequence[int], size: int) -> Iterator[tuple[npt.NDArray[np.int64], int]]:

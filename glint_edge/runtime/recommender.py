@@ -22,6 +22,7 @@ from glint_edge.errors import (
     MissingExtraError,
     SessionError,
     UnknownItemError,
+    one_line,
 )
 from glint_edge.extras import missing
 from glint_edge.keys import Key, text_of_key, texts_of_keys
@@ -224,8 +225,7 @@ class Recommender:
             except GlintEdgeError:
                 raise
             except Exception as error:  # the runtimes' own have no other base
-                reason = " ".join(str(error).split()) or type(error).__name__
-                raise self._damaged(reason) from error
+                raise self._damaged(one_line(error)) from error
 
     def _damaged(self, reason: str) -> GlintEdgeError:
         if self.bundle.target == "torch":

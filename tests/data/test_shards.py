@@ -19,7 +19,7 @@ from glint_edge.data.log import load_log
 from glint_edge.data.record import LoadOptions
 from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.data.sharded.shards import open_shards
-from glint_edge.data.source import find_test_items, read_beside
+from glint_edge.data.source import find_split, read_beside
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.processes.distributed import Alone
 from tests.data.logs import ROWS, expected, write_inter, write_tsv
@@ -162,7 +162,7 @@ def test_the_command_line_trains_on_shards_and_evaluates_on_them(source, tmp_pat
     from glint_edge.checkpoints.checkpoint import load_checkpoint
 
     trained = load_checkpoint(tmp_path / "run")
-    again = find_test_items(trained.data, trained.catalogue, None, offline=True)
+    again = find_split(trained.data, trained.catalogue, None, offline=True).test()
     assert again.targets.tolist() == open_shards(tmp_path / "s").test().targets.tolist()
     cli.app(["evaluate", str(tmp_path / "run"), "--json"], standalone_mode=False)
     measured = json.loads(capsys.readouterr().out)
@@ -225,12 +225,12 @@ def test_shards_that_were_made_again_are_not_those_of_a_checkpoint(source, tmp_p
     for data in (None, tmp_path / "s"):
         with pytest.raises(DataError, match="was made again since the model was trained"):
             read_beside(log.source, data)
-    assert find_test_items(log.source, catalogue, offline=True) is None
+    assert find_split(log.source, catalogue, offline=True) is None
     assert "was made again" in caplog.text
     shutil.rmtree(tmp_path / "s")
     make_shards(source, tmp_path / "s", parts=2, held_out=30)
     before = replace(log.source, digest="")  # a checkpoint that was written without
-    assert find_test_items(before, catalogue, offline=True) is not None
+    assert find_split(before, catalogue, offline=True) is not None
 
 
 def test_shards_written_before_there_were_digests_are_read(source, tmp_path):

@@ -12,7 +12,7 @@ from glint_edge.data.reading.columns import Columns
 from glint_edge.data.record import DataSource, LoadOptions
 from glint_edge.data.sequences import Sequences
 from glint_edge.data.source import (
-    find_test_items,
+    find_split,
     held_out,
     in_catalogue,
     is_at_hand,
@@ -99,9 +99,9 @@ def test_other_data_are_read_as_the_checkpoint_s_own(log, tmp_path):
     )
     read_log = read(str(log), OPTIONS)
     catalogue = Catalogue(read_log.whole.keys, {})
-    items = find_test_items(
+    items = find_split(
         read_log.source, catalogue, str(later), LoadOptions(k_core=0), offline=True
-    )
+    ).test()
     assert [catalogue.keys[item] for item in (*items.ids, *items.targets)] == ["i7", "i6", "i5"]
 
 
@@ -155,12 +155,12 @@ def test_data_that_are_gone_leave_accuracy_unmeasured(log, caplog):
     read_log = read(str(log), OPTIONS)
     sequences, source = read_log.whole, read_log.source
     catalogue = Catalogue(sequences.keys, {})
-    assert find_test_items(source, catalogue, None, offline=False) is not None
+    assert find_split(source, catalogue, None, offline=False) is not None
     log.unlink()
-    assert find_test_items(source, catalogue, None, offline=False) is None
+    assert find_split(source, catalogue, None, offline=False) is None
     assert "accuracy is not measured: taps.csv is not at hand; pass --data" in caplog.text
     with pytest.raises(DataError):
-        find_test_items(source, catalogue, str(log), offline=False)
+        find_split(source, catalogue, str(log), offline=False)
 
 
 def test_offline_never_fetches(tmp_path, monkeypatch, caplog):
@@ -169,7 +169,7 @@ def test_offline_never_fetches(tmp_path, monkeypatch, caplog):
         "glint_edge.data.named.subprocess.run", lambda *a, **k: pytest.fail("fetched")
     )
     source = DataSource("ml-100k", "ml-100k")
-    assert find_test_items(source, Catalogue(("", "1"), {}), None, offline=True) is None
+    assert find_split(source, Catalogue(("", "1"), {}), None, offline=True) is None
     assert "accuracy is not measured" in caplog.text
 
 
@@ -180,7 +180,7 @@ def test_a_failed_fetch_leaves_accuracy_unmeasured(tmp_path, monkeypatch, caplog
     monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path))
     monkeypatch.setattr("glint_edge.data.log.download", no_network)
     source = DataSource("ml-100k", "ml-100k")
-    assert find_test_items(source, Catalogue(("", "1"), {}), None, offline=False) is None
+    assert find_split(source, Catalogue(("", "1"), {}), None, offline=False) is None
     assert "pip could not download" in caplog.text
 
 
