@@ -1,6 +1,6 @@
-"""The main job on the shipped checkpoint: real artifacts, all test users, the real gate.
+"""The main job on the shipped checkpoint: real artifacts, prefixes of all users, the real gate.
 
-With a small chunk; the usual one is lowered in `benchmarks/test_benchmarks.py`.
+With a small chunk and few prefixes; the usual chunk is lowered in `benchmarks/test_benchmarks.py`.
 """
 
 import pytest
@@ -10,6 +10,7 @@ from converters.options import ALL, ExportOptions
 from converters.targets import targets
 from device_bench.bench import check_artifacts
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from glint_edge.data.prefixes import prefixes
 from glint_edge.data.source import held_out, in_catalogue, some_histories
 from tests.conversions import CHUNK, TOP_K
 from tests.skips import require
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 NAME = "ml-100k"
 TARGETS = sorted(targets())
+POSITIONS = 2000  # some two a user
 # That a slow target's fp32 file is the float model, its own tests say of small models.
 FLOAT_TARGETS = [
     pytest.param(target, marks=[] if target == "onnx" else pytest.mark.full) for target in TARGETS
@@ -31,11 +33,12 @@ def bundles(ml_100k, tmp_path_factory, pytestconfig):
     require("onnxscript", "onnx")
     require("litert_torch", "litert")
     checkpoint = load_checkpoint()
-    test_items = held_out(in_catalogue(ml_100k, checkpoint.catalogue), "test")
+    known = held_out(in_catalogue(ml_100k, checkpoint.catalogue), "validation")
+    positions = prefixes(known, checkpoint.model.config.max_length, POSITIONS)
 
     def check(artifacts, golden):
         return check_artifacts(
-            artifacts, model=checkpoint.model, top_k=TOP_K, window=200, held_out=test_items,
+            artifacts, model=checkpoint.model, top_k=TOP_K, window=200, held_out=positions,
             golden=golden,
         )  # fmt: skip
 
@@ -46,7 +49,7 @@ def bundles(ml_100k, tmp_path_factory, pytestconfig):
                 (target,), quantize, TOP_K, folder / f"{precision}.glint", name=NAME, chunk=CHUNK
             ),
             folder=DEFAULT_CHECKPOINT,
-            histories=some_histories(test_items, checkpoint.model.config),
+            histories=some_histories(known, checkpoint.model.config),
             check=check,
         )
 
@@ -77,6 +80,7 @@ def test_fp32_is_the_float_model(bundles, target):
 def test_int8_keeps_the_accuracy(bundles, target):
     check = figures(bundles["int8"], target)
     assert check["ok"], check["failures"]
+    assert check["ndcg_loss"]["positions"] == pytest.approx(POSITIONS, abs=943)
     assert check["ndcg_at_10"] == pytest.approx(check["ndcg_at_10_float"], rel=0.01)
     assert check["top10_overlap"] >= 0.95
 
