@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 from glint_edge.data.log import Log, load_log
 from glint_edge.data.record import load_options
+from glint_edge.data.splits import LEAVE_ONE_OUT, PARTS
 from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.files import new_folder
 from glint_edge.keys import Key, texts_of_keys
@@ -183,6 +184,9 @@ def shard(
     time: str | None = None,
     format: str | None = None,
     k_core: int | None = None,
+    split: str | None = None,
+    validation: AnyPath | None = None,
+    test: AnyPath | None = None,
 ) -> ShardedLog:
     """Cut a log that is larger than memory into shards that `train` reads a few at a time.
 
@@ -197,12 +201,15 @@ def shard(
         time: column of the time.
         format: as for `load_log`; None: recognised from the file.
         k_core: refused: it needs the whole log.
+        split: as for `load_log`, and so are `validation` and `test`; by default leave-one-out.
+        validation: see there.
+        test: see there.
     """
     if not Path(log).exists():  # before polars is imported
         raise DataError(f"no such file: {log}; pass the path of an interaction log")
     from glint_edge.data.sharded.sharding import make_shards
 
-    options = load_options(user, item, time, format, k_core)
+    options = load_options(user, item, time, format, k_core, split, validation, test)
     return make_shards(
         Path(log), Path(out), options=options, parts=parts, held_out=held_out, seed=seed
     )
@@ -213,7 +220,7 @@ def evaluate(
     checkpoint: AnyCheckpoint = None,
     *,
     data: object = None,
-    split: str = "test",
+    part: str = "test",
     protocol: str = "full",
     k: int = 10,
     seed: int = 0,
@@ -223,6 +230,9 @@ def evaluate(
     time: str | None = None,
     format: str | None = None,
     k_core: int | None = None,
+    split: str | None = None,
+    validation: AnyPath | None = None,
+    test: AnyPath | None = None,
     on_step: OnStep = _silent,
 ) -> Appraisal:
     """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines.
@@ -230,20 +240,27 @@ def evaluate(
     Args:
         checkpoint: loaded, or its folder; None: the shipped one.
         data: what `load_log` takes or returned; None: what the model was trained on.
-        split: "test" or "validation".
+        part: "test" or "validation".
         protocol: "full" ranks the whole catalogue; "unseen" leaves out the user's own items;
             "sampled-pop100" ranks among 100 popular negatives. They do not compare.
         k: the cut of every figure.
         seed: of the sampled negatives.
         plot: also draw the slices into this .png or .svg file.
-        user: how `data` is read, as for `load_log`, and so are the next four; None: as the
-            checkpoint stores it.
+        user: how `data` is read and split, as for `load_log`, and so are the next seven; None: as
+            the checkpoint stores it.
         item: see there.
         time: see there.
         format: see there.
         k_core: see there.
+        split: see there; "test" and "validation" are taken for the `part`.
+        validation: see there.
+        test: see there.
         on_step: told what is being done.
     """
+    if split in PARTS:  # as the option was called before logs were split in other ways
+        part, split = split, None
+    options = load_options(user, item, time, format, k_core, split, validation, test)
+    options.require_possible()
     loaded = _checkpoint(checkpoint)
     from glint_edge.evaluation.appraisal import appraise_checkpoint
 
@@ -253,8 +270,7 @@ def evaluate(
         check_plot(Path(plot))
     appraisal = appraise_checkpoint(
         loaded,
-        data=data, options=load_options(user, item, time, format, k_core), part=split,
-        protocol=protocol, k=k, seed=seed, on_step=on_step,
+        data=data, options=options, part=part, protocol=protocol, k=k, seed=seed, on_step=on_step,
     )  # fmt: skip
     if plot is not None:
         draw_slices(Path(plot), appraisal.slices)
@@ -411,6 +427,9 @@ def add_items(
     time: str | None = None,
     format: str | None = None,
     k_core: int | None = None,
+    split: str | None = None,
+    validation: AnyPath | None = None,
+    test: AnyPath | None = None,
     out: AnyPath | None = None,
     checkpoint: AnyPath | None = None,
     spare_items: int = SPARE,
@@ -435,6 +454,9 @@ def add_items(
         time: see there.
         format: see there.
         k_core: see there; 0 for `log` if None.
+        split: how `data` is split, as for `load_log`, and so are `validation` and `test`.
+        validation: see there.
+        test: see there.
         out: the new folder; None: NAME.v2, then .v3 …, beside `where`.
         checkpoint: the float model a bundle was made from; None: as its manifest says.
         spare_items: rows to keep free if a bundle must be converted again.
@@ -454,10 +476,11 @@ def add_items(
     from glint_edge.checkpoints import changes  # with torch: after what is refused without it
 
     left_out: list[str] = []
-    options = load_options(user, item, time, format, k_core)
+    options = load_options(user, item, time, format, k_core, split, validation, test)
     if log is not None:
         # Two items of a user are enough to tell that they are near each other.
-        new_log = replace(options, k_core=k_core or 0, min_length=2)
+        unsplit = load_options(user, item, time, format, k_core or 0, LEAVE_ONE_OUT)
+        new_log = replace(unsplit, min_length=2)
         seen = log if isinstance(log, Log) else read_beside(before.data, log, new_log)
         new, left_out = changes.items_of_log(before, seen.whole, within=within, strength=strength)
     else:

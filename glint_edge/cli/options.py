@@ -62,6 +62,24 @@ KCore = Annotated[
 UserColumn = Annotated[str | None, typer.Option(help="Column of the user.", rich_help_panel=_PANEL)]
 ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.", rich_help_panel=_PANEL)]
 TimeColumn = Annotated[str | None, typer.Option(help="Column of the time.", rich_help_panel=_PANEL)]
+_SPLIT = "Splitting the log"
+SplitBy = Annotated[
+    str | None,
+    typer.Option("--split",
+                 help="leave-one-out; time:2024-06-01: what each user did next after it is for the "
+                 "test, the last tenth before it for validation; time:VALIDATION,TEST; or "
+                 "0.8,0.1,0.1 of the interactions in time order.  [default: as the checkpoint "
+                 "says, else leave-one-out]", rich_help_panel=_SPLIT),
+]  # fmt: skip
+ValidationFile = Annotated[
+    Path | None,
+    typer.Option("--validation", help="A log of one's own to validate on.", rich_help_panel=_SPLIT),
+]
+TestFile = Annotated[
+    Path | None,
+    typer.Option("--test", help="A log of one's own to test on; without --validation, each user's "
+                 "last item of the log is validated on.", rich_help_panel=_SPLIT),
+]  # fmt: skip
 
 # A parameter `reading` of a command stands for all of these (`manners.add`).
 READING = {
@@ -70,6 +88,9 @@ READING = {
     "time_column": TimeColumn,
     "format": Format,
     "k_core": KCore,
+    "split": SplitBy,
+    "validation": ValidationFile,
+    "test": TestFile,
 }
 
 
@@ -81,13 +102,17 @@ class Reading(TypedDict):
     time: str | None
     format: str | None
     k_core: int | None
+    split: str | None
+    validation: Path | None
+    test: Path | None
 
 
 def reading(flags: dict[str, Any]) -> Reading:
     """What the options above say, by their names."""
     return Reading(
         user=flags["user_column"], item=flags["item_column"], time=flags["time_column"],
-        format=flags["format"], k_core=flags["k_core"],
+        format=flags["format"], k_core=flags["k_core"], split=flags["split"],
+        validation=flags["validation"], test=flags["test"],
     )  # fmt: skip
 
 

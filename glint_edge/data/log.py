@@ -13,11 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glint_edge.data.named import NAMED, download
-from glint_edge.data.reading.columns import USUAL_NAMES, Columns, dropped_notes
-from glint_edge.data.record import MIN_LENGTH, DataSource, LoadOptions, is_sharded, require_plain
+from glint_edge.data.reading.columns import USUAL_NAMES, dropped_notes
+from glint_edge.data.record import (
+    DataSource,
+    LoadOptions,
+    is_sharded,
+    load_options,
+    require_plain,
+)
+from glint_edge.data.splits import AHEAD
 from glint_edge.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from polars import LazyFrame
+
     from glint_edge.data.reading.table import Table
     from glint_edge.data.sequences import Sequences, Split
     from glint_edge.data.sharded.shards import ShardedLog
@@ -75,14 +84,20 @@ class Log:
         }
 
     def split(self) -> Split | ShardedLog:
-        """Leave-one-out: a user's last item is for the test, the one before for validation.
+        """What is trained on, and what is held out, as the log was read; by default leave-one-out.
 
         Raises:
-            DataError: a user has fewer than three items.
+            DataError: leave-one-out, and a user has fewer than three items.
         """
         from glint_edge.data.sequences import Sequences, split
 
+        self.tell_split()
         return split(self.data) if isinstance(self.data, Sequences) else self.data
+
+    def tell_split(self) -> None:
+        """Log that the split looks ahead, if it is leave-one-out."""
+        if not LoadOptions.from_dict(self.source.options).splitting:
+            logger.info("%s: %s", self.name, AHEAD)
 
     def __len__(self) -> int:
         """Number of users."""
@@ -111,7 +126,10 @@ def load_log(
     time: str | None = None,
     format: str | None = None,
     k_core: int = 0,
-    min_length: int = MIN_LENGTH,
+    min_length: int | None = None,
+    split: str | None = None,
+    validation: str | Path | None = None,
+    test: str | Path | None = None,
 ) -> Log:
     """Read a log of who did what, in order.
 
@@ -130,15 +148,22 @@ def load_log(
             the file.
         k_core: leave out users and items with fewer interactions than this, again and again until
             none is left; 0 keeps all.
-        min_length: leave out users with fewer items than this.
+        min_length: leave out users with fewer items than this; None: 3, or 2 where the log is split
+            by time or by files.
+        split: "leave-one-out", the default: a user's last item is for the test, the one before for
+            validation; "time:2024-06-01": what each user did next after this moment is for the test
+            (the last tenth before it for validation; "time:A,B": what lies between); or shares of
+            the interactions in time order, "0.8,0.1,0.1".
+        validation: a log to validate on, read in the same way, in place of a split.
+        test: a log to test on; alone, each user's last item of `source` is validated on.
 
     Raises:
         ConfigError: an option is impossible.
-        DataError: the log cannot be read, or nothing is left of it.
+        DataError: the log cannot be read or split, or nothing is left of it.
     """
-    columns = Columns(user=user, item=item, time=time)
-    chosen = None if min_length == MIN_LENGTH else min_length
-    return read(source, LoadOptions(columns, format, k_core or None, chosen))
+    return read(source, load_options(
+        user, item, time, format, k_core or None, split, validation, test, min_length=min_length
+    ))  # fmt: skip
 
 
 def read(source: object, options: LoadOptions) -> Log:
@@ -169,8 +194,9 @@ def read(source: object, options: LoadOptions) -> Log:
 def source_of(shards: ShardedLog) -> DataSource:
     """The record of a log in shards that a checkpoint keeps."""
     return DataSource(
-        shards.name, str(shards.folder.resolve()), summary=shards.summary, digest=shards.digest
-    )
+        shards.name, str(shards.folder.resolve()), shards.splitting, summary=shards.summary,
+        digest=shards.digest,
+    )  # fmt: skip
 
 
 def _in_shards(folder: Path, options: LoadOptions) -> Log:
@@ -219,13 +245,18 @@ def _log(
     options: LoadOptions,
 ) -> Log:
     """Check, filter and number a table that was read from `where`."""
+    from glint_edge.data.cuts import divided, split_notes
     from glint_edge.data.numbering import numbered
     from glint_edge.data.reading.checks import checked
+    from glint_edge.data.reading.reader import read_table
 
+    def other(path: Path) -> LazyFrame:
+        return checked(read_table(path, options.columns, options.format), in_memory=True)
+
+    rows, rule = divided(table, checked(table, in_memory=True), options, other)
     sequences = numbered(
-        name, checked(table, in_memory=True).collect(), titles, table.dropped,
-        k_core=options.k_core or 0,
-        min_length=MIN_LENGTH if options.min_length is None else options.min_length,
+        name, rows.collect(), titles, table.dropped,
+        k_core=options.k_core or 0, min_length=options.shortest, rule=rule,
     )  # fmt: skip
     summary = {
         "users": len(sequences),
@@ -233,5 +264,7 @@ def _log(
         "interactions": sequences.interactions,
     }
     source = DataSource(name, where, options.to_dict(), attribution, summary, sequences.digest())
-    notes = (*table.notes(), *dropped_notes(sequences.dropped))
+    parts = sequences.parts
+    told = split_notes(rule, parts.census(), sequences.untrained) if rule and parts else ()
+    notes = (*table.notes(), *dropped_notes(sequences.dropped), *told)
     return Log(sequences, source, table.columns, notes, table.warnings())

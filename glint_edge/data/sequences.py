@@ -1,8 +1,8 @@
-"""Interaction logs as per-user item sequences, and their leave-one-out split.
+"""Interaction logs as per-user item sequences, and their split.
 
     parts = load_log("ml-100k").split()    # or the path of a log, see glint_edge/data/log.py
-    parts.train_ids, parts.train_offsets   # every history without its last two items
-    parts.validation().targets             # the last but one item of every user
+    parts.train_ids, parts.train_offsets   # every history without what is held out
+    parts.validation().targets             # leave-one-out: the last but one item of every user
     parts.test().targets                   # the last item of every user
 
 Many sequences of different lengths are one flat array and the offsets at which each starts:
@@ -21,18 +21,71 @@ import numpy.typing as npt
 
 from glint_edge.errors import DataError
 
-__all__ = ["HeldOut", "Sequences", "Split", "require_trainable", "split"]
+__all__ = ["HeldOut", "Parts", "Sequences", "Split", "require_trainable", "split"]
 
 Ids = npt.NDArray[np.int64]
+
+NONE = -1  # the place of an item that there is not
+
+# From this share of repeating targets on, a log is one in which people take an item again. Ratings
+# and reviews have none, but for a row written twice; shops, music and news 10 to 60 %.
+REPEATS_FROM = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """Which of each user's items are trained, validated and tested on; places are from 0.
+
+    Attributes:
+        learnt: int64 [U], so many of a user's first items are trained on.
+        validation: int64 [U], the place of the item that is predicted from those before it, or -1.
+        test: int64 [U], the same.
+    """
+
+    learnt: Ids
+    validation: Ids
+    test: Ids
+
+    @classmethod
+    def leave_one_out(cls, lengths: Ids) -> Parts:
+        """The last item is for the test, the one before for validation; int64 [U] lengths."""
+        return cls(lengths - 2, lengths - 2, lengths - 1)
+
+    @classmethod
+    def cut(cls, counts: Ids, *, alone: bool = False, validated: bool = True) -> Parts:
+        """The first item after a cut is predicted from all before the cut.
+
+        Args:
+            counts: int64 [U, 3], a user's items before the first cut, between the cuts, and after.
+            alone: where nothing is before the cut, the last item after it is predicted from those
+                between; else nothing is.
+            validated: there is a first cut; else the last item before the other is validated on.
+        """
+        before, between, after = counts.T
+        known = before + between
+        validation = np.where((before > 0) & (between > 0), before, NONE)
+        test = np.where((known > 0) & (after > 0), known, NONE)
+        if alone:
+            validation = np.where((before == 0) & (between > 1), between - 1, validation)
+            test = np.where((known == 0) & (after > 1), after - 1, test)
+        if not validated:
+            validation = np.where(before > 1, before - 1, NONE)
+            before = before - (before > 1)
+        return cls(before, validation, test)
+
+    def census(self) -> tuple[int, int, int]:
+        """How many users are in no part, are validated on, and are tested on."""
+        validated, tested = self.validation != NONE, self.test != NONE
+        idle = (self.learnt == 0) & ~validated & ~tested
+        return int(idle.sum()), int(validated.sum()), int(tested.sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequences:
     """What every user of a log did, in order.
 
-    An item's id is its rank by popularity: 1 is the most frequent item where nothing is held out,
-    which is each user's last two; of equally frequent items the one that comes first in the log has
-    the lower id.
+    An item's id is its rank by popularity among what is trained on, 1 the most frequent; of equally
+    frequent items the one that comes first in the log has the lower id.
 
     Attributes:
         name: the data's name: a key of `NAMED` or the file's name.
@@ -42,6 +95,7 @@ class Sequences:
         users: the users' keys in the log, in order of first appearance in the file.
         titles: titles by item key; empty where the log has none.
         dropped: how many interactions or users were left out, by reason; only what occurred.
+        parts: how they are split; None: leave-one-out.
     """
 
     name: str
@@ -51,6 +105,7 @@ class Sequences:
     users: tuple[str, ...]
     titles: Mapping[str, str]
     dropped: Mapping[str, int]
+    parts: Parts | None = None
 
     def __repr__(self) -> str:
         return (
@@ -85,11 +140,22 @@ class Sequences:
         pairs = user[known] * (self.item_count + 1) + self.ids[known]
         return len(np.unique(pairs)) < len(pairs)
 
+    @property
+    def untrained(self) -> int:
+        """How many items stand in no training sequence; of leave-one-out it is not counted, 0."""
+        if self.parts is None:
+            return 0
+        trained, _ = _heads(self.ids, self.offsets[:-1], self.parts.learnt)
+        return self.item_count - len(np.unique(trained[trained > 0]))
+
     def digest(self) -> str:
         """Of all that a training sees: the keys, and who has which of them in which order."""
         digest = hashlib.sha256(json.dumps(self.keys).encode())
         digest.update(self.ids.astype("<i8").tobytes())
         digest.update(self.offsets.astype("<i8").tobytes())
+        if self.parts is not None:
+            for places in (self.parts.learnt, self.parts.validation, self.parts.test):
+                digest.update(places.astype("<i8").tobytes())
         return digest.hexdigest()
 
     def history(self, user: int) -> Ids:
@@ -116,15 +182,17 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Leave-one-out: a user's last item is for the test, the one before for validation.
+    """What is trained on, and what is held out.
 
     Attributes:
         sequences: what was split.
-        train_ids: int64 [T − 2U], every history without its last two items.
-        train_offsets: int64 [U + 1], where each starts, and T − 2U.
+        parts: how.
+        train_ids: int64 [L], the first items of every history, those to train on.
+        train_offsets: int64 [U + 1], where each starts, and L.
     """
 
     sequences: Sequences
+    parts: Parts
     train_ids: Ids
     train_offsets: Ids
 
@@ -136,10 +204,10 @@ class Split:
     @property
     def predictions(self) -> int:
         """How many items of the training sequences follow another."""
-        return len(self.train_ids) - len(self.sequences)
+        return int(np.maximum(np.diff(self.train_offsets) - 1, 0).sum())
 
     def training(self) -> tuple[Ids, Ids]:
-        """The training sequences: int64 [T − 2U], and int64 [U + 1], where each starts."""
+        """The training sequences: int64 [L], and int64 [U + 1], where each starts."""
         return self.train_ids, self.train_offsets
 
     def counts(self) -> Ids:
@@ -151,14 +219,12 @@ class Split:
         return np.bincount(self.sequences.ids, minlength=self.sequences.item_count + 1)
 
     def validation(self) -> HeldOut:
-        """Each user's last but one item after the training items."""
-        whole = self.sequences
-        return HeldOut(self.train_ids, self.train_offsets, whole.ids[whole.offsets[1:] - 2])
+        """The item to validate on of each user who has one, after all before it."""
+        return held_out_at(self.sequences.ids, self.sequences.offsets, self.parts.validation)
 
     def test(self) -> HeldOut:
-        """Each user's last item after all others, the validation item among them."""
-        whole = self.sequences
-        return HeldOut(*_without_last(whole, 1), whole.ids[whole.offsets[1:] - 1])
+        """The item to test on of each user who has one, after all before it."""
+        return held_out_at(self.sequences.ids, self.sequences.offsets, self.parts.test)
 
 
 def require_trainable(name: str, predictions: int) -> None:
@@ -173,27 +239,57 @@ def require_trainable(name: str, predictions: int) -> None:
     """
     if predictions == 0:
         raise DataError(
-            f"{name}: each user has three items, of which two are held out, so that nothing is "
-            "left to learn; pass a log in which some users have four or more"
+            f"{name}: no user has two items to train on, so that nothing is left to learn beside "
+            "what is held out; pass a longer log, or cut it later"
         )
 
 
 def split(sequences: Sequences) -> Split:
-    """Split leave-one-out.
+    """Split as the sequences say, or else leave-one-out.
 
     Raises:
-        DataError: a user has fewer than three items: one to train on and two to hold out.
+        DataError: leave-one-out, a user has fewer than three items: one to train on and two to hold
+            out.
     """
-    if np.diff(sequences.offsets).min(initial=3) < 3:
-        raise DataError(
-            f"{sequences.name} has users with fewer than 3 items, which cannot be split; "
-            "read it with min_length=3"
-        )
-    return Split(sequences, *_without_last(sequences, 2))
+    lengths = np.diff(sequences.offsets)
+    parts = sequences.parts
+    if parts is None:
+        if lengths.min(initial=3) < 3:
+            raise DataError(
+                f"{sequences.name} has users with fewer than 3 items, which cannot be split; "
+                "read it with min_length=3"
+            )
+        parts = Parts.leave_one_out(lengths)
+    return Split(sequences, parts, *_heads(sequences.ids, sequences.offsets[:-1], parts.learnt))
 
 
-def _without_last(sequences: Sequences, count: int) -> tuple[Ids, Ids]:
-    """All sequences without their last `count` items, as ids and offsets."""
-    offsets = sequences.offsets - count * np.arange(len(sequences) + 1)
-    shift = np.repeat(count * np.arange(len(sequences)), np.diff(offsets))
-    return sequences.ids[np.arange(offsets[-1]) + shift], offsets
+def held_out_at(ids: Ids, offsets: Ids, places: Ids) -> HeldOut:
+    """One item of each sequence, after those before it.
+
+    Args:
+        ids: int64 [T], sequence after sequence.
+        offsets: int64 [U + 1], where each starts, and T.
+        places: int64 [U], of the items in their sequences; users with -1 are left out.
+    """
+    users = places != NONE
+    starts, lengths = offsets[:-1][users], places[users]
+    return HeldOut(*_heads(ids, starts, lengths), ids[starts + lengths])
+
+
+def repeats(held_out: HeldOut) -> npt.NDArray[np.bool_]:
+    """Whether each target stands in its own history: bool [U]; an unknown one, 0, does not."""
+    again = held_out.ids == np.repeat(held_out.targets, np.diff(held_out.offsets))
+    before = np.concatenate([[0], again.cumsum()])
+    return (before[held_out.offsets[1:]] > before[held_out.offsets[:-1]]) & (held_out.targets > 0)
+
+
+def repeat_share(held_out: HeldOut) -> float:
+    """The share of the targets that stand in their own history; 0 without any."""
+    return float(repeats(held_out).mean()) if len(held_out.targets) else 0.0
+
+
+def _heads(ids: Ids, starts: Ids, lengths: Ids) -> tuple[Ids, Ids]:
+    """So many items from each start, as ids and offsets."""
+    offsets = np.concatenate([[0], lengths.cumsum()])
+    shift = np.repeat(starts - offsets[:-1], lengths)
+    return ids[np.arange(offsets[-1]) + shift], offsets

@@ -16,14 +16,13 @@ from glint_edge.data.named import NAMED, is_cached
 from glint_edge.data.reading.columns import HEADERLESS, USUAL_NAMES
 from glint_edge.data.record import DataSource, LoadOptions, is_sharded
 from glint_edge.data.sequences import HeldOut, Sequences, Split, split
+from glint_edge.data.splits import LEAVE_ONE_OUT, PARTS
 from glint_edge.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from glint_edge.data.sharded.shards import ShardedLog
 
 log = logging.getLogger(__name__)
-
-SPLITS = ("validation", "test")
 
 
 def resolve(
@@ -89,6 +88,12 @@ def _compare(source: DataSource, read_log: Log, *, own: bool) -> None:
     Raises:
         DataError: they are shards in the same place, and other ones.
     """
+    before, now = (_splitting(one) for one in (source, read_log.source))
+    if before != now and source.source == read_log.source.source:
+        log.warning(
+            "the model was trained on %s with the split %s, not %s: it may have learned from what "
+            "is held out now", source.name, before, now,
+        )  # fmt: skip
     digest = read_log.source.digest
     if not source.digest or digest == source.digest:
         return
@@ -103,6 +108,12 @@ def _compare(source: DataSource, read_log: Log, *, own: bool) -> None:
             "what is held out now may have been learned from",
             source.name,
         )
+
+
+def _splitting(source: DataSource) -> str:
+    """How data were split, in a word."""
+    said = LoadOptions.from_dict(source.options).splitting
+    return ", ".join(Path(text).name for text in said.values()) or LEAVE_ONE_OUT
 
 
 def is_at_hand(source: DataSource) -> bool:
@@ -151,8 +162,8 @@ def part_of(data: Split | ShardedLog, part: str) -> HeldOut:
     Raises:
         ConfigError: there is no such part.
     """
-    if part not in SPLITS:
-        raise ConfigError(f"split {part!r} is unknown; choose one of {', '.join(SPLITS)}")
+    if part not in PARTS:
+        raise ConfigError(f"part {part!r} is unknown; choose one of {', '.join(PARTS)}")
     return data.test() if part == "test" else data.validation()
 
 

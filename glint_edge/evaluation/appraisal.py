@@ -183,5 +183,6 @@ def _measured_on(
     checkpoint: Checkpoint, data: object, options: LoadOptions | None, part: str
 ) -> _Measured:
     measured_log = read_beside(checkpoint.data, data, options)
+    measured_log.tell_split()
     parts = split_for(measured_log, checkpoint.catalogue)
     return _Measured(measured_log.name, part_of(parts, part), parts.training(), parts.popularity())

@@ -34,7 +34,8 @@ RUN_FILE = "run.toml"
 
 # What stands there beside the levers: which log, how it is read, and where what becomes of it goes.
 ROLES = ("user", "item", "time")
-LOG = ("data", "format", "k_core", "min_length", *(f"{role}_column" for role in ROLES))
+SPLITTING = ("split", "validation", "test")
+LOG = ("data", "format", "k_core", "min_length", *(f"{role}_column" for role in ROLES), *SPLITTING)
 PLACES: Mapping[str, type] = dict.fromkeys((*LOG, "out", "device"), str) | {
     "k_core": int,
     "min_length": int,
@@ -110,7 +111,12 @@ def requested(
         ConfigError: the file cannot be read or has an unknown name, or a lever is impossible.
     """
     settings = read_run(Path(config)) if config is not None else {}
-    columns = {f"{n}_column" if n in ROLES else n: v for n, v in (reading or {}).items()}
+    columns = {
+        f"{name}_column" if name in ROLES else name: str(value)
+        if isinstance(value, Path)
+        else value
+        for name, value in (reading or {}).items()
+    }
     request = Request({**settings, **typed(columns), **typed(passed)})
     # Before a log is read: what no catalogue makes possible, and a run without a place.
     configs(1, request.levers)
@@ -135,6 +141,7 @@ def run_settings(
         "k_core": options.get("k_core"),
         "min_length": options.get("min_length"),
         **{f"{role}_column": columns.get(role) for role in ROLES},
+        **{name: options.get(name) for name in SPLITTING},
         "out": str(folder.resolve()),
         "device": device,
     }

@@ -15,7 +15,7 @@ def evaluate(
     reading: Reading,
     checkpoint: CheckpointArgument = None,
     data: DataOption = None,
-    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    part: Annotated[str, typer.Option(help="test or validation.")] = "test",
     protocol: Annotated[
         str,
         typer.Option(
@@ -39,7 +39,7 @@ def evaluate(
 
     with console.steps() as on_step:
         appraisal = api.evaluate(
-            checkpoint, data=data, split=split, protocol=protocol, k=k, seed=seed, plot=plot,
+            checkpoint, data=data, part=part, protocol=protocol, k=k, seed=seed, plot=plot,
             on_step=on_step, **reading,
         )  # fmt: skip
     title = f"{checkpoint or 'the shipped checkpoint'} on {appraisal.on}"

@@ -6,23 +6,28 @@ Goes over the log once a shard and holds one shard.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from glint_edge.data.cuts import divided, split_notes
+from glint_edge.data.numbering import require_held_out
 from glint_edge.data.reading.checks import checked
 from glint_edge.data.reading.columns import dropped_notes
 from glint_edge.data.reading.reader import read_table
 from glint_edge.data.reading.table import Table
-from glint_edge.data.record import MIN_LENGTH, LoadOptions, require_plain
+from glint_edge.data.record import LoadOptions, require_plain
 from glint_edge.data.sharded.shards import (
     ABOUT,
+    CUT_VERSION,
     FORMAT_VERSION,
     MOST_PARTS,
     ShardedLog,
     open_shards,
 )
 from glint_edge.data.sharded.writer import ShardWriter
+from glint_edge.data.splits import AHEAD
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.files import new_folder, sha256, write_json
 
@@ -38,13 +43,13 @@ def make_shards(
     held_out: int = 10_000,
     seed: int = 0,
 ) -> ShardedLog:
-    """Turn a log of interactions into shards; users with fewer than three items are left out.
+    """Turn a log of interactions into shards; users with too few items are left out.
 
     Args:
         source: a log in any format that `load_log` reads, or a folder of Parquet files.
         out: a folder that does not exist yet.
-        options: which columns hold user, item and time, and the format; no k-core, which needs the
-            whole log. Without a time, rows are in order.
+        options: which columns hold user, item and time, the format and the split; no k-core, which
+            needs the whole log. Without a time, rows are in order.
         parts: shards to make; a process holds two of them in training.
         held_out: users to evaluate on, at most.
         seed: of the choice of these.
@@ -59,7 +64,10 @@ def make_shards(
         )
     options = options or LoadOptions()
     options.require_possible()
-    if options.k_core or options.min_length not in (None, MIN_LENGTH):
+    if options.k_core or options.min_length not in (
+        None,
+        replace(options, min_length=None).shortest,
+    ):
         raise ConfigError(
             "a k-core needs the whole log in memory, and so does another shortest length: leave "
             "them out, or train on the log itself"
@@ -67,24 +75,33 @@ def make_shards(
     if out.exists():
         raise ConfigError(f"{out} exists; choose another --out")
     table = _table(source, options)
-    rows = checked(table, in_memory=False)
+    rows, rule = divided(
+        table, checked(table, in_memory=False), options,
+        lambda path: checked(_table(path, options), in_memory=False),
+    )  # fmt: skip
     for note in table.notes():
         log.info("%s: %s", source.name, note)
     for warning in table.warnings():
         log.warning("%s: %s", source.name, warning)
     with new_folder(out, stood=None) as work:
-        writer = ShardWriter(work, parts, held_out, np.random.default_rng(seed))
+        writer = ShardWriter(
+            work, parts, held_out, np.random.default_rng(seed), rule, options.shortest
+        )
         with table.reading():
-            summary, dropped = writer.write(rows)
-        if summary["users"] == 0:
-            raise DataError(f"{source}: no user has {MIN_LENGTH} items; pass a longer log")
+            written = writer.write(rows)
+        if written.summary["users"] == 0:
+            raise DataError(f"{source}: no user has {options.shortest} items; pass a longer log")
+        if rule is not None:
+            require_held_out(str(source), rule, written.census)
         files = sorted(path.name for path in work.iterdir())
         write_json(
             work / ABOUT,
-            {"format_version": FORMAT_VERSION, "name": source.name, "parts": parts,
-             "summary": summary, "sha256": {name: sha256(work / name) for name in files}},
+            {"format_version": CUT_VERSION if rule else FORMAT_VERSION, "name": source.name,
+             "parts": parts, "summary": written.summary, "predictions": written.predictions,
+             "split": options.splitting, "sha256": {name: sha256(work / name) for name in files}},
         )  # fmt: skip
-    for note in dropped_notes({**table.dropped, **dropped}):
+    told = split_notes(rule, written.census, written.unseen) if rule else (AHEAD,)
+    for note in (*dropped_notes({**table.dropped, **written.dropped}), *told):
         log.info("%s: %s", source.name, note)
     return open_shards(out)
 

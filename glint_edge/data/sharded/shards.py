@@ -3,12 +3,14 @@
     glint-edge shard interactions/ --out shards/
     glint-edge train --data shards/ --out run/
 
-    part-0000.parquet …    a user a row, column `items`: training ids in time order, the held-out
-                           users' without their last two
-    held_out.parquet       column `items`: whole sequences of a sample of users, to evaluate on
+    part-0000.parquet …    a user a row, column `items`: training ids in time order: those before
+                           the cut; or, leave-one-out, all but the held-out users' last two
+    held_out.parquet       whole sequences of a sample of users, to evaluate on: column `items`, and
+                           `validation` and `test`, the places of what is predicted, or -1
     items.parquet          columns `key`, `count` and `training` (how often in the parts), a row an
                            item, most popular in training first: row n is id n + 1
-    shards.json            format version, the data's name, how many of each, sha256 of the files
+    shards.json            format version, the data's name, the split, how many of each, sha256 of
+                           the files
 
 `sharding.make_shards` writes them; training holds `MIXED` shards at a time.
 """
@@ -30,7 +32,7 @@ import polars as pl
 
 from glint_edge.data.reading.parquet import require_readable
 from glint_edge.data.record import SHARDS
-from glint_edge.data.sequences import HeldOut
+from glint_edge.data.sequences import HeldOut, Parts, held_out_at
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.processes.distributed import Alone
 
@@ -42,6 +44,8 @@ log = logging.getLogger(__name__)
 Ids = npt.NDArray[np.int64]
 
 FORMAT_VERSION = 1
+CUT_VERSION = 2  # not split leave-one-out: readers of version 1 alone would hold out the last two
+VERSIONS = (FORMAT_VERSION, CUT_VERSION)
 ABOUT, ITEMS, HELD_OUT = SHARDS, "items.parquet", "held_out.parquet"
 
 MOST_PARTS = 100_000
@@ -61,6 +65,8 @@ class ShardedLog:
         parts: the shards' files.
         summary: users, items and interactions.
         sha256: of each file by name; empty in shards that were written without.
+        predictions: how many items of the training sequences follow another.
+        splitting: what was said of the split, by option; nothing for leave-one-out.
     """
 
     name: str
@@ -71,6 +77,8 @@ class ShardedLog:
     parts: tuple[Path, ...]
     summary: dict[str, int]
     sha256: Mapping[str, str]
+    predictions: int
+    splitting: Mapping[str, str]
 
     @property
     def digest(self) -> str:
@@ -88,11 +96,6 @@ class ShardedLog:
     def titles(self) -> dict[str, str]:
         """Shards carry no titles."""
         return {}
-
-    @property
-    def predictions(self) -> int:
-        """How many items of the training sequences follow another."""
-        return int(self.training_by_id.sum()) - self.summary["users"]
 
     def counts(self) -> Ids:
         """How often each item stands in the training sequences: int64 [V + 1], by id."""
@@ -112,28 +115,29 @@ class ShardedLog:
         """
         ids, lengths = [], []
         for path in self.parts:
-            part, offsets = _flat(self._sequences(path))
+            part, offsets = _flat(self._sequences(path)["items"])
             ids.append(part.astype(np.int32))
             lengths.append(np.diff(offsets))
         return np.concatenate(ids), np.concatenate([[0], np.concatenate(lengths).cumsum()])
 
     def validation(self) -> HeldOut:
-        """The held-out users' last but one items, after the ones before."""
-        return self._held_out(without=2)
+        """The held-out users' items to validate on, after the ones before."""
+        return self._held_out("validation")
 
     def test(self) -> HeldOut:
-        """The held-out users' last items, after all others."""
-        return self._held_out(without=1)
+        """The held-out users' items to test on, after all others."""
+        return self._held_out("test")
 
-    def _sequences(self, path: Path) -> pl.Series:
-        return _read(path, self.sha256.get(path.name))["items"]
+    def _sequences(self, path: Path) -> pl.DataFrame:
+        return _read(path, self.sha256.get(path.name))
 
-    def _held_out(self, without: int) -> HeldOut:
-        ids, offsets = _flat(self._sequences(self.folder / HELD_OUT))
-        ends = offsets[1:] - without
-        kept = np.arange(len(ids)) < np.repeat(ends, np.diff(offsets))
-        lengths = np.diff(offsets) - without
-        return HeldOut(ids[kept], np.concatenate([[0], lengths.cumsum()]), ids[ends])
+    def _held_out(self, part: str) -> HeldOut:
+        held = self._sequences(self.folder / HELD_OUT)
+        ids, offsets = _flat(held["items"])
+        if part in held.columns:
+            return held_out_at(ids, offsets, held[part].to_numpy())
+        lengths = np.diff(offsets)  # written before there was another split
+        return held_out_at(ids, offsets, getattr(Parts.leave_one_out(lengths), part))
 
     def batches(
         self,
@@ -166,7 +170,7 @@ class ShardedLog:
         own = np.random.default_rng([seed, group.rank])
         for at in range(0, len(order), MIXED):
             sequences = pl.concat(
-                [self._sequences(self.parts[index]) for index in order[at : at + MIXED]]
+                [self._sequences(self.parts[index])["items"] for index in order[at : at + MIXED]]
             )
             ids, offsets = _flat(sequences)
             yield from batches(ids, offsets, max_length, positions, own, crop=crop)
@@ -181,10 +185,10 @@ def open_shards(folder: Path) -> ShardedLog:
     try:
         about = json.loads((folder / ABOUT).read_bytes())
         _require_description(about)
-        if about["format_version"] != FORMAT_VERSION:
+        if about["format_version"] not in VERSIONS:
             raise DataError(
                 f"{folder} has shard format {about['format_version']!r}, this version reads "
-                f"{FORMAT_VERSION}; make the shards again"
+                f"{', '.join(map(str, VERSIONS))}; make the shards again"
             )
         parts = tuple(folder / f"part-{n:04d}.parquet" for n in range(about["parts"]))
         files = (*parts, folder / HELD_OUT, folder / ITEMS)
@@ -200,6 +204,8 @@ def open_shards(folder: Path) -> ShardedLog:
         return ShardedLog(
             about["name"], folder, ("", *catalogue["key"]), counts, learnt, parts,
             about["summary"], digests,
+            about.get("predictions", int(learnt.sum()) - about["summary"]["users"]),
+            about.get("split", {}),
         )  # fmt: skip
     except (ValueError, RecursionError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{folder / ABOUT} is damaged ({error}); make the shards again") from error
@@ -213,7 +219,7 @@ def _require_description(about: Any) -> None:  # noqa: ANN401  # JSON is any of 
     """
     if not isinstance(about, dict) or type(about.get("format_version")) is not int:
         raise ValueError("it has no format_version")
-    if about["format_version"] != FORMAT_VERSION:
+    if about["format_version"] not in VERSIONS:
         return
     parts, summary, digests = about.get("parts"), about.get("summary"), about.get("sha256", {})
     if type(parts) is not int or not 1 <= parts <= MOST_PARTS:
@@ -224,6 +230,11 @@ def _require_description(about: Any) -> None:  # noqa: ANN401  # JSON is any of 
         raise ValueError("its summary does not count users, items and interactions")
     if not isinstance(digests, dict) or not all(isinstance(v, str) for v in digests.values()):
         raise ValueError("its sha256 are no texts")
+    split, predictions = about.get("split", {}), about.get("predictions", 0)
+    if not isinstance(split, dict) or not all(isinstance(v, str) for v in split.values()):
+        raise ValueError("its split is no texts")
+    if type(predictions) is not int:
+        raise ValueError(f"it counts {predictions!r} predictions")
 
 
 def _read(path: Path, digest: str | None) -> pl.DataFrame:

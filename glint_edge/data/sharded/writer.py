@@ -7,22 +7,50 @@ its number is its place among the items in order of first appearance.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from glint_edge.data.numbering import DUPLICATE, DUPLICATES, SHORT
-from glint_edge.data.record import HELD_OUT, MIN_LENGTH
-from glint_edge.data.sharded.shards import HELD_OUT as HELD_OUT_FILE
-from glint_edge.data.sharded.shards import ITEMS, Ids
+from glint_edge.data.cuts import SplitRule
+from glint_edge.data.numbering import DUPLICATES, SHORT, once, order, parts_of, users_of
+from glint_edge.data.sequences import Parts
+from glint_edge.data.sharded.shards import HELD_OUT, ITEMS, Ids
+
+
+@dataclass
+class Written:
+    """What was written, and what was left out.
+
+    Attributes:
+        summary: users, items and interactions.
+        predictions: how many items of the training sequences follow another.
+        unseen: items that no training sequence has.
+        dropped: what was left out, by reason.
+        census: how many users are in no part of the split, are validated on, and are tested on.
+    """
+
+    summary: dict[str, int]
+    predictions: int
+    unseen: int
+    dropped: dict[str, int]
+    census: tuple[int, ...]
 
 
 class ShardWriter:
     """The files of one folder of shards, but for the one that names them."""
 
-    def __init__(self, folder: Path, parts: int, held_out: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        parts: int,
+        held_out: int,
+        rng: np.random.Generator,
+        rule: SplitRule | None,
+        shortest: int,
+    ) -> None:
         """Write into a folder.
 
         Args:
@@ -30,20 +58,22 @@ class ShardWriter:
             parts: shards to make.
             held_out: users to evaluate on, at most.
             rng: of the choice of these.
+            rule: how rows are split; None: leave-one-out, of the users to evaluate on.
+            shortest: users with fewer items are left out.
         """
         self._folder = folder
         self._files = [folder / f"part-{part:04d}.parquet" for part in range(parts)]
         self._held_out = held_out
         self._rng = rng
+        self._rule = rule
+        self._shortest = shortest
 
-    def write(self, rows: pl.LazyFrame) -> tuple[dict[str, int], dict[str, int]]:
+    def write(self, rows: pl.LazyFrame) -> Written:
         """Write all files.
 
         Args:
-            rows: the log's, checked; they are read once a part and once more.
-
-        Returns:
-            Users, items and interactions; and what was left out, by reason.
+            rows: the log's, checked, with a `part` each where there is a rule; they are read once a
+                part and once more.
         """
         keys = (
             rows.group_by("item").agg(pl.col("row").min()).sort("row")
@@ -51,54 +81,72 @@ class ShardWriter:
         )  # fmt: skip
         counts, learnt = np.zeros((2, len(keys)), dtype=np.int64)
         first = np.full(len(keys), np.iinfo(np.int64).max)
-        dropped = {DUPLICATES: 0, SHORT.format(MIN_LENGTH): 0}
-        users = 0
+        dropped = {DUPLICATES: 0, SHORT.format(self._shortest): 0}
+        users = predictions = 0
+        census = np.zeros(3, dtype=np.int64)
         evaluated = []
         for part, own in enumerate(self._parts(rows, keys, dropped)):
             np.minimum.at(first, own["number"].to_numpy(), own["row"].to_numpy())
-            sequences = own.group_by("user", maintain_order=True).agg(items=pl.col("number"))
-            chosen = self._chosen(part, len(sequences))
-            last = pl.when(pl.Series(chosen)).then(HELD_OUT).otherwise(0)
-            training = sequences.select(
-                items=pl.col("items").list.head(pl.col("items").list.len() - last)
-            )
+            sequences = users_of(own, pl.col("number").alias("items"))
+            trained, held = self._split(part, sequences, census)
+            heads = sequences.select("items", trained=pl.Series(trained))
+            training = heads.select(pl.col("items").list.head(pl.col("trained")))
             training.write_parquet(self._files[part])
-            evaluated.append(sequences.filter(chosen).select("items"))
+            evaluated.append(held)
             users += len(sequences)
+            predictions += int(np.maximum(trained - 1, 0).sum())
             counts += np.bincount(own["number"], minlength=len(keys))
-            learnt += np.bincount(training["items"].explode(), minlength=len(keys))
-        pl.concat(evaluated).write_parquet(self._folder / HELD_OUT_FILE)
+            flat = training["items"].explode(empty_as_null=False)
+            learnt += np.bincount(flat, minlength=len(keys))
+        pl.concat(evaluated).write_parquet(self._folder / HELD_OUT)
         self._number(keys, counts, learnt, first)
         summary = {
             "users": users, "items": int((counts > 0).sum()), "interactions": int(counts.sum()),
         }  # fmt: skip
-        return summary, dropped
+        unseen = int(((counts > 0) & (learnt == 0)).sum())
+        return Written(summary, predictions, unseen, dropped, tuple(census.tolist()))
+
+    def _split(
+        self, part: int, sequences: pl.DataFrame, census: npt.NDArray[np.int64]
+    ) -> tuple[Ids, pl.DataFrame]:
+        """How many items of each user are trained on, and whom to evaluate on; counts users."""
+        lengths = sequences["len"].to_numpy().astype(np.int64)
+        parts = parts_of(sequences, self._rule)
+        if parts is not None:
+            census += parts.census()
+            held = (parts.validation >= 0) | (parts.test >= 0)
+            chosen, trained = self._chosen(part, held), parts.learnt
+        else:
+            parts = Parts.leave_one_out(lengths)
+            chosen = self._chosen(part, np.ones(len(lengths), dtype=bool))
+            trained = np.where(chosen, parts.learnt, lengths)
+        places = {"validation": parts.validation, "test": parts.test}
+        whole = sequences.select("items", **{n: pl.Series(p) for n, p in places.items()})
+        return trained, whole.filter(pl.Series(chosen))
 
     def _parts(
         self, rows: pl.LazyFrame, keys: pl.Series, dropped: dict[str, int]
     ) -> Iterator[pl.DataFrame]:
-        """The kept rows of each part's users, in time order: `user`, `row`, the item's `number`."""
+        """Each part's kept rows, in order: `user`, `row`, the item's `number`, perhaps `part`."""
         numbers = pl.LazyFrame({"item": keys}).with_row_index("number")
-        timed = "time" in rows.collect_schema()
+        short = SHORT.format(self._shortest)
         for part in range(len(self._files)):
             whole = rows.filter(pl.col("user").hash(seed=1) % len(self._files) == part)
-            own = whole.collect(engine="streaming").sort("row")
-            if timed:
-                once = own.unique(DUPLICATE, keep="first", maintain_order=True)
-                dropped[DUPLICATES] += len(own) - len(once)
-                own = once
-            own = own.sort("user", *(["time"] if timed else []), "row")
-            long = own.filter(pl.len().over("user") >= MIN_LENGTH)
-            dropped[SHORT.format(MIN_LENGTH)] += own["user"].n_unique() - long["user"].n_unique()
+            whole_part = whole.collect(engine="streaming").sort("row")
+            own = once(whole_part)
+            dropped[DUPLICATES] += len(whole_part) - len(own)
+            own = own.sort("user", *order(own))
+            long = own.filter(pl.len().over("user") >= self._shortest)
+            dropped[short] += own["user"].n_unique() - long["user"].n_unique()
             numbered = long.lazy().join(numbers, on="item", how="left", maintain_order="left")
-            yield numbered.select("user", "row", "number").collect()
+            yield numbered.drop("item", "time", strict=False).collect()
 
-    def _chosen(self, part: int, users: int) -> npt.NDArray[np.bool_]:
-        """Which of a part's users are held out."""
+    def _chosen(self, part: int, possible: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which of a part's users, of those that can be, are held out."""
         parts = len(self._files)
         share = self._held_out * (part + 1) // parts - self._held_out * part // parts
-        chosen = np.zeros(users, dtype=bool)
-        chosen[self._rng.permutation(users)[:share]] = True
+        chosen = np.zeros(len(possible), dtype=bool)
+        chosen[self._rng.permutation(np.flatnonzero(possible))[:share]] = True
         return chosen
 
     def _number(self, keys: pl.Series, counts: Ids, learnt: Ids, first: Ids) -> None:
@@ -111,6 +159,6 @@ class ShardWriter:
         ids = np.zeros(len(keys), dtype=np.uint32)
         ids[order] = np.arange(1, len(order) + 1)
         by_number = pl.lit(pl.Series(ids)).gather(pl.element())
-        for path in (*self._files, self._folder / HELD_OUT_FILE):
+        for path in (*self._files, self._folder / HELD_OUT):
             sequences = pl.read_parquet(path, memory_map=False)
-            sequences.select(pl.col("items").list.eval(by_number)).write_parquet(path)
+            sequences.with_columns(pl.col("items").list.eval(by_number)).write_parquet(path)
