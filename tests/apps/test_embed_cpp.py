@@ -22,6 +22,7 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import MissingExtraError, RunnerError
 from glint_edge.files import write_json
+from tests.bundles_changed import ALL_REFUSED, TAKEN, changed_copies
 from tests.conversions import CHUNK, TOP_K
 
 # Whatever a user's keys may be: quotes, escapes, and beyond 16 bits.
@@ -164,6 +165,24 @@ def test_the_example_says_what_is_wrong_in_a_line(built, tmp_path):
     )
     assert done.returncode == 1
     assert done.stderr == f"{tmp_path} is not a bundle: it has no manifest.json\n"
+
+
+@ALL_REFUSED
+@pytest.mark.slow
+def test_what_every_platform_refuses_is_an_error_of_one_line(built, module, tmp_path, changes):
+    wrong = []
+    for change, folder in changed_copies(module / "assets" / "app.glint", tmp_path, changes):
+        done = subprocess.run([built / "example", folder], capture_output=True, check=False)
+        said = done.stderr.decode()
+        if done.returncode != 1 or said.count("\n") != 1 or not said.endswith(" again\n"):
+            wrong.append((str(change), done.returncode, said))
+    assert wrong == []
+
+
+@pytest.mark.slow
+def test_what_every_platform_takes_is_loaded(built, module, tmp_path):
+    for _, folder in changed_copies(module / "assets" / "app.glint", tmp_path, TAKEN):
+        run(built / "example", folder)
 
 
 @pytest.mark.full

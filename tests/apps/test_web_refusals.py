@@ -1,10 +1,12 @@
 """The web module's library, with runtimes and files that give something else than was exported."""
 
 import base64
+import json
 
 import pytest
 
 from tests.apps.web_site import serve
+from tests.bundles_changed import ALL_REFUSED, TAKEN, changed_files, documents_of
 
 pytestmark = pytest.mark.slow
 
@@ -115,44 +117,44 @@ def test_a_runtime_that_fails_later_leaves_the_session_as_it_was(library, target
     assert closed["code"] == "argument" and "closed" in closed["message"]
 
 
-def test_files_of_another_form_are_damaged_whatever_their_digest(library):
-    wrong = {
-        "manifest.json": [
-            "null", "[]", "{}", "'text'", "{ ...file, files: null }", "{ ...file, top_k: '50' }",
-            "{ ...file, top_k: 0 }", "{ ...file, window: 'both' }", "{ ...file, artifacts: {} }",
-            "{ ...file, artifacts: [null] }", "{ ...file, state: { shape: [1, 1e300] } }",
-            "{ ...file, methods: { append_many: { inputs: [{ name: 'items' }] } } }",
-        ],
-        "items.json": ["null", "[]", "{}", "{ keys: {} }", "{ keys: [[]] }", "{ keys: ['a'] }",
-                       "{ ...file, titles: { 50: 1 } }"],
-        "golden.json": ["null", "[]", "{}", "{ ...file, cases: [null] }", "{ ...file, cases: 3 }",
-                        "{ ...file, tolerance: null }", "{ ...file, cases: [{ history: 'abc' }] }"],
-    }  # fmt: skip
-    refusals = library.evaluate(
-        """async (wrong) => {
-            const whole = fromUrl(place), decoder = new TextDecoder(), told = [];
-            const parsed = async (name) => JSON.parse(decoder.decode(await whole.read(name)));
-            const bytesOf = (value) => new TextEncoder().encode(JSON.stringify(value));
-            for (const [name, changes] of Object.entries(wrong)) for (const change of changes) {
-                const file = await parsed(name), own = { [name]: bytesOf(eval(`(${change})`)) };
-                if (name !== 'manifest.json') {
-                    const manifest = await parsed('manifest.json'), bytes = own[name];
-                    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-                    const hex = Array.from(hash, (byte) => byte.toString(16).padStart(2, '0'));
-                    manifest.files[name] = { bytes: bytes.length, sha256: hex.join('') };
-                    own['manifest.json'] = bytesOf(manifest);
-                }
-                const source = { place, read: async (file) => own[file] ?? whole.read(file) };
-                const engine = engines.tflite;
-                const error = await refusal(() => Recommender.load(source, { engine }));
-                told.push([name, change, error?.code ?? null, error?.message ?? '']);
-            }
-            return told;
-        }""",
-        wrong,
-    )
-    assert [one for one in refusals if one[2] != "damaged"] == []
-    assert all("again" in one[3] for one in refusals)
+LOAD = """async ([changes, engine]) => {
+    const whole = fromUrl(place), kept = {}, said = [];
+    for (const files of JSON.parse(changes)) {
+        const read = (name) =>
+            name in files ? fromBase64(files[name]) : kept[name] ??= whole.read(name);
+        const source = { place, read: async (name) => read(name) };
+        said.push(await refusal(async () => {
+            await (await Recommender.load(source, { engine: engines[engine] })).close();
+        }));
+    }
+    return said;
+}"""
+
+
+def loaded_with(library, web_app, changes):
+    """What `load` says of the bundle after each change; None: it took it."""
+    documents = documents_of(web_app.bundle.path)
+    files = (changed_files(documents, change) for change in changes)
+    encoded = [
+        {name: base64.b64encode(data).decode() for name, data in one.items()} for one in files
+    ]
+    return library.evaluate(LOAD, [json.dumps(encoded), "tflite"])
+
+
+@ALL_REFUSED
+def test_what_every_platform_refuses_is_damaged(library, web_app, changes):
+    refusals = loaded_with(library, web_app, changes)
+    wrong = [
+        (str(change), said)
+        for change, said in zip(changes, refusals, strict=True)
+        if said is None or said.get("code") != "damaged" or "\n" in said["message"]
+    ]
+    assert wrong == []
+    assert all("again" in said["message"] for said in refusals)
+
+
+def test_what_every_platform_takes_is_loaded(library, web_app):
+    assert loaded_with(library, web_app, TAKEN) == [None] * len(TAKEN)
 
 
 # ---- bytes as text -------------------------------------------------------------------------------

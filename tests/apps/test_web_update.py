@@ -18,6 +18,13 @@ NEWEST = "This is the newest model."
 TAKEN = "A newer model is here: reload the page to use it."
 
 
+NO_LATEST = (
+    {"path": "../ml-100k.glint"}, {"path": "bundles/../../x"}, {"path": "/bundles/x"},
+    {"path": ["bundles/next.glint"]}, {"path": None}, {"path": "a" * 5000},
+    {"manifest_sha256": ["0a" * 32]}, {"manifest_sha256": "0A" * 32},
+)  # fmt: skip
+
+
 @pytest.fixture
 def server(web_app, tmp_path):
     """The app on a server where `updates/` may be written to."""
@@ -133,7 +140,7 @@ def test_what_is_damaged_or_wrong_is_refused_and_the_old_one_stays(page, server,
         ({}, lambda: flip("manifest.json"), "manifest.json is damaged"),
         ({}, lambda: (server.updates / "latest.json").write_text("{"), "is no JSON"),
         ({}, lambda: (server.updates / "latest.json").write_text("{}"), "names no bundle"),
-        ({"latest": {"path": "../ml-100k.glint"}}, lambda: None, "a folder elsewhere"),
+        *(({"latest": latest}, lambda: None, "names no bundle below") for latest in NO_LATEST),
         ({"edit": wrong_golden}, lambda: None, "golden case 3: the score in place 1"),
         ({}, lambda: shutil.rmtree(server.updates), "latest.json cannot be loaded"),
     ]
@@ -222,7 +229,8 @@ def test_a_pointer_that_cannot_be_read_costs_no_version(store, publish):
     for name in ("one", "two"):
         publish(name)
         store.update()
-    for text in ("", "{", "[]", '{"current": "../x", "previous": null}'):
+    lists = json.dumps({"current": ["0a" * 32], "previous": None})
+    for text in ("", "{", "[]", lists, '{"current": "../x", "previous": null}'):
         store.page.evaluate(
             """async text => {
                 const cache = await caches.open('glint-edge-pointer');

@@ -1,6 +1,5 @@
 """Bundles that are wrong behind right digests: every reader refuses them in one line, or runs."""
 
-import hashlib
 import io
 import json
 import re
@@ -16,7 +15,6 @@ from converters.export import export
 from converters.options import ExportOptions
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.contents import read_golden
-from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.cli import render
@@ -24,6 +22,14 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError
 from glint_edge.runtime.app_bundle import read_app_bundle
+from tests.bundles_changed import (
+    REFUSED,
+    TAKEN,
+    Change,
+    changed_copies,
+    changed_files,
+    documents_of,
+)
 from tests.conversions import write_no_artifact
 from tests.mutations import mutated
 from tests.skips import require
@@ -54,15 +60,8 @@ def bundle(whole, tmp_path):
 
 def write(bundle, name, value):
     """Write a file of a bundle, and what the manifest says of it."""
-    manifest = json.loads((bundle / "manifest.json").read_bytes())
-    if name == "manifest.json":
-        manifest = value
-    else:
-        data = value if isinstance(value, bytes) else json.dumps(value).encode()
-        (bundle / name).write_bytes(data)
-        manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    manifest["digest"] = digest_of(manifest)
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    for file, data in changed_files(documents_of(bundle), Change(name, (), value)).items():
+        (bundle / file).write_bytes(data)
 
 
 def read_all(bundle):
@@ -103,6 +102,17 @@ def test_wrong_types_behind_right_digests_are_one_line(whole, bundle, name):
         shutil.copyfile(whole / name, bundle / name)
         shutil.copyfile(whole / "manifest.json", bundle / "manifest.json")
     assert refused > 25
+
+
+def test_what_every_platform_refuses(whole, tmp_path):
+    """The table that the apps' modules are held to, too."""
+    copies = changed_copies(whole, tmp_path, REFUSED)
+    assert [str(change) for change, copied in copies if read_all(copied) == [None, None]] == []
+
+
+def test_what_every_platform_takes(whole, tmp_path):
+    for _, copied in changed_copies(whole, tmp_path, TAKEN):
+        read_app_bundle(copied)
 
 
 @pytest.mark.parametrize(

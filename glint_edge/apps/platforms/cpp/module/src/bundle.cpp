@@ -1,7 +1,10 @@
 #include "bundle.h"
 
+#include <algorithm>
 #include <fstream>
+#include <string_view>
 #include <system_error>
+#include <unordered_set>
 
 #include "glint_edge/recommender.h"
 #include "sha256.h"
@@ -12,7 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kSchemaVersion = 1;
-constexpr std::int64_t kLargest = 1 << 28;  // of a size
+constexpr std::int64_t kLargest = 1 << 28;  // of a size, that memory can hold
+constexpr std::int64_t kMostItems = 100'000'000, kMostSteps = 1'000'000;
 
 bool is_file(const fs::path& file) {
   std::error_code reason;  // asked for, so that nothing but an Error is thrown
@@ -69,56 +73,111 @@ void check(
   }
 }
 
-fs::path checked_artifact(const fs::path& folder, const Json& manifest) {
-  for (const Json& artifact : manifest.at("artifacts").array()) {
-    if (artifact.at("target").string() != "executorch") continue;
-    const fs::path file = folder / artifact.at("file").string();
-    Sha256 sum;
-    std::uintmax_t bytes = 0;
-    read_file(file, [&](const char* data, std::size_t size) {
-      sum.update(data, size);
-      bytes += size;
-    });
-    check(file, manifest, bytes, sum.hex());
-    return file;
+// One of the bundle's own folder.
+std::string file_name(const std::string& name) {
+  constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  const bool is_plain = name.find_first_not_of(kLetters) == std::string::npos;
+  if (!is_plain || name.empty() || name.size() > 99 || kLetters.find(name[0]) >= 62) {
+    throw Error("a name is none of a file in its folder");
   }
-  throw Error(
-      folder.string() + " has no artifact for ExecuTorch; export it with --target executorch");
+  return name;
 }
 
-// At least one, and no more than memory can hold.
-std::size_t size_of(const Json& told) {
-  const std::int64_t size = told.integer();
-  if (size < 1 || size > kLargest) throw Error("a size is " + std::to_string(size));
-  return static_cast<std::size_t>(size);
+// Holds the names and sums of what the manifest lists to their form.
+void check_listed(const Json& manifest) {
+  for (const auto& [name, listed] : manifest.at("files").object()) {
+    file_name(name);
+    listed.at("bytes").integer(0, std::int64_t{1} << 40);
+    listed.at("sha256").string();
+  }
 }
 
+// The name of the .pte; empty if there is none.
+std::string artifact_of(const Json& manifest) {
+  std::string found;
+  for (const Json& artifact : manifest.at("artifacts").array()) {
+    const std::string file = file_name(artifact.at("file").string());
+    if (artifact.at("target").string() == "executorch" && found.empty()) found = file;
+  }
+  return found;
+}
+
+fs::path checked_artifact(const fs::path& folder, const Json& manifest, const std::string& name) {
+  if (name.empty()) {
+    throw Error(
+        folder.string() + " has no artifact for ExecuTorch; export it with --target executorch");
+  }
+  const fs::path file = folder / name;
+  Sha256 sum;
+  std::uintmax_t bytes = 0;
+  read_file(file, [&](const char* data, std::size_t size) {
+    sum.update(data, size);
+    bytes += size;
+  });
+  check(file, manifest, bytes, sum.hex());
+  return file;
+}
+
+// At least one, and no more than `most`.
+std::size_t size_of(const Json& told, std::int64_t most) {
+  return static_cast<std::size_t>(told.integer(1, most));
+}
+
+// Of a shape [1, size].
 std::size_t last(const Json& shape) {
-  if (shape.array().empty()) throw Error("a shape is empty");
-  return size_of(shape.array().back());
+  if (shape.array().size() != 2) throw Error("a shape has not two sizes");
+  size_of(shape.array().front(), kLargest);
+  return size_of(shape.array().back(), kLargest);
 }
 
 std::size_t chunk_of(const Json& manifest) {
+  std::size_t chunk = 0;
   for (const Json& input : manifest.at("methods").at("append_many").at("inputs").array()) {
-    if (input.at("name").string() == "items") return last(input.at("shape"));
+    if (input.at("name").string() == "items") chunk = last(input.at("shape"));
   }
-  throw Error("append_many takes no items");
-}
-
-// The model's N: histories up to it were trained on.
-std::size_t longest_of(const Json& manifest) {
-  return size_of(manifest.at("model").at("max_length"));
+  if (chunk == 0) throw Error("append_many takes no items");
+  return chunk;
 }
 
 // All of a bundle but its items, artifact and golden case.
 Bundle described_by(const Json& manifest) {
   Bundle bundle;
   bundle.digest = manifest.at("digest").string();
+  bundle.artifact = artifact_of(manifest);
   bundle.state_size = last(manifest.at("state").at("shape"));
   bundle.chunk = chunk_of(manifest);
-  bundle.top_k = size_of(manifest.at("top_k"));
-  if (manifest.at("window").string() == "sliding") bundle.window = longest_of(manifest);
+  bundle.items = size_of(manifest.at("model").at("items"), kMostItems);
+  bundle.longest = size_of(manifest.at("model").at("max_length"), kMostSteps);
+  const auto most = std::min<std::size_t>(bundle.items, kMostSteps);
+  bundle.top_k = size_of(manifest.at("top_k"), static_cast<std::int64_t>(most));
+  const std::string& window = manifest.at("window").string();
+  if (window == "sliding") bundle.window = bundle.longest;
+  if (window != "sliding" && window != "unbounded") throw Error("its window is unknown");
+  check_listed(manifest);
   return bundle;
+}
+
+// A text, or a whole number, which is a key as it is spelled.
+std::string key_of(const Json& told) {
+  constexpr std::int64_t kMost = 999'999'999'999'999'999;  // that every platform reads
+  if (!told.is_number()) return told.string();
+  return std::to_string(told.integer(-kMost, kMost));
+}
+
+void read_items(Bundle& bundle, const Json& items) {
+  for (const Json& key : items.at("keys").array()) bundle.keys.push_back(key_of(key));
+  std::unordered_set<std::string_view> known(bundle.keys.begin(), bundle.keys.end());
+  if (bundle.keys.size() != bundle.items) {
+    throw Error(
+        "it lists " + std::to_string(bundle.keys.size()) + " items, the model has " +
+        std::to_string(bundle.items));
+  }
+  if (known.size() != bundle.items) throw Error("a key stands there twice");
+  if (known.count("") != 0) throw Error("a key is empty");
+  if (const Json* titles = items.find("titles")) {
+    for (const auto& [key, title] : titles->object()) bundle.titles[key] = title.string();
+  }
 }
 
 }  // namespace
@@ -130,6 +189,9 @@ Json read_manifest(const fs::path& folder) {
   }
   const Json manifest = of_file(file, [&] { return Json::parse(read_text(file)); });
   const auto version = of_file(file, [&] { return manifest.at("schema_version").integer(); });
+  if (version < kSchemaVersion) {
+    throw Error(file.string() + " is damaged (its schema version); copy the bundle again");
+  }
   if (version > kSchemaVersion) {
     throw Error(
         folder.string() + " has schema version " + std::to_string(version) + ", this app reads " +
@@ -156,17 +218,11 @@ Bundle read_bundle(const fs::path& folder) {
   const Json manifest = read_manifest(folder);
   Bundle bundle = of_file(folder / "manifest.json", [&] { return described_by(manifest); });
   bundle.folder = folder;
-  bundle.artifact = checked_artifact(folder, manifest);
+  bundle.artifact = checked_artifact(folder, manifest, bundle.artifact.string());
   const Json golden = read_checked(folder, manifest, "golden.json");
-  bundle.golden = of_file(
-      folder / "golden.json", [&] { return longest_case(golden, longest_of(manifest)); });
+  bundle.golden = of_file(folder / "golden.json", [&] { return longest_case(golden, bundle); });
   const Json items = read_checked(folder, manifest, "items.json");
-  of_file(folder / "items.json", [&] {
-    for (const Json& key : items.at("keys").array()) bundle.keys.push_back(key.string());
-    if (const Json* titles = items.find("titles")) {
-      for (const auto& [key, title] : titles->object()) bundle.titles[key] = title.string();
-    }
-  });
+  of_file(folder / "items.json", [&] { read_items(bundle, items); });
   return bundle;
 }
 

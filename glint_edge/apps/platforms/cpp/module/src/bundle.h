@@ -21,6 +21,8 @@ struct Bundle {
   std::filesystem::path artifact;   // the .pte
   std::size_t state_size;           // floats of a state
   std::size_t chunk;                // items that append_many takes at once
+  std::size_t items;                // of the model's catalogue
+  std::size_t longest;              // the model's N: histories up to it were trained on
   std::size_t top_k;                // items that the artifact recommends
   std::optional<std::size_t> window;  // how many of a session's last items count; none: all
   std::vector<std::string> keys;    // the user's own, by id - 1; retired ones too

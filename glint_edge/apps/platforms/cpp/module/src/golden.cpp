@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
+#include "bundle.h"
 #include "glint_edge/recommender.h"
 #include "stream.h"
 
@@ -55,35 +58,44 @@ std::string list_error(const GoldenCase& expected, const TopK& found) {
   return "";
 }
 
-GoldenCase case_of(const Json& told, std::size_t number, const Json& tolerance) {
+// A number that is not below 0.
+double positive(const Json& told) {
+  const double number = told.number();
+  if (number < 0) throw Error("a number is below 0");
+  return number;
+}
+
+GoldenCase case_of(
+    const Json& told, std::size_t number, const Json& tolerance, const Bundle& bundle) {
+  const auto most = static_cast<std::int64_t>(bundle.items);
   GoldenCase found{
-      number, {}, told.at("state_sum").number(), told.at("state_norm").number(), {}, {},
-      tolerance.at("relative_state_error").number(), tolerance.at("score_error").number()};
+      number, {}, told.at("state_sum").number(), positive(told.at("state_norm")), {}, {},
+      positive(tolerance.at("relative_state_error")), positive(tolerance.at("score_error"))};
+  if (found.state_error > 1) throw Error("its tolerance is above 1");
   for (const Json& id : told.at("history").array()) {
-    found.history.push_back(static_cast<std::int32_t>(id.integer()));
+    found.history.push_back(static_cast<std::int32_t>(id.integer(0, most)));
   }
-  for (const Json& id : told.at("items").array()) found.items.push_back(id.integer());
+  for (const Json& id : told.at("items").array()) found.items.push_back(id.integer(1, most));
   for (const Json& score : told.at("scores").array()) found.scores.push_back(score.number());
-  if (found.items.empty() || found.items.size() != found.scores.size()) {
-    throw Error("a case has not as many scores as items");
+  if (found.items.size() != bundle.top_k || found.scores.size() != bundle.top_k) {
+    throw Error("a case has not as many items and scores as a list");
   }
   return found;
 }
 
 }  // namespace
 
-GoldenCase longest_case(const Json& golden, std::size_t longest) {
-  const auto& cases = golden.at("cases").array();
-  const auto length = [&](std::size_t number) {
-    return cases[number].at("history").array().size();
-  };
-  std::size_t best = cases.size();
-  for (std::size_t number = 0; number < cases.size(); ++number) {
-    if (length(number) > longest) continue;
-    if (best == cases.size() || length(number) > length(best)) best = number;
+GoldenCase longest_case(const Json& golden, const Bundle& bundle) {
+  std::optional<GoldenCase> longest;
+  std::size_t number = 0;
+  for (const Json& told : golden.at("cases").array()) {
+    GoldenCase found = case_of(told, number++, golden.at("tolerance"), bundle);
+    const std::size_t size = found.history.size();
+    if (size > bundle.longest || (longest && size <= longest->history.size())) continue;
+    longest = std::move(found);
   }
-  if (best == cases.size()) throw Error("it has no case for this model");
-  return case_of(cases[best], best, golden.at("tolerance"));
+  if (!longest) throw Error("it has no case for this model");
+  return *longest;
 }
 
 void require_golden(const Stream& stream, const GoldenCase& expected, const std::string& place) {

@@ -12,6 +12,7 @@
 namespace glint_edge {
 
 class Stream;
+struct Bundle;
 
 // One case of golden.json: a history and what it must give, best first.
 struct GoldenCase {
@@ -23,8 +24,8 @@ struct GoldenCase {
   double state_error, score_error;  // what is allowed: of the state's norm, and of each score
 };
 
-// The longest case of golden.json that has no more than `longest` items.
-GoldenCase longest_case(const Json& golden, std::size_t longest);
+// The longest case of golden.json that no window cuts. Throws Error if any case is of another model.
+GoldenCase longest_case(const Json& golden, const Bundle& bundle);
 
 // Runs a case once, by each of the three methods: what a load can afford. It also sets up in the
 // runtime what later calls use. Throws Error with what differs; `place` is the bundle's folder.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <locale>
 #include <sstream>
 
@@ -11,7 +12,7 @@ namespace glint_edge {
 namespace {
 
 // A file that nests deeper is not a bundle's, and must not overflow the stack.
-constexpr int kDeepest = 64;
+constexpr int kDeepest = 31;
 
 void write_utf8(std::string& out, std::uint32_t code) {
   const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(byte); };
@@ -28,6 +29,27 @@ void write_utf8(std::string& out, std::uint32_t code) {
     put(0x80 | (code >> 6 & 0x3F));
   }
   put(0x80 | (code & 0x3F));
+}
+
+// No longer than it must be, no half of a surrogate pair, nothing beyond U+10FFFF.
+bool is_utf8(std::string_view text) {
+  constexpr std::uint32_t kLeast[] = {0x80, 0x800, 0x10000};
+  for (std::size_t place = 0; place < text.size();) {
+    const auto first = static_cast<unsigned char>(text[place++]);
+    if (first < 0x80) continue;
+    const std::size_t more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
+    if (first < 0xC2 || first > 0xF4 || text.size() - place < more) return false;
+    std::uint32_t code = first & (0x3Fu >> more);
+    for (const char letter : text.substr(place, more)) {
+      const auto next = static_cast<unsigned char>(letter);
+      if ((next & 0xC0) != 0x80) return false;
+      code = code << 6 | (next & 0x3F);
+    }
+    const bool is_half = code >= 0xD800 && code <= 0xDFFF;
+    if (code < kLeast[more - 1] || is_half || code > 0x10FFFF) return false;
+    place += more;
+  }
+  return true;
 }
 
 void write_string(std::string& out, const std::string& text) {
@@ -55,6 +77,7 @@ class JsonParser {
   explicit JsonParser(std::string_view text) : text_(text) {}
 
   Json document() {
+    if (!is_utf8(text_)) fail("no UTF-8");
     Json found = value(0);
     skip_space();
     if (place_ != text_.size()) fail("more after the end");
@@ -208,12 +231,24 @@ const Json::Array& Json::array() const { return get<Array>("list"); }
 const Json::Object& Json::object() const { return get<Object>("object"); }
 const std::string& Json::string() const { return get<std::string>("string"); }
 
+bool Json::is_number() const { return std::holds_alternative<Number>(value_); }
+
 std::int64_t Json::integer() const {
   const std::string& text = get<Number>("number").text;
   std::int64_t found = 0;
   const auto end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, found);
-  if (error != std::errc() || stop != end) throw Error(text + " is no whole number");
+  if (error != std::errc() || stop != end) throw Error(text.substr(0, 40) + " is no whole number");
+  return found;
+}
+
+std::int64_t Json::integer(std::int64_t least, std::int64_t most) const {
+  const std::int64_t found = integer();
+  if (found < least || found > most) {
+    throw Error(
+        "a number is " + std::to_string(found) + ", not from " + std::to_string(least) + " to " +
+        std::to_string(most));
+  }
   return found;
 }
 
@@ -223,12 +258,14 @@ double Json::number() const {
   text.imbue(std::locale::classic());
   double found = 0;
   text >> found;
+  if (text.fail() || !std::isfinite(found)) throw Error("a number is too large");
   return found;
 }
 
 const Json* Json::find(std::string_view name) const {
-  for (const auto& [key, value] : object()) {
-    if (key == name) return &value;
+  const Object& members = object();
+  for (auto member = members.rbegin(); member != members.rend(); ++member) {
+    if (member->first == name) return &member->second;
   }
   return nullptr;
 }

@@ -24,14 +24,17 @@ class Json {
   // Throws Error with what is wrong and at which byte.
   static Json parse(std::string_view text);
 
-  // Each throws Error if it is another type than the one asked for.
+  // Each throws Error if it is another type than the one asked for, or a number out of range.
   const Array& array() const;
   const Object& object() const;
   const std::string& string() const;
   std::int64_t integer() const;
+  std::int64_t integer(std::int64_t least, std::int64_t most) const;
   double number() const;
 
-  // A member of an object, by name; nullptr, or an Error, if there is none.
+  bool is_number() const;
+
+  // A member of an object, by name, the last of several; nullptr, or an Error, if there is none.
   const Json* find(std::string_view name) const;
   const Json& at(std::string_view name) const;
 

@@ -126,17 +126,22 @@ void test_a_damaged_file(const fs::path& bundle) {
 }
 
 void test_a_manifest_that_says_otherwise(const fs::path& bundle) {
-  const auto top_k = glint_edge::read_bundle(bundle).top_k;
-  const std::string told = "\"top_k\": ";
-  const Copy other(bundle), none(bundle), unlisted(bundle);
-  other.forge(told + std::to_string(top_k), told + std::to_string(top_k + 1));
-  other.check_refused_with("the artifact is of another model than its manifest");
+  const glint_edge::Bundle whole = glint_edge::read_bundle(bundle);
+  const std::string told = "\"top_k\": " + std::to_string(whole.top_k);
+  const std::string shape =
+      "\"state\": {\n  \"dtype\": \"float32\",\n  \"shape\": [\n   1,\n   ";
+  const Copy other(bundle), lists(bundle), none(bundle), unlisted(bundle);
+  other.forge(
+      shape + std::to_string(whole.state_size), shape + std::to_string(whole.state_size + 1));
+  other.check_refused_with("; ");  // by ExecuTorch, or as of another model
+  lists.forge(told, "\"top_k\": " + std::to_string(whole.top_k + 1));
+  lists.check_refused_with("a case has not as many items and scores as a list");
   none.forge("\"target\": \"executorch\"", "\"target\": \"someother\"");
   // `checks` may come first in another exporter's file; the artifact's is the first in ours.
   none.check_refused_with("has no artifact for ExecuTorch; export it with --target executorch");
   const Copy sizeless(bundle);
-  sizeless.forge(told + std::to_string(top_k), told + "-1");
-  sizeless.check_refused_with("manifest.json is damaged (a size is -1)");
+  sizeless.forge(told, "\"top_k\": -1");
+  sizeless.check_refused_with("manifest.json is damaged (a number is -1, not from 1 to ");
   unlisted.forge("\"items.json\":", "\"others.json\":");
   unlisted.check_refused_with("items.json is not listed in the manifest");
 }

@@ -80,6 +80,14 @@ static void test_json_refusals() {
   }
   check_refused("too many levels", [] { Json::parse(std::string(100'000, '[')); });
   check_refused("at byte", [] { Json::parse(std::string("[1]\0", 4)); });
+  for (const std::string text :
+       {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF"}) {
+    check_refused("no UTF-8", [&] { Json::parse("\"" + text + "\""); });
+  }
+  CHECK(Json::parse(std::string(31, '[') + std::string(31, ']')).array().size() == 1);
+  check_refused("too large", [] { Json::parse("-1e999").number(); });
+  check_refused("not from 1 to 5", [] { Json::parse("6").integer(1, 5); });
+  CHECK(Json::parse("{\"a\": 1, \"a\": 2}").at("a").integer() == 2);  // as in Python and JavaScript
 }
 
 static std::string hex(const std::vector<std::uint8_t>& bytes) {

@@ -1,8 +1,24 @@
 /** Reading a bundle: its manifest, and its files, each checked by size and sha256. */
 
+import {
+  FILE,
+  isList,
+  isMatch,
+  isObject,
+  isText,
+  isWhole,
+  NAME,
+  parseJson,
+  requireForm,
+  SHA256,
+} from './documents';
 import { GlintError, reasonOf } from './errors';
 
 export const SCHEMA_VERSION = 1;
+const MOST_ITEMS = 1e8;
+const MOST_STEPS = 1e6;
+const MOST_FLOATS = 2 ** 28;
+const MOST_BYTES = 1e12;
 
 /** What this library reads of manifest.json. */
 export interface Manifest {
@@ -12,7 +28,7 @@ export interface Manifest {
   readonly created?: string;
   readonly top_k: number;
   readonly window: 'sliding' | 'unbounded';
-  readonly model: { readonly max_length: number };
+  readonly model: { readonly items: number; readonly max_length: number };
   readonly state: { readonly shape: readonly [1, number] };
   readonly methods: {
     readonly append_many: {
@@ -77,7 +93,7 @@ export async function readManifest(source: BundleSource): Promise<Manifest> {
 export function parseManifest(bytes: Uint8Array, place: string): Manifest {
   const manifest = parseJson(bytes, `${place}manifest.json`) as Partial<Manifest> | null;
   const version = manifest?.schema_version;
-  if (typeof version === 'number' && version > SCHEMA_VERSION) {
+  if (Number.isInteger(version) && (version as number) > SCHEMA_VERSION) {
     throw new GlintError(
       'upgrade',
       `${place} has schema version ${version}, this app reads ${SCHEMA_VERSION}; upgrade the app`,
@@ -87,27 +103,36 @@ export function parseManifest(bytes: Uint8Array, place: string): Manifest {
 }
 
 function isManifest(manifest: Manifest): boolean {
-  const { state, files, artifacts } = manifest;
+  const { model, state, files, artifacts } = manifest;
   const { inputs } = manifest.methods.append_many;
+  const sums = Object.values(files);
   return (
     manifest.schema_version === SCHEMA_VERSION &&
-    /^[0-9a-f]{64}$/.test(manifest.digest) &&
+    isMatch(manifest.digest, SHA256) &&
+    isMatch(manifest.name, NAME) &&
     ['sliding', 'unbounded'].includes(manifest.window) &&
-    [manifest.top_k, manifest.model.max_length, state.shape[1]].every(isSize) &&
-    inputs.some(({ name }) => name === 'items') &&
-    inputs.every(({ shape }) => shape.every(isSize)) &&
-    [manifest.name, ...artifacts.flatMap(({ target, file }) => [target, file])].every(isText) &&
-    Object.values(files).every(({ bytes, sha256 }) => Number.isInteger(bytes) && isText(sha256))
+    isWhole(model.max_length, 1, MOST_STEPS) &&
+    isWhole(model.items, 1, MOST_ITEMS) &&
+    isWhole(manifest.top_k, 1, Math.min(model.items, MOST_STEPS)) &&
+    isShape(state.shape) &&
+    inputs.some(({ name, shape }) => name === 'items' && isShape(shape)) &&
+    inputs.every(({ name, shape }) => isText(name) && shape.every(isSize)) &&
+    artifacts.every(({ target, file }) => isText(target) && isMatch(file, FILE)) &&
+    isObject(files) &&
+    Object.keys(files).every((file) => isMatch(file, FILE)) &&
+    sums.every(({ bytes, sha256 }) => isWhole(bytes, 0, MOST_BYTES) && isMatch(sha256, SHA256)) &&
+    ['undefined', 'string'].includes(typeof manifest.data?.attribution)
   );
 }
 
-/** A whole number of at least one, that memory can hold. */
-function isSize(value: unknown): boolean {
-  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 2 ** 28;
+/** Of a batch of one. */
+function isShape(shape: readonly number[]): boolean {
+  return isList(shape) && shape.length === 2 && shape.every(isSize);
 }
 
-export function isText(value: unknown): boolean {
-  return typeof value === 'string';
+/** That memory can hold. */
+function isSize(value: unknown): boolean {
+  return isWhole(value, 1, MOST_FLOATS);
 }
 
 /**
@@ -138,36 +163,6 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   }
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-/**
- * Parse a JSON file.
- *
- * @throws GlintError `damaged`
- */
-export function parseJson(bytes: Uint8Array, place: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new GlintError('damaged', `${place} is no JSON; copy the bundle again`, { cause: error });
-  }
-}
-
-/**
- * What was parsed, once it has the parts that are read of it.
- *
- * @param fits may throw where a part is missing.
- * @throws GlintError `damaged`
- */
-export function requireForm<T>(value: unknown, place: string, fits: (value: T) => boolean): T {
-  let whole = false;
-  try {
-    whole = fits(value as T);
-  } catch {
-    // A part is missing, or of another type.
-  }
-  if (whole) return value as T;
-  throw new GlintError('damaged', `${place} is damaged; copy the bundle again`);
 }
 
 async function difference(

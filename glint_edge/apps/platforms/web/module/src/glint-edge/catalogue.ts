@@ -1,6 +1,6 @@
 /** The app's own item keys and titles; inside, an item is its place in the list, from 1. */
 
-import { isText, parseJson, requireForm } from './bundle';
+import { isObject, isText, parseJson, requireForm } from './documents';
 import { GlintError } from './errors';
 
 /** An item as the app knows it. */
@@ -19,15 +19,19 @@ export interface ItemsFile {
 /**
  * Parse items.json.
  *
+ * @param items how many the model has.
  * @throws GlintError `damaged`
  */
-export function parseItems(bytes: Uint8Array, place: string): ItemsFile {
+export function parseItems(bytes: Uint8Array, place: string, items: number): ItemsFile {
   return requireForm<ItemsFile>(
     parseJson(bytes, place),
     place,
-    ({ keys, titles }) =>
-      keys.every((key) => isText(key) || Number.isInteger(key)) &&
-      Object.values(titles ?? {}).every(isText),
+    ({ keys, titles = {} }) =>
+      keys.length === items &&
+      keys.every((key) => (isText(key) ? key !== '' : Number.isSafeInteger(key))) &&
+      new Set(keys.map(String)).size === items &&
+      isObject(titles) &&
+      Object.values(titles).every(isText),
   );
 }
 

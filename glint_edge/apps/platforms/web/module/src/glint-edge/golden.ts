@@ -1,6 +1,7 @@
 /** Replaying golden.json: does this browser compute what was exported. */
 
-import { type BundleSource, type Manifest, parseJson, readChecked, requireForm } from './bundle';
+import { type BundleSource, type Manifest, readChecked } from './bundle';
+import { isList, isWhole, parseJson, requireForm } from './documents';
 import { GlintError } from './errors';
 import type { Recommender } from './recommender';
 import type { TopK } from './runtime';
@@ -32,14 +33,35 @@ export interface Replay {
  */
 export async function readGolden(source: BundleSource, manifest: Manifest): Promise<Golden> {
   const place = `${source.place}golden.json`;
-  return requireForm(parseJson(await readChecked(source, manifest, 'golden.json'), place), place, isGolden);
+  const golden = parseJson(await readChecked(source, manifest, 'golden.json'), place);
+  return requireForm<Golden>(
+    golden,
+    place,
+    ({ tolerance, cases }) =>
+      isPositive(tolerance.relative_state_error) &&
+      tolerance.relative_state_error <= 1 &&
+      isPositive(tolerance.score_error) &&
+      cases.length > 0 &&
+      cases.every((one) => isCase(one, manifest)),
+  );
 }
 
-function isGolden({ tolerance, cases }: Golden): boolean {
-  const figures = [tolerance.relative_state_error, tolerance.score_error];
-  const lists = cases.flatMap(({ history, items, scores }) => [history, items, scores]);
-  const sums = cases.flatMap(({ state_sum, state_norm }) => [state_sum, state_norm]);
-  return [...figures, ...sums, ...lists.flat()].every(Number.isFinite);
+function isCase(one: GoldenCase, { model, top_k }: Manifest): boolean {
+  const { history, items, scores } = one;
+  return (
+    Number.isFinite(one.state_sum) &&
+    isPositive(one.state_norm) &&
+    [history, items, scores].every(isList) &&
+    [items, scores].every((list) => list.length === top_k) &&
+    history.every((id) => isWhole(id, 0, model.items)) &&
+    items.every((id) => isWhole(id, 1, model.items)) &&
+    scores.every(Number.isFinite)
+  );
+}
+
+/** A number that is not below 0. */
+function isPositive(value: number): boolean {
+  return Number.isFinite(value) && value >= 0;
 }
 
 /**

@@ -40,7 +40,8 @@ export class Recommender {
       readChecked(source, manifest, file),
       readGolden(source, manifest),
     ]);
-    const catalogue = new Catalogue(parseItems(items, `${source.place}items.json`));
+    const place = `${source.place}items.json`;
+    const catalogue = new Catalogue(parseItems(items, place, manifest.model.items));
     const runtime = await options.engine.open(artifact, shapesOf(manifest)).catch((error) => {
       throw new GlintError(
         'unavailable',

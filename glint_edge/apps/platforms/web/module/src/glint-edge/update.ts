@@ -7,7 +7,8 @@
  * whole one at any time. While it cannot be read, nothing is deleted, and what is whole is used.
  */
 
-import { type BundleSource, download, parseJson, parseManifest, readChecked, sha256 } from './bundle';
+import { type BundleSource, download, parseManifest, readChecked, sha256 } from './bundle';
+import { isMatch, parseJson, SHA256 } from './documents';
 import { GlintError } from './errors';
 
 /** What the server's latest.json says. */
@@ -38,7 +39,9 @@ const VERSION_CACHE = 'glint-edge-version-';
 const POINTER_CACHE = 'glint-edge-pointer';
 const LOCK = 'glint-edge-update';
 const NEVER_CACHED: RequestInit = { cache: 'no-store' };
-const VERSION = /^[0-9a-f]{64}$/;
+/** Of a folder below latest.json's. */
+const PATH = /^[A-Za-z0-9_][A-Za-z0-9_.+ -]*(\/[A-Za-z0-9_+ -][A-Za-z0-9_.+ -]*)*$/;
+const LONGEST_PATH = 4096;
 /** Times of this form sort as text. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$/;
 const NONE: Pointer = { current: null, previous: null };
@@ -151,9 +154,9 @@ async function manifestSha256(
 
 function parseLatest(bytes: Uint8Array, address: URL): Latest {
   const latest = parseJson(bytes, address.href) as Partial<Latest> | null;
-  const { path, manifest_sha256 } = latest ?? {};
-  if (typeof path !== 'string' || !VERSION.test(String(manifest_sha256))) {
-    throw new GlintError('damaged', `${address.href} names no bundle; publish it again`);
+  const { path = '', manifest_sha256 } = latest ?? {};
+  if (!isMatch(path, PATH) || path.length > LONGEST_PATH || !isMatch(manifest_sha256, SHA256)) {
+    throw new GlintError('damaged', `${address.href} names no bundle below its folder; publish it again`);
   }
   return latest as Latest;
 }
@@ -184,10 +187,7 @@ function refuseOlder(announced: string | null, since: string | null): void {
 
 /** Download a version into its own cache: the manifest first, then each file that it lists. */
 async function stage(latest: Latest, address: URL): Promise<void> {
-  const folder = new URL(latest.path.replace(/\/*$/, '/'), address);
-  if (!folder.href.startsWith(new URL('.', address).href)) {
-    throw new GlintError('damaged', `${address.href} names a folder elsewhere; publish it again`);
-  }
+  const folder = new URL(`${latest.path}/`, address);
   const server: BundleSource = {
     place: folder.href,
     read: (file) => download(new URL(encodeURIComponent(file), folder), NEVER_CACHED),
@@ -235,7 +235,7 @@ async function readPointer(): Promise<Pointer | null> {
   try {
     const pointer = (await (await cache.match(newest.entry))!.json()) as Pointer;
     const versions = [pointer.current, pointer.previous];
-    return versions.every((each) => each === null || VERSION.test(each)) ? pointer : null;
+    return versions.every((each) => each === null || isMatch(each, SHA256)) ? pointer : null;
   } catch {
     return null;
   }
