@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         bench_diff,
         bench_report,
         bench_scale,
+        describe_items,
         doctor,
         embed,
         evaluate,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from glint_edge.checkpoints.scorer import Scorer, load_scorer
     from glint_edge.config import ModelConfig, TrainConfig
+    from glint_edge.data.items import ItemFile
     from glint_edge.data.log import Log, load_log
     from glint_edge.errors import GlintEdgeError
     from glint_edge.model.glint_ru import GlintRU
@@ -64,6 +66,7 @@ __all__ = [
     "Checkpoint",
     "GlintEdgeError",
     "GlintRU",
+    "ItemFile",
     "Log",
     "ModelConfig",
     "Recommendation",
@@ -77,6 +80,7 @@ __all__ = [
     "bench_diff",
     "bench_report",
     "bench_scale",
+    "describe_items",
     "doctor",
     "embed",
     "evaluate",
@@ -105,6 +109,7 @@ _TYPES = {
     "Checkpoint": "checkpoints.checkpoint",
     "GlintEdgeError": "errors",
     "GlintRU": "model.glint_ru",
+    "ItemFile": "data.items",
     "Log": "data.log",
     "ModelConfig": "config",
     "Recommendation": "runtime.recommendation",

@@ -16,6 +16,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
+from glint_edge.data.items import described, item_file
 from glint_edge.data.log import Log, load_log
 from glint_edge.data.record import load_options
 from glint_edge.data.splits import LEAVE_ONE_OUT, PARTS
@@ -97,6 +98,7 @@ def train(
     out: AnyPath | None = None,
     *,
     config: AnyPath | None = None,
+    items: object = None,
     resume: bool = False,
     device: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -109,6 +111,9 @@ def train(
         out: the run's folder; None: that of `config`.
         config: a run.toml, as each run leaves one in its folder; what else is passed here comes
             before what it says.
+        items: what is shown of the items: a table with a row each, as a path or a DataFrame, or an
+            `ItemFile` that says which columns; None: that of `config`, else titles as the log has
+            them.
         resume: continue the run in `out`.
         device: "cpu", or "cuda": one GPU a process; None: that of `config`, or the CPU.
         on_progress: called after each batch.
@@ -127,12 +132,13 @@ def train(
 
     refuse_unknown("lever", levers, LEVERS)
     request = requested(config, {"out": out, "device": device, **levers})
+    shown = item_file(items) or request.items
     with joined() as group:
         read = request.read(log)
         data = read.split()
         checkpoint = run(
             data, *configs(data.item_count, request.levers), Path(request.out),
-            source=read.source, resume=resume, on_progress=on_progress, group=group,
+            source=read.source, items=shown, resume=resume, on_progress=on_progress, group=group,
             device=request.device,
         )  # fmt: skip
         return checkpoint if group.rank else load_checkpoint(request.out)
@@ -295,6 +301,7 @@ def export(
     chunk: int = CHUNK,
     data: object = None,
     reading: LoadOptions | None = None,
+    items: object = None,
     offline: bool = False,
     on_step: OnStep = _silent,
 ) -> Bundle:
@@ -314,6 +321,7 @@ def export(
         data: what `load_log` takes or returned, for the positions that the files are judged by;
             None: what the model was trained on.
         reading: how it is read; None: as the checkpoint stores it, and so for each option.
+        items: as for `train`; None: what the checkpoint has.
         offline: never fetch data.
         on_step: told what is being done.
 
@@ -333,6 +341,7 @@ def export(
         _several(targets), quantize, top_k, folder, window, opset, name, spare_items, chunk
     )
     options.targets()
+    shown = item_file(items)
     loaded = _checkpoint(checkpoint)
     if loaded.folder is None:
         raise CheckpointError("a bundle names its checkpoint's folder; save_checkpoint it first")
@@ -340,13 +349,15 @@ def export(
         options = replace(options, out=Path(plain_name(Path(loaded.data.name).stem) + SUFFIX))
     options.require_possible_for(loaded.model.config)
     refuse_to_overwrite(options.out)
+    source = loaded.folder
+    loaded = replace(loaded, catalogue=described(loaded.catalogue, shown))
     from converters.export import export as run
 
     parts = find_split(loaded.data, loaded.catalogue, data, reading, offline=offline)
     known = parts.validation() if parts else None
     return run(
         loaded, options,
-        folder=loaded.folder,
+        folder=source,
         histories=some_histories(known, loaded.model.config),
         check=_check(
             loaded, prefixes(known, loaded.model.config.max_length) if known else None, options,
@@ -430,6 +441,7 @@ def add_items(
     split: str | None = None,
     validation: AnyPath | None = None,
     test: AnyPath | None = None,
+    items: object = None,
     out: AnyPath | None = None,
     checkpoint: AnyPath | None = None,
     spare_items: int = SPARE,
@@ -457,6 +469,7 @@ def add_items(
         split: how `data` is split, as for `load_log`, and so are `validation` and `test`.
         validation: see there.
         test: see there.
+        items: what is shown of the new ones, as for `train`; `titles` come before it.
         out: the new folder; None: NAME.v2, then .v3 …, beside `where`.
         checkpoint: the float model a bundle was made from; None: as its manifest says.
         spare_items: rows to keep free if a bundle must be converted again.
@@ -472,6 +485,7 @@ def add_items(
         raise ConfigError("say what the new items are like: one of --like, --vector and --log")
     if log is not None and (keys or titles):
         raise ConfigError("--log brings its own items and titles; leave out --item and --title")
+    shown = item_file(items)
     bundle, before = open_either(Path(where), Path(checkpoint) if checkpoint else None)
     from glint_edge.checkpoints import changes  # with torch: after what is refused without it
 
@@ -489,13 +503,34 @@ def add_items(
         new = changes.named_items(
             before, texts_of_keys(keys), titles, like=near, vectors=rows, strength=strength
         )
+    after = changes.add_items(before, new)
+    new_keys = {each.key for each in new}
+    catalogue = described(after.catalogue, shown, new_keys)
+    named = dict(zip(texts_of_keys(keys), titles, strict=False))
     return write_change(
-        Path(where), bundle, before, changes.add_items(before, new),
+        Path(where), bundle, before,
+        replace(after, catalogue=replace(catalogue, titles={**catalogue.titles, **named})),
         judge=check_artifacts, done={"added": [each.key for each in new], "left_out": left_out},
         out=Path(out) if out else None, spare_items=spare_items, data=data, reading=options,
         offline=offline,
         on_step=on_step,
     )  # fmt: skip
+
+
+def describe_items(where: AnyPath, items: object, *, out: AnyPath | None = None) -> CatalogueChange:
+    """Change what is shown of items; the model, its lists and a bundle's artifacts stay.
+
+    Args:
+        where: a bundle's or a checkpoint's folder; it stays as it is.
+        items: as for `train`; what it does not name stays as it is.
+        out: the new folder; None: NAME.v2, then .v3 …, beside `where`.
+    """
+    from converters.catalogue.describe import describe
+
+    shown = item_file(items)
+    if shown is None:
+        raise ConfigError("--items is missing; pass a table with a row an item")
+    return describe(Path(where), shown, Path(out) if out else None)
 
 
 @_shows("on_step", "steps")

@@ -124,6 +124,9 @@ REFUSED = (
         ("keys", (GONE, None, {}, "abc", [], [[]], 3, ONE_LESS, ONE_TWICE, AND_NOTHING)),
         ("keys", map(_first, (None, True, 1.5, "", [], {}, 10**18, "\ud800"))),
         ("titles", (None, [], "x", {"k": 1}, {"k": None}, {"k": ["x"]}, {"k": "\udcff"})),
+        ("fields", (None, [], "x", {"f": None}, {"f": []}, {"f": {"k": 1}}, {"f": {"k": None}})),
+        ("images", (None, [], "x", {"k": 1}, {"k": ["https://a"]}, {"k": "javascript:alert(1)"},
+                    {"k": "//a/1.png"}, {"k": "https"}, {"k": ""})),
     ),
     *_rows(
         GOLDEN,
@@ -158,6 +161,8 @@ TAKEN = (
     Change(ITEMS, ("titles",), GONE),
     Change(ITEMS, ("keys",), _first(10**15)),
     Change(ITEMS, ("keys",), _first("constructor \U0001d11e")),
+    Change(ITEMS, ("fields",), {"kind": {"k1": "Book", "none": "x"}, "__proto__": {}}),
+    Change(ITEMS, ("images",), {"k1": "HTTPS://cdn.example/1.png"}),
     Change(ITEMS, ("later",), {}),
 )
 

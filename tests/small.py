@@ -9,10 +9,13 @@ from glint_edge.data.record import DataSource
 HISTORIES = [[1, 2, 3], list(range(5, 11)), [7]]
 
 
-def small_bundle(model, folder, target="onnx", titles=(), keys=()):
-    """`app.glint` in a folder, its checkpoint beside it; keys are k1, k2, … unless said."""
+def small_bundle(model, folder, target="onnx", titles=(), keys=(), **shown):
+    """`app.glint` in a folder, its checkpoint beside it; keys are k1, k2, … unless said.
+
+    `shown` are other attributes of its catalogue.
+    """
     keys = keys or [f"k{number}" for number in range(1, model.config.items + 1)]
-    catalogue = Catalogue(("", *keys), dict(titles))
+    catalogue = Catalogue(("", *keys), dict(titles), **shown)
     save_checkpoint(Checkpoint(model, catalogue, DataSource("app", "app")), folder / "run")
     options = ExportOptions((target,), "none", 10, folder / "app.glint", chunk=4)
     return export(

@@ -25,6 +25,7 @@ from glint_edge.checkpoints.checkpoint import (
     save_checkpoint,
 )
 from glint_edge.checkpoints.of_bundle import find_checkpoint
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.prefixes import prefixes
 from glint_edge.data.record import LoadOptions
 from glint_edge.data.source import find_split, some_histories
@@ -60,14 +61,15 @@ class CatalogueChange:
 
     Attributes:
         path: the new bundle's folder, or the new checkpoint's where no bundle was changed.
-        checkpoint: the changed float model.
+        checkpoint: the changed float model; None: a bundle alone was changed, in what it shows.
         bundle: the changed bundle; None if it was about a checkpoint alone.
+        folder: where the changed float model of a bundle lies.
         converted: the bundle had too few spare rows and was converted again.
         done: what changed: "added" and "left_out", or "retired", with keys.
     """
 
     path: Path
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint | None
     bundle: Bundle | None = None
     folder: Path | None = None
     converted: bool = False
@@ -76,7 +78,14 @@ class CatalogueChange:
     @property
     def version(self) -> int:
         """Of the catalogue: one more than before."""
-        return self.checkpoint.catalogue.version
+        return self.catalogue.version
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The changed one."""
+        changed = self.bundle or self.checkpoint
+        assert changed is not None  # it was about one of them
+        return changed.catalogue
 
     def to_dict(self) -> dict[str, Any]:
         """As `--json` prints it."""
@@ -84,8 +93,9 @@ class CatalogueChange:
         if self.bundle is None:
             return {**plain, "checkpoint": str(self.path)}
         return {
-            **plain, "bundle": str(self.path), "checkpoint": str(self.folder),
-            "converted": self.converted, "spare": self.bundle.manifest["catalogue"]["spare"],
+            **plain, "bundle": str(self.path),
+            "checkpoint": str(self.folder) if self.folder else None, "converted": self.converted,
+            "spare": self.bundle.manifest.get("catalogue", {}).get("spare"),
             "checks": self.bundle.manifest["checks"],
         }  # fmt: skip
 
@@ -112,7 +122,8 @@ def open_either(where: Path, checkpoint: Path | None) -> tuple[Bundle | None, Ch
             f"the float model that {where} was made from is not at hand, and new rows are made and "
             "checked with it; pass its folder by --checkpoint"
         )
-    return bundle, floats
+    # A bundle may show other things of its items than its float model, and goes on to.
+    return bundle, replace(floats, catalogue=bundle.catalogue)
 
 
 def write_change(
@@ -151,10 +162,7 @@ def write_change(
         GlintEdgeError: as `converters.catalogue.update.update`.
     """
     version = after.catalogue.version
-    path = out or where.with_name(f"{_plain(where)}.v{version}{where.suffix if bundle else ''}")
-    stood = identity(path)
-    if stood is not None and (out is None or bundle is None):
-        raise ConfigError(f"{path} exists; change that one, remove it, or choose another --out")
+    path, stood = next_to(where, version, out, suffix=where.suffix if bundle else "")
     if bundle is None:
         with new_folder(path, stood=None) as work:
             save_checkpoint(after, work)
@@ -195,6 +203,27 @@ def write_change(
         )  # fmt: skip
         _put_both(part, folder, real, stood)
     return CatalogueChange(path, after, replace(changed, path=path), folder, converted, done)
+
+
+def next_to(
+    where: Path, version: int, out: Path | None, *, suffix: str
+) -> tuple[Path, Identity | None]:
+    """Where a changed folder goes, and what may be replaced there: a bundle that `out` names.
+
+    Args:
+        where: the folder that was changed.
+        version: of the new catalogue.
+        out: the new folder; None: one beside `where`.
+        suffix: of a bundle's folder; "" for a checkpoint.
+
+    Raises:
+        ConfigError: something is in the way.
+    """
+    path = out or where.with_name(f"{_plain(where)}.v{version}{suffix}")
+    stood = identity(path)
+    if stood is not None and (out is None or not suffix):
+        raise ConfigError(f"{path} exists; change that one, remove it, or choose another --out")
+    return path, stood
 
 
 def _place_for(floats: Path, folder: Path) -> Path:

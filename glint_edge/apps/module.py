@@ -9,11 +9,13 @@ read, compiled and tested where it lies.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from glint_edge.apps.escapes import environment_for
 from glint_edge.bundles.copies import copy_listed
@@ -22,12 +24,16 @@ from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from glint_edge.bundles.bundle import Artifact, Bundle
 
 PLATFORMS = ("web", "android", "ios", "cpp", "python")
 TEMPLATE = ".j2"
+
+MOST_SERVERS = 20  # of pictures, that a policy names
+_PORTS = {"http": ":80", "https": ":443"}
+_HOST = re.compile(r"[a-z0-9.-]+(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,19 @@ def _values(bundle: Bundle, platform: Platform, artifact: Artifact) -> dict[str,
         "max_length": bundle.config.max_length,
         "items": bundle.config.items,
         "version": bundle.manifest["tool"]["version"],
+        "pictures": picture_sources(bundle.catalogue.images.values()),
     }
+
+
+def picture_sources(addresses: Iterable[str]) -> list[str]:
+    """Where pictures come from, for a Content-Security-Policy: servers; of many, schemes."""
+    parts = [urlsplit(address.lower()) for address in addresses]
+    origins = {
+        f"{scheme}://{host.removesuffix(_PORTS[scheme])}" if _HOST.fullmatch(host) else f"{scheme}:"
+        for scheme, host in {(part.scheme, part.netloc) for part in parts}
+    }
+    many = len(origins) > MOST_SERVERS
+    return sorted({part.scheme + ":" for part in parts} if many else origins)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from glint_edge.tables import Table, pairs
 
 if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
+    from glint_edge.data.catalogue import Catalogue
 
 
 def table_of(bundle: Bundle) -> Table:
@@ -19,6 +20,7 @@ def table_of(bundle: Bundle) -> Table:
         [
             ("model", f"GLINT-RU, {config.items:,} items, d {config.d}, {config.heads} heads"),
             ("catalogue", _catalogue(manifest.get("catalogue"))),
+            *_shown_items(bundle),
             ("data", manifest["data"]["name"] or "the maker's own"),
             ("state", f"{manifest['state']['shape'][1]:,} floats"),
             ("top-k", f"{bundle.top_k}"),
@@ -26,6 +28,19 @@ def table_of(bundle: Bundle) -> Table:
             *((f"{c['target']} {c['precision']}", _verdict(c)) for c in manifest["checks"]),
         ],
     )
+
+
+def shown_items(catalogue: Catalogue) -> dict[str, Any]:
+    """Of how many items there is a title, a value of each field and a picture."""
+    fields = {name: len(values) for name, values in catalogue.fields.items()}
+    return {"titles": len(catalogue.titles), "fields": fields, "images": len(catalogue.images)}
+
+
+def _shown_items(bundle: Bundle) -> list[tuple[str, str]]:
+    shown = shown_items(bundle.catalogue)
+    counts = {"titles": shown["titles"], **shown["fields"], "images": shown["images"]}
+    what = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return [("shown of items", what or "their keys")]
 
 
 def _catalogue(changes: Mapping[str, Any] | None) -> str:

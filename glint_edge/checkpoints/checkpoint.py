@@ -81,14 +81,14 @@ def model_digest(config: ModelConfig, weights: str, catalogue: Catalogue) -> str
     Args:
         config: the model's.
         weights: sha256 of their file.
-        catalogue: with the items that are never recommended.
+        catalogue: with the items that are never recommended; what items are called is no part.
     """
     return digest_of(
         {
             "architecture": ARCHITECTURE,
             "model": config.to_dict(),
             "weights": weights,
-            "items": catalogue.to_dict(),
+            "items": catalogue.identity(),
         }
     )
 

@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 from glint_edge.bundles.bundle import Bundle
+from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.checkpoint import (
+    ARCHITECTURE,
     DEFAULT_CHECKPOINT,
     Checkpoint,
     load_checkpoint,
@@ -66,11 +68,26 @@ def _place_of(bundle: Bundle, digest: str) -> Path:
     path: str | None = bundle.manifest["checkpoint"]["path"]
     if path:
         return Path(os.path.realpath(os.path.realpath(bundle.path) + f"/{path}"))
-    try:
-        noted = _note(digest).read_text("utf-8").strip()
-    except (OSError, UnicodeError):
-        return DEFAULT_CHECKPOINT
-    return Path(noted) if noted.isprintable() and noted else DEFAULT_CHECKPOINT
+    for note in (_note(digest), _note(_titled_digest(bundle))):
+        try:
+            noted = note.read_text("utf-8").strip()
+        except (OSError, UnicodeError):
+            continue
+        if noted.isprintable() and noted:
+            return Path(noted)
+    return DEFAULT_CHECKPOINT
+
+
+def _titled_digest(bundle: Bundle) -> str:
+    """What notes were called when a title was part of what a model is."""
+    return digest_of(
+        {
+            "architecture": ARCHITECTURE,
+            "model": bundle.config.to_dict(),
+            "weights": bundle.manifest["checkpoint"]["sha256"],
+            "items": bundle.catalogue.to_dict(),
+        }
+    )
 
 
 def _note(digest: str) -> Path:

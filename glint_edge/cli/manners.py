@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from glint_edge.cli.options import READING, Verbose, reading
+from glint_edge.cli.options import ITEMS, READING, Verbose, reading
 from glint_edge.cli.streams import BROKEN_PIPE
 
 Function: TypeAlias = Callable[..., None]
@@ -94,7 +94,8 @@ def add(
     Args:
         app: the group that it joins.
         function: its parameters are the command's; a parameter `reading` stands for the flags that
-            say how a log is read, and takes what they say.
+            say how a log is read, and takes what they say; a parameter `shown`, for those that say
+            what is shown of the items, which it takes by their names.
         example: a command line, for the help.
         name: the command's; None: the function's.
         panel: of the group's help.
@@ -105,13 +106,13 @@ def add(
 
 def _with_shared_flags(function: Function) -> Function:
     signature = inspect.signature(function, eval_str=True)
-    reads = "reading" in signature.parameters
+    reads, shows = ("reading" in signature.parameters), ("shown" in signature.parameters)
     parameters = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for name, parameter in signature.parameters.items()
-        if name != "reading"
+        if name not in ("reading", "shown")
     ]
-    shared = {**(READING if reads else {}), "verbose": Verbose}
+    shared = {**(READING if reads else {}), **(ITEMS if shows else {}), "verbose": Verbose}
     parameters += [
         inspect.Parameter(
             name,
@@ -128,6 +129,8 @@ def _with_shared_flags(function: Function) -> Function:
         if reads:
             flags = {name: values.pop(name) for name in READING}
             values["reading"] = reading(flags)
+        if shows:
+            values["shown"] = {name: values.pop(name) for name in ITEMS}
         function(**values)
 
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

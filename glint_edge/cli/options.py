@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
 import typer
 
 from glint_edge.cli import console
-from glint_edge.cli.names import several
+from glint_edge.cli.names import keys, several
 from glint_edge.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -114,6 +114,48 @@ def reading(flags: dict[str, Any]) -> Reading:
         format=flags["format"], k_core=flags["k_core"], split=flags["split"],
         validation=flags["validation"], test=flags["test"],
     )  # fmt: skip
+
+
+# ---- what is shown of the items ------------------------------------------------------------------
+
+_ITEMS_PANEL = "What is shown of the items"
+ItemsPath = Annotated[
+    Path | None,
+    typer.Option(help="A CSV, TSV, JSON lines or Parquet file with a row an item.",
+                 rich_help_panel=_ITEMS_PANEL),
+]  # fmt: skip
+ItemKey = Annotated[
+    str | None,
+    typer.Option(help="Its column of the item's key.  [default: by its name, as sku]",
+                 rich_help_panel=_ITEMS_PANEL),
+]  # fmt: skip
+ItemTitle = Annotated[
+    str | None,
+    typer.Option(help="Its column of the title.  [default: by its name, as title]",
+                 rich_help_panel=_ITEMS_PANEL),
+]  # fmt: skip
+ItemField = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN,…", callback=keys, rich_help_panel=_ITEMS_PANEL,
+                 help="Its columns that are shown beside the title, such as a category."),
+]  # fmt: skip
+ItemImage = Annotated[
+    str | None,
+    typer.Option(help="Its column of a picture's http or https address, which apps may show.",
+                 rich_help_panel=_ITEMS_PANEL),
+]  # fmt: skip
+
+# A parameter `shown` of a command stands for all of these (`manners.add`).
+ITEMS = {
+    "items": ItemsPath,
+    "item_key": ItemKey,
+    "item_title": ItemTitle,
+    "item_field": ItemField,
+    "item_image": ItemImage,
+}
+
+
+Items: TypeAlias = dict[str, Any]  # the flags above, by name
 
 
 def chosen_bundle(path: Path | None) -> Path:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from glint_edge.diagnosis import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.evaluation.slices import Slice
-    from glint_edge.runtime.recommendation import Recommendations
     from glint_edge.training.tune import TrialResult, Trials
 
 
@@ -90,11 +89,6 @@ def imported(folder: Path, checkpoint: Checkpoint) -> RenderableType:
     )
 
 
-def recommendations(items: Recommendations) -> RenderableType:
-    """The top-k, best first, under what they come after."""
-    return items.table()
-
-
 def bundle(bundle: Bundle) -> RenderableType:
     """What a bundle is, its files, and what was checked."""
     return table_of(bundle)
@@ -104,8 +98,8 @@ def catalogue(change: CatalogueChange) -> RenderableType:
     """The changed bundle; or a line, where only a checkpoint was changed."""
     if change.bundle is not None:
         return bundle(change.bundle)
-    items = change.checkpoint.model.config.items
-    offered = items - len(change.checkpoint.catalogue.retired)
+    items = len(change.catalogue.keys) - 1
+    offered = items - len(change.catalogue.retired)
     version = f"catalogue version {change.version}"
     return f"{change.path}: {version}, {items:,} items, {offered:,} offered"
 

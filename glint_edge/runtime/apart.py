@@ -62,7 +62,8 @@ def _recommend(request: dict[str, Any]) -> dict[str, Any]:
         )
     except GlintEdgeError as error:
         return {"refused": [type(error).__name__, str(error).replace(place, shown)]}
-    return {"items": [[one.key, one.title, one.score] for one in items], "title": items.title}
+    rows = [[one.key, one.title, one.score, dict(one.fields), one.image] for one in items]
+    return {"items": rows, "title": items.title}
 
 
 def _again(kind: str, message: str) -> GlintEdgeError:

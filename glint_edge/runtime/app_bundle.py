@@ -1,4 +1,4 @@
-"""A bundle as an application needs it: one artifact, the items' keys and titles.
+"""A bundle as an application needs it: one artifact, and its items.
 
 `bundles/bundle.py` reads all of a bundle and holds it to its schema; this reads what runs, and
 checks the size and sha256 of every file it reads.
@@ -15,6 +15,7 @@ from glint_edge.bundles.contents import read_catalogue, read_config
 from glint_edge.bundles.manifest import ITEMS, SCHEMA, check_file, read_manifest
 from glint_edge.bundles.target import canonical_target
 from glint_edge.config import ModelConfig
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.extras import missing
 from glint_edge.runtime.engines import Engine, engines
@@ -37,8 +38,7 @@ class AppBundle:
         window: how many of a session's last items count; None: all.
         target: "onnx", "tflite", "executorch" or another engine's name.
         artifact: the file that the runtime loads.
-        keys: the user's item keys by id; `keys[0]` is "", an unknown item.
-        titles: title by key; may be empty.
+        catalogue: the user's item keys by id, and what is shown of them.
     """
 
     digest: str
@@ -47,8 +47,17 @@ class AppBundle:
     window: int | None
     target: str
     artifact: Path
-    keys: tuple[str, ...]
-    titles: Mapping[str, str]
+    catalogue: Catalogue
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The user's item keys by id; `keys[0]` is "", an unknown item."""
+        return self.catalogue.keys
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """Title by key; may be empty."""
+        return self.catalogue.titles
 
     @property
     def name(self) -> str:
@@ -75,7 +84,6 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
     for name in (ITEMS, has[chosen]):
         check_listed(path, manifest, name)
     config = read_config(path, manifest)
-    catalogue = read_catalogue(path / ITEMS, config)
     return AppBundle(
         digest=manifest["digest"],
         config=config,
@@ -83,8 +91,7 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
         window=config.window_items(manifest["window"]),
         target=chosen,
         artifact=path / has[chosen],
-        keys=catalogue.keys,
-        titles=catalogue.titles,
+        catalogue=read_catalogue(path / ITEMS, config),
     )
 
 

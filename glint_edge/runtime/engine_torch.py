@@ -97,7 +97,6 @@ def open_checkpoint(
         window=config.window_items("sliding"),
         target="torch",
         artifact=(checkpoint.folder or Path()) / WEIGHTS,
-        keys=catalogue.keys,
-        titles=catalogue.titles,
+        catalogue=catalogue,
     )
     return bundle, runtime

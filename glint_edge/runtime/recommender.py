@@ -246,11 +246,17 @@ class Recommender:
         items, scores = self.ranked(state)
         ranked = zip(items[0].tolist(), scores[0].tolist(), strict=True)
         left = [(item, score) for item, score in ranked if item not in without]
-        keys, titles = self.bundle.keys, self.bundle.titles
         return Recommendations(
-            (Recommendation(keys[item], titles.get(keys[item]), score) for item, score in left[:k]),
+            (self._shown(self.bundle.keys[item], score) for item, score in left[:k]),
             title=title or f"no history: {no_history(self.bundle.config)}",
         )
+
+    def _shown(self, key: str, score: float) -> Recommendation:
+        catalogue = self.bundle.catalogue
+        return Recommendation(
+            key, catalogue.titles.get(key), score,
+            catalogue.fields_of(key), catalogue.images.get(key),
+        )  # fmt: skip
 
 
 def _open_checkpoint(

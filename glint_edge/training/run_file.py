@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glint_edge.config import LEVERS, ModelConfig, TrainConfig, configs
+from glint_edge.data.items import ItemFile
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_atomic
 from glint_edge.levers import Setting, refuse_unknown
@@ -36,7 +37,9 @@ RUN_FILE = "run.toml"
 ROLES = ("user", "item", "time")
 SPLITTING = ("split", "validation", "test")
 LOG = ("data", "format", "k_core", "min_length", *(f"{role}_column" for role in ROLES), *SPLITTING)
-PLACES: Mapping[str, type] = dict.fromkeys((*LOG, "out", "device"), str) | {
+ITEMS = ("items", "item_key", "item_title", "item_field", "item_image")  # `ItemFile.settings`
+PLACES: Mapping[str, type] = dict.fromkeys((*LOG, *ITEMS, "out", "device"), str) | {
+    "item_field": list,
     "k_core": int,
     "min_length": int,
 }
@@ -68,6 +71,16 @@ class Request:
         """How the log is read, as `glint_edge.api.load_log` takes it."""
         chosen = {name: self.settings[name] for name in LOG[1:] if name in self.settings}
         return {name.removesuffix("_column"): value for name, value in chosen.items()}
+
+    @property
+    def items(self) -> ItemFile | None:
+        """What is shown of the items, if anything was said of it.
+
+        Raises:
+            ConfigError: columns are named, and no file.
+            DataError: there is no such file.
+        """
+        return ItemFile.of_settings(self.settings)
 
     @property
     def levers(self) -> dict[str, Any]:
@@ -120,6 +133,7 @@ def requested(
     request = Request({**settings, **typed(columns), **typed(passed)})
     # Before a log is read: what no catalogue makes possible, and a run without a place.
     configs(1, request.levers)
+    _ = request.items
     request.required("out")
     return request
 
@@ -160,6 +174,9 @@ def command_of(settings: Mapping[str, Setting]) -> str:
             words += (
                 [] if lever and value == lever.default else [f"--{'' if value else 'no-'}{flag}"]
             )
+        elif isinstance(value, list):
+            for one in value:
+                words += [f"--{flag}", one]
         elif not (lever and value == lever.default) and (name, value) != ("device", "cpu"):
             words += [f"--{flag}", str(value)]
     return shlex.join(words)
@@ -201,16 +218,18 @@ def read_run(path: Path) -> dict[str, Setting]:
     return values
 
 
+_WHAT = {int: "a whole number", str: "a text in quotes", list: "a list of texts in quotes"}
+
+
 def _check(name: str, value: object) -> None:
     if name in LEVERS:
         LEVERS[name].check(value)
     elif type(value) is not PLACES[name]:
-        what = "a whole number" if PLACES[name] is int else "a text in quotes"
-        raise ConfigError(f"{name} must be {what}, not {value!r}")
+        raise ConfigError(f"{name} must be {_WHAT[PLACES[name]]}, not {value!r}")
 
 
 def _toml(value: Setting) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str | list):
         # JSON's escapes are TOML's, but for the one control character that JSON leaves as it is.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return str(value).lower()  # true, false, 1e-12

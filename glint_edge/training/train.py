@@ -12,6 +12,7 @@ from typing import Any
 from glint_edge.checkpoints.checkpoint import CONFIG, Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.items import ItemFile, described
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.sharded.shards import ShardedLog
@@ -42,6 +43,7 @@ def train(
     folder: Path,
     *,
     source: DataSource,
+    items: ItemFile | None = None,
     resume: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     group: Alone | None = None,
@@ -55,6 +57,7 @@ def train(
         config: how to train.
         folder: the run's folder.
         source: recorded in the checkpoint.
+        items: what is shown of the items; None: their titles as the log has them.
         resume: continue from `folder`'s last complete epoch.
         on_progress: called after each batch.
         group: the processes that train together; None is this one alone. Rank 0 alone writes.
@@ -71,6 +74,8 @@ def train(
         DivergedError: the loss became NaN or infinite; `folder` has the best of the epochs before.
     """
     require_trainable(source.name, split.predictions)
+    sequences = split if isinstance(split, ShardedLog) else split.sequences
+    catalogue = described(Catalogue(sequences.keys, sequences.titles), items)
     group = group or Alone()
     at = find_device(device)
     with claimed(folder, resume) if group.rank == 0 else nullcontext():
@@ -94,7 +99,8 @@ def train(
                 write_metrics(run, folder)  # a kill may have come before the last epoch's
         if group.rank == 0:
             levers = run_settings(model_config, config, source, folder, device)
-            write_run(folder / RUN_FILE, levers)
+            shown = items.settings() if items else {}
+            write_run(folder / RUN_FILE, {**shown, **levers})
         diverged: DivergedError | None = None
         try:
             for _ in epochs(run, split, config, group=group, on_progress=on_progress):
@@ -104,7 +110,7 @@ def train(
             if not run.history:
                 raise
             diverged = error
-        checkpoint = _finish(run, split, config, folder, source, group, before)
+        checkpoint = _finish(run, split, config, folder, source, catalogue, group, before)
         _end(folder, diverged, group)
         return checkpoint
 
@@ -126,6 +132,7 @@ def _finish(
     config: TrainConfig,
     folder: Path,
     source: DataSource,
+    catalogue: Catalogue,
     group: Alone,
     before: Identity | None,
 ) -> Checkpoint:
@@ -136,8 +143,6 @@ def _finish(
         "validation": evaluate(model, split.validation(), group=group).to_dict(),
         "test": evaluate(model, split.test(), group=group).to_dict(),
     }
-    sequences = split if isinstance(split, ShardedLog) else split.sequences
-    catalogue = Catalogue(sequences.keys, sequences.titles)
     checkpoint = Checkpoint(model.cpu().eval(), catalogue, source, config, metrics)
     if group.rank:
         return checkpoint

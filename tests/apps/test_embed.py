@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from converters.export import export
 from converters.options import ExportOptions
-from glint_edge.apps.module import PLATFORMS, find_platform
+from glint_edge.apps.module import PLATFORMS, embed, find_platform
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -83,6 +84,24 @@ def test_the_bundle_is_where_the_readme_says(name, whole, run, tmp_path):
     platform = find_platform(name)
     load_bundle(tmp_path / "module" / platform.assets / "app.glint")
     assert "app.glint" in (tmp_path / "module" / "README.md").read_text("utf-8")
+
+
+def test_pages_may_load_pictures_from_the_bundles_servers_alone(whole, tmp_path):
+    bundle = load_bundle(whole)
+    plain = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
+    for name, pictures, policy in (
+        ("none", [], plain),
+        ("two", ["https://cdn.a/1", "http://B:80/2", "https://cdn.a/3"],
+         f"{plain}; img-src 'self' http://b https://cdn.a"),
+        ("many", [f"https://h{n}.a/1" for n in range(30)], f"{plain}; img-src 'self' https:"),
+        ("strange", ["https://ä.a/1"], f"{plain}; img-src 'self' https:"),
+    ):  # fmt: skip
+        images = {f"k{n}": address for n, address in enumerate(pictures, 1)}
+        shown = replace(bundle, catalogue=replace(bundle.catalogue, images=images))
+        embed(shown, find_platform("web"), tmp_path / name)
+        for page in ("index.html", "litert.html"):
+            text = (tmp_path / name / page).read_text("utf-8")
+            assert f'content="{policy}"' in text
 
 
 def test_json_lists_the_files(whole, run, tmp_path):

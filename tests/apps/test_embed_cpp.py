@@ -84,7 +84,11 @@ def tools():
 def module(shipped, tmp_path_factory):
     """The module around an int8 bundle of the file that other tests have converted already."""
     keys = [*KEYS, *shipped.catalogue.keys[len(KEYS) + 1 :]]
-    catalogue = Catalogue(("", *keys), {KEYS[0]: 'A "title"\n', KEYS[1]: "Zweiter – ２ 𝄞"})
+    catalogue = Catalogue(
+        ("", *keys), {KEYS[0]: 'A "title"\n', KEYS[1]: "Zweiter – ２ 𝄞"},
+        fields={"kind": dict.fromkeys(keys[::2], "Even"), "Marke": dict.fromkeys(keys[:9], "Ä")},
+        images={key: f"HTTPS://cdn.example/{n}.png" for n, key in enumerate(keys[::3])},
+    )  # fmt: skip
     folder, out = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("cpp")
     save_checkpoint(Checkpoint(shipped.model, catalogue, DataSource("app", "app")), folder)
     options = ExportOptions(("executorch",), "int8", TOP_K, out / "app.glint", chunk=CHUNK)

@@ -84,6 +84,24 @@ def test_the_librarys_own_replay_can_fail(library, target):
         assert failures and "golden case 4" in failures[0], field
 
 
+def test_items_have_the_fields_and_pictures_of_the_file(library):
+    """As every platform shows them: `tests/cli/commands/test_items.py` in Python."""
+    items = library.evaluate(
+        """() => new Catalogue({
+            keys: ['a', 7, '__proto__'],
+            titles: { a: 'A' },
+            fields: { kind: { a: 'Book', 7: 'Film' }, brand: { a: 'Acme' } },
+            images: { 7: 'https://cdn.example/7.png' },
+        }).items"""
+    )
+    assert items == [
+        {"key": "a", "title": "A", "fields": {"kind": "Book", "brand": "Acme"}, "image": None},
+        {"key": "7", "title": None, "fields": {"kind": "Film"},
+         "image": "https://cdn.example/7.png"},
+        {"key": "__proto__", "title": None, "fields": {}, "image": None},
+    ]  # fmt: skip
+
+
 def session_bytes(bundle, state, ids, *, digest=None, magic=b"GLINTSES", version=1):
     """A saved session by the documented layout, written here anew."""
     digest = bytes.fromhex(digest or bundle.manifest["digest"])
@@ -106,7 +124,8 @@ def test_a_saved_session_has_the_documented_bytes_and_resumes(library, bundle, t
     )
     assert saved == session_bytes(bundle, state, [1, 2, 3, 4, 5])
     assert before == after
-    assert before[0].keys() == {"key", "title", "score"}
+    assert before[0].keys() == {"key", "title", "fields", "image", "score"}
+    assert (before[0]["fields"], before[0]["image"]) == ({}, None)
 
 
 def test_a_saved_session_is_the_one_of_every_platform(library):

@@ -1,4 +1,4 @@
-"""`glint-edge catalogue add|retire`: another catalogue, without retraining."""
+"""`glint-edge catalogue add|retire|describe`: another catalogue, without retraining."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from glint_edge.cli.last_bundle import remember_bundle
 from glint_edge.cli.manners import add as add_command
 from glint_edge.cli.manners import group
 from glint_edge.cli.names import keys
-from glint_edge.cli.options import DataOption, Json, Offline, Reading, require_good
+from glint_edge.cli.options import DataOption, Items, Json, Offline, Reading, require_good
+from glint_edge.data.items import ItemFile
 from glint_edge.data.record import load_options
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ Where = Annotated[
         metavar="BUNDLE|CHECKPOINT", help="A NAME.glint folder, or one that `train` wrote."
     ),
 ]
-Items = Annotated[
+ItemOption = Annotated[
     list[str] | None, typer.Option("--item", help="An item's key; may be given several times.")
 ]
 Out = Annotated[
@@ -42,8 +43,9 @@ SPARE = 100
 
 def add(
     reading: Reading,
+    shown: Items,
     where: Where,
-    item: Items = None,
+    item: ItemOption = None,
     like: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,7 +92,8 @@ def add(
         change = api.add_items(
             where, item or (), titles=title or (), like=like, vectors=vector, log=log,
             strength=strength, within=within, out=out, checkpoint=checkpoint,
-            spare_items=spare_items, data=data, offline=offline, on_step=on_step, **reading,
+            spare_items=spare_items, data=data, offline=offline, on_step=on_step,
+            items=ItemFile.of_settings(shown), **reading,
         )  # fmt: skip
     _show(change, json=json)
 
@@ -98,7 +101,7 @@ def add(
 def retire(
     reading: Reading,
     where: Where,
-    item: Items = None,
+    item: ItemOption = None,
     out: Out = None,
     checkpoint: FloatModel = None,
     spare_items: SpareItems = SPARE,
@@ -118,6 +121,13 @@ def retire(
     _show(change, json=json)
 
 
+def describe(shown: Items, where: Where, out: Out = None, json: Json = False) -> None:
+    """Change what is shown of items: titles, fields and pictures, as --items says."""
+    from glint_edge import api
+
+    _show(api.describe_items(where, ItemFile.of_settings(shown), out=out), json=json)
+
+
 def _show(change: CatalogueChange, *, json: bool) -> None:
     console.show_result(change.to_dict(), render.catalogue(change), json=json)
     if left_out := change.done.get("left_out"):
@@ -129,8 +139,13 @@ def _show(change: CatalogueChange, *, json: bool) -> None:
 
 
 app = group(
-    "Add items that came after training, and retire items that are to be had no more, without "
-    "retraining. What is there stays; the changed bundle or checkpoint is a new one."
+    "Add items that came after training, retire items that are to be had no more, and change what "
+    "is shown of items, without retraining. What is there stays; the changed bundle or checkpoint "
+    "is a new one."
 )
 add_command(app, add, 'glint-edge catalogue add app.glint --item new --title "New" --like 50,181')
 add_command(app, retire, "glint-edge catalogue retire app.glint --item 172 --item 50")
+add_command(
+    app, describe,
+    "glint-edge catalogue describe app.glint --items products.csv --item-field category",
+)  # fmt: skip

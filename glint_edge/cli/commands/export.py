@@ -14,17 +14,20 @@ from glint_edge.cli.names import several
 from glint_edge.cli.options import (
     CheckpointArgument,
     DataOption,
+    Items,
     Json,
     Offline,
     Reading,
     require_good,
 )
+from glint_edge.data.items import ItemFile
 from glint_edge.data.record import load_options
 from glint_edge.model.state import CHUNK
 
 
 def export(
     reading: Reading,
+    shown: Items,
     checkpoint: CheckpointArgument = None,
     target: Annotated[
         list[str] | None,
@@ -81,6 +84,7 @@ def export(
             targets=target or ("executorch",), quantize=quantize, name=name, top_k=top_k,
             window=window, opset=opset, spare_items=spare_items, chunk=chunk, data=data,
             offline=offline, on_step=on_step, reading=load_options(**reading),
+            items=ItemFile.of_settings(shown),
         )  # fmt: skip
     remember_bundle(bundle.path)
     console.show_result(

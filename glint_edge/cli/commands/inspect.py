@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Group
 
+from glint_edge.bundles.shown import shown_items
 from glint_edge.cli import console, render
 from glint_edge.cli.options import BundleArgument, Json, chosen_bundle
 
@@ -14,4 +15,5 @@ def inspect(bundle: BundleArgument = None, json: Json = False) -> None:
 
     opened = api.inspect(chosen_bundle(bundle))
     tables = Group(render.bundle(opened), render.layers(opened))
-    console.show_result(opened.manifest, tables, json=json)
+    told = {**opened.manifest, "shown": shown_items(opened.catalogue)}
+    console.show_result(told, tables, json=json)

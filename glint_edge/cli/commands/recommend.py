@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from glint_edge.cli import console, render
+from glint_edge.cli import console
 from glint_edge.cli.names import keys
 from glint_edge.cli.options import BundleArgument, Json, chosen_bundle
 
@@ -36,11 +36,15 @@ def recommend(
             "all.  [default: what the bundle was exported for]"
         ),
     ] = None,
+    show_fields: Annotated[
+        bool, typer.Option("--show-fields", help="Also what else the bundle tells of an item.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """What the bundle's artifact recommends after a history."""
     from glint_edge import api
 
     items = api.recommend(chosen_bundle(bundle), history or (), target=target, window=window)
-    listed = [{"key": i.key, "title": i.title or "", "score": i.score} for i in items]
-    console.show_result({"items": listed}, render.recommendations(items), json=json)
+    listed = [one.to_dict() for one in items]
+    table = items.table(fields=show_fields)
+    console.show_result({"items": listed}, table, json=json)

@@ -9,13 +9,14 @@ import typer
 
 from glint_edge.cli import console, render
 from glint_edge.cli.lever_flags import with_levers
-from glint_edge.cli.options import Json, Reading
+from glint_edge.cli.options import Items, Json, Reading
 from glint_edge.levers import Setting
 
 
 @with_levers()
 def train(
     reading: Reading,
+    shown: Items,
     data: Annotated[
         str | None,
         typer.Option(help="ml-100k, a log of who tapped what when, or a folder that `shard` made.  "
@@ -41,7 +42,7 @@ def train(
     from glint_edge.processes.distributed import joined
     from glint_edge.training.run_file import requested
 
-    flags = {"data": data, "out": out, "device": device, **levers}
+    flags = {"data": data, "out": out, "device": device, **shown, **levers}
     run = requested(config, flags, reading)
     with joined() as group:
         console.quiet(group.rank > 0)
@@ -49,8 +50,8 @@ def train(
         console.say(render.data(log))
         with console.training_bar() as on_progress:
             checkpoint = api.train(
-                log, run.out, resume=resume, device=run.device, on_progress=on_progress,
-                **run.levers,
+                log, run.out, items=run.items, resume=resume, device=run.device,
+                on_progress=on_progress, **run.levers,
             )  # fmt: skip
     if json:
         console.show_json(checkpoint.metrics)

@@ -165,6 +165,25 @@ std::string key_of(const Json& told) {
   return std::to_string(told.integer(-kMost, kMost));
 }
 
+// Texts by key; none: there are none.
+Bundle::Texts texts_of(const Json* told) {
+  Bundle::Texts texts;
+  if (told == nullptr) return texts;
+  for (const auto& [key, text] : told->object()) texts[key] = text.string();
+  return texts;
+}
+
+void require_address(const std::string& address) {
+  std::string scheme = address.substr(0, address.find("://"));
+  for (char& letter : scheme) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+  }
+  const bool is_of_the_web = scheme == "http" || scheme == "https";
+  if (!is_of_the_web || scheme.size() == address.size()) {
+    throw Error("the address of a picture is none of the web");
+  }
+}
+
 void read_items(Bundle& bundle, const Json& items) {
   for (const Json& key : items.at("keys").array()) bundle.keys.push_back(key_of(key));
   std::unordered_set<std::string_view> known(bundle.keys.begin(), bundle.keys.end());
@@ -175,9 +194,14 @@ void read_items(Bundle& bundle, const Json& items) {
   }
   if (known.size() != bundle.items) throw Error("a key stands there twice");
   if (known.count("") != 0) throw Error("a key is empty");
-  if (const Json* titles = items.find("titles")) {
-    for (const auto& [key, title] : titles->object()) bundle.titles[key] = title.string();
+  bundle.titles = texts_of(items.find("titles"));
+  if (const Json* fields = items.find("fields")) {
+    for (const auto& [name, values] : fields->object()) {
+      bundle.fields.emplace_back(name, texts_of(&values));
+    }
   }
+  bundle.images = texts_of(items.find("images"));
+  for (const auto& [key, address] : bundle.images) require_address(address);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "golden.h"
@@ -26,7 +27,10 @@ struct Bundle {
   std::size_t top_k;                // items that the artifact recommends
   std::optional<std::size_t> window;  // how many of a session's last items count; none: all
   std::vector<std::string> keys;    // the user's own, by id - 1; retired ones too
-  std::unordered_map<std::string, std::string> titles;  // by key
+  using Texts = std::unordered_map<std::string, std::string>;  // by key
+  Texts titles;
+  std::vector<std::pair<std::string, Texts>> fields;  // a field's name, and its values
+  Texts images;                     // addresses, http or https
   GoldenCase golden;                // what a load runs
 };
 

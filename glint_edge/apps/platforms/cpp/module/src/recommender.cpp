@@ -31,15 +31,24 @@ class Model {
 
   Item item(std::int64_t id, float score) const {
     const std::string& key = bundle.keys[static_cast<std::size_t>(id - 1)];
-    const auto title = bundle.titles.find(key);
-    if (title == bundle.titles.end()) return {key, std::nullopt, score};
-    return {key, title->second, score};
+    Item item{key, text_of(bundle.titles, key), score};
+    for (const auto& [name, values] : bundle.fields) {
+      if (auto value = text_of(values, key)) item.fields.emplace_back(name, std::move(*value));
+    }
+    item.image = text_of(bundle.images, key);
+    return item;
   }
 
   const Bundle bundle;
   const Stream stream;
 
  private:
+  static std::optional<std::string> text_of(const Bundle::Texts& texts, const std::string& key) {
+    const auto found = texts.find(key);
+    if (found == texts.end()) return std::nullopt;
+    return found->second;
+  }
+
   UnknownItems unknown_;
   std::unordered_map<std::string, std::int32_t> ids_;
 };

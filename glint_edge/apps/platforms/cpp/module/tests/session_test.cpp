@@ -164,6 +164,16 @@ void test_lists(const Bundle& bundle, const Recommender& recommender) {
     const auto title = bundle.titles.find(item.key);
     CHECK(item.title.has_value() == (title != bundle.titles.end()));
     CHECK(item.title.value_or("") == (item.title ? title->second : ""));
+    const auto image = bundle.images.find(item.key);
+    CHECK(item.image.value_or("") == (image == bundle.images.end() ? "" : image->second));
+    auto field = item.fields.begin();
+    for (const auto& [name, values] : bundle.fields) {
+      const auto value = values.find(item.key);
+      if (value == values.end()) continue;
+      CHECK(field != item.fields.end() && *field == std::make_pair(name, value->second));
+      ++field;
+    }
+    CHECK(field == item.fields.end());
   }
   const std::string part = "this bundle gives 1 to " + std::to_string(bundle.top_k) + " items";
   check_refused(part, [&] { session.top(0); });

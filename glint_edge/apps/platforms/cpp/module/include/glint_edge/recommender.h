@@ -5,7 +5,7 @@
 //     session.append("172");
 //     for (const glint_edge::Item& item : session.top(10)) …
 //
-// Nothing is ever downloaded. Keys and titles are UTF-8.
+// Nothing is ever downloaded, no picture either. Keys and titles are UTF-8.
 
 #pragma once
 
@@ -16,6 +16,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace glint_edge {
@@ -31,6 +32,9 @@ struct Item {
   std::string key;
   std::optional<std::string> title;  // none: the catalogue has none for it
   float score;                       // to be compared within one list alone
+  // What else the catalogue tells of it, such as its category: name and value, in its order.
+  std::vector<std::pair<std::string, std::string>> fields = {};
+  std::optional<std::string> image = {};  // the address of its picture, http or https
 };
 
 // What a key that is not in the catalogue does: throw, or be left out and counted.

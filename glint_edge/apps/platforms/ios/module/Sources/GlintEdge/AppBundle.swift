@@ -12,6 +12,10 @@ struct AppBundle {
   /// The user's item keys by id; the first is "", padding.
   let keys: [String]
   let titles: [String: String]
+  /// Of each field, such as a category, the value by key.
+  let fields: [String: [String: String]]
+  /// The address of a picture by key.
+  let images: [String: URL]
   let artifact: URL
 
   /// Floats of a state.
@@ -31,6 +35,8 @@ struct AppBundle {
       Items.self, try Self.checked(folder, manifest, "items.json"), folder.appending(path: "items.json"))
     keys = [""] + items.keys
     titles = items.titles ?? [:]
+    fields = items.fields ?? [:]
+    images = (items.images ?? [:]).compactMapValues(Self.address)
     guard let artifact = manifest.artifacts.first(where: { $0.target == target }) else {
       throw GlintError(
         .argument, "\(folder.path) has no artifact for \(target); export it with --target \(target)")
@@ -45,6 +51,14 @@ struct AppBundle {
       throw GlintError(.damaged, "\(folder.path) is damaged at its shapes; copy the bundle again")
     }
     chunk = input.shape[1]
+  }
+
+  /// What an app may load as a picture; nothing here does.
+  private static func address(_ text: String) -> URL? {
+    guard let url = URL(string: text), ["http", "https"].contains(url.scheme?.lowercased()) else {
+      return nil
+    }
+    return url
   }
 
   static func readManifest(_ folder: URL) throws -> Manifest {
@@ -119,4 +133,6 @@ struct Manifest: Decodable {
 struct Items: Decodable {
   let keys: [String]
   let titles: [String: String]?
+  let fields: [String: [String: String]]?
+  let images: [String: String]?
 }

@@ -25,7 +25,9 @@ public struct RecommendationsView: View {
           }
         }
         Section {
-          ForEach(best, id: \.key) { one in row(one.key, one.title) }
+          ForEach(best, id: \.key) { one in
+            row(one.key, one.title, one.fields.sorted { $0.key < $1.key }.map(\.value))
+          }
         } header: {
           Text("After \(session.history.count) items; tap what you like")
         } footer: {
@@ -47,8 +49,17 @@ public struct RecommendationsView: View {
     return Array(matches.prefix(5))
   }
 
-  private func row(_ key: String, _ title: String?) -> some View {
-    Button(title ?? key) { tap(key) }
+  private func row(_ key: String, _ title: String?, _ fields: [String] = []) -> some View {
+    Button {
+      tap(key)
+    } label: {
+      VStack(alignment: .leading) {
+        Text(title ?? key)
+        if !fields.isEmpty {
+          Text(fields.joined(separator: " · ")).font(.caption).foregroundStyle(.secondary)
+        }
+      }
+    }
   }
 
   /// Tens of microseconds: less than a change of threads.

@@ -1,5 +1,6 @@
 /** The page's elements, and how each is filled. */
 
+import { PICTURES } from '../config';
 import type { Item, Recommendation } from '../glint-edge';
 
 export interface Runtime {
@@ -53,7 +54,7 @@ const TEMPLATE = `
       <button id="update" type="button" disabled>Look for a newer model</button>
     </div>
     <p id="checked" role="status"></p>
-    <p>Nothing leaves this device. The same page on <a id="other"></a>.</p>
+    <p><span id="leaves">Nothing leaves this device.</span> The same page on <a id="other"></a>.</p>
   </details>
 </footer>`;
 
@@ -64,6 +65,10 @@ export function createView(root: HTMLElement, runtime: Runtime) {
   root.innerHTML = TEMPLATE;
   const find = <T extends HTMLElement>(id: string) => root.querySelector<T>(`#${id}`)!;
   find('runtime').textContent = `On your device, by ${runtime.name}`;
+  if (PICTURES.length > 0) {
+    const from = PICTURES.map((source) => source.replace(/^https?:\/\//, '')).join(', ');
+    find('leaves').textContent = `Pictures are fetched (${from}); nothing else leaves this device.`;
+  }
   const other = find<HTMLAnchorElement>('other');
   other.textContent = runtime.other.name;
   other.href = runtime.other.page;
@@ -126,8 +131,39 @@ export function showTop(
     button.onclick = () => add(item);
     button.dataset['key'] = item.key;
     const was = before.findIndex(({ key }) => key === item.key);
-    button.replaceChildren(part('title', nameOf(item)), ...movement(was, place, before.length > 0));
+    button.replaceChildren(...shown(item), ...movement(was, place, before.length > 0));
   });
+}
+
+/** What the bundle tells of an item: its title; below it its fields, beside it its picture. */
+function shown(item: Item): HTMLElement[] {
+  const title = part('title', nameOf(item));
+  const more = Object.values(item.fields).join(' · ');
+  const picture = item.image !== null && isAllowed(item.image) ? [pictureAt(item.image)] : [];
+  if (more === '' && picture.length === 0) return [title];
+  const words = part('words', '');
+  words.append(title, part('more', more));
+  return [...picture, words];
+}
+
+/** Whether this page's Content-Security-Policy lets a picture be loaded. */
+function isAllowed(address: string): boolean {
+  try {
+    const { origin, protocol } = new URL(address);
+    return PICTURES.includes(origin) || PICTURES.includes(protocol);
+  } catch {
+    return false;
+  }
+}
+
+/** A picture without words: the title stands beside it. Its server is not told of this page. */
+function pictureAt(address: string): HTMLImageElement {
+  const picture = document.createElement('img');
+  picture.alt = '';
+  picture.referrerPolicy = 'no-referrer';
+  picture.onerror = () => picture.remove();
+  picture.src = address;
+  return picture;
 }
 
 function movement(was: number, place: number, known: boolean): HTMLElement[] {

@@ -1,4 +1,4 @@
-/** The app's own item keys and titles; inside, an item is its place in the list, from 1. */
+/** The app's own items, by its keys; inside, an item is its place in the list, from 1. */
 
 import { isObject, isText, parseJson, requireForm } from './documents';
 import { GlintError } from './errors';
@@ -8,13 +8,22 @@ export interface Item {
   readonly key: string;
   /** null: the catalogue has none. */
   readonly title: string | null;
+  /** What else the catalogue tells of it, such as its category, by name. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** The address of its picture, http or https; null: the catalogue has none. */
+  readonly image: string | null;
 }
 
 /** What is read of items.json; retired items are there too, a history may hold them. */
 export interface ItemsFile {
   readonly keys: readonly (string | number)[];
-  readonly titles?: Readonly<Record<string, string>>;
+  readonly titles?: Texts;
+  /** Of each field, the value by key. */
+  readonly fields?: Readonly<Record<string, Texts>>;
+  readonly images?: Texts;
 }
+
+type Texts = Readonly<Record<string, string>>;
 
 /**
  * Parse items.json.
@@ -26,13 +35,18 @@ export function parseItems(bytes: Uint8Array, place: string, items: number): Ite
   return requireForm<ItemsFile>(
     parseJson(bytes, place),
     place,
-    ({ keys, titles = {} }) =>
+    ({ keys, titles = {}, fields = {}, images = {} }) =>
       keys.length === items &&
       keys.every((key) => (isText(key) ? key !== '' : Number.isSafeInteger(key))) &&
       new Set(keys.map(String)).size === items &&
-      isObject(titles) &&
-      Object.values(titles).every(isText),
+      isObject(fields) &&
+      [titles, images, ...Object.values(fields)].every(areTexts) &&
+      Object.values(images).every((address) => /^https?:\/\//i.test(address)),
   );
+}
+
+function areTexts(texts: object): boolean {
+  return isObject(texts) && Object.values(texts).every(isText);
 }
 
 /** What an unknown key does: stop the call, or be left out and counted. */
@@ -45,10 +59,19 @@ export class Catalogue {
 
   /** @param file items.json, parsed. */
   constructor(file: ItemsFile) {
+    // As maps: a key may be called like a member that every object has.
     const titles = new Map(Object.entries(file.titles ?? {}));
-    this.items = file.keys.map((key) => ({
-      key: String(key),
-      title: titles.get(String(key)) ?? null,
+    const images = new Map(Object.entries(file.images ?? {}));
+    const fields = Object.entries(file.fields ?? {}).map(
+      ([name, values]) => [name, new Map(Object.entries(values))] as const,
+    );
+    this.items = file.keys.map(String).map((key) => ({
+      key,
+      title: titles.get(key) ?? null,
+      fields: Object.fromEntries(
+        fields.flatMap(([name, values]) => (values.has(key) ? [[name, values.get(key)!]] : [])),
+      ),
+      image: images.get(key) ?? null,
     }));
     this.idOf = new Map(this.items.map(({ key }, position) => [key, position + 1]));
   }

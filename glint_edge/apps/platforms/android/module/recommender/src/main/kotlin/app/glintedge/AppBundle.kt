@@ -14,6 +14,8 @@ import org.json.JSONObject
  * @property window how many of a session's last items count; null: all.
  * @property keys the user's item keys by id; `keys[0]` is "", padding.
  * @property titles by key; may be empty.
+ * @property fields of each field, such as a category, the value by key; may be empty.
+ * @property images address of a picture by key, http or https; may be empty.
  */
 internal class AppBundle(
     val folder: File,
@@ -24,10 +26,13 @@ internal class AppBundle(
     val artifact: File,
     val keys: List<String>,
     val titles: Map<String, String>,
+    val fields: Map<String, Map<String, String>>,
+    val images: Map<String, String>,
 ) {
     companion object {
         private const val SCHEMA_VERSION = 1
         private const val LARGEST = 1 shl 28
+        private val ADDRESS = Regex("^https?://", RegexOption.IGNORE_CASE)
 
         /**
          * Read a bundle, and hold each file that is read to its size and sha256.
@@ -36,7 +41,7 @@ internal class AppBundle(
          */
         fun read(folder: File, target: String): AppBundle {
             val manifest = readManifest(folder)
-            val (keys, titles) = ofFile(File(folder, "items.json")) { itemsOf(folder, manifest) }
+            val items = ofFile(File(folder, "items.json")) { itemsOf(folder, manifest) }
             return ofFile(File(folder, "manifest.json")) {
                 val artifact = artifactFor(folder, manifest, target)
                 checked(folder, manifest, artifact)
@@ -48,21 +53,37 @@ internal class AppBundle(
                     longest = longest,
                     window = longest.takeIf { manifest.getString("window") == "sliding" },
                     artifact = File(folder, artifact),
-                    keys = keys,
-                    titles = titles,
+                    keys = items.keys,
+                    titles = items.titles,
+                    fields = items.fields,
+                    images = items.images,
                 )
             }
         }
 
-        private fun itemsOf(folder: File, manifest: JSONObject): Pair<List<String>, Map<String, String>> {
+        private class Items(
+            val keys: List<String>,
+            val titles: Map<String, String>,
+            val fields: Map<String, Map<String, String>>,
+            val images: Map<String, String>,
+        )
+
+        private fun itemsOf(folder: File, manifest: JSONObject): Items {
             val items = JSONObject(checked(folder, manifest, "items.json").decodeToString())
-            val titles = items.optJSONObject("titles") ?: JSONObject()
             val keys = items.getJSONArray("keys")
-            return Pair(
+            val fields = items.optJSONObject("fields") ?: JSONObject()
+            val images = textsOf(items.optJSONObject("images"))
+            if (!images.values.all { ADDRESS.containsMatchIn(it) }) throw JSONException("a picture's address")
+            return Items(
                 listOf("") + List(keys.length()) { keys.getString(it) },
-                titles.keys().asSequence().associateWith { titles.getString(it) },
+                textsOf(items.optJSONObject("titles")),
+                fields.keys().asSequence().associateWith { textsOf(fields.getJSONObject(it)) },
+                images,
             )
         }
+
+        private fun textsOf(texts: JSONObject?): Map<String, String> =
+            texts?.keys()?.asSequence()?.associateWith { texts.getString(it) }.orEmpty()
 
         fun readManifest(folder: File): JSONObject {
             val file = File(folder, "manifest.json")

@@ -3,8 +3,20 @@ package app.glintedge
 import java.io.Closeable
 import java.io.File
 
-/** A recommended item; `score` is to be compared within one list alone. */
-data class Recommendation(val key: String, val title: String?, val score: Float)
+/**
+ * A recommended item.
+ *
+ * @property score to be compared within one list alone.
+ * @property fields what else the bundle tells of it, such as its category, by name.
+ * @property image address of its picture, http or https, which nothing here fetches; null: none.
+ */
+data class Recommendation(
+    val key: String,
+    val title: String?,
+    val score: Float,
+    val fields: Map<String, String> = emptyMap(),
+    val image: String? = null,
+)
 
 /** What a key that is not in the catalogue does: fail, or be left out and counted. */
 enum class Unknown { REFUSE, SKIP }
@@ -83,6 +95,10 @@ class Recommender private constructor(
         )
     }
 
+    private fun fieldsOf(key: String): Map<String, String> = buildMap {
+        for ((name, values) in bundle.fields) values[key]?.let { put(name, it) }
+    }
+
     internal fun keyOf(id: Int): String = bundle.keys[id]
 
     internal val empty: FloatArray get() = FloatArray(bundle.shapes.state)
@@ -145,7 +161,9 @@ class Recommender private constructor(
             .take(k)
             .map { place ->
                 val key = keyOf(found.ids[place])
-                Recommendation(key, bundle.titles[key], found.scores[place])
+                Recommendation(
+                    key, bundle.titles[key], found.scores[place], fieldsOf(key), bundle.images[key],
+                )
             }
             .toList()
     }

@@ -32,7 +32,9 @@ class RecommenderTest {
 
     private fun write(window: String = "sliding", version: Int = 1, topK: Int = 4, golden: String = GOLDEN): File {
         val files = mapOf(
-            "items.json" to """{"keys": ["a", "b", "c", "d"], "titles": {"b": "Zweiter"}}""",
+            "items.json" to """{"keys": ["a", "b", "c", "d"], "titles": {"b": "Zweiter"},
+                "fields": {"kind": {"b": "Book"}, "brand": {"a": "Acme", "b": "Beta"}},
+                "images": {"a": "https://example.org/a.png"}}""",
             "model.pte" to "artifact",
             "golden.json" to golden,
         )
@@ -66,6 +68,9 @@ class RecommenderTest {
         val found = load().recommend(listOf("c"), 4)
         assertEquals(listOf("a", "b", "c", "d"), found.map { it.key })
         assertEquals(listOf(null, "Zweiter", null, null), found.map { it.title })
+        assertEquals(mapOf("kind" to "Book", "brand" to "Beta"), found[1].fields)
+        assertEquals(mapOf("brand" to "Acme"), found[0].fields)
+        assertEquals(listOf("https://example.org/a.png", null), found.take(2).map { it.image })
         assertEquals(listOf("a", "b", "d"), load().recommend(listOf("c"), 4, excludeSeen = true).map { it.key })
         assertEquals(GlintException.Code.ARGUMENT, refusal { load().recommend(emptyList(), 5) })
         assertEquals(GlintException.Code.ARGUMENT, refusal { load().recommend(emptyList(), 0) })

@@ -85,7 +85,10 @@ private fun Recommendations(recommender: Recommender) {
                 took?.let { Text("computed on this device in $it µs") }
             }
         }
-        items(best) { one -> Row(one.title ?: one.key, "score %.2f".format(one.score)) { tap(one.key) } }
+        items(best) { one ->
+            val told = one.fields.values + "score %.2f".format(one.score)
+            Row(one.title ?: one.key, told.joinToString(" · ")) { tap(one.key) }
+        }
     }
 }
 

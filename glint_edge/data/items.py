@@ -1,0 +1,190 @@
+"""What a table of the shop's own says of its items: titles, fields and pictures; imports no polars.
+
+The library fetches no picture: it carries the addresses to the pages that show them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from glint_edge.data.catalogue import Catalogue
+from glint_edge.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
+
+MOST_FIELDS = 100  # that items.schema.json allows
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFile:
+    """A table with a row an item, and which of its columns are shown.
+
+    Attributes:
+        source: path of a CSV, TSV, JSON lines or Parquet file; or a polars or pandas DataFrame.
+        key: column of the item's key; None: found by the usual names.
+        title: column of the title; None: found by the usual names, where there is one.
+        fields: columns that are shown beside the title, such as a category.
+        image: column of the address of a picture.
+    """
+
+    source: Any
+    key: str | None = None
+    title: str | None = None
+    fields: tuple[str, ...] = ()
+    image: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fields, str):
+            raise ConfigError(f"fields is one text; write fields=[{self.fields!r}]")
+        object.__setattr__(self, "fields", tuple(dict.fromkeys(self.fields)))
+        if len(self.fields) > MOST_FIELDS:
+            raise ConfigError(f"{len(self.fields)} fields are named; choose {MOST_FIELDS} at most")
+        texts = (self.key, self.title, self.image, *self.fields)
+        if not all(text is None or (isinstance(text, str) and text) for text in texts):
+            raise ConfigError("a column of the items has no name; pass its name as a text")
+        if isinstance(self.source, str | Path):
+            _require_file(Path(self.source))
+
+    @property
+    def path(self) -> Path | None:
+        """Of the file; None: it is in memory."""
+        return Path(self.source) if isinstance(self.source, str | Path) else None
+
+    def settings(self) -> dict[str, Any]:
+        """By flag, for a `run.toml`; nothing of a table in memory."""
+        if self.path is None:
+            return {}
+        named = {
+            "items": str(self.path.resolve()), "item_key": self.key, "item_title": self.title,
+            "item_field": list(self.fields), "item_image": self.image,
+        }  # fmt: skip
+        return {name: value for name, value in named.items() if value}
+
+    @classmethod
+    def of_settings(cls, settings: Mapping[str, Any]) -> ItemFile | None:
+        """Inverse of `settings`; None: they name no file.
+
+        Raises:
+            ConfigError: they name columns alone.
+            DataError: there is no such file.
+        """
+        chosen = {name: value for name, value in settings.items() if value}
+        names = ("key", "title", "field", "image")
+        if "items" not in chosen:
+            if lone := next((name for name in names if f"item_{name}" in chosen), None):
+                raise ConfigError(f"--item-{lone} is a column of --items; pass that file, too")
+            return None
+        key, title, fields, image = (chosen.get(f"item_{name}") for name in names)
+        return cls(chosen["items"], key, title, tuple(fields or ()), image)
+
+
+def _require_file(path: Path) -> None:
+    if not path.exists():
+        raise DataError(f"no such file: {path}; pass a table with a row an item by --items")
+    if not path.is_file():
+        raise DataError(f"{path} is a folder or a pipe; pass a file by --items")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRows:
+    """What was read of a table, of the items that were asked for.
+
+    Attributes:
+        name: of the table, for messages.
+        columns: the column that was taken, by what it is: "key", "title", "image".
+        unused: the columns that were not taken.
+        keys: items with a row.
+        titles: by key, where there is one.
+        fields: of each field, the value by key.
+        images: addresses of pictures by key.
+        keyless: rows without a key.
+        others: rows of items that were not asked for.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    unused: tuple[str, ...]
+    keys: frozenset[str]
+    titles: Mapping[str, str]
+    fields: Mapping[str, Mapping[str, str]]
+    images: Mapping[str, str]
+    keyless: int = 0
+    others: int = 0
+
+    def notes(self, asked: int) -> list[str]:
+        """What was taken for what, and what was left out, a sentence each."""
+        shown = ", ".join(f"{what} = {column}" for what, column in self.columns.items())
+        fields = f", fields = {', '.join(self.fields)}" if self.fields else ""
+        notes = [f"columns: {shown}{fields}"]
+        if self.unused:
+            notes.append(f"columns not used: {', '.join(self.unused)}")
+        if self.keyless:
+            notes.append(f"left out: {self.keyless:,} rows without a key")
+        if self.others:
+            notes.append(f"left out: {self.others:,} rows of items that the model does not have")
+        if missing := asked - len(self.keys):
+            notes.append(
+                f"{missing:,} of {asked:,} items have no row: these are shown as before, or by "
+                "their key"
+            )
+        return notes
+
+
+def item_file(items: object) -> ItemFile | None:
+    """What functions take as `items`: an `ItemFile`, or the source of one; None is none.
+
+    Raises:
+        ConfigError: it is neither.
+        DataError: there is no such file.
+    """
+    return items if items is None or isinstance(items, ItemFile) else ItemFile(items)
+
+
+def described(
+    catalogue: Catalogue, items: ItemFile | None, only: Collection[str] | None = None
+) -> Catalogue:
+    """A catalogue whose items are shown as a table says; those without a row, as before.
+
+    Args:
+        catalogue: stays as it is.
+        items: the table; without `fields`, those that the catalogue has are looked for in it.
+        only: keys of the items to describe; None: all, and no field stays that is not in `fields`,
+            where these are named.
+
+    Raises:
+        DataError: the table cannot be read, is of other items, or says two things of one item.
+    """
+    if items is None:
+        return catalogue
+    from glint_edge.data.reading.items import read_items  # which imports polars
+
+    asked = frozenset(catalogue.keys[1:] if only is None else only)
+    rows = read_items(items, asked, usual_fields=tuple(catalogue.fields))
+    if not rows.keys and only is None:
+        raise DataError(
+            f"{rows.name} has no row of an item of the model, whose keys are like "
+            f"{catalogue.keys[1]!r}; choose the column of the key by --item-key"
+        )
+    for note in rows.notes(len(asked)):
+        log.info("%s: %s", rows.name, note)
+
+    def over(before: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+        return {key: text for key, text in before.items() if key not in rows.keys} | dict(new)
+
+    keep = () if items.fields and only is None else catalogue.fields
+    names = dict.fromkeys((*keep, *rows.fields))
+    fields = {
+        name: over(old, rows.fields[name]) if name in rows.fields else old
+        for name in names
+        for old in [catalogue.fields.get(name, {})]
+    }
+    return replace(
+        catalogue,
+        titles=over(catalogue.titles, rows.titles) if "title" in rows.columns else catalogue.titles,
+        fields={name: values for name, values in fields.items() if values},
+        images=over(catalogue.images, rows.images) if "image" in rows.columns else catalogue.images,
+    )

@@ -1,0 +1,204 @@
+"""A table of items, by the readers of logs: keys as there, everything else as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from glint_edge.data.catalogue import ITEMS_SCHEMA
+from glint_edge.data.items import ItemFile, ItemRows
+from glint_edge.data.reading.checks import MISSING
+from glint_edge.data.reading.columns import others
+from glint_edge.data.reading.table import Table
+from glint_edge.errors import DataError
+
+MOST_CHARACTERS = 10_000  # of a text that is shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemColumns:
+    """Which columns of a table of items are taken.
+
+    Attributes:
+        file: what was asked for.
+        usual_fields: are taken where they are there, if no fields are asked for.
+    """
+
+    file: ItemFile
+    usual_fields: tuple[str, ...] = ()
+
+    def choose(self, log: str, names: Sequence[str]) -> dict[str, str]:
+        """A column by role: "item", and perhaps "title", "image", "field_0" ….
+
+        Raises:
+            DataError: one is missing or there twice, or there is nothing but keys.
+        """
+        file = self.file
+        key = file.key or first_of(ITEM_KEYS, names)
+        if key is None:
+            raise _missing(log, "no column of the item's key found", "key", names)
+        title = file.title or first_of(ITEM_TITLES, [name for name in names if name != key])
+        fields = file.fields or [
+            name for name in self.usual_fields if names.count(name) == 1 and name != key
+        ]
+        asked = {"item": key, "title": title, "image": file.image}
+        asked |= {f"field_{at}": name for at, name in enumerate(fields)}
+        chosen = {role: column for role, column in asked.items() if column is not None}
+        for role, column in chosen.items():
+            if column not in names:
+                flag = "key" if role == "item" else role.partition("_")[0]
+                raise _missing(log, f"no column {column!r}", flag, names)
+            if names.count(column) > 1:
+                raise DataError(f"{log} has two columns {column!r}; rename one")
+        if len(chosen) == 1:
+            raise _missing(log, "no column of titles found", "title", names)
+        return chosen
+
+
+def _missing(table: str, problem: str, flag: str, names: Sequence[str]) -> DataError:
+    return DataError(f"{table}: {problem}; choose --item-{flag} from {', '.join(names)}")
+
+
+def read_items(
+    file: ItemFile, asked: Collection[str], usual_fields: tuple[str, ...] = ()
+) -> ItemRows:
+    """The rows of a table that are of the items asked for.
+
+    Args:
+        file: the table, and which columns.
+        asked: keys of items.
+        usual_fields: see `ItemColumns`.
+
+    Raises:
+        DataError: the table cannot be read, has two rows that say different things of one of these
+            items, or a picture's address is none.
+    """
+    table = _table(file, ItemColumns(file=file, usual_fields=usual_fields))
+    roles = [role for role in table.columns if role != "item"]
+    schema = table.rows.collect_schema()
+    values = {role: _value(role, schema[role]) for role in roles}
+    rows = table.collect(table.rows.select("row", key=item_key(table), **values))
+    keyed = rows.drop_nulls("key")
+    known = keyed.filter(pl.col("key").is_in(list(asked)))
+    _refuse_wrong(table, known, roles)
+    distinct = known.unique(["key", *roles], keep="first", maintain_order=True)
+    _refuse_two(table, distinct, roles)
+    by_role = {role: dict(distinct.select("key", role).drop_nulls().iter_rows()) for role in roles}
+    fields = {role: table.columns[role] for role in roles if role.startswith("field_")}
+    return ItemRows(
+        name=Path(table.name).name,
+        columns={
+            "key" if role == "item" else role: column
+            for role, column in table.columns.items()
+            if role not in fields
+        },
+        unused=table.unused,
+        keys=frozenset(distinct["key"]),
+        titles=by_role.get("title", {}),
+        fields={name: by_role[role] for role, name in fields.items()},
+        images=by_role.get("image", {}),
+        keyless=len(rows) - len(keyed),
+        others=len(keyed) - len(known),
+    )
+
+
+def _table(file: ItemFile, columns: ItemColumns) -> Table:
+    def explain(error: pl.exceptions.PolarsError) -> DataError:
+        problem = str(error).partition("\n")[0][:200]
+        return DataError(f"{name} cannot be read ({problem}); write it as UTF-8 CSV")
+
+    path = file.path
+    name = str(path) if path else "the DataFrame"
+    try:
+        if path is None:
+            frame = pl.DataFrame(file.source)
+        else:
+            head = path.read_bytes()[: 1 << 16].decode("utf-8", "replace").partition("\n")[0]
+            separator = max(",;\t", key=head.count)
+            frame = pl.read_csv(path, separator=separator, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise explain(error) from error
+    chosen = columns.choose(name, frame.columns)
+    rows = frame.lazy().select(**{role: pl.col(column) for role, column in chosen.items()})
+    return Table(
+        name, rows.with_row_index("row"), lambda row: f"row {row + 1}", explain, chosen,
+        others(frame.columns, chosen),
+    )  # fmt: skip
+
+
+def item_key(table: Table) -> pl.Expr:
+    """The key of each row's item; null where it is missing."""
+    text = _value("item", table.rows.collect_schema()["item"])
+    return text
+
+
+ITEM_KEYS = ("sku", "itemid", "item", "productid", "product", "articleid", "movieid", "asin", "id")
+ITEM_TITLES = ("title", "name", "itemname", "productname")
+
+
+def first_of(usual: Sequence[str], names: Sequence[str]) -> str | None:
+    """The first of the columns with the likeliest of some names."""
+    plain = {name.lower().replace("_", "").replace(" ", ""): name for name in reversed(names)}
+    return next((plain[name] for name in usual if name in plain), None)
+
+
+def _value(role: str, dtype: pl.DataType) -> pl.Expr:
+    """A value as trimmed text, null where there is none; 3.0 is "3"."""
+    column = pl.col(role)
+    text = column.cast(pl.String).str.strip_chars()
+    if dtype.is_float() or dtype.is_decimal():
+        text = text.str.replace(r"\.0+$", "")
+    return pl.when(~text.is_in(MISSING)).then(text)
+
+
+@cache
+def _address() -> str:
+    """What the address of a picture matches."""
+    schema = json.loads(ITEMS_SCHEMA.path.read_bytes())
+    pattern: str = schema["properties"]["images"]["additionalProperties"]["pattern"]
+    return pattern
+
+
+def _refuse_wrong(table: Table, rows: pl.DataFrame, roles: Sequence[str]) -> None:
+    """Refuse what no page could show.
+
+    Raises:
+        DataError: a text is too long, or a picture's address is no http or https address.
+    """
+    for role in roles:
+        value = pl.col(role)
+        long = rows.filter(value.str.len_chars() > MOST_CHARACTERS).head(1)
+        for row in long.iter_rows(named=True):
+            raise table.error(
+                row["row"],
+                f"{table.columns[role]} has {len(row[role]):,} characters; write at most "
+                f"{MOST_CHARACTERS:,}",
+            )
+    if "image" not in roles:
+        return
+    for row in rows.filter(~pl.col("image").str.contains(_address())).head(1).iter_rows(named=True):
+        raise table.error(
+            row["row"],
+            f"{row['image'][:100]!r} is no http or https address of a picture; correct or clear it",
+        )
+
+
+def _refuse_two(table: Table, distinct: pl.DataFrame, roles: Sequence[str]) -> None:
+    """Refuse an item with two rows that differ.
+
+    Raises:
+        DataError: one has.
+    """
+    for row in distinct.filter(~pl.col("key").is_first_distinct()).head(1).iter_rows(named=True):
+        first = next(distinct.filter(pl.col("key") == row["key"]).iter_rows(named=True))
+        role = next(role for role in roles if first[role] != row[role])
+        raise table.error(
+            row["row"],
+            f"item {row['key']!r} again, with another {table.columns[role]}: {row[role]!r}, and "
+            f"{first[role]!r} in {table.where(first['row'])}; keep one row an item",
+        )

@@ -1,0 +1,60 @@
+"""The web page of a bundle with fields and pictures, in a real browser."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from glint_edge.bundles.bundle import load_bundle
+from tests.apps.web_site import build, serve
+from tests.small import small_bundle
+
+pytestmark = [pytest.mark.slow, pytest.mark.full]
+
+
+@pytest.fixture(scope="module")
+def site(make_model, tmp_path_factory):
+    """Of 40 items, each in a category; the first have a picture, and one a picture that is gone."""
+    folder = tmp_path_factory.mktemp("shop")
+    keys = [f"k{n}" for n in range(1, 41)]
+    bundle = small_bundle(
+        make_model(), folder, keys=keys, titles={key: f"Item {key}" for key in keys},
+        fields={"category": dict.fromkeys(keys, "Shoes"), "brand": {"k1": "<b>Acme</b>"}},
+        images={key: f"https://cdn.example/{key}.png" for key in keys[:5]},
+    )  # fmt: skip
+    build(load_bundle(bundle), folder / "app")
+    return folder / "app" / "dist"
+
+
+def test_the_page_shows_fields_and_pictures(site, browser):
+    asked, wrong, pixel = [], [], io.BytesIO()
+    Image.new("RGB", (1, 1)).save(pixel, "PNG")
+
+    def picture(route):
+        asked.append(route.request)
+        if "k2" in route.request.url:
+            route.fulfill(status=404)
+        else:
+            route.fulfill(content_type="image/png", body=pixel.getvalue())
+
+    with serve(site) as server:
+        page = browser.new_page()
+        page.route("https://**", picture)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(server.address + "index.html")
+        page.locator("#status", has_text="Ready").wait_for()
+        rows = page.locator("#top button")
+        rows.locator("img").nth(3).wait_for(state="attached")
+        assert page.locator("#top .title").all_inner_texts() == [f"Item k{n}" for n in range(1, 11)]
+        more = page.locator("#top .more").all_inner_texts()
+        assert more == ["Shoes · <b>Acme</b>", *["Shoes"] * 9]
+        page.locator("#top img").nth(4).wait_for(state="detached")  # the one that is gone
+        assert page.locator("#top img").count() == 4
+        assert {request.url for request in asked} == {
+            f"https://cdn.example/k{n}.png" for n in range(1, 6)
+        }
+        assert all("referer" not in request.headers for request in asked)
+        about = page.locator("#leaves").text_content()
+        assert about == "Pictures are fetched (cdn.example); nothing else leaves this device."
+        page.close()
+    assert wrong == []
