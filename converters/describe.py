@@ -38,7 +38,7 @@ def manifest_of(
         artifacts: the files.
         layers: what quantization did to each layer.
     """
-    config, catalogue = program.config, checkpoint.catalogue
+    config, catalogue, repeats = program.config, checkpoint.catalogue, checkpoint.data.repeats
     return {
         "name": options.bundle_name,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -66,6 +66,7 @@ def manifest_of(
             "name": _public_name(checkpoint),
             "attribution": checkpoint.data.attribution,
             "metrics": {},
+            **({} if repeats is None else {"repeats": repeats}),
         },
     }
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar, Unpack
 
 from glint_edge.data.items import described, item_file
 from glint_edge.data.log import Log, load_log
-from glint_edge.data.record import load_options
+from glint_edge.data.options import load_options
 from glint_edge.data.splits import LEAVE_ONE_OUT, PARTS
 from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.files import new_folder
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from glint_edge.bundles.golden import Golden
     from glint_edge.bundles.target import Target
     from glint_edge.checkpoints.checkpoint import Checkpoint
-    from glint_edge.data.record import LoadOptions
+    from glint_edge.data.options import LoadOptions, Reading
     from glint_edge.data.sequences import HeldOut
     from glint_edge.data.sharded.shards import ShardedLog
     from glint_edge.diagnosis import Report
@@ -185,14 +185,7 @@ def shard(
     parts: int = 16,
     held_out: int = 10_000,
     seed: int = 0,
-    user: str | None = None,
-    item: str | None = None,
-    time: str | None = None,
-    format: str | None = None,
-    k_core: int | None = None,
-    split: str | None = None,
-    validation: AnyPath | None = None,
-    test: AnyPath | None = None,
+    **reading: Unpack[Reading],
 ) -> ShardedLog:
     """Cut a log that is larger than memory into shards that `train` reads a few at a time.
 
@@ -202,20 +195,14 @@ def shard(
         parts: shards; two at a time are in memory, and each process of a training needs one.
         held_out: users to evaluate on, at most.
         seed: of the choice of these users.
-        user: column of the user; None: found by the usual names, and so are the others.
-        item: column of the item.
-        time: column of the time.
-        format: as for `load_log`; None: recognised from the file.
-        k_core: refused: it needs the whole log.
-        split: as for `load_log`, and so are `validation` and `test`; by default leave-one-out.
-        validation: see there.
-        test: see there.
+        reading: `user`, `item`, `time` and so on, as for `load_log`; but `k_core`, which needs the
+            whole log.
     """
     if not Path(log).exists():  # before polars is imported
         raise DataError(f"no such file: {log}; pass the path of an interaction log")
     from glint_edge.data.sharded.sharding import make_shards
 
-    options = load_options(user, item, time, format, k_core, split, validation, test)
+    options = load_options(**reading)
     return make_shards(
         Path(log), Path(out), options=options, parts=parts, held_out=held_out, seed=seed
     )
@@ -231,15 +218,8 @@ def evaluate(
     k: int = 10,
     seed: int = 0,
     plot: AnyPath | None = None,
-    user: str | None = None,
-    item: str | None = None,
-    time: str | None = None,
-    format: str | None = None,
-    k_core: int | None = None,
-    split: str | None = None,
-    validation: AnyPath | None = None,
-    test: AnyPath | None = None,
     on_step: OnStep = _silent,
+    **reading: Unpack[Reading],
 ) -> Appraisal:
     """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines.
 
@@ -252,20 +232,14 @@ def evaluate(
         k: the cut of every figure.
         seed: of the sampled negatives.
         plot: also draw the slices into this .png or .svg file.
-        user: how `data` is read and split, as for `load_log`, and so are the next seven; None: as
-            the checkpoint stores it.
-        item: see there.
-        time: see there.
-        format: see there.
-        k_core: see there.
-        split: see there; "test" and "validation" are taken for the `part`.
-        validation: see there.
-        test: see there.
         on_step: told what is being done.
+        reading: how `data` is read and split: `user`, `time`, `split` and so on, as for `load_log`;
+            the rest as the checkpoint stores it. A `split` that is a part is the `part`.
     """
-    if split in PARTS:  # as the option was called before logs were split in other ways
-        part, split = split, None
-    options = load_options(user, item, time, format, k_core, split, validation, test)
+    if (split := reading.get("split")) in PARTS:  # as the option was called before
+        part = str(split)
+        reading["split"] = None
+    options = load_options(**reading)
     options.require_possible()
     loaded = _checkpoint(checkpoint)
     from glint_edge.evaluation.appraisal import appraise_checkpoint
@@ -433,14 +407,6 @@ def add_items(
     log: object = None,
     strength: float = 0.8,
     within: int = 5,
-    user: str | None = None,
-    item: str | None = None,
-    time: str | None = None,
-    format: str | None = None,
-    k_core: int | None = None,
-    split: str | None = None,
-    validation: AnyPath | None = None,
-    test: AnyPath | None = None,
     items: object = None,
     out: AnyPath | None = None,
     checkpoint: AnyPath | None = None,
@@ -448,6 +414,7 @@ def add_items(
     data: object = None,
     offline: bool = False,
     on_step: OnStep = _silent,
+    **reading: Unpack[Reading],
 ) -> CatalogueChange:
     """Add items that came after training: like known ones, by vectors, or all new ones of a log.
 
@@ -460,15 +427,6 @@ def add_items(
         log: add all new items of this log, each as the mean of the known items near it.
         strength: how long a mean is made, relative to the vectors it is of.
         within: with `log`: so many places in a history are near.
-        user: how `log` and `data` are read, as for `load_log`, and so are the next four; None: as
-            the checkpoint stores it.
-        item: see there.
-        time: see there.
-        format: see there.
-        k_core: see there; 0 for `log` if None.
-        split: how `data` is split, as for `load_log`, and so are `validation` and `test`.
-        validation: see there.
-        test: see there.
         items: what is shown of the new ones, as for `train`; `titles` come before it.
         out: the new folder; None: NAME.v2, then .v3 …, beside `where`.
         checkpoint: the float model a bundle was made from; None: as its manifest says.
@@ -476,6 +434,8 @@ def add_items(
         data: test items are read from here.
         offline: never fetch data.
         on_step: told what is being done.
+        reading: how `log` and `data` are read: `user`, `item`, `time` and so on, as for `load_log`;
+            the rest as the checkpoint stores it, but `k_core`, which is 0 for `log`.
     """
     from converters.catalogue.change import open_either, write_change
     from device_bench.bench import check_artifacts
@@ -490,11 +450,13 @@ def add_items(
     from glint_edge.checkpoints import changes  # with torch: after what is refused without it
 
     left_out: list[str] = []
-    options = load_options(user, item, time, format, k_core, split, validation, test)
+    options = load_options(**reading)
     if log is not None:
         # Two items of a user are enough to tell that they are near each other.
-        unsplit = load_options(user, item, time, format, k_core or 0, LEAVE_ONE_OUT)
-        new_log = replace(unsplit, min_length=2)
+        new_log = replace(
+            options, k_core=options.k_core or 0, min_length=2,
+            split=LEAVE_ONE_OUT, validation=None, test=None,
+        )  # fmt: skip
         seen = log if isinstance(log, Log) else read_beside(before.data, log, new_log)
         new, left_out = changes.items_of_log(before, seen.whole, within=within, strength=strength)
     else:

@@ -26,8 +26,8 @@ from glint_edge.checkpoints.checkpoint import (
 )
 from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.options import LoadOptions
 from glint_edge.data.prefixes import prefixes
-from glint_edge.data.record import LoadOptions
 from glint_edge.data.source import find_split, some_histories
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import Identity, identity, new_folder, put, staging, sweep

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 import typer
 
 from glint_edge.cli import console
 from glint_edge.cli.names import keys, several
+from glint_edge.data.options import Reading as Reading
 from glint_edge.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -49,71 +50,65 @@ Runners = Annotated[
 
 # ---- how a log is read ---------------------------------------------------------------------------
 
-_PANEL = "Reading the log"
-Format = Annotated[
-    str | None,
-    typer.Option(help="inter, u.data, ratings.dat, csv, tsv, parquet or lines.  [default: told "
-                 "from the file]", rich_help_panel=_PANEL)
-]  # fmt: skip
-KCore = Annotated[
-    int | None,
-    typer.Option(min=0, help="Drop rarer users and items, repeatedly.", rich_help_panel=_PANEL),
-]
-UserColumn = Annotated[str | None, typer.Option(help="Column of the user.", rich_help_panel=_PANEL)]
-ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.", rich_help_panel=_PANEL)]
-TimeColumn = Annotated[str | None, typer.Option(help="Column of the time.", rich_help_panel=_PANEL)]
-_SPLIT = "Splitting the log"
-SplitBy = Annotated[
-    str | None,
-    typer.Option("--split",
-                 help="leave-one-out; time:2024-06-01: what each user did next after it is for the "
-                 "test, the last tenth before it for validation; time:VALIDATION,TEST; or "
-                 "0.8,0.1,0.1 of the interactions in time order.  [default: as the checkpoint "
-                 "says, else leave-one-out]", rich_help_panel=_SPLIT),
-]  # fmt: skip
-ValidationFile = Annotated[
-    Path | None,
-    typer.Option("--validation", help="A log of one's own to validate on.", rich_help_panel=_SPLIT),
-]
-TestFile = Annotated[
-    Path | None,
-    typer.Option("--test", help="A log of one's own to test on; without --validation, each user's "
-                 "last item of the log is validated on.", rich_help_panel=_SPLIT),
-]  # fmt: skip
+_READING, _SPLIT = "Reading the log", "Splitting the log"
 
-# A parameter `reading` of a command stands for all of these (`manners.add`).
+
+def _flag(
+    kind: Any,  # noqa: ANN401  # any type
+    help: str,
+    *names: str,
+    panel: str = _READING,
+    **settings: Any,  # noqa: ANN401  # typer's
+) -> Any:  # noqa: ANN401  # an annotation
+    """An option of a panel; `kind`: its type, or None."""
+    option = typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, **settings)
+    return Annotated[kind | None, option]
+
+
+# A parameter `reading` of a command stands for all of these (`manners.add`). What functions call
+# them: `glint_edge.data.options.Reading`.
 READING = {
-    "user_column": UserColumn,
-    "item_column": ItemColumn,
-    "time_column": TimeColumn,
-    "format": Format,
-    "k_core": KCore,
-    "split": SplitBy,
-    "validation": ValidationFile,
-    "test": TestFile,
-}
-
-
-class Reading(TypedDict):
-    """How a log is to be read, by the options above; None: as its checkpoint says."""
-
-    user: str | None
-    item: str | None
-    time: str | None
-    format: str | None
-    k_core: int | None
-    split: str | None
-    validation: Path | None
-    test: Path | None
+    "user_column": _flag(str, "Column of the user."),
+    "item_column": _flag(str, "Column of the item."),
+    "time_column": _flag(str, "Column of the time."),
+    "session_column": _flag(str, "Column of the session, which stands in where the user is "
+                            "missing; else such rows are left out."),
+    "event_column": _flag(str, "Column of the kind of event, for --only and --event."),
+    "rating_column": _flag(str, "Column of the rating, for --min-rating."),
+    "only": _flag(list[str], "Kinds of events to keep.", metavar="KIND,…", callback=several),
+    "event": _flag(str, "How much a target of each kind of event counts in the loss and in the "
+                   "figures, as in view=1,cart=2,buy=4; others are left out.", metavar="KIND=N,…"),
+    "min_rating": _flag(float, "Leave out lower ratings.", metavar="NUMBER"),
+    "collapse_repeats": _flag(bool, "Take an item several times in a row for once.",
+                              "--collapse-repeats/--no-collapse-repeats"),
+    "session_gap": _flag(str, "Cut a user's items into sessions where so much time passes: 30m, "
+                         "2h, 1d.", metavar="TIME"),
+    "keep_missing": _flag(bool, "Take NULL, nan, NA and the like for keys; else such rows are "
+                          "left out.", "--keep-missing/--no-keep-missing"),
+    "header": _flag(bool, "Whether the first row names the columns; without one they are chosen "
+                    "by number, as in --user-column 1.  [default: told from the row]",
+                    "--header/--no-header"),
+    "format": _flag(str, "inter, u.data, ratings.dat, csv, tsv, jsonl, parquet or lines.  "
+                    "[default: told from the file]"),
+    "k_core": _flag(int, "Drop rarer users and items, repeatedly.", min=0, metavar="NUMBER"),
+    "split": _flag(
+        str, "leave-one-out; time:2024-06-01: what each user did next after it is for the test, "
+        "the last tenth before it for validation; time:VALIDATION,TEST; or 0.8,0.1,0.1 of the "
+        "interactions in time order.  [default: as the checkpoint says, else leave-one-out]",
+        panel=_SPLIT,
+    ),
+    "validation": _flag(Path, "A log of one's own to validate on.", panel=_SPLIT),
+    "test": _flag(Path, "A log of one's own to test on; without --validation, each user's last "
+                  "item of the log is validated on.", panel=_SPLIT),
+}  # fmt: skip  # a table
 
 
 def reading(flags: dict[str, Any]) -> Reading:
-    """What the options above say, by their names."""
-    return Reading(
-        user=flags["user_column"], item=flags["item_column"], time=flags["time_column"],
-        format=flags["format"], k_core=flags["k_core"], split=flags["split"],
-        validation=flags["validation"], test=flags["test"],
-    )  # fmt: skip
+    """What the options above say, by the names that functions give them."""
+    names = {"event": "weights"}
+    return cast(
+        Reading, {names.get(n, n.removesuffix("_column")): value for n, value in flags.items()}
+    )
 
 
 # ---- what is shown of the items ------------------------------------------------------------------

@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 import polars as pl
 
+from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS
 from glint_edge.data.reading.table import Table
-from glint_edge.data.record import LoadOptions
 from glint_edge.data.splits import VALIDATED, Moment, Shares, Times
 from glint_edge.errors import DataError
 

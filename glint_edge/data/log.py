@@ -6,21 +6,17 @@ What can be refused without reading is refused before polars is imported.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glint_edge.data.named import NAMED, download
+from glint_edge.data.options import LoadOptions, load_options
 from glint_edge.data.reading.columns import USUAL_NAMES, dropped_notes
-from glint_edge.data.record import (
-    DataSource,
-    LoadOptions,
-    is_sharded,
-    load_options,
-    require_plain,
-)
+from glint_edge.data.record import DataSource, is_sharded, require_plain
 from glint_edge.data.splits import AHEAD
 from glint_edge.errors import ConfigError, DataError
 
@@ -124,7 +120,17 @@ def load_log(
     user: str | None = None,
     item: str | None = None,
     time: str | None = None,
+    session: str | None = None,
+    event: str | None = None,
+    rating: str | None = None,
     format: str | None = None,
+    header: bool | None = None,
+    keep_missing: bool = False,
+    session_gap: str | float | None = None,
+    only: str | Sequence[str] | None = None,
+    weights: str | Mapping[str, float] | None = None,
+    min_rating: float | None = None,
+    collapse_repeats: bool = False,
     k_core: int = 0,
     min_length: int | None = None,
     split: str | None = None,
@@ -144,8 +150,23 @@ def load_log(
         user: column of the user's key; None: the usual names are tried, and so for the others.
         item: column of the item's key.
         time: column of the time; where there is none, the rows are taken to be in time order.
-        format: inter, u.data, ratings.dat, csv, tsv, parquet or lines; None: recognised from
-            the file.
+        session: column of the session, which stands in for a user who is missing; by default
+            such rows are left out.
+        event: column of the kind of event, for `only` and `weights`.
+        rating: column of the rating, for `min_rating`.
+        format: inter, u.data, ratings.dat, csv, tsv, jsonl, parquet or lines; None: recognised
+            from the file.
+        header: whether the first row names the columns; None: told from the row. Without one,
+            columns are chosen by number, from "1".
+        keep_missing: take NULL, nan, NA and the like for keys as they stand; by default rows
+            with such a key are left out, and always those with none.
+        session_gap: cut a user's items into sessions where so much time passes between two of
+            them: "30m", "2h", "1d", or seconds.
+        only: kinds of events to keep.
+        weights: how much a target of each kind of event counts in the loss and in the figures, as
+            in {"view": 1, "buy": 4} or "view=1,buy=4"; other kinds are left out.
+        min_rating: leave out lower ratings.
+        collapse_repeats: take an item several times in a row for once.
         k_core: leave out users and items with fewer interactions than this, again and again until
             none is left; 0 keeps all.
         min_length: leave out users with fewer items than this; None: 3, or 2 where the log is split
@@ -161,9 +182,14 @@ def load_log(
         ConfigError: an option is impossible.
         DataError: the log cannot be read or split, or nothing is left of it.
     """
-    return read(source, load_options(
-        user, item, time, format, k_core or None, split, validation, test, min_length=min_length
-    ))  # fmt: skip
+    options = load_options(
+        user=user, item=item, time=time, session=session, event=event, rating=rating,
+        format=format, header=header, keep_missing=keep_missing or None, session_gap=session_gap,
+        only=only, weights=weights, min_rating=min_rating,
+        collapse_repeats=collapse_repeats or None, k_core=k_core or None, min_length=min_length,
+        split=split, validation=validation, test=test,
+    )  # fmt: skip
+    return read(source, options)
 
 
 def read(source: object, options: LoadOptions) -> Log:
@@ -193,9 +219,10 @@ def read(source: object, options: LoadOptions) -> Log:
 
 def source_of(shards: ShardedLog) -> DataSource:
     """The record of a log in shards that a checkpoint keeps."""
+    read = {"options": shards.splitting, **shards.reading}
     return DataSource(
-        shards.name, str(shards.folder.resolve()), shards.splitting, summary=shards.summary,
-        digest=shards.digest,
+        shards.name, str(shards.folder.resolve()), summary=shards.summary, digest=shards.digest,
+        **read,
     )  # fmt: skip
 
 
@@ -205,7 +232,8 @@ def _in_shards(folder: Path, options: LoadOptions) -> Log:
     if options != LoadOptions():
         raise ConfigError(f"{folder} holds shards, which were read already; pass no options for it")
     shards = open_shards(folder)
-    return Log(shards, source_of(shards), {}, ())
+    source = source_of(shards)
+    return Log(shards, source, source.columns, tuple(source.notes))
 
 
 def _read_file(source: str | Path, options: LoadOptions) -> Log:
@@ -217,7 +245,7 @@ def _read_file(source: str | Path, options: LoadOptions) -> Log:
     require_plain(path)
     from glint_edge.data.reading.reader import read_table, read_titles
 
-    table = read_table(path, options.columns, options.format)
+    table = read_table(path, options.selection, options.format)
     titles = read_titles(path, options.format)
     return _log(table, titles, name, where, attribution, options)
 
@@ -228,8 +256,8 @@ def _read_memory(source: object, options: LoadOptions) -> Log:
     from glint_edge.data.reading.memory import is_frame, table_of_frame, table_of_lists
 
     if is_frame(source):
-        name, table = "dataframe", table_of_frame(source, options.columns)
-    elif options.columns != USUAL_NAMES:
+        name, table = "dataframe", table_of_frame(source, options.selection)
+    elif options.columns != USUAL_NAMES or options.selection.needed:
         raise ConfigError("lists of keys have no columns to choose; leave them out")
     else:
         name, table = "lists", table_of_lists(source)
@@ -245,26 +273,37 @@ def _log(
     options: LoadOptions,
 ) -> Log:
     """Check, filter and number a table that was read from `where`."""
+    from glint_edge.data.arranging import Tally
     from glint_edge.data.cuts import divided, split_notes
     from glint_edge.data.numbering import numbered
     from glint_edge.data.reading.checks import checked
     from glint_edge.data.reading.reader import read_table
 
-    def other(path: Path) -> LazyFrame:
-        return checked(read_table(path, options.columns, options.format), in_memory=True)
+    interactions, tally = checked(table, options, in_memory=True), Tally()
+    dropped = Counter({**table.dropped, **interactions.dropped})
 
-    rows, rule = divided(table, checked(table, in_memory=True), options, other)
+    def other(path: Path) -> LazyFrame:
+        beside = checked(
+            read_table(path, options.selection, options.format), options, in_memory=True
+        )
+        dropped.update(beside.dropped)
+        return beside.rows
+
+    rows, rule = divided(table, interactions.rows, options, other)
     sequences = numbered(
-        name, rows.collect(), titles, table.dropped,
-        k_core=options.k_core or 0, min_length=options.shortest, rule=rule,
-    )  # fmt: skip
+        name, rows.collect(), titles, dropped, options, tally, rule, interactions.per_second
+    )
     summary = {
         "users": len(sequences),
         "items": sequences.item_count,
         "interactions": sequences.interactions,
     }
-    source = DataSource(name, where, options.to_dict(), attribution, summary, sequences.digest())
     parts = sequences.parts
-    told = split_notes(rule, parts.census(), sequences.untrained) if rule and parts else ()
-    notes = (*table.notes(), *dropped_notes(sequences.dropped), *told)
-    return Log(sequences, source, table.columns, notes, table.warnings())
+    split = split_notes(rule, parts.census(), sequences.untrained) if rule and parts else ()
+    notes = (*table.notes(), *dropped_notes(sequences.dropped), *split, *tally.notes())
+    warnings = (*table.warnings(), *interactions.warnings, *tally.warnings())
+    source = DataSource(
+        name, where, options.to_dict(), attribution, summary, sequences.digest(),
+        dict(table.columns), (*warnings, *notes), tally.share_of_repeats,
+    )  # fmt: skip
+    return Log(sequences, source, table.columns, notes, warnings)

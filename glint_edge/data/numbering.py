@@ -1,4 +1,4 @@
-"""From a checked table to sequences: duplicates, rare items and short users out, then ids."""
+"""From checked interactions to sequences: put in order, then ids in place of keys."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from glint_edge.data.arranging import Tally, arranged, owner_of
 from glint_edge.data.cuts import SplitRule
+from glint_edge.data.options import LoadOptions
+from glint_edge.data.reading.columns import dropped_notes
 from glint_edge.data.record import MIN_LENGTH
 from glint_edge.data.sequences import Ids, Parts, Sequences
 from glint_edge.errors import DataError
-
-DUPLICATE = ["user", "item", "time"]  # the same in all of these is one interaction
-DUPLICATES, SHORT = "exact duplicate rows", "users with fewer than {} items"  # reasons
 
 
 def numbered(
@@ -22,89 +22,48 @@ def numbered(
     rows: pl.DataFrame,
     titles: Mapping[str, str],
     dropped: Mapping[str, int],
-    *,
-    k_core: int,
-    min_length: int,
+    options: LoadOptions,
+    tally: Tally,
     rule: SplitRule | None = None,
+    per_second: float | None = None,
 ) -> Sequences:
     """Filter and number interactions, which are in the log's order.
 
-    They are ordered by time and, at the same time or without times, as in the log.
-
     Args:
         name: of the log, for messages.
-        rows: `row`, `user`, `item` and perhaps `time`, checked; with a `rule` also `part`.
+        rows: `row`, `user`, `item` and perhaps `time` and `weight`, checked; with a `rule` also
+            `part`.
         titles: by item key, of more items than are kept perhaps.
         dropped: what was left out before, by reason.
-        k_core: leave out users and items with fewer interactions than this, again and again until
-            none is left; 0 keeps all.
-        min_length: leave out users with fewer items than this.
+        options: what is left out, joined and cut.
+        tally: counts what is done.
         rule: how the rows are split; None: leave-one-out.
+        per_second: how much the time grows in a second.
 
     Raises:
         DataError: nothing is left, or nothing to validate or test on.
     """
-    kept, reasons = _filter(rows, k_core, min_length)
+    kept = arranged(rows, options, per_second, tally)
     if kept.is_empty():
-        raise DataError(
-            f"{name}: no user is left with at least {min_length} items (k_core {k_core}); "
-            "lower k_core or pass a longer log"
-        )
+        raise nothing_left(name, options, dropped)
+    reasons = {reason: count for reason, count in tally.dropped.items() if count}
     return _sequences(name, kept, titles, {**dropped, **reasons}, rule)
 
 
-def _filter(log: pl.DataFrame, k_core: int, min_length: int) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Leave out duplicates, rare items and short users; how many of each, where there are any."""
-    rows = len(log)
-    log = once(log)
-    duplicates = rows - len(log)
-    outside = short = 0
-    while True:
-        core = _k_core(log, k_core)
-        kept = core.filter(pl.len().over("user") >= min_length)
-        outside += len(log) - len(core)
-        short += core["user"].n_unique() - kept["user"].n_unique()
-        # users that went for their length may leave items with fewer than k interactions
-        if len(kept) == len(log):
-            break
-        log = kept
-    reasons = {
-        DUPLICATES: duplicates,
-        f"interactions outside the {k_core}-core": outside,
-        SHORT.format(min_length): short,
-    }
-    return kept, {reason: count for reason, count in reasons.items() if count}
+def nothing_left(name: str, options: LoadOptions, dropped: Mapping[str, int]) -> DataError:
+    """What is wrong with a log of which nothing is left; `dropped`: what went before, by reason."""
+    before = "".join(f" ({note})" for note in dropped_notes(dropped))
+    return DataError(
+        f"{name}: no user is left with at least {options.shortest} items (k_core "
+        f"{options.k_core or 0}){before}; lower k_core or pass a longer log"
+    )
 
 
-def once(log: pl.DataFrame) -> pl.DataFrame:
-    """The rows without duplicates; a row that is also in a file to test on is left there alone."""
-    # without times, the same user and item twice may well be two interactions
-    if "time" not in log.columns:
-        return log
-    if "part" in log.columns:
-        log = log.filter(pl.col("part") == pl.col("part").max().over(DUPLICATE))
-    return log.unique(DUPLICATE, keep="first", maintain_order=True)
-
-
-def _k_core(log: pl.DataFrame, k: int) -> pl.DataFrame:
-    while k > 1:
-        kept = log.filter(pl.len().over("user") >= k, pl.len().over("item") >= k)
-        if len(kept) == len(log):
-            break
-        log = kept
-    return log
-
-
-def order(log: pl.DataFrame) -> list[str]:
-    """By which columns a user's rows are in order."""
-    return [*(name for name in ("part", "time") if name in log.columns), "row"]
-
-
-def users_of(log: pl.DataFrame, *more: pl.Expr) -> pl.DataFrame:
-    """A row a user, in the rows' order: `user`, `len`, with parts their lengths `0` to `2`."""
+def users_of(log: pl.DataFrame, **more: pl.Expr) -> pl.DataFrame:
+    """A row a sequence, in the rows' order: `user`, `len`, with parts their lengths `0` to `2`."""
     parts = range(3) if "part" in log.columns else ()
     counts = (pl.col("part").eq(part).sum().alias(str(part)) for part in parts)
-    return log.group_by("user", maintain_order=True).agg(pl.len(), *counts, *more)
+    return log.group_by(owner_of(log), maintain_order=True).agg(pl.len(), *counts, **more)
 
 
 def parts_of(users: pl.DataFrame, rule: SplitRule | None) -> Parts | None:
@@ -136,9 +95,9 @@ def _sequences(
     dropped: Mapping[str, int],
     rule: SplitRule | None,
 ) -> Sequences:
-    """Number a filtered log, which is in file order."""
-    log = log.with_columns(appears=pl.col("row").min().over("user"))
-    log = log.sort("appears", *order(log))
+    """Number interactions that are in order, user after user."""
+    log = log.with_columns(appears=pl.col("row").min().over(owner_of(log)))
+    log = log.with_row_index("at").sort("appears", "at")
     users = users_of(log)
     lengths = users["len"].to_numpy().astype(np.int64)
     offsets = np.concatenate([[0], lengths.cumsum()])
@@ -160,11 +119,19 @@ def _sequences(
         keys=("", *items),
         ids=ids.to_numpy(writable=True),
         offsets=offsets,
-        users=tuple(users["user"]),
+        users=tuple(_names(users)),
         titles={key: titles[key] for key in items if key in titles},
         dropped=dropped,
         parts=parts,
+        weights=log["weight"].to_numpy(writable=True) if "weight" in log.columns else None,
     )
+
+
+def _names(users: pl.DataFrame) -> pl.Series:
+    """The key of each sequence: the user's, and with sessions their number."""
+    if "session" not in users.columns:
+        return users["user"]
+    return users["user"] + "#" + users["session"].cast(pl.String)
 
 
 def _first(counts: Ids, lengths: Ids) -> npt.NDArray[np.bool_]:

@@ -24,6 +24,7 @@ from glint_edge.errors import DataError
 __all__ = ["HeldOut", "Parts", "Sequences", "Split", "require_trainable", "split"]
 
 Ids = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float32]
 
 NONE = -1  # the place of an item that there is not
 
@@ -96,6 +97,7 @@ class Sequences:
         titles: titles by item key; empty where the log has none.
         dropped: how many interactions or users were left out, by reason; only what occurred.
         parts: how they are split; None: leave-one-out.
+        weights: float32 [T], how much each item counts as a target; None: all count 1.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Sequences:
     titles: Mapping[str, str]
     dropped: Mapping[str, int]
     parts: Parts | None = None
+    weights: Weights | None = None
 
     def __repr__(self) -> str:
         return (
@@ -149,13 +152,15 @@ class Sequences:
         return self.item_count - len(np.unique(trained[trained > 0]))
 
     def digest(self) -> str:
-        """Of all that a training sees: the keys, and who has which of them in which order."""
+        """Of all that a training sees: the keys, who has which of them in which order, weights."""
         digest = hashlib.sha256(json.dumps(self.keys).encode())
         digest.update(self.ids.astype("<i8").tobytes())
         digest.update(self.offsets.astype("<i8").tobytes())
         if self.parts is not None:
             for places in (self.parts.learnt, self.parts.validation, self.parts.test):
                 digest.update(places.astype("<i8").tobytes())
+        if self.weights is not None:
+            digest.update(self.weights.astype("<f4").tobytes())
         return digest.hexdigest()
 
     def history(self, user: int) -> Ids:

@@ -13,8 +13,9 @@ from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.log import Log, read
 from glint_edge.data.named import NAMED, is_cached
-from glint_edge.data.reading.columns import HEADERLESS, USUAL_NAMES
-from glint_edge.data.record import DataSource, LoadOptions, is_sharded
+from glint_edge.data.options import LoadOptions
+from glint_edge.data.reading.columns import HEADERLESS
+from glint_edge.data.record import DataSource, is_sharded
 from glint_edge.data.sequences import HeldOut, Sequences, Split, split
 from glint_edge.data.splits import LEAVE_ONE_OUT, PARTS
 from glint_edge.errors import ConfigError, DataError
@@ -62,12 +63,12 @@ def _fitting(stored: LoadOptions, data: object, format: str | None) -> LoadOptio
         from glint_edge.data.reading.reader import detect  # with polars, as below
 
         if (format or stored.format or detect(path)) in HEADERLESS:
-            return replace(stored, columns=USUAL_NAMES)
+            return stored.without_columns()
         return stored
     from glint_edge.data.reading.memory import is_frame
 
-    columns = stored.columns if is_frame(data) else USUAL_NAMES
-    return replace(stored, columns=columns, format=None)
+    kept = stored if is_frame(data) else stored.without_columns()
+    return replace(kept, format=None, header=None)
 
 
 def read_beside(source: DataSource, data: object = None, options: LoadOptions | None = None) -> Log:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glint_edge.checkpoints.checkpoint import Checkpoint
-from glint_edge.data.record import LoadOptions
+from glint_edge.data.options import LoadOptions
 from glint_edge.data.sequences import HeldOut
 from glint_edge.data.source import part_of, read_beside, split_for
 from glint_edge.evaluation.baselines import LastItemNeighbours, Popularity

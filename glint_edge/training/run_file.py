@@ -19,10 +19,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from glint_edge.config import LEVERS, ModelConfig, TrainConfig, configs
 from glint_edge.data.items import ItemFile
+from glint_edge.data.options import OPTIONS
+from glint_edge.data.reading.columns import ROLES
+from glint_edge.data.record import is_sharded
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_atomic
 from glint_edge.levers import Setting, refuse_unknown
@@ -34,14 +37,19 @@ if TYPE_CHECKING:
 RUN_FILE = "run.toml"
 
 # What stands there beside the levers: which log, how it is read, and where what becomes of it goes.
-ROLES = ("user", "item", "time")
-SPLITTING = ("split", "validation", "test")
-LOG = ("data", "format", "k_core", "min_length", *(f"{role}_column" for role in ROLES), *SPLITTING)
+READING = {
+    **{f"{role}_column": role for role in ROLES},
+    **{name: name for name in OPTIONS},
+    "event": "weights",
+}  # what `load_log` calls it, by flag
+del READING["weights"]
 ITEMS = ("items", "item_key", "item_title", "item_field", "item_image")  # `ItemFile.settings`
-PLACES: Mapping[str, type] = dict.fromkeys((*LOG, *ITEMS, "out", "device"), str) | {
+PLACES: Mapping[str, type] = dict.fromkeys(("data", *READING, *ITEMS, "out", "device"), str) | {
     "item_field": list,
     "k_core": int,
     "min_length": int,
+    "min_rating": float,
+    **dict.fromkeys(("header", "keep_missing", "collapse_repeats"), bool),
 }
 
 
@@ -69,8 +77,9 @@ class Request:
     @property
     def reading(self) -> dict[str, Any]:
         """How the log is read, as `glint_edge.api.load_log` takes it."""
-        chosen = {name: self.settings[name] for name in LOG[1:] if name in self.settings}
-        return {name.removesuffix("_column"): value for name, value in chosen.items()}
+        return {
+            name: self.settings[flag] for flag, name in READING.items() if flag in self.settings
+        }
 
     @property
     def items(self) -> ItemFile | None:
@@ -124,13 +133,9 @@ def requested(
         ConfigError: the file cannot be read or has an unknown name, or a lever is impossible.
     """
     settings = read_run(Path(config)) if config is not None else {}
-    columns = {
-        f"{name}_column" if name in ROLES else name: str(value)
-        if isinstance(value, Path)
-        else value
-        for name, value in (reading or {}).items()
-    }
-    request = Request({**settings, **typed(columns), **typed(passed)})
+    values = {n: str(v) if isinstance(v, Path) else v for n, v in (reading or {}).items()}
+    said = {flag: values.get(name) for flag, name in READING.items()}
+    request = Request({**settings, **typed(said), **typed(passed)})
     # Before a log is read: what no catalogue makes possible, and a run without a place.
     configs(1, request.levers)
     _ = request.items
@@ -147,21 +152,27 @@ def run_settings(
     model: ModelConfig, config: TrainConfig, source: DataSource, folder: Path, device: str
 ) -> dict[str, Setting]:
     """All that repeats a training, by flag."""
-    options = source.options
-    columns = options.get("columns", {})
+    # What is in shards was read when they were made.
+    options = {} if is_sharded(source.source) else source.options
+    said = {**options, **options.get("columns", {})}
     places = {
         "data": source.source,
-        "format": options.get("format"),
-        "k_core": options.get("k_core"),
-        "min_length": options.get("min_length"),
-        **{f"{role}_column": columns.get(role) for role in ROLES},
-        **{name: options.get(name) for name in SPLITTING},
+        **{flag: _flag_value(said.get(name)) for flag, name in READING.items()},
         "out": str(folder.resolve()),
         "device": device,
     }
     values = {**model.to_dict(), **config.to_dict()}
-    named = {name: value for name, value in places.items() if value}
+    named = {name: value for name, value in places.items() if value or value is False}
     return {**named, **{name: values[name] for name in LEVERS}}
+
+
+def _flag_value(value: Any) -> Setting | None:  # noqa: ANN401  # an option as JSON has it
+    """An option of reading as its flag takes it: kinds and weights with commas between them."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{kind}={weight:g}" for kind, weight in value.items())
+    if isinstance(value, list):
+        return ",".join(value)
+    return None if value is None else cast(Setting, value)
 
 
 def command_of(settings: Mapping[str, Setting]) -> str:
@@ -218,13 +229,16 @@ def read_run(path: Path) -> dict[str, Setting]:
     return values
 
 
-_WHAT = {int: "a whole number", str: "a text in quotes", list: "a list of texts in quotes"}
+_WHAT = {
+    int: "a whole number", float: "a number", bool: "true or false", str: "a text in quotes",
+    list: "a list of texts in quotes",
+}  # fmt: skip
 
 
 def _check(name: str, value: object) -> None:
     if name in LEVERS:
         LEVERS[name].check(value)
-    elif type(value) is not PLACES[name]:
+    elif type(value) is not PLACES[name] and (type(value), PLACES[name]) != (int, float):
         raise ConfigError(f"{name} must be {_WHAT[PLACES[name]]}, not {value!r}")
 
 

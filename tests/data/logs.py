@@ -10,7 +10,9 @@ import pytest
 from hypothesis import strategies as st
 
 from glint_edge.data.log import load_log
+from glint_edge.data.options import load_options
 from glint_edge.data.reading.columns import USUAL_NAMES
+from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.errors import DataError
 
 
@@ -18,6 +20,39 @@ def load(source, *, columns=USUAL_NAMES, **options):
     """The sequences of a log."""
     chosen = {"user": columns.user, "item": columns.item, "time": columns.time}
     return load_log(source, **chosen, **options).whole
+
+
+def csv_of(*rows, header="user,item,time"):
+    """The text of a CSV."""
+    return "\n".join([header, *rows]) + "\n"
+
+
+def read_both(path, parts=1, **options):
+    """The log, from memory; made of it, shards that hold the same sequences and weights."""
+    log = load_log(path, **options)
+    folder = path.with_name(path.name + ".shards")
+    made = make_shards(
+        path, folder, options=load_options(**options), parts=parts, held_out=len(log)
+    )
+    whole = log.whole
+    expected = Counter()
+    for user in range(len(log)):
+        at = slice(whole.offsets[user], whole.offsets[user + 1])
+        weights = () if whole.weights is None else tuple(whole.weights[at].tolist())
+        expected[tuple(whole.keys[item] for item in whole.ids[at]), weights] += 1
+    held = pl.read_parquet(folder / "held_out.parquet")
+    weights = held["weights"] if "weights" in held.columns else [()] * len(held)
+    assert expected == Counter(
+        (tuple(made.keys[item] for item in items), tuple(each))
+        for items, each in zip(held["items"], weights, strict=True)
+    )
+    assert made.keys == whole.keys
+    assert made.summary == log.source.summary
+    source = load_log(folder).source
+    assert source.columns == log.source.columns
+    assert list(source.notes) == list(log.source.notes)
+    assert source.repeats == log.source.repeats
+    return log
 
 
 # The rules in plain Python: rows are (user, item, time), time None where the log has none.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from glint_edge.data.log import load_log
+from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.columns import Columns
-from glint_edge.data.record import LoadOptions
 from glint_edge.data.sequences import Split, split
 from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.data.sharded.shards import ShardedLog
@@ -78,6 +78,7 @@ def test_a_log_says_what_was_read(taps, caplog):
         "columns not used: stars",
         "left out: 1 exact duplicate rows",
         "left out: 1 users with fewer than 3 items",
+        "repeats: no target repeats an earlier item of its own history",
     )
     assert [record.getMessage() for record in caplog.records] == [
         f"taps.csv: {note}" for note in log.notes

@@ -8,7 +8,7 @@ import pytest
 
 from glint_edge.data.log import load_log
 from glint_edge.data.reading import parquet
-from glint_edge.data.reading.columns import USUAL_NAMES
+from glint_edge.data.reading.columns import USUAL
 from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.errors import DataError
 
@@ -52,7 +52,7 @@ def test_the_child_reads_all_that_this_process_would_read(log, monkeypatch):
         return seen[-1]
 
     monkeypatch.setattr(parquet, "wait_for", observed)
-    parquet.require_readable("log", [log], USUAL_NAMES)
+    parquet.require_readable("log", [log], USUAL)
     assert (seen[-1].returncode, seen[-1].stderr) == (0, "")
     whole = log.read_bytes()
     for damaged in (b"PAR1", whole[:100], whole[:4] + b"\0" * 50 + whole[54:]):

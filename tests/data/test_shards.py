@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from glint_edge.cli import app as cli
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.log import load_log
-from glint_edge.data.record import LoadOptions
+from glint_edge.data.options import LoadOptions
 from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.data.sharded.shards import open_shards
 from glint_edge.data.source import find_split, read_beside
@@ -204,7 +204,7 @@ def test_a_log_in_shards_and_in_memory_gives_the_same_sequences_and_ids(rows):
             path, out = Path(folder) / name, Path(folder) / f"{name}.shards"
             write(path, rows)
             if not histories:
-                with pytest.raises(DataError, match="no user has 3 items"):
+                with pytest.raises(DataError, match="no user is left with at least 3 items"):
                     make_shards(path, out)
                 continue
             made = make_shards(path, out, parts=2, held_out=100)
@@ -269,7 +269,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(source, shards, tmp_path):
     with pytest.raises(DataError, match=r"holds no \.parquet file"):
         make_shards(tmp_path / "empty", out)
     pl.DataFrame({"user": ["a"], "item": ["b"]}).write_parquet(tmp_path / "one.parquet")
-    with pytest.raises(DataError, match="no user has 3 items"):
+    with pytest.raises(DataError, match="no user is left with at least 3 items"):
         make_shards(tmp_path / "one.parquet", out)
     (tmp_path / "torn.parquet").write_bytes((source / "a.parquet").read_bytes()[:200])
     with pytest.raises(DataError, match="not a readable Parquet file"):

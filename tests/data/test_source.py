@@ -8,8 +8,9 @@ from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.log import read
 from glint_edge.data.named import NAMED
+from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.columns import Columns
-from glint_edge.data.record import DataSource, LoadOptions
+from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Sequences
 from glint_edge.data.source import (
     find_split,

@@ -14,7 +14,7 @@ from glint_edge.cli.manners import group
 from glint_edge.cli.names import keys
 from glint_edge.cli.options import DataOption, Items, Json, Offline, Reading, require_good
 from glint_edge.data.items import ItemFile
-from glint_edge.data.record import load_options
+from glint_edge.data.options import load_options
 
 if TYPE_CHECKING:
     from glint_edge.api import CatalogueChange

@@ -21,7 +21,7 @@ from glint_edge.cli.options import (
     require_good,
 )
 from glint_edge.data.items import ItemFile
-from glint_edge.data.record import load_options
+from glint_edge.data.options import load_options
 from glint_edge.model.state import CHUNK
 
 

@@ -1,4 +1,4 @@
-"""What is checked of a log's rows, and what their keys and times are.
+"""What is checked of a log's rows, which of them are kept, and what their keys are.
 
 Each check goes over whole columns, of a log in memory or a part at a time; only when one fails is
 the first bad row looked up, to name its place.
@@ -7,12 +7,21 @@ the first bad row looked up, to name its place.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS
-from glint_edge.data.reading.table import Row, Table
+from glint_edge.data.options import LoadOptions
+from glint_edge.data.reading.columns import shown
+from glint_edge.data.reading.table import Row, Table, is_text, text_of
+from glint_edge.data.reading.times import (
+    finite,
+    per_second,
+    refuse_mixed_units,
+    time_facts,
+    time_of,
+)
 from glint_edge.errors import DataError
 
 # How databases, pandas, R and spreadsheets write that there is no value.
@@ -21,29 +30,38 @@ MISSING = (
     "#N/A", r"\N",
 )  # fmt: skip  # a table
 
-# Only the unambiguous orders: 03/04/2020 means two different days. `%+` is RFC 3339 with its zone.
-_DATES = (
-    "%Y-%m-%d", "%Y/%m/%d", "%+",
-    "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f",
-)  # fmt: skip  # a table
-
 _WHOLE = r"^-?\d+(\.0+)?$"
-_EXACT = pl.Decimal(38, 9)
-_FITS_EXACT = r"^[+-]?\d{1,28}(\.\d{0,9})?$"
+_SESSION = "session:"  # stands before a session's key where that stands in for a user
 
 Facts = Mapping[str, Any]
 
 
-def checked(table: Table, *, in_memory: bool) -> pl.LazyFrame:
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """What is kept of a log's rows.
+
+    Attributes:
+        rows: `row`, its number among them; `user` and `item` (String, trimmed, never empty);
+            `time`, where the log has times (a number that sorts as the time does, never null), and
+            `weight` (Float32), where events have weights.
+        dropped: how many rows were left out, by reason.
+        warnings: what may well be a mistake, a sentence each.
+        per_second: how much the time grows in a second; None: it does not tell seconds.
+    """
+
+    rows: pl.LazyFrame
+    dropped: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
+    per_second: float | None = None
+
+
+def checked(table: Table, options: LoadOptions, *, in_memory: bool) -> Interactions:
     """The interactions of a table, in its order.
 
     Args:
         table: to check.
+        options: which rows are kept.
         in_memory: read it once and keep it; else it is read anew each time the result is.
-
-    Returns:
-        `row`, its number among them; `user` and `item` (String, trimmed, never empty) and, where
-        the log has times, `time` (a number that sorts as the time does, never null).
 
     Raises:
         DataError: a row makes no sense; the first such row is named.
@@ -55,48 +73,57 @@ def checked(table: Table, *, in_memory: bool) -> pl.LazyFrame:
     if not facts["rows"]:
         header = "has a header and no rows" if table.columns else "has no rows"
         raise DataError(f"{table.name} {header}; pass a log with interactions")
-    roles = {role: _key(role, schema[role], facts) for role in ("user", "item")}
+    roles = _keys(schema, facts, keep_missing=bool(options.keep_missing))
+    seconds = None
     if "time" in schema:
-        _refuse_mixed_units(table, schema["time"], facts)
-        roles["time"] = _time(schema["time"], facts)
+        refuse_mixed_units(table, schema["time"], facts)
+        roles["time"] = time_of(schema["time"], facts)
+        seconds = per_second(schema["time"], facts)
+    if options.gap_seconds and seconds is None:
+        raise DataError(
+            f"{table.name}: the times are no dates, and in no known unit since 1970, so that "
+            "sessions cannot be cut by a gap; leave out --session-gap"
+        )
+    kinds = _kinds(table, options)
+    if options.weights:
+        roles["weight"] = _weight(options.weights)
     fields = ["fields"] if "fields" in schema else []
-    rows = table.rows.select("row", *fields, **roles)
+    rating = {"rating": _rating()} if options.min_rating is not None else {}
+    events = {"event": text_of("event")} if kinds else {}
+    rows = table.rows.select("row", *fields, **roles, **rating, **events)
+    reasons = _reasons(options, kinds)
+    rows = rows.select("row", *fields, *roles, reason=_first_of(reasons))
     if in_memory:
         rows = table.collect(rows).lazy()
-    wrong = pl.any_horizontal(pl.col(*roles).is_null(), *(pl.col(f).is_not_null() for f in fields))
-    if bad := table.first(rows.filter(wrong)):
-        raise _error(table, bad, roles)
+    kept = pl.col("reason") == 0
+    wrong = [pl.col(field).is_not_null() for field in fields]
+    if "time" in roles:
+        wrong.append(kept & pl.col("time").is_null())
+    if wrong and (bad := table.first(rows.filter(pl.any_horizontal(wrong)))):
+        raise _error(table, bad)
+    counts = dict(table.collect(rows.group_by("reason").len()).iter_rows())
+    dropped = {reason: counts[n] for n, reason in enumerate(reasons, 1) if n in counts}
     # Anew: the items of a line have one number.
-    return rows.select(*roles).with_row_index("row")
-
-
-def _is_text(dtype: pl.DataType) -> bool:
-    return dtype in (pl.String, pl.Binary, pl.Categorical, pl.Enum, pl.Null)
-
-
-def _text(role: str) -> pl.Expr:
-    return pl.col(role).cast(pl.String).str.strip_chars()
+    left = rows.filter(kept).select(*roles).with_row_index("row")
+    return Interactions(left, dropped, _warnings(options, kinds), seconds)
 
 
 def _facts(table: Table, schema: pl.Schema) -> dict[str, Any]:
     """What must be known of whole columns before a row can be read."""
-    asked = {"rows": pl.len()}
-    for role in ("user", "item"):
-        if _is_text(schema[role]):
-            asked[f"{role}_points"] = _text(role).str.ends_with(".0").any()
-    time = schema.get("time")
-    if time is not None and _is_text(time):
-        text, number = _text("time"), _number(time)
-        asked["integers"] = text.cast(pl.Int64, strict=False).is_not_null().all()
-        asked["number_first"] = number.first().is_not_null()
-        asked["exact"] = (text.str.contains(_FITS_EXACT) | number.is_null()).all()
-        asked["fine_dates"] = text.str.contains(r"\.\d{7}").any()
-    if time is not None and (_is_text(time) or time.is_numeric()):
-        asked |= _unit_facts(_number(time))
-    facts = table.collect(table.rows.select(**asked)).row(0, named=True)
-    for role in ("user", "item"):
+    keys = [role for role in ("user", "item", "session") if role in schema]
+    exprs = {"rows": pl.len()}
+    for role in keys:
+        if is_text(schema[role]):
+            exprs[f"{role}_points"] = text_of(role).str.ends_with(".0").any()
+    if "session" in schema and is_text(schema["user"]):
+        colons = text_of("user").str.extract(f"^{_SESSION[:-1]}(:+)").str.len_bytes()
+        exprs["colons"] = colons.max()
+    if "time" in schema:
+        exprs |= time_facts(schema["time"])
+    facts = table.collect(table.rows.select(**exprs)).row(0, named=True)
+    for role in keys:
         if facts.get(f"{role}_points"):
-            text = _text(role)
+            text = text_of(role)
             whole = (text.str.contains(_WHOLE) | text.is_in(MISSING)).all()
             facts[f"{role}_whole"] = table.collect(table.rows.select(whole)).item()
     return facts
@@ -105,118 +132,118 @@ def _facts(table: Table, schema: pl.Schema) -> dict[str, Any]:
 # --- keys
 
 
-def _key(role: str, dtype: pl.DataType, facts: Facts) -> pl.Expr:
+def _keys(schema: pl.Schema, facts: Facts, *, keep_missing: bool) -> dict[str, pl.Expr]:
+    """The user's and the item's key; where the user is missing, the session's if there is one.
+
+    A session's key is told from a user's by a prefix that no user's key has.
+    """
+    user, item = (_key(role, schema[role], facts, keep_missing) for role in ("user", "item"))
+    if "session" in schema:
+        prefix = _SESSION + ":" * (facts.get("colons") or 0)
+        user = pl.coalesce(user, prefix + _key("session", schema["session"], facts, keep_missing))
+    return {"user": user, "item": item}
+
+
+def _key(role: str, dtype: pl.DataType, facts: Facts, keep_missing: bool) -> pl.Expr:
     """Keys as trimmed text, null where one is missing; 50.0 is "50", stored as a number or text."""
     column = pl.col(role)
     if dtype.is_float() or dtype.is_decimal():
         whole = column.cast(pl.Int64, strict=False)
-        number = _finite(column.cast(pl.Float64))
+        number = finite(column.cast(pl.Float64))
         text = column.cast(pl.String)
         is_whole = whole.cast(pl.Float64) == number
         key = pl.when(is_whole).then(whole.cast(pl.String)).when(number.is_not_null()).then(text)
         return key
-    text = _text(role)
+    text = text_of(role)
     if facts.get(f"{role}_whole"):  # pandas wrote the numbers of a column that lacked one
         text = text.str.replace(r"\.0+$", "")
-    return pl.when(~text.is_in(MISSING)).then(text)
+    missing = text == "" if keep_missing else text.is_in(MISSING)
+    return pl.when(~missing).then(text)
 
 
-# --- times
+# --- which rows are kept
 
 
-def _time(dtype: pl.DataType, facts: Facts) -> pl.Expr:
-    """Times as numbers that sort the same way; null where a time is missing or unreadable."""
-    column = pl.col("time")
-    if dtype.is_temporal():
-        return column.to_physical()
-    if dtype.is_integer():
-        return column
-    if dtype.is_numeric():
-        return _number(dtype)
-    text = _text("time")
-    # whole numbers stay whole, and fractions exact: nanoseconds since 1970 do not fit a float
-    if facts["integers"]:
-        return text.cast(pl.Int64, strict=False)
-    if facts["number_first"]:
-        return text.cast(_EXACT, strict=False) if facts["exact"] else _number(dtype)
-    moment = pl.coalesce(
-        text.str.to_datetime(date, time_unit="us", time_zone="UTC", strict=False) for date in _DATES
-    ).to_physical()
-    if not facts["fine_dates"]:
-        return moment
-    rest = text.str.extract(r"\.\d{6}(\d{1,3})").str.pad_end(3, "0").cast(pl.Int64)
-    return moment.cast(pl.Int128) * 1000 + rest.fill_null(0)
+def _reasons(options: LoadOptions, kinds: Mapping[str, int]) -> dict[str, pl.Expr]:
+    """Why rows are left out, and which; the first reason that holds counts."""
+    reasons = {
+        "rows without a user": pl.col("user").is_null(),
+        "rows without an item": pl.col("item").is_null(),
+    }
+    if kinds:
+        left_out = [kind for kind in kinds if not _counts(kind, options)]
+        reasons[f"rows of other events ({shown(left_out)})"] = pl.col("event").is_in(left_out)
+    if options.min_rating is not None:
+        reasons["rows without a rating"] = pl.col("rating").is_null()
+        reasons[f"rows with a rating below {options.min_rating:g}"] = (
+            pl.col("rating") < options.min_rating
+        )
+    return reasons
 
 
-def _number(dtype: pl.DataType) -> pl.Expr:
-    """The time as a finite Float64, else null."""
-    column = _text("time") if _is_text(dtype) else pl.col("time")
-    return _finite(column.cast(pl.Float64, strict=False))
+def _first_of(reasons: Mapping[str, pl.Expr]) -> pl.Expr:
+    """The number, from 1, of the first reason that holds; 0: none does."""
+    return pl.coalesce(
+        *(pl.when(holds).then(n) for n, holds in enumerate(reasons.values(), 1)), 0
+    ).cast(pl.UInt8)
 
 
-def _finite(number: pl.Expr) -> pl.Expr:
-    return pl.when(number.is_finite()).then(number)
+def _counts(kind: str, options: LoadOptions) -> bool:
+    return (options.only is None or kind in options.only) and (
+        options.weights is None or kind in options.weights
+    )
 
 
-# --- units of time
-
-
-def _unit_facts(number: pl.Expr) -> dict[str, pl.Expr]:
-    """Whether there are times of each unit, and between one unit and the next."""
-    least, most = EPOCH_SECONDS
-    facts = {}
-    for name, unit in EPOCH_UNITS.items():
-        facts[name] = number.is_between(least * unit, most * unit).any()
-        facts[f"above {name}"] = number.is_between(
-            most * unit, least * unit * 1000, closed="none"
-        ).any()
-    return facts
-
-
-def _refuse_mixed_units(table: Table, dtype: pl.DataType, facts: Facts) -> None:
-    """Refuse a column of, say, seconds and milliseconds, which sorts as neither.
-
-    Numbers that are no moments since 1970 have no unit; they lie in between, too.
+def _kinds(table: Table, options: LoadOptions) -> dict[str, int]:
+    """How many rows there are of each kind of event, the most frequent first; empty: no matter.
 
     Raises:
-        DataError: times have two units.
+        DataError: none is one that counts.
     """
-    units = [name for name in EPOCH_UNITS if facts.get(name)]
-    if len(units) < 2:
-        return
-    names = list(EPOCH_UNITS)
-    between = names[names.index(units[0]) : names.index(units[-1])]
-    if any(facts[f"above {name}"] for name in between):
-        return
-    first, other = units[:2]
-    limit = EPOCH_SECONDS[1] * EPOCH_UNITS[first]
-    rows = table.rows.select("row", "time", number=_number(dtype))
-    low = table.first(rows.filter(pl.col("number") > 0, pl.col("number") <= limit))
-    high = table.first(rows.filter(pl.col("number") > limit))
-    assert low and high, "both units occur"
-    raise table.error(
-        high["row"],
-        f"the time {high['time']} is in {other}, that of {table.where(low['row'])}, {low['time']}, "
-        f"in {first}; write all in one unit",
+    if not (options.only or options.weights):
+        return {}
+    counts = table.collect(
+        table.rows.group_by(kind=text_of("event").fill_null(""))
+        .len()
+        .sort("len", "kind", descending=[True, False])
     )
+    kinds = dict(counts.iter_rows())
+    if not any(_counts(kind, options) for kind in kinds):
+        raise DataError(
+            f"{table.name}: no row is of an event that counts; the events are {shown(kinds)}"
+        )
+    return kinds
+
+
+def _weight(weights: Mapping[str, float]) -> pl.Expr:
+    return text_of("event").replace_strict(
+        list(weights), list(weights.values()), default=None, return_dtype=pl.Float32
+    )
+
+
+def _rating() -> pl.Expr:
+    return finite(pl.col("rating").cast(pl.Float64, strict=False))
+
+
+def _warnings(options: LoadOptions, kinds: Mapping[str, int]) -> tuple[str, ...]:
+    """Which chosen kinds of events no row is of."""
+    chosen = [*(options.only or ()), *(options.weights or ())]
+    absent = [kind for kind in dict.fromkeys(chosen) if kind not in kinds]
+    if not absent:
+        return ()
+    return (f"no row is of the event {', '.join(absent)}; the events are {shown(kinds)}",)
 
 
 # --- what is wrong
 
 
-def _error(table: Table, bad: Row, roles: Mapping[str, pl.Expr]) -> DataError:
-    """What is wrong with a row that did not pass; `roles`: how its values are read."""
+def _error(table: Table, bad: Row) -> DataError:
+    """What is wrong with a row that did not pass."""
     number = bad["row"]
     if bad.get("fields") is not None:
         return table.error(number, table.wrong_fields(bad))
-    unread = pl.any_horizontal(value.is_null() for value in roles.values())
-    stored = table.first(table.rows.filter(pl.col("row") == number).filter(unread))
+    stored = table.first(table.rows.filter(pl.col("row") == number))
     assert stored is not None, "the row is there"
-    for role in ("user", "item"):
-        if bad[role] is None:
-            shown = "" if _is_blank(stored[role]) else f" ({stored[role]!r} is no key)"
-            problem = f"the {role} is missing{shown}; fill it in or remove the row"
-            return table.error(number, problem)
     time = stored["time"]
     problem = "the time is missing" if _is_blank(time) else f"{time!r} is not a time"
     return table.error(number, f"{problem}; write every time as a number or as YYYY-MM-DD hh:mm:ss")

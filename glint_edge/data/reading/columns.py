@@ -1,25 +1,45 @@
-"""Which column of a log is the user, the item and the time; imports no polars."""
+"""Which column of a log is the user, the item, the time and so on; imports no polars."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 
 from glint_edge.errors import DataError
 
-# Column names as people write them, likeliest first, without case, spaces, `_` and `-`.
+# Column names as people write them, likeliest first, without case, spaces, `_`, `-` and `.`: those
+# of public logs (MovieLens, Amazon, REES46, H&M, RetailRocket, Last.fm, Steam, Criteo, gorse,
+# Diginetica, Yelp, Netflix …) and of shops' own.
 _USUAL = {
     "user": ("userid", "user", "uid", "visitorid", "visitor", "customerid", "customer",
-             "reviewerid", "sessionid", "session"),
+             "reviewerid", "custid", "customerno", "customernumber", "clientid", "buyerid",
+             "memberid", "accountid", "profileid", "authorsteamid", "steamid", "userpseudoid",
+             "domainuserid", "anonymousid", "username"),
     "item": ("itemid", "item", "iid", "movieid", "movie", "productid", "product", "articleid",
-             "article", "trackid", "track", "parentasin", "asin"),
+             "article", "trackid", "track", "parentasin", "asin", "sku", "skuid", "productsku",
+             "itemsku", "stockcode", "productcode", "gameid", "appid", "bookid", "isbn", "songid",
+             "videoid", "newsid", "contentid", "businessid", "venueid", "poiid", "locationid",
+             "hotelid", "animeid", "recipeid", "courseid", "listingid", "artistid", "artist",
+             "gametitle", "game", "trackname", "campaign"),
     "time": ("timestamp", "time", "ts", "datetime", "date", "unixreviewtime", "eventtime",
              "eventtimestamp", "eventdatetime", "eventdate", "unixtime", "unixtimestamp", "epoch",
-             "createdat", "viewedat", "clickedat", "purchasedat", "orderedat", "occurredat",
-             "purchasedate", "orderdate", "reviewtime", "tdat"),
+             "createdat", "timestampcreated", "viewedat", "clickedat", "purchasedat", "orderedat",
+             "occurredat", "clicktimestamp", "clicktime", "purchasedate", "orderdate",
+             "invoicedate", "transactiondate", "reviewdate", "reviewtime", "servertime",
+             "collectortstamp", "tdat"),
+    "session": ("sessionid", "session", "usersession", "usersessionid", "sessionkey", "visitid",
+                "gasessionid", "sessionidhash"),
+    "event": ("eventtype", "event", "eventname", "feedbacktype", "feedback", "action",
+              "actiontype", "behavior", "behaviour", "behaviortype", "behaviourtype",
+              "behaviorname", "interaction", "interactiontype"),
+    "rating": ("rating", "ratings", "score", "stars", "overall", "bookrating", "value", "weight"),
 }  # fmt: skip  # a table
+
+ROLES = tuple(_USUAL)
+_ALWAYS = ("user", "item", "time")  # are taken where they are there; the others, where of use
+_PLAIN = str.maketrans("", "", " _-.")
 
 # What a moment looks like: by a word of its column's name, as a date, or as a number since 1970.
 _TIME_WORD = re.compile(r"time|date|stamp|epoch|(?<![a-z])(at|on|ts|when|day|t)(?![a-z])")
@@ -28,6 +48,8 @@ _DATE = re.compile(r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T].*)?", re.DOTALL)
 # The years 1989 to 2099 since 1970, and the units in which logs count.
 EPOCH_SECONDS = (6e8, 4.1e9)
 EPOCH_UNITS = {"seconds": 1e0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+
+SHOWN_KINDS = 5
 
 # Formats that have no header, and so no names to choose from.
 HEADERLESS = ("u.data", "ratings.dat", "lines")
@@ -41,47 +63,106 @@ class Columns:
         user: column of the user's key.
         item: column of the item's key.
         time: column of the time; a log without one is taken to be in time order.
+        session: column of the session, which stands in for a user who is not known.
+        event: column of the kind of event, such as view or buy.
+        rating: column of the rating.
     """
 
     user: str | None = None
     item: str | None = None
     time: str | None = None
+    session: str | None = None
+    event: str | None = None
+    rating: str | None = None
+
+    def over(self, below: Columns) -> Columns:
+        """What is said here, and the rest as there."""
+        names = [each.name for each in fields(self)]
+        return Columns(**{name: getattr(self, name) or getattr(below, name) for name in names})
+
+    def to_dict(self) -> dict[str, str | None]:
+        """As JSON values; of the roles that few logs have, those alone that are chosen."""
+        values = {role: getattr(self, role) for role in ROLES}
+        return {role: name for role, name in values.items() if name or role in _ALWAYS}
 
 
 USUAL_NAMES = Columns()
 
 
-def choose_columns(log: str, names: Sequence[str], columns: Columns) -> dict[str, str]:
-    """Which column is the user, which the item and, if there is one, which the time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What a reader takes from a log.
+
+    Attributes:
+        columns: the user's choice.
+        needed: roles, beside user and item, that the log must have.
+        header: whether the first row names the columns; None: told from the row.
+    """
+
+    columns: Columns = USUAL_NAMES
+    needed: frozenset[str] = frozenset()
+    header: bool | None = None
+
+
+USUAL = Selection()
+
+
+def choose_columns(log: str, names: Sequence[str], selection: Selection) -> dict[str, str]:
+    """Which column is the user, which the item, and which has each of the other roles.
 
     Args:
         log: its name, for errors.
         names: the log's columns.
-        columns: the user's choice; None is the usual names.
+        selection: the user's choice, and what is needed.
 
     Returns:
-        A column by role: "user", "item" and perhaps "time".
+        A column by role: "user", "item" and perhaps others.
 
     Raises:
         DataError: one is missing, or there twice.
     """
-    plain = {_plain(name): name for name in reversed(names)}
-    chosen = {}
-    for role, usual in _USUAL.items():
-        choice = getattr(columns, role)
+    chosen: dict[str, str] = {}
+    for role in ROLES:
+        choice = getattr(selection.columns, role)
+        needed = role in ("user", "item") or role in selection.needed
         if choice is None:
-            column = next((plain[name] for name in usual if name in plain), None)
+            column = _usual(role, names) if needed or role == "time" else None
+            if role == "user" and column is None:
+                column = _session(names, selection.columns.session)
         else:
-            column = choice if choice in names else None
-        if column is not None:
+            column = choice
+        if column is not None and column in names:
             chosen[role] = column
-        elif choice is not None or role != "time":
+        elif choice is not None or needed:
             missing = f"no column {choice!r}" if choice else f"no {role} column found"
             raise DataError(f"{log}: {missing}; choose the {role} column from {', '.join(names)}")
+    if chosen.get("session") == chosen["user"]:
+        del chosen["session"]
     for column in chosen.values():
         if names.count(column) > 1:
             raise DataError(f"{log} has two columns {column!r}; rename one")
     return chosen
+
+
+def _usual(role: str, names: Iterable[str]) -> str | None:
+    """The first of the columns with the likeliest name of a role."""
+    plain = {_plain(name): name for name in reversed(list(names))}
+    return next((plain[name] for name in _USUAL[role] if name in plain), None)
+
+
+def _session(names: Sequence[str], choice: str | None) -> str | None:
+    """The column of the session, which is the user where there is no other."""
+    return choice if choice in names else _usual("session", names)
+
+
+def event_of(unused: Iterable[str]) -> str | None:
+    """The column of the kind of event, among those that are not used."""
+    return _usual("event", unused)
+
+
+def session_of(columns: Iterable[str]) -> str | None:
+    """The column of the session, among some."""
+    return _usual("session", columns)
 
 
 def others(names: Sequence[str], chosen: Mapping[str, str]) -> tuple[str, ...]:
@@ -94,6 +175,12 @@ def dropped_notes(dropped: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"left out: {count:,} {reason}" for reason, count in dropped.items() if count)
 
 
+def shown(kinds: Iterable[str]) -> str:
+    """A few kinds of events, for messages."""
+    names = [kind[:30] or "none" for kind in kinds]
+    return ", ".join([*names[:SHOWN_KINDS], *(["…"] if len(names) > SHOWN_KINDS else [])])
+
+
 def looks_like_time(name: str, values: Iterable[object]) -> bool:
     """Whether a column may say when something happened, by its name and some of its values."""
     present = [value for value in values if value not in (None, "")]
@@ -104,6 +191,19 @@ def looks_like_time(name: str, values: Iterable[object]) -> bool:
         )
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     return bool(_TIME_WORD.search(words)) or all(_unit(number) for number in numbers)
+
+
+def looks_like_header(words: Collection[str], selection: Selection = USUAL) -> bool:
+    """Whether a first row names columns: it has the names, or nothing that is only a value."""
+    if selection.header is not None:
+        return selection.header
+    chosen = [getattr(selection.columns, role) for role in ROLES]
+    numbers = [name for name in chosen if name]
+    if numbers and all(n.isdigit() for n in numbers):
+        return set(numbers) <= set(words)
+    if names_columns(words) or any(name in words for name in numbers):
+        return True
+    return not any(_number(word) is not None or _DATE.fullmatch(word) for word in words)
 
 
 def _number(value: object) -> float | None:
@@ -121,9 +221,10 @@ def _unit(number: float) -> str | None:
 
 def names_columns(words: Iterable[str]) -> bool:
     """Whether words look like the names of a user's and an item's column."""
-    plain = {_plain(word) for word in words}
-    return all(plain.intersection(_USUAL[role]) for role in ("user", "item"))
+    words = list(words)
+    has_user = _usual("user", words) or _usual("session", words)
+    return bool(has_user and _usual("item", words))
 
 
 def _plain(name: str) -> str:
-    return name.lower().translate(str.maketrans("", "", " _-"))
+    return name.strip().lower().translate(_PLAIN)

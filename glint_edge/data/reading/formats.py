@@ -9,18 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.reading.columns import Columns, choose_columns, others
+from glint_edge.data.reading.columns import Selection, choose_columns, others
+from glint_edge.data.reading.delimited import read_delimited
+from glint_edge.data.reading.json_lines import read_json_lines
 from glint_edge.data.reading.parquet import table_of_parquet
-from glint_edge.data.reading.table import SHOWN, Row, Table, with_times
-from glint_edge.data.reading.text import (
-    at_line,
-    at_record,
-    explain_records,
-    explain_text,
-    records,
-    scan_text,
-    source_of,
-)
+from glint_edge.data.reading.table import SHOWN, Row, Table, described
+from glint_edge.data.reading.text import at_line, explain_text, scan_text
 from glint_edge.errors import DataError
 
 
@@ -45,17 +39,29 @@ def _split(
     return _of_lines(path, rows, wrong)
 
 
-def _read_movielens(path: Path, columns: Columns, *, separator: str) -> Table:
-    return _split(path, scan_text(path), separator, 4, {"user": 0, "item": 1, "time": 3})
+def _read_movielens(path: Path, selection: Selection, *, separator: str) -> Table:
+    _refuse_missing(path, selection, ("rating",))
+    at = {"user": 0, "item": 1, "time": 3} | ({"rating": 2} if selection.needed else {})
+    return _split(path, scan_text(path), separator, 4, at)
 
 
-def _read_inter(path: Path, columns: Columns) -> Table:
+def _refuse_missing(path: Path, selection: Selection, has: tuple[str, ...]) -> None:
+    """Refuse what is needed of columns that a format has not.
+
+    Raises:
+        DataError: one is needed.
+    """
+    for role in sorted(selection.needed - {*has, "time"}):
+        raise DataError(f"{path} has no column of the {role}; leave out what needs it")
+
+
+def _read_inter(path: Path, selection: Selection) -> Table:
     lines = scan_text(path)
     first = _of_lines(path, lines, str).first(lines)
     assert first is not None, "a file that is not empty has a line"
     header, types = inter_header(first["text"])
     lines = lines.filter(pl.col("row") > first["row"])
-    chosen = choose_columns(str(path), header, columns)
+    chosen = choose_columns(str(path), header, selection)
     at = {role: header.index(name) for role, name in chosen.items()}
     unused = others(header, chosen)
     histories = f"{chosen['item']}_list"
@@ -92,7 +98,10 @@ def _with_histories(table: Table) -> Table:
     return replace(table, rows=rows.explode("item", empty_as_null=True, keep_nulls=True))
 
 
-def _read_lines(path: Path, columns: Columns) -> Table:
+def _read_lines(path: Path, selection: Selection) -> Table:
+    _refuse_missing(path, selection, ())
+    if "time" in selection.needed:
+        raise DataError(f"{path} has no column of the time; leave out what needs it")
     parts = scan_text(path).with_columns(parts=pl.col("text").str.extract_all(r"\S+"))
     count = pl.col("parts").list.len()
     rows = parts.select(
@@ -119,48 +128,21 @@ def _read_lines(path: Path, columns: Columns) -> Table:
     return replace(table, rows=rows.explode("item", empty_as_null=True, keep_nulls=True))
 
 
-def _read_delimited(path: Path, columns: Columns, *, separator: str) -> Table:
-    source = source_of(path)
-    explain = partial(explain_records, path, separator)
-    try:
-        # By number: names may be there twice, and one may be `row`.
-        rows = pl.scan_csv(
-            source, separator=separator, infer_schema=False, row_index_name="row", glob=False,
-            with_column_names=lambda names: [str(at) for at in range(len(names))],
-        )  # fmt: skip
-        numbers = rows.collect_schema().names()[1:]
-        _, names = next(records(path, separator))
-    except pl.exceptions.PolarsError as error:
-        raise explain(error) from error
-    if len(names) != len(numbers):
-        raise DataError(f"{path}: the header is not well-formed; check its quotes")
-    chosen = choose_columns(str(path), names, columns)
-    # polars shows a blank line as a row of nulls
-    filled = rows.filter(pl.any_horizontal(pl.col(numbers).is_not_null()))
-    at = {role: numbers[names.index(name)] for role, name in chosen.items()}
-    table = Table(
-        str(path), filled.select("row", **{role: pl.col(number) for role, number in at.items()}),
-        partial(at_record, path, separator), explain,
-    )  # fmt: skip
-    unused = others(names, chosen)
-    rest = filled.select(**{name: pl.col(numbers[names.index(name)]) for name in unused})
-    return _named(table, chosen, unused, rest)
-
-
 def _named(
     table: Table, chosen: Mapping[str, str], unused: tuple[str, ...], rows: pl.LazyFrame
 ) -> Table:
     """The table with its columns' names; `rows`: those of the unused columns."""
     named = replace(table, columns=chosen, unused=unused)
-    return with_times(named, lambda: table.collect(rows.head(SHOWN)).to_dict(as_series=False))
+    return described(named, lambda: table.collect(rows.head(SHOWN)).to_dict(as_series=False))
 
 
-FORMATS: dict[str, Callable[[Path, Columns], Table]] = {
+FORMATS: dict[str, Callable[[Path, Selection], Table]] = {
     "inter": _read_inter,
     "u.data": partial(_read_movielens, separator="\t"),
     "ratings.dat": partial(_read_movielens, separator="::"),
-    "csv": partial(_read_delimited, separator=","),
-    "tsv": partial(_read_delimited, separator="\t"),
-    "parquet": lambda path, columns: table_of_parquet(str(path), [path], columns),
+    "csv": partial(read_delimited, separator=","),
+    "tsv": partial(read_delimited, separator="\t"),
+    "jsonl": read_json_lines,
+    "parquet": lambda path, selection: table_of_parquet(str(path), [path], selection),
     "lines": _read_lines,
 }

@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from glint_edge.data.reading.columns import Columns, choose_columns, names_columns, others
-from glint_edge.data.reading.table import SHOWN, Table, typed_table, with_times
+from glint_edge.data.reading.columns import Selection, choose_columns, names_columns, others
+from glint_edge.data.reading.table import SHOWN, Table, described, typed_table
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.keys import text_of_key, texts_of_keys
 
@@ -31,7 +31,7 @@ def _is_pandas(source: object) -> bool:
     return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
 
 
-def table_of_frame(source: Any, columns: Columns) -> Table:  # noqa: ANN401  # of four libraries
+def table_of_frame(source: Any, selection: Selection) -> Table:  # noqa: ANN401  # of four libraries
     """The chosen columns of a DataFrame.
 
     Raises:
@@ -40,19 +40,19 @@ def table_of_frame(source: Any, columns: Columns) -> Table:  # noqa: ANN401  # o
     if _is_pandas(source):
         labels = {str(label): label for label in source.columns}
         names = list(map(str, source.columns))
-        chosen = choose_columns(FRAME, names, columns)
+        chosen = choose_columns(FRAME, names, selection)
         rows = pl.DataFrame({c: _of_pandas(c, source[labels[c]]) for c in chosen.values()})
         table = replace(
             typed_table(FRAME, rows.lazy(), chosen, _explain), unused=others(names, chosen)
         )
         once = [name for name in table.unused if names.count(name) == 1]
         some = source.head(SHOWN)
-        return with_times(table, lambda: {n: some[labels[n]].dropna().tolist() for n in once})
+        return described(table, lambda: {n: some[labels[n]].dropna().tolist() for n in once})
     try:
         rows = source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)
     except pl.exceptions.PolarsError as error:
         raise _explain(error) from error
-    chosen = choose_columns(FRAME, rows.columns, columns)
+    chosen = choose_columns(FRAME, rows.columns, selection)
     return typed_table(FRAME, rows.lazy(), chosen, _explain)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.reading.columns import Columns, choose_columns
+from glint_edge.data.reading.columns import Columns, Selection, choose_columns
 from glint_edge.data.reading.table import SHOWN, Table, typed_table
 from glint_edge.errors import DataError
 from glint_edge.processes.child import environment, how_it_ended, wait_for
@@ -28,37 +28,38 @@ SECONDS = 60.0  # that a file of no size may take
 BYTES_A_SECOND = 5e6  # that even a slow disk reads
 
 
-def table_of_parquet(name: str, paths: Sequence[Path], columns: Columns) -> Table:
+def table_of_parquet(name: str, paths: Sequence[Path], selection: Selection) -> Table:
     """The chosen columns of files that hold a row an interaction, one after the other.
 
     Raises:
         DataError: a file is damaged, or a column is missing or holds no keys.
     """
-    require_readable(name, paths, columns)
+    require_readable(name, paths, selection)
     explain = partial(_explain, name)
     try:
         rows = _scan(paths)
         names = rows.collect_schema().names()
-        return typed_table(name, rows, choose_columns(name, names, columns), explain)
+        return typed_table(name, rows, choose_columns(name, names, selection), explain)
     except pl.exceptions.PolarsError as error:
         raise explain(error) from error
 
 
-def require_readable(name: str, paths: Sequence[Path], columns: Columns | None) -> None:
+def require_readable(name: str, paths: Sequence[Path], selection: Selection | None) -> None:
     """Let a child read files to their end.
 
     Args:
         name: of the log, for messages.
         paths: the files.
-        columns: which of their columns are read; None: all.
+        selection: which of their columns are read; None: all.
 
     Raises:
         DataError: the child died of them.
     """
     for path in paths:
         path.open("rb").close()  # who may not read it is told so
-    chosen = None if columns is None else [columns.user, columns.item, columns.time]
-    request = {"paths": [str(path.resolve()) for path in paths], "columns": chosen}
+    request: dict[str, object] = {"paths": [str(path.resolve()) for path in paths]}
+    if selection is not None:
+        request |= {"columns": selection.columns.to_dict(), "needed": sorted(selection.needed)}
     size = sum(path.stat().st_size for path in paths)
     with tempfile.TemporaryDirectory(prefix="glint-edge-") as folder:
         done = wait_for(
@@ -88,12 +89,13 @@ def _read_to_the_end() -> None:
     request = json.load(sys.stdin)
     with suppress(pl.exceptions.PolarsError, DataError):
         rows = _scan([Path(path) for path in request["paths"]])
-        if request["columns"] is not None:
-            user, item, time = request["columns"]
+        if "columns" in request:
             names = rows.collect_schema().names()
-            columns = Columns(user=user, item=item, time=time)
+            selection = Selection(
+                columns=Columns(**request["columns"]), needed=frozenset(request["needed"])
+            )
             rows.head(SHOWN).collect()
-            rows = rows.select(choose_columns("", names, columns).values())
+            rows = rows.select(choose_columns("", names, selection).values())
         for _ in rows.collect_batches():
             pass
 

@@ -4,12 +4,14 @@
     inter         *.inter                 RecBole: tabs, header `user_id:token item_id:token …`
     u.data        u.data                  MovieLens-100K: user, item, rating, time; tabs, no header
     ratings.dat   ratings.dat             MovieLens-1M/10M: the same, separated by `::`
-    csv, tsv      *.csv, *.tsv            a header; columns by their usual names, or chosen
+    csv, tsv      *.csv, *.tsv            columns by their usual names, or chosen; cut by `,`, `;`
+                                          or tabs; without a header, by number
+    jsonl         *.jsonl, *.ndjson       an object a line; columns by name, as there
     parquet       *.parquet, *.pq         the same
     lines         *.txt and others        `USER ITEM ITEM …`, a user a line, in time order
 
-A file whose name says nothing is recognised by its first line. Ratings are ignored. Rows are read
-when they are asked for: at once into memory, or part after part into shards.
+A file whose name says nothing is recognised by its first line; each but Parquet may be packed by
+gzip. Rows are read when they are asked for: at once into memory, or part after part into shards.
 """
 
 from __future__ import annotations
@@ -18,22 +20,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from glint_edge.data.reading.columns import HEADERLESS, USUAL_NAMES, Columns
+from glint_edge.data.reading.columns import (
+    HEADERLESS,
+    USUAL_NAMES,
+    Selection,
+    names_columns,
+)
 from glint_edge.data.reading.formats import FORMATS
 from glint_edge.data.reading.parquet import table_of_parquet
 from glint_edge.data.reading.table import Table
+from glint_edge.data.reading.text import head_of, is_json
 from glint_edge.data.reading.titles import TITLES
 from glint_edge.data.record import require_plain
 from glint_edge.errors import DataError
 from glint_edge.refusals import refusal
 
 
-def read_table(path: Path, columns: Columns, format: str | None) -> Table:
+def read_table(path: Path, selection: Selection, format: str | None) -> Table:
     """The interactions of a log in file order, unchecked.
 
     Args:
         path: the log, or a folder of Parquet files.
-        columns: which columns to read, where the format has a header.
+        selection: which columns to read, where the format has such.
         format: a key of `FORMATS`; None: recognised from the name or the first line.
 
     Raises:
@@ -41,11 +49,11 @@ def read_table(path: Path, columns: Columns, format: str | None) -> Table:
     """
     with _reading(path):
         if path.is_dir():
-            return _read_folder(path, columns)
+            return _read_folder(path, selection)
         format = format or detect(path)
-        if columns != USUAL_NAMES and format in HEADERLESS:
+        if selection.columns != USUAL_NAMES and format in HEADERLESS:
             raise DataError(f"{path} is read as {format!r}, which has no column names to choose")
-        return FORMATS[format](path, columns)
+        return FORMATS[format](path, selection)
 
 
 def read_titles(path: Path, format: str | None) -> dict[str, str]:
@@ -56,27 +64,37 @@ def read_titles(path: Path, format: str | None) -> dict[str, str]:
     """
     with _reading(path):
         format = format or detect(path)
-        return TITLES[format](path) if format in TITLES else {}
+        return TITLES[format](_unpacked(path)) if format in TITLES else {}
 
 
-def _read_folder(folder: Path, columns: Columns) -> Table:
+def _read_folder(folder: Path, selection: Selection) -> Table:
     paths = sorted(folder.glob("*.parquet"))
     if not paths:
         raise DataError(f"{folder} holds no .parquet file; pass a folder of interactions")
     for path in paths:
         require_plain(path)
-    return table_of_parquet(str(folder), paths, columns)
+    return table_of_parquet(str(folder), paths, selection)
+
+
+def _unpacked(path: Path) -> Path:
+    """The name that a file had before gzip packed it."""
+    return path.with_suffix("") if path.suffix.lower() == ".gz" else path
 
 
 def detect(path: Path) -> str:
     """The format by name, else by suffix, else by the first line."""
     by_name = {"u.data": "u.data", "ratings.dat": "ratings.dat"}
     by_suffix = {".inter": "inter", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet",
-                 ".pq": "parquet"}  # fmt: skip  # a table
-    if known := by_name.get(path.name) or by_suffix.get(path.suffix.lower()):
+                 ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}  # fmt: skip  # a table
+    plain = _unpacked(path)
+    known = by_name.get(plain.name) or by_suffix.get(plain.suffix.lower())
+    if known and known != "csv":
         return known
-    with path.open("rb") as file:
-        start = file.read(4096).decode("utf-8", errors="replace").strip()
+    start = head_of(path)
+    if is_json(start) and start.startswith("{"):
+        return "jsonl"
+    if known:
+        return known
     first = start.partition("\n")[0]
     if start.startswith("PAR1"):
         return "parquet"
@@ -84,10 +102,12 @@ def detect(path: Path) -> str:
         return "inter"
     if "::" in first:
         return "ratings.dat"
-    if "," in first:
+    if "," in first or names_columns(first.split(";")):
         return "csv"
+    if names_columns(first.split("\t")):
+        return "tsv"
     if "\t" in first:
-        # a header, u.data's four numbers or a user's items: a guess could silently be wrong
+        # u.data's four numbers, a user's items or a table: a guess could silently be wrong
         raise DataError(f"{path} could be 'tsv', 'u.data' or 'lines'; say which with the format")
     return "lines"
 

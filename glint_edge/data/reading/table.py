@@ -9,7 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from glint_edge.data.reading.columns import looks_like_time, others
+from glint_edge.data.reading.columns import (
+    event_of,
+    looks_like_time,
+    others,
+    session_of,
+    shown,
+)
 from glint_edge.errors import DataError
 
 NO_TIME = "there is no time: items are taken in the order in which they stand"
@@ -18,20 +24,31 @@ SHOWN = 20  # rows that show what an unused column holds
 Row = Mapping[str, Any]
 
 
+def is_text(dtype: pl.DataType) -> bool:
+    """Whether a column holds texts, or nothing at all."""
+    return dtype in (pl.String, pl.Binary, pl.Categorical, pl.Enum, pl.Null)
+
+
+def text_of(role: str) -> pl.Expr:
+    """A column of a table as trimmed text."""
+    return pl.col(role).cast(pl.String).str.strip_chars()
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Interactions before any check.
 
     Attributes:
         name: where they are from, for messages.
-        rows: `row`, its number in the source; `user`, `item` and perhaps `time` as stored: text, or
-            a Parquet file's or a DataFrame's own types; perhaps `fields`, how many a row has, null
-            where that is right.
+        rows: `row`, its number in the source; `user`, `item` and perhaps `time`, `session`, `event`
+            and `rating` as stored: text, or a Parquet file's or a DataFrame's own types; perhaps
+            `fields`, how many a row has, null where that is right.
         where: the place of a row in the source, such as "line 7".
         explain: what an error of polars means here.
         columns: the name of the column that was taken, by role; empty where there are no names.
         unused: names of the other columns.
-        times: those of them that look like a time.
+        times: those of them that look like a time, where none was taken.
+        kinds: some values of the one of them that says what kind of event a row is.
         dropped: how much was left out already, by reason.
         wrong_fields: what is wrong with a row whose `fields` is not null.
     """
@@ -43,6 +60,7 @@ class Table:
     columns: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     wrong_fields: Callable[[Row], str] = str
 
@@ -52,7 +70,7 @@ class Table:
         if self.columns:
             taken = ", ".join(f"{role} = {column}" for role, column in self.columns.items())
             notes.append(f"columns: {taken}")
-        if "time" not in self.rows.collect_schema():
+        elif "time" not in self.rows.collect_schema():
             notes.append(NO_TIME)
         if self.unused:
             notes.append(f"columns not used: {', '.join(self.unused)}")
@@ -60,13 +78,29 @@ class Table:
 
     def warnings(self) -> tuple[str, ...]:
         """What may well be a mistake, a sentence each."""
-        if not self.times:
-            return ()
-        looks = "looks like a time and is" if len(self.times) == 1 else "look like times and are"
-        return (
-            f"{', '.join(self.times)} {looks} not used, so the order of the rows counts; choose "
-            f"the column of the time, as in --time-column {self.times[0]!r}",
-        )
+        warnings = []
+        if self.times:
+            looks = (
+                "looks like a time and is" if len(self.times) == 1 else "look like times and are"
+            )
+            warnings.append(
+                f"{', '.join(self.times)} {looks} not used, so the order of the rows counts; "
+                f"choose the column of the time, as in --time-column {self.times[0]!r}"
+            )
+        elif self.columns and "time" not in self.columns:
+            warnings.append(f"{NO_TIME}; if the log has a time, choose it by --time-column")
+        user = self.columns.get("user", "")
+        if session_of([user]):
+            warnings.append(
+                f"there is no column of the user: each {user} is taken for a user of its own"
+            )
+        if event := event_of(self.unused):
+            kinds = f" ({shown(self.kinds)})" if self.kinds else ""
+            warnings.append(
+                f"column {event} is not used{kinds}: all its events count alike; choose with "
+                "--only, or weigh with --event"
+            )
+        return tuple(warnings)
 
     def error(self, row: int, problem: str) -> DataError:
         """What is wrong with a row, and where it stands."""
@@ -102,17 +136,22 @@ class Table:
             raise self.explain(error) from error
 
 
-def with_times(table: Table, shown: Callable[[], Mapping[str, list[Any]]]) -> Table:
-    """The table, and which unused columns look like the time that it lacks.
+def described(table: Table, some_values: Callable[[], Mapping[str, list[Any]]]) -> Table:
+    """The table, and which unused columns look like the time that it lacks, or like events.
 
     Args:
         table: with its columns' names.
-        shown: reads some values of each unused column.
+        some_values: reads some values of each unused column.
     """
-    if "time" in table.columns or not table.unused:
+    event = event_of(table.unused)
+    if ("time" in table.columns and event is None) or not table.unused:
         return table
-    times = (name for name, values in shown().items() if looks_like_time(name, values))
-    return replace(table, times=tuple(times))
+    values = some_values()
+    kinds = dict.fromkeys(str(v).strip() for v in values.get(event or "", ()) if v is not None)
+    if "time" in table.columns:
+        return replace(table, kinds=tuple(kinds))
+    times = (name for name, some in values.items() if looks_like_time(name, some))
+    return replace(table, kinds=tuple(kinds), times=tuple(times))
 
 
 def typed_table(
@@ -140,7 +179,7 @@ def typed_table(
     binary = [role for role, column in chosen.items() if schema[column] == pl.Binary]
     careful = replace(table, explain=lambda error: _undecodable(table, binary) or explain(error))
     unused = rows.select(careful.unused).head(SHOWN)
-    return with_times(careful, lambda: careful.collect(unused).to_dict(as_series=False))
+    return described(careful, lambda: careful.collect(unused).to_dict(as_series=False))
 
 
 def _undecodable(table: Table, binary: list[str]) -> DataError | None:

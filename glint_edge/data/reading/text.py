@@ -3,16 +3,62 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import polars as pl
 
 from glint_edge.errors import DataError
 
 HEAD = 1 << 16  # bytes that show what a file is
-JSON = ('{"', "{'", "[{", "[[")
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_JSON = ('{"', "{'", "[{", "[[", "{}")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to read, unpacked if it is gzip's.
+
+    Raises:
+        DataError: it is damaged, or an archive.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(_ZIP))
+        file.seek(0)
+        if start == _ZIP:
+            raise DataError(f"{path} is a zip archive; unpack it and pass the log in it")
+        if not start.startswith(_GZIP):
+            yield file
+            return
+        try:
+            with gzip.open(file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DataError(f"{path} is a damaged gzip file ({error}); fetch it again") from error
+
+
+def head_of(path: Path) -> str:
+    """The beginning of a file as text, without a byte order mark and what is blank.
+
+    Raises:
+        DataError: it is damaged, or an archive.
+    """
+    with opened(path) as file:
+        head = file.read(HEAD)
+        while head and not head.strip():
+            head = file.read(HEAD)
+    return head.decode("utf-8", errors="replace").lstrip("\ufeff").lstrip()
+
+
+def is_json(head: str) -> bool:
+    """Whether a text begins as JSON does."""
+    return "".join(head[:200].split())[:2].startswith(_JSON)
 
 
 def source_of(path: Path) -> Path | bytes:
@@ -21,17 +67,14 @@ def source_of(path: Path) -> Path | bytes:
     Raises:
         DataError: it is empty, or JSON.
     """
-    with path.open("rb") as file:
-        head = start = file.read(HEAD)
-        while start and not start.strip():
-            start = file.read(HEAD)
-    if not start:
+    head = head_of(path)
+    if not head:
         raise DataError(f"{path} is empty; pass a log with at least one user's items")
-    text = start.decode("utf-8", errors="replace").removeprefix("\ufeff").lstrip()
-    if "".join(text.split())[:2].startswith(JSON):
-        raise DataError(f"{path} is JSON; write it as CSV or Parquet, a column user and one item")
-    if b"\r" in head and b"\n" not in head:
-        return path.read_bytes().replace(b"\r", b"\n")
+    if is_json(head):
+        raise DataError(f"{path} is JSON; write it as JSON lines, a row an object, or as CSV")
+    if "\r" in head and "\n" not in head:
+        with opened(path) as file:
+            return file.read().replace(b"\r", b"\n")
     return path
 
 
@@ -55,16 +98,18 @@ def at_line(row: int) -> str:
 
 def explain_text(path: Path, error: pl.exceptions.PolarsError) -> DataError:
     """Why lines cannot be read."""
-    return _not_utf8(path) or DataError(
-        f"{path} cannot be read ({_first_line(error)}); write it again"
-    )
+    try:
+        not_utf8 = _not_utf8(path)
+    except DataError as damaged:
+        return damaged
+    return not_utf8 or DataError(f"{path} cannot be read ({first_line(error)}); write it again")
 
 
 def explain_records(path: Path, separator: str, error: pl.exceptions.PolarsError) -> DataError:
     """Why a CSV or TSV cannot be read: not UTF-8, a long record, or a quote that is not closed."""
-    if not_utf8 := _not_utf8(path):
-        return not_utf8
     try:
+        if not_utf8 := _not_utf8(path):
+            return not_utf8
         rows = records(path, separator)
         _, header = next(rows)
         for line, fields in rows:
@@ -75,7 +120,7 @@ def explain_records(path: Path, separator: str, error: pl.exceptions.PolarsError
                 )
     except DataError as wrong:
         return wrong
-    return DataError(f"{path} is not well-formed ({_first_line(error)}); check its quotes")
+    return DataError(f"{path} is not well-formed ({first_line(error)}); check its quotes")
 
 
 def records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -86,8 +131,9 @@ def records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     Raises:
         DataError: a quote is not closed.
     """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file, delimiter=separator, strict=True)
+    with opened(path) as file:
+        text = TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
+        reader = csv.reader(text, delimiter=separator, strict=True)
         started, line = False, 1
         try:
             for fields in reader:
@@ -100,17 +146,17 @@ def records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
             raise DataError(problem) from error
 
 
-def at_record(path: Path, separator: str, row: int) -> str:
-    """Where the record that polars numbers `row` starts."""
+def at_record(path: Path, separator: str, header: bool, row: int) -> str:
+    """Where the record that polars numbers `row`, below a header perhaps, starts."""
     try:
-        line, _ = next(islice(records(path, separator), row + 1, None))
+        line, _ = next(islice(records(path, separator), row + header, None))
     except (StopIteration, DataError):  # polars is more lenient with quotes
         return f"row {row + 1}"
     return f"line {line}"
 
 
 def _not_utf8(path: Path) -> DataError | None:
-    with path.open("rb") as file:
+    with opened(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 line.decode("utf-8")
@@ -122,5 +168,6 @@ def _not_utf8(path: Path) -> DataError | None:
     return None
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, shortened."""
     return str(error).partition("\n")[0][:200]

@@ -6,18 +6,21 @@ Goes over the log once a shard and holds one shard.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from glint_edge.data.cuts import divided, split_notes
-from glint_edge.data.numbering import require_held_out
+from glint_edge.data.numbering import nothing_left, require_held_out
+from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.checks import checked
 from glint_edge.data.reading.columns import dropped_notes
 from glint_edge.data.reading.reader import read_table
 from glint_edge.data.reading.table import Table
-from glint_edge.data.record import LoadOptions, require_plain
+from glint_edge.data.record import require_plain
 from glint_edge.data.sharded.shards import (
     ABOUT,
     CUT_VERSION,
@@ -28,7 +31,7 @@ from glint_edge.data.sharded.shards import (
 )
 from glint_edge.data.sharded.writer import ShardWriter
 from glint_edge.data.splits import AHEAD
-from glint_edge.errors import ConfigError, DataError
+from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, sha256, write_json
 
 log = logging.getLogger(__name__)
@@ -75,38 +78,47 @@ def make_shards(
     if out.exists():
         raise ConfigError(f"{out} exists; choose another --out")
     table = _table(source, options)
-    rows, rule = divided(
-        table, checked(table, in_memory=False), options,
-        lambda path: checked(_table(path, options), in_memory=False),
-    )  # fmt: skip
-    for note in table.notes():
-        log.info("%s: %s", source.name, note)
-    for warning in table.warnings():
-        log.warning("%s: %s", source.name, warning)
+    interactions = checked(table, options, in_memory=False)
+    dropped = Counter({**table.dropped, **interactions.dropped})
+
+    def other(path: Path) -> pl.LazyFrame:
+        beside = checked(_table(path, options), options, in_memory=False)
+        dropped.update(beside.dropped)
+        return beside.rows
+
+    rows, rule = divided(table, interactions.rows, options, other)
     with new_folder(out, stood=None) as work:
-        writer = ShardWriter(
-            work, parts, held_out, np.random.default_rng(seed), rule, options.shortest
-        )
+        writer = ShardWriter(work, parts, held_out, np.random.default_rng(seed), rule, options)
         with table.reading():
-            written = writer.write(rows)
+            written = writer.write(rows, interactions.per_second)
         if written.summary["users"] == 0:
-            raise DataError(f"{source}: no user has {options.shortest} items; pass a longer log")
+            raise nothing_left(str(source), options, dropped)
         if rule is not None:
             require_held_out(str(source), rule, written.census)
+        dropped.update(written.tally.dropped)
+        split = split_notes(rule, written.census, written.unseen) if rule else ()
+        notes = (*table.notes(), *dropped_notes(dropped), *split, *written.tally.notes())
+        warnings = (*table.warnings(), *interactions.warnings, *written.tally.warnings())
+        reading = {
+            "options": options.to_dict(), "columns": dict(table.columns),
+            "notes": [*warnings, *notes], "repeats": written.tally.share_of_repeats,
+        }  # fmt: skip
         files = sorted(path.name for path in work.iterdir())
         write_json(
             work / ABOUT,
             {"format_version": CUT_VERSION if rule else FORMAT_VERSION, "name": source.name,
              "parts": parts, "summary": written.summary, "predictions": written.predictions,
-             "split": options.splitting, "sha256": {name: sha256(work / name) for name in files}},
+             "split": options.splitting, "reading": reading,
+             "sha256": {name: sha256(work / name) for name in files}},
         )  # fmt: skip
-    told = split_notes(rule, written.census, written.unseen) if rule else (AHEAD,)
-    for note in (*dropped_notes({**table.dropped, **written.dropped}), *told):
+    for note in (*notes, *(() if rule else (AHEAD,))):
         log.info("%s: %s", source.name, note)
+    for warning in warnings:
+        log.warning("%s: %s", source.name, warning)
     return open_shards(out)
 
 
 def _table(source: Path, options: LoadOptions) -> Table:
     if not source.is_dir():
         require_plain(source)
-    return read_table(source, options.columns, options.format)
+    return read_table(source, options.selection, options.format)

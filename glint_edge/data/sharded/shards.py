@@ -4,8 +4,9 @@
     glint-edge train --data shards/ --out run/
 
     part-0000.parquet …    a user a row, column `items`: training ids in time order: those before
-                           the cut; or, leave-one-out, all but the held-out users' last two
-    held_out.parquet       whole sequences of a sample of users, to evaluate on: column `items`, and
+                           the cut; or, leave-one-out, all but the held-out users' last two; and
+                           `weights`, where events have some
+    held_out.parquet       whole sequences of a sample of users, to evaluate on: the same columns,
                            `validation` and `test`, the places of what is predicted, or -1
     items.parquet          columns `key`, `count` and `training` (how often in the parts), a row an
                            item, most popular in training first: row n is id n + 1
@@ -22,7 +23,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ CUT_VERSION = 2  # not split leave-one-out: readers of version 1 alone would hol
 VERSIONS = (FORMAT_VERSION, CUT_VERSION)
 ABOUT, ITEMS, HELD_OUT = SHARDS, "items.parquet", "held_out.parquet"
 
+READING = {"options", "columns", "notes", "repeats"}  # what is kept of how the log was read
 MOST_PARTS = 100_000
 MIXED = 2  # shards whose users are shuffled together
 
@@ -67,6 +69,8 @@ class ShardedLog:
         sha256: of each file by name; empty in shards that were written without.
         predictions: how many items of the training sequences follow another.
         splitting: what was said of the split, by option; nothing for leave-one-out.
+        reading: how the log was read, as `DataSource` has it: `options`, `columns`, `notes` and
+            `repeats`; empty in shards that were written without.
     """
 
     name: str
@@ -79,6 +83,7 @@ class ShardedLog:
     sha256: Mapping[str, str]
     predictions: int
     splitting: Mapping[str, str]
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -205,7 +210,7 @@ def open_shards(folder: Path) -> ShardedLog:
             about["name"], folder, ("", *catalogue["key"]), counts, learnt, parts,
             about["summary"], digests,
             about.get("predictions", int(learnt.sum()) - about["summary"]["users"]),
-            about.get("split", {}),
+            about.get("split", {}), about.get("reading", {}),
         )  # fmt: skip
     except (ValueError, RecursionError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{folder / ABOUT} is damaged ({error}); make the shards again") from error
@@ -228,6 +233,9 @@ def _require_description(about: Any) -> None:  # noqa: ANN401  # JSON is any of 
         raise ValueError("it has no name or no summary")
     if any(type(summary.get(count)) is not int for count in ("users", "items", "interactions")):
         raise ValueError("its summary does not count users, items and interactions")
+    reading = about.get("reading", {})
+    if not isinstance(reading, dict) or not set(reading) <= READING:
+        raise ValueError("what it says of the log's reading is not known")
     if not isinstance(digests, dict) or not all(isinstance(v, str) for v in digests.values()):
         raise ValueError("its sha256 are no texts")
     split, predictions = about.get("split", {}), about.get("predictions", 0)

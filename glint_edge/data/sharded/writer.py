@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from glint_edge.data.arranging import Tally, arranged
 from glint_edge.data.cuts import SplitRule
-from glint_edge.data.numbering import DUPLICATES, SHORT, once, order, parts_of, users_of
+from glint_edge.data.numbering import parts_of, users_of
+from glint_edge.data.options import LoadOptions
 from glint_edge.data.sequences import Parts
 from glint_edge.data.sharded.shards import HELD_OUT, ITEMS, Ids
 
@@ -28,14 +30,14 @@ class Written:
         summary: users, items and interactions.
         predictions: how many items of the training sequences follow another.
         unseen: items that no training sequence has.
-        dropped: what was left out, by reason.
+        tally: what was left out, and what was seen of the order.
         census: how many users are in no part of the split, are validated on, and are tested on.
     """
 
     summary: dict[str, int]
     predictions: int
     unseen: int
-    dropped: dict[str, int]
+    tally: Tally
     census: tuple[int, ...]
 
 
@@ -49,7 +51,7 @@ class ShardWriter:
         held_out: int,
         rng: np.random.Generator,
         rule: SplitRule | None,
-        shortest: int,
+        options: LoadOptions,
     ) -> None:
         """Write into a folder.
 
@@ -59,21 +61,22 @@ class ShardWriter:
             held_out: users to evaluate on, at most.
             rng: of the choice of these.
             rule: how rows are split; None: leave-one-out, of the users to evaluate on.
-            shortest: users with fewer items are left out.
+            options: what is left out, joined and cut.
         """
         self._folder = folder
         self._files = [folder / f"part-{part:04d}.parquet" for part in range(parts)]
         self._held_out = held_out
         self._rng = rng
         self._rule = rule
-        self._shortest = shortest
+        self._options = options
 
-    def write(self, rows: pl.LazyFrame) -> Written:
+    def write(self, rows: pl.LazyFrame, per_second: float | None) -> Written:
         """Write all files.
 
         Args:
             rows: the log's, checked, with a `part` each where there is a rule; they are read once a
                 part and once more.
+            per_second: how much the time grows in a second.
         """
         keys = (
             rows.group_by("item").agg(pl.col("row").min()).sort("row")
@@ -81,16 +84,19 @@ class ShardWriter:
         )  # fmt: skip
         counts, learnt = np.zeros((2, len(keys)), dtype=np.int64)
         first = np.full(len(keys), np.iinfo(np.int64).max)
-        dropped = {DUPLICATES: 0, SHORT.format(self._shortest): 0}
+        tally = Tally()
         users = predictions = 0
         census = np.zeros(3, dtype=np.int64)
         evaluated = []
-        for part, own in enumerate(self._parts(rows, keys, dropped)):
+        for part, own in enumerate(self._parts(rows, keys, per_second, tally)):
             np.minimum.at(first, own["number"].to_numpy(), own["row"].to_numpy())
-            sequences = users_of(own, pl.col("number").alias("items"))
+            lists = {"items": pl.col("number")}
+            if "weight" in own.columns:
+                lists["weights"] = pl.col("weight")
+            sequences = users_of(own, **lists)
             trained, held = self._split(part, sequences, census)
-            heads = sequences.select("items", trained=pl.Series(trained))
-            training = heads.select(pl.col("items").list.head(pl.col("trained")))
+            heads = sequences.select(*lists, trained=pl.Series(trained))
+            training = heads.select(pl.col(*lists).list.head(pl.col("trained")))
             training.write_parquet(self._files[part])
             evaluated.append(held)
             users += len(sequences)
@@ -104,7 +110,7 @@ class ShardWriter:
             "users": users, "items": int((counts > 0).sum()), "interactions": int(counts.sum()),
         }  # fmt: skip
         unseen = int(((counts > 0) & (learnt == 0)).sum())
-        return Written(summary, predictions, unseen, dropped, tuple(census.tolist()))
+        return Written(summary, predictions, unseen, tally, tuple(census.tolist()))
 
     def _split(
         self, part: int, sequences: pl.DataFrame, census: npt.NDArray[np.int64]
@@ -121,24 +127,20 @@ class ShardWriter:
             chosen = self._chosen(part, np.ones(len(lengths), dtype=bool))
             trained = np.where(chosen, parts.learnt, lengths)
         places = {"validation": parts.validation, "test": parts.test}
-        whole = sequences.select("items", **{n: pl.Series(p) for n, p in places.items()})
+        lists = [name for name in ("items", "weights") if name in sequences.columns]
+        whole = sequences.select(*lists, **{n: pl.Series(p) for n, p in places.items()})
         return trained, whole.filter(pl.Series(chosen))
 
     def _parts(
-        self, rows: pl.LazyFrame, keys: pl.Series, dropped: dict[str, int]
+        self, rows: pl.LazyFrame, keys: pl.Series, per_second: float | None, tally: Tally
     ) -> Iterator[pl.DataFrame]:
-        """Each part's kept rows, in order: `user`, `row`, the item's `number`, perhaps `part`."""
+        """Each part's kept rows, in order, with the item's `number`."""
         numbers = pl.LazyFrame({"item": keys}).with_row_index("number")
-        short = SHORT.format(self._shortest)
         for part in range(len(self._files)):
             whole = rows.filter(pl.col("user").hash(seed=1) % len(self._files) == part)
-            whole_part = whole.collect(engine="streaming").sort("row")
-            own = once(whole_part)
-            dropped[DUPLICATES] += len(whole_part) - len(own)
-            own = own.sort("user", *order(own))
-            long = own.filter(pl.len().over("user") >= self._shortest)
-            dropped[short] += own["user"].n_unique() - long["user"].n_unique()
-            numbered = long.lazy().join(numbers, on="item", how="left", maintain_order="left")
+            own = whole.collect(engine="streaming").sort("row")
+            kept = arranged(own, self._options, per_second, tally)
+            numbered = kept.lazy().join(numbers, on="item", how="left", maintain_order="left")
             yield numbered.drop("item", "time", strict=False).collect()
 
     def _chosen(self, part: int, possible: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

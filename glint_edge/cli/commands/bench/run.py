@@ -18,7 +18,7 @@ from glint_edge.cli.options import (
     Threads,
     chosen_bundle,
 )
-from glint_edge.data.record import load_options
+from glint_edge.data.options import load_options
 
 
 def bench(
