@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -14,7 +14,7 @@ from typing import TypeAlias
 import polars as pl
 
 from glint_edge.data.options import LoadOptions
-from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS
+from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS, session_of
 from glint_edge.data.reading.table import Table
 from glint_edge.data.splits import VALIDATED, Moment, Shares, Times
 from glint_edge.errors import DataError
@@ -57,7 +57,12 @@ def divided(
     if options.test is not None:
         return _by_file(table.name, rows, options, read)
     split = options.parsed_split()
-    return (rows, None) if split is None else _by_time(table, rows, split)
+    if split is None:
+        return rows, None
+    parted, rule = _by_time(table, rows, split)
+    # A session after the cut has nothing before it: its last item is predicted from its others.
+    sessions = bool(options.session_gap) or session_of([table.columns.get("user", "")]) is not None
+    return parted, replace(rule, alone=sessions or "session" in table.columns)
 
 
 def split_notes(rule: SplitRule, census: Sequence[int], unseen: int) -> tuple[str, ...]:
