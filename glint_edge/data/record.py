@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,12 @@ class DataSource:
     summary: Mapping[str, float] = field(default_factory=dict)
     digest: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
-    notes: Sequence[str] = ()
+    notes: tuple[str, ...] = ()
     repeats: float | None = None
+
+    def __post_init__(self) -> None:
+        """JSON has lists for tuples."""
+        object.__setattr__(self, "notes", tuple(self.notes))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -67,7 +67,7 @@ def test_shards_are_split_as_the_log_is(taps, run, tmp_path):
     out = tmp_path / "run"
     assert run("train", "--data", tmp_path / "s", "--out", out, *SMALL)[0] == 0
     checkpoint = load_checkpoint(out)
-    assert checkpoint.data.options == {"split": "0.6,0.2,0.2"}
+    assert checkpoint.data.options["split"] == "0.6,0.2,0.2"
     users = len(load_log(taps, split="0.6,0.2,0.2").split().test().targets)
     assert checkpoint.metrics["test"]["users"] == users
     figures = json.loads(run("evaluate", out, "--data", taps, "--json")[1])
