@@ -15,6 +15,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 from filelock import FileLock
 from torch.fx.traceback import NodeSource
 
@@ -120,6 +121,14 @@ def prune():
         if left < 0:
             shutil.rmtree(entry)
             Path(f"{entry}.lock").unlink(missing_ok=True)
+
+
+@contextmanager
+def no_conversion():
+    """Exports write what is no artifact: nothing may load it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("converters.export.convert", write_no_artifact)
+        yield
 
 
 def write_no_artifact(program, target, path, options):

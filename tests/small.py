@@ -6,18 +6,22 @@ from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 
+APP = DataSource("app", "app")
 HISTORIES = [[1, 2, 3], list(range(5, 11)), [7]]
 
 
-def small_bundle(model, folder, target="onnx", titles=(), keys=(), **shown):
+def small_bundle(
+    model, folder, target="onnx", titles=(), keys=(), *,
+    quantize="none", data=APP, metrics=None, **shown,
+):  # fmt: skip
     """`app.glint` in a folder, its checkpoint beside it; keys are k1, k2, … unless said.
 
-    `shown` are other attributes of its catalogue.
+    `data` and `metrics` are the checkpoint's, `shown` other attributes of its catalogue.
     """
     keys = keys or [f"k{number}" for number in range(1, model.config.items + 1)]
     catalogue = Catalogue(("", *keys), dict(titles), **shown)
-    save_checkpoint(Checkpoint(model, catalogue, DataSource("app", "app")), folder / "run")
-    options = ExportOptions((target,), "none", 10, folder / "app.glint", chunk=4)
+    save_checkpoint(Checkpoint(model, catalogue, data, metrics=metrics or {}), folder / "run")
+    options = ExportOptions((target,), quantize, 10, folder / "app.glint", chunk=4)
     return export(
         load_checkpoint(folder / "run"), options,
         folder=folder / "run", histories=HISTORIES, check=lambda *_: [],

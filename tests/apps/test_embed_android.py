@@ -14,9 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.bundles_changed import REFUSED, TAKEN, changed_copies
+from tests.conversions import no_conversion
+from tests.small import small_bundle
+
 ROOT = Path(str(resources.files("glint_edge.apps"))) / "platforms" / "android" / "module"
 LIBRARY = ROOT / "recommender/src"
 STUBS = Path(__file__).parent / "android_stubs"
+DOORS = Path(__file__).parent / "android_doors.kt"
 FLAVOURS = {"executorch": "org.pytorch.executorch", "tflite": "org.tensorflow.lite",
             "onnx": "ai.onnxruntime"}  # fmt: skip
 COMPILER = "kotlin-compiler@2.4.20"  # the real one; from npm since pip has none
@@ -137,30 +142,52 @@ def compiler(tmp_path_factory):
     return folder / "node_modules/kotlin-compiler"
 
 
-@pytest.mark.full
-@pytest.mark.slow
-def test_the_library_compiles_with_every_runtime_and_its_unit_tests_pass(jars, compiler, tmp_path):
-    run("javac", "-d", tmp_path / "stubs", *STUBS.rglob("*.java"))
+@pytest.fixture(scope="module")
+def classes(jars, compiler, tmp_path_factory):
+    """The class path of the library, compiled with every runtime, and of its tests."""
+    folder = tmp_path_factory.mktemp("classes")
+    run("javac", "-d", folder / "stubs", *STUBS.rglob("*.java"))
     # Of one app's three flavours only one is built; here, in one go, each has a name of its own.
-    sources = [*(LIBRARY / "main").rglob("*.kt"), *(LIBRARY / "test").rglob("*.kt")]
+    sources = [*(LIBRARY / "main").rglob("*.kt"), *(LIBRARY / "test").rglob("*.kt"), DOORS]
     for flavour in FLAVOURS:
         text = (LIBRARY / flavour / "kotlin/app/glintedge/RuntimeEngine.kt").read_text()
         if flavour != "executorch":
             text = text.replace("object RuntimeEngine", f"object {flavour.title()}Engines")
-        sources.append(tmp_path / f"{flavour}.kt")
+        sources.append(folder / f"{flavour}.kt")
         sources[-1].write_text(text)
-    packages = [*jars, tmp_path / "stubs"]
+    packages = [*jars, folder / "stubs"]
     said = run(
         "java", "-cp", compiler / "lib/kotlin-compiler.jar",
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-kotlin-home", compiler, "-no-reflect",
         "-jvm-target", "17", "-Werror", "-cp", ":".join(map(str, packages)),
-        "-d", tmp_path / "classes", *sources,
+        "-d", folder / "classes", *sources,
     )  # fmt: skip
     assert "error:" not in said
-    packages += [tmp_path / "classes", compiler / "lib/kotlin-stdlib.jar"]
+    return ":".join(map(str, [*packages, folder / "classes", compiler / "lib/kotlin-stdlib.jar"]))
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_the_library_compiles_with_every_runtime_and_its_unit_tests_pass(classes):
     tests = [path.stem for path in (LIBRARY / "test").rglob("*.kt")]
     said = run(
-        "java", "-cp", ":".join(map(str, packages)), "org.junit.runner.JUnitCore",
+        "java", "-cp", classes, "org.junit.runner.JUnitCore",
         *(f"app.glintedge.{name}" for name in tests),
     )  # fmt: skip
     assert re.search(r"^OK \(11 tests\)$", said, re.MULTILINE), said
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_what_every_platform_refuses_is_damaged(classes, make_model, tmp_path):
+    with no_conversion():
+        whole = small_bundle(make_model(), tmp_path, "executorch")
+    copies = list(changed_copies(whole, tmp_path, (*REFUSED, *TAKEN)))
+    said = run(
+        "java", "-cp", classes, "app.glintedge.Android_doorsKt", *(path for _, path in copies)
+    )
+    lines = zip((change for change, _ in copies), said.splitlines(), strict=True)
+    for change, line in lines:
+        is_refused = line.startswith("DAMAGED\t") and "cannot be run (taken)" not in line
+        assert is_refused == (change in REFUSED), (str(change), line)
+        assert line.endswith("again"), line

@@ -10,21 +10,18 @@ import tree_sitter_kotlin
 import tree_sitter_swift
 from tree_sitter import Language, Parser
 
-from converters.export import export
-from converters.options import ExportOptions
 from glint_edge.apps.escapes import ESCAPES, environment_for
 from glint_edge.apps.module import PLATFORMS, embed, find_platform
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.copies import copy_listed
 from glint_edge.bundles.manifest import digest_of, plain_name, require_name
 from glint_edge.bundles.publish import publish
-from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.runtime.app_bundle import read_app_manifest
-from tests.conversions import write_no_artifact
+from tests.conversions import no_conversion
 from tests.skips import require
+from tests.small import small_bundle
 
 HOSTILE = (
     "../../../../escaped/pwn", "a/b", "a\\b", 'a"b', "x$y", "R&B", "Tom & Jerry", "_mine",
@@ -38,18 +35,12 @@ def bundle(make_model, tmp_path_factory):
     """A bundle for all platforms whose artifacts are none."""
     require("onnxruntime", "onnx")
     folder = tmp_path_factory.mktemp("acme") / "clients" / "run7"
-    model = make_model()
-    keys = ("", *(f"k{n}" for n in range(1, model.config.items + 1)))
-    source = DataSource("acme-2026.csv", "/home/me/acme-2026.csv")
-    metrics = {"test": {"ndcg_at_10": 0.123456}}
-    save_checkpoint(Checkpoint(model, Catalogue(keys, {}), source, metrics=metrics), folder)
-    out = tmp_path_factory.mktemp("bundle") / "app.glint"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("converters.export.convert", write_no_artifact)
-        return export(
-            load_checkpoint(folder), ExportOptions(("all",), "none", 10, out), folder=folder,
-            histories=[[1, 2, 3]], check=lambda *_: [],
+    with no_conversion():
+        path = small_bundle(
+            make_model(), folder, "all", data=DataSource("acme-2026.csv", "/home/me/acme-2026.csv"),
+            metrics={"test": {"ndcg_at_10": 0.123456}},
         )  # fmt: skip
+    return load_bundle(path)
 
 
 def rewritten(bundle, out, **changes):

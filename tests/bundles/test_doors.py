@@ -11,15 +11,10 @@ import pytest
 from rich.console import Console
 
 from converters.catalogue.update import options_of
-from converters.export import export
-from converters.options import ExportOptions
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.contents import read_golden
-from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.cli import render
-from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError
 from glint_edge.runtime.app_bundle import read_app_bundle
 from tests.bundles_changed import (
@@ -30,9 +25,10 @@ from tests.bundles_changed import (
     changed_files,
     documents_of,
 )
-from tests.conversions import write_no_artifact
+from tests.conversions import no_conversion
 from tests.mutations import mutated
 from tests.skips import require
+from tests.small import small_bundle
 
 KEYS = [f"k{n}" for n in range(1, 41)]
 
@@ -41,16 +37,11 @@ KEYS = [f"k{n}" for n in range(1, 41)]
 def whole(make_model, tmp_path_factory):
     """A bundle whose artifact is none: nothing here loads it."""
     require("onnxruntime", "onnx")
-    folder = tmp_path_factory.mktemp("run")
-    catalogue = Catalogue(("", *KEYS), {"k1": "First"}, ("k40",), 1, 2)
-    save_checkpoint(Checkpoint(make_model(), catalogue, DataSource("x", "x")), folder)
-    out = tmp_path_factory.mktemp("bundle") / "app.glint"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("converters.export.convert", write_no_artifact)
-        return export(
-            load_checkpoint(folder), ExportOptions(("onnx",), "int8", 10, out), folder=folder,
-            histories=[[1, 2, 3]], check=lambda *_: [],
-        ).path  # fmt: skip
+    with no_conversion():
+        return small_bundle(
+            make_model(), tmp_path_factory.mktemp("bundle"), titles={"k1": "First"}, keys=KEYS,
+            retired=("k40",), added=1, version=2, quantize="int8",
+        )  # fmt: skip
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ import Foundation
 /// What an app needs of a bundle's folder.
 struct AppBundle {
   static let schemaVersion = 1
-  /// Of a size, that memory can hold.
-  private static let largest = 1 << 28
 
   let folder: URL
   let manifest: Manifest
@@ -31,34 +29,23 @@ struct AppBundle {
   init(folder: URL, target: String) throws {
     self.folder = folder
     manifest = try Self.readManifest(folder)
-    let items = try Self.decode(
-      Items.self, try Self.checked(folder, manifest, "items.json"), folder.appending(path: "items.json"))
-    keys = [""] + items.keys
-    titles = items.titles ?? [:]
-    fields = items.fields ?? [:]
-    images = (items.images ?? [:]).compactMapValues(Self.address)
+    try Self.require(manifest.isSound, folder.appending(path: "manifest.json"))
+    let file = folder.appending(path: "items.json")
+    let items = try Self.decode(Items.self, try Self.checked(folder, manifest, "items.json"), file)
+    keys = [""] + items.keys.map(\.text)
+    try Self.require(items.keys.count == manifest.model.items && Set(keys).count == keys.count, file)
+    titles = items.titles
+    fields = items.fields
+    let addresses = items.images.values
+    try Self.require(addresses.allSatisfy { isMatch($0, "(?i:https?)://\\S+") }, file)
+    images = items.images.compactMapValues { URL(string: $0) }
     guard let artifact = manifest.artifacts.first(where: { $0.target == target }) else {
       throw GlintError(
         .argument, "\(folder.path) has no artifact for \(target); export it with --target \(target)")
     }
     _ = try Self.checked(folder, manifest, artifact.file)
     self.artifact = folder.appending(path: artifact.file)
-    guard let input = manifest.methods.append_many.inputs.first(where: { $0.name == "items" }),
-      input.shape.count == 2, manifest.state.shape.count == 2,
-      [input.shape[1], manifest.state.shape[1], manifest.top_k, manifest.model.max_length]
-        .allSatisfy({ (1...Self.largest).contains($0) })
-    else {
-      throw GlintError(.damaged, "\(folder.path) is damaged at its shapes; copy the bundle again")
-    }
-    chunk = input.shape[1]
-  }
-
-  /// What an app may load as a picture; nothing here does.
-  private static func address(_ text: String) -> URL? {
-    guard let url = URL(string: text), ["http", "https"].contains(url.scheme?.lowercased()) else {
-      return nil
-    }
-    return url
+    chunk = manifest.chunk ?? 1  // what is sound has one
   }
 
   static func readManifest(_ folder: URL) throws -> Manifest {
@@ -67,6 +54,7 @@ struct AppBundle {
       throw GlintError(.damaged, "\(folder.path) is not a bundle: it has no manifest.json")
     }
     let version = try decode(Version.self, data, file).schema_version
+    try require(version >= 1, file)
     guard version <= schemaVersion else {
       throw GlintError(
         .upgrade,
@@ -92,8 +80,13 @@ struct AppBundle {
     do {
       return try JSONDecoder().decode(type, from: data)
     } catch {
-      throw GlintError(.damaged, "\(file.path) is damaged (\(error)); copy the bundle again")
+      let reason = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+      throw GlintError(.damaged, "\(file.path) is damaged (\(reason)); copy the bundle again")
     }
+  }
+
+  static func require(_ holds: Bool, _ file: URL) throws {
+    guard holds else { throw GlintError(.damaged, "\(file.path) is damaged; copy the bundle again") }
   }
 }
 
@@ -112,7 +105,10 @@ struct Manifest: Decodable {
   let artifacts: [Artifact]
   let files: [String: File]
 
-  struct Model: Decodable { let max_length: Int }
+  struct Model: Decodable {
+    let items: Int
+    let max_length: Int
+  }
   struct Shape: Decodable { let shape: [Int] }
   struct Methods: Decodable { let append_many: Method }
   struct Method: Decodable { let inputs: [Input] }
@@ -130,9 +126,65 @@ struct Manifest: Decodable {
   }
 }
 
+extension Manifest {
+  /// Items of one `append_many`; nil: it takes none.
+  var chunk: Int? { methods.append_many.inputs.first { $0.name == "items" }?.shape.last }
+
+  /// Whether all that is read is in bounds, and no name is that of a file elsewhere.
+  var isSound: Bool {
+    let shapes = [state.shape] + methods.append_many.inputs.filter { $0.name == "items" }.map(\.shape)
+    return shapes.count > 1
+      && shapes.allSatisfy { $0.count == 2 && $0.allSatisfy { (1...(1 << 28)).contains($0) } }
+      && (1...100_000_000).contains(model.items)
+      && (1...1_000_000).contains(model.max_length)
+      && (1...min(model.items, 1_000_000)).contains(top_k)
+      && ["sliding", "unbounded"].contains(window)
+      && (files.values.map(\.sha256) + [digest]).allSatisfy { isMatch($0, "[0-9a-f]{64}") }
+      && (files.keys + artifacts.map(\.file)).allSatisfy {
+        isMatch($0, "[A-Za-z0-9][A-Za-z0-9._-]{0,98}")
+      }
+  }
+}
+
+/// Whether a whole text is of a pattern.
+private func isMatch(_ text: String, _ pattern: String) -> Bool {
+  text.range(of: "\\A\(pattern)\\z", options: .regularExpression) != nil
+}
+
 struct Items: Decodable {
-  let keys: [String]
-  let titles: [String: String]?
-  let fields: [String: [String: String]]?
-  let images: [String: String]?
+  let keys: [Key]
+  let titles: [String: String]
+  let fields: [String: [String: String]]
+  let images: [String: String]
+
+  /// A text, or a whole number, which is a key as it is spelled.
+  struct Key: Decodable {
+    let text: String
+
+    init(from decoder: Decoder) throws {
+      let value = try decoder.singleValueContainer()
+      if let text = try? value.decode(String.self) {
+        self.text = text
+      } else {
+        let number = try value.decode(Int64.self)
+        guard number.magnitude < 1_000_000_000_000_000_000 else {  // that every platform reads
+          throw DecodingError.dataCorruptedError(in: value, debugDescription: "a key is too large")
+        }
+        text = String(number)
+      }
+    }
+  }
+
+  private enum Names: String, CodingKey { case keys, titles, fields, images }
+
+  init(from decoder: Decoder) throws {
+    let values = try decoder.container(keyedBy: Names.self)
+    keys = try values.decode([Key].self, forKey: .keys)
+    func texts<T: Decodable>(_ name: Names, none: T) throws -> T {
+      values.contains(name) ? try values.decode(T.self, forKey: name) : none
+    }
+    titles = try texts(.titles, none: [:])
+    fields = try texts(.fields, none: [:])
+    images = try texts(.images, none: [:])
+  }
 }

@@ -18,6 +18,17 @@ private struct Golden: Decodable {
     let scores: [Double]
   }
 
+  /// Whether all is in bounds, and of this model.
+  func isSound(for manifest: Manifest) -> Bool {
+    (0...1).contains(tolerance.relative_state_error) && tolerance.score_error >= 0 && !cases.isEmpty
+      && cases.allSatisfy { one in
+        one.state_norm >= 0
+          && [one.items.count, one.scores.count].allSatisfy { $0 == manifest.top_k }
+          && one.history.allSatisfy { (0...manifest.model.items).contains($0) }
+          && one.items.allSatisfy { (1...manifest.model.items).contains($0) }
+      }
+  }
+
   /// What a state after a case's history, and its list, have wrong.
   func errors(_ expected: Case, _ state: [Float], _ found: TopK) -> [String] {
     stateErrors(expected, tolerance, state) + listErrors(expected, tolerance, found)
@@ -71,9 +82,7 @@ extension Recommender {
     let file = bundle.folder.appending(path: "golden.json")
     let golden = try AppBundle.decode(
       Golden.self, try AppBundle.checked(bundle.folder, bundle.manifest, "golden.json"), file)
-    guard golden.cases.allSatisfy({ $0.items.count == $0.scores.count }) else {
-      throw GlintError(.damaged, "\(file.path) is damaged; copy the bundle again")
-    }
+    try AppBundle.require(golden.isSound(for: bundle.manifest), file)
     return golden
   }
 }

@@ -1,8 +1,8 @@
 package app.glintedge
 
 import java.io.File
-import java.io.IOException
 import java.security.MessageDigest
+import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
 
@@ -31,8 +31,16 @@ internal class AppBundle(
 ) {
     companion object {
         private const val SCHEMA_VERSION = 1
-        private const val LARGEST = 1 shl 28
-        private val ADDRESS = Regex("^https?://", RegexOption.IGNORE_CASE)
+        private const val MOST_ITEMS = 100_000_000L
+        private const val MOST_STEPS = 1_000_000L
+        private const val MOST_BYTES = 1_000_000_000_000L
+        private const val LONGEST_KEY = 999_999_999_999_999_999L // a number that every platform reads
+        private val SIZES = 1L..(1L shl 28) // that memory can hold
+        private val SHA256 = Regex("[0-9a-f]{64}")
+
+        /** A file of the bundle's own folder. */
+        private val FILE = Regex("[A-Za-z0-9][A-Za-z0-9._-]{0,98}")
+        private val ADDRESS = Regex("https?://\\S+", RegexOption.IGNORE_CASE)
 
         /**
          * Read a bundle, and hold each file that is read to its size and sha256.
@@ -41,17 +49,20 @@ internal class AppBundle(
          */
         fun read(folder: File, target: String): AppBundle {
             val manifest = readManifest(folder)
-            val items = ofFile(File(folder, "items.json")) { itemsOf(folder, manifest) }
             return ofFile(File(folder, "manifest.json")) {
+                requireListed(manifest.getJSONObject("files"))
                 val artifact = artifactFor(folder, manifest, target)
                 checked(folder, manifest, artifact)
-                val longest = manifest.getJSONObject("model").getSize("max_length")
+                val model = manifest.getJSONObject("model")
+                val count = model.whole("items", 1..MOST_ITEMS)
+                val longest = model.whole("max_length", 1..MOST_STEPS).toInt()
+                val items = ofFile(File(folder, "items.json")) { itemsOf(folder, manifest, count) }
                 AppBundle(
                     folder = folder,
-                    digest = manifest.getString("digest"),
-                    shapes = shapesOf(manifest),
+                    digest = manifest.match("digest", SHA256),
+                    shapes = shapesOf(manifest, count),
                     longest = longest,
-                    window = longest.takeIf { manifest.getString("window") == "sliding" },
+                    window = longest.takeIf { manifest.match("window", Regex("sliding|unbounded")) == "sliding" },
                     artifact = File(folder, artifact),
                     keys = items.keys,
                     titles = items.titles,
@@ -68,29 +79,36 @@ internal class AppBundle(
             val images: Map<String, String>,
         )
 
-        private fun itemsOf(folder: File, manifest: JSONObject): Items {
-            val items = JSONObject(checked(folder, manifest, "items.json").decodeToString())
-            val keys = items.getJSONArray("keys")
-            val fields = items.optJSONObject("fields") ?: JSONObject()
-            val images = textsOf(items.optJSONObject("images"))
-            if (!images.values.all { ADDRESS.containsMatchIn(it) }) throw JSONException("a picture's address")
+        private fun itemsOf(folder: File, manifest: JSONObject, count: Long): Items {
+            val items = parseObject(checked(folder, manifest, "items.json"))
+            val keys = items.getJSONArray("keys").values().map(::keyOf)
+            if (keys.size.toLong() != count) throw JSONException("it lists ${keys.size} items, the model has $count")
+            if (keys.toSet().size != keys.size) throw JSONException("a key stands there twice")
+            val fields = items.objectIfAny("fields")
+            val images = textsOf(items.objectIfAny("images"))
+            if (!images.values.all(ADDRESS::matches)) throw JSONException("a picture's address")
             return Items(
-                listOf("") + List(keys.length()) { keys.getString(it) },
-                textsOf(items.optJSONObject("titles")),
-                fields.keys().asSequence().associateWith { textsOf(fields.getJSONObject(it)) },
+                listOf("") + keys,
+                textsOf(items.objectIfAny("titles")),
+                fields.keys().asSequence().associate { textOf(it) to textsOf(fields.getJSONObject(it)) },
                 images,
             )
         }
 
-        private fun textsOf(texts: JSONObject?): Map<String, String> =
-            texts?.keys()?.asSequence()?.associateWith { texts.getString(it) }.orEmpty()
+        private fun textsOf(texts: JSONObject): Map<String, String> =
+            texts.keys().asSequence().associate { textOf(it) to texts.text(it) }
+
+        private fun keyOf(value: Any): String {
+            if (value !is String) return wholeOf(value, -LONGEST_KEY..LONGEST_KEY).toString()
+            return textOf(value).ifEmpty { throw JSONException("a key is empty") }
+        }
 
         fun readManifest(folder: File): JSONObject {
             val file = File(folder, "manifest.json")
             if (!file.isFile) throw damaged("$folder is not a bundle: it has no manifest.json")
             return ofFile(file) {
-                val manifest = JSONObject(file.readText())
-                val version = manifest.getInt("schema_version")
+                val manifest = parseObject(file.readBytes())
+                val version = manifest.whole("schema_version", 1..Long.MAX_VALUE)
                 if (version > SCHEMA_VERSION) {
                     throw GlintException(
                         GlintException.Code.UPGRADE,
@@ -99,6 +117,14 @@ internal class AppBundle(
                     )
                 }
                 manifest
+            }
+        }
+
+        private fun requireListed(files: JSONObject) {
+            for (name in files.keys()) {
+                if (!FILE.matches(name)) throw JSONException("a name is none of a file in its folder")
+                files.getJSONObject(name).whole("bytes", 0..MOST_BYTES)
+                files.getJSONObject(name).match("sha256", SHA256)
             }
         }
 
@@ -115,44 +141,39 @@ internal class AppBundle(
         }
 
         private fun artifactFor(folder: File, manifest: JSONObject, target: String): String {
-            val artifacts = manifest.getJSONArray("artifacts")
-            val found = List(artifacts.length()) { artifacts.getJSONObject(it) }
-                .firstOrNull { it.getString("target") == target }
-                ?: throw GlintException(
-                    GlintException.Code.ARGUMENT,
-                    "$folder has no artifact for $target; export it with --target $target",
-                )
-            return found.getString("file")
-        }
-
-        private fun shapesOf(manifest: JSONObject): Shapes {
-            val inputs = manifest.getJSONObject("methods").getJSONObject("append_many").getJSONArray("inputs")
-            val items = List(inputs.length()) { inputs.getJSONObject(it) }
-                .first { it.getString("name") == "items" }
-            return Shapes(
-                state = sizeOf(manifest.getJSONObject("state").getJSONArray("shape").getInt(1)),
-                chunk = sizeOf(items.getJSONArray("shape").getInt(1)),
-                topK = manifest.getSize("top_k"),
+            val artifacts = manifest.getJSONArray("artifacts").objects()
+                .map { it.text("target") to it.match("file", FILE) }
+            return artifacts.firstOrNull { it.first == target }?.second ?: throw GlintException(
+                GlintException.Code.ARGUMENT,
+                "$folder has no artifact for $target; export it with --target $target",
             )
         }
 
-        private fun JSONObject.getSize(name: String): Int = sizeOf(getInt(name))
+        private fun shapesOf(manifest: JSONObject, items: Long): Shapes {
+            val inputs = manifest.getJSONObject("methods").getJSONObject("append_many").getJSONArray("inputs")
+            val shapes = inputs.objects().associate { it.text("name") to it.getJSONArray("shape") }
+            return Shapes(
+                state = lastOf(manifest.getJSONObject("state").getJSONArray("shape")),
+                chunk = lastOf(shapes["items"] ?: throw JSONException("append_many takes no items")),
+                topK = manifest.whole("top_k", 1..minOf(items, MOST_STEPS)).toInt(),
+            )
+        }
 
-        /** At least one, and no more than memory can hold. */
-        private fun sizeOf(value: Int): Int =
-            if (value in 1..LARGEST) value else throw JSONException("a size is $value")
+        /** The second of a shape's two sizes. */
+        private fun lastOf(shape: JSONArray): Int {
+            if (shape.length() != 2) throw JSONException("a shape has not two sizes")
+            return shape.values().map { wholeOf(it, SIZES) }.last().toInt()
+        }
 
         /** What `read` gives of a file; whatever is wrong with it is a `GlintException`. */
         inline fun <T> ofFile(file: File, read: () -> T): T {
             val reason = try {
                 return read()
-            } catch (error: JSONException) {
+            } catch (error: GlintException) {
+                throw error
+            } catch (error: Exception) { // the parser's, of numbers and escapes, have no other base
                 error
-            } catch (error: NoSuchElementException) {
-                error
-            } catch (error: IOException) {
-                error
-            } catch (error: StackOverflowError) { // lists within lists, without end
+            } catch (error: StackOverflowError) { // lists within lists, where quotes hide them
                 error
             }
             throw damaged("$file is damaged (${reasonOf(reason)}); copy the bundle again", reason)

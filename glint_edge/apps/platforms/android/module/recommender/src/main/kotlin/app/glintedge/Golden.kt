@@ -3,7 +3,6 @@ package app.glintedge
 import java.io.File
 import kotlin.math.abs
 import kotlin.math.sqrt
-import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
 
@@ -19,33 +18,33 @@ internal class GoldenCase(
 /** golden.json: cases, and how near a runtime must come. */
 internal class Golden(val stateError: Double, val scoreError: Double, val cases: List<GoldenCase>) {
     companion object {
-        /** @throws GlintException golden.json is missing or damaged. */
-        fun read(folder: File): Golden {
-            val manifest = AppBundle.readManifest(folder)
-            return AppBundle.ofFile(File(folder, "golden.json")) {
-                val golden = JSONObject(AppBundle.checked(folder, manifest, "golden.json").decodeToString())
+        /** @throws GlintException golden.json is missing, damaged, or of another model. */
+        fun read(bundle: AppBundle): Golden {
+            val manifest = AppBundle.readManifest(bundle.folder)
+            return AppBundle.ofFile(File(bundle.folder, "golden.json")) {
+                val golden = parseObject(AppBundle.checked(bundle.folder, manifest, "golden.json"))
                 val tolerance = golden.getJSONObject("tolerance")
-                val cases = golden.getJSONArray("cases")
-                Golden(
-                    tolerance.getDouble("relative_state_error"),
-                    tolerance.getDouble("score_error"),
-                    List(cases.length()) { caseOf(cases.getJSONObject(it)) },
-                )
+                val cases = golden.getJSONArray("cases").objects().map { caseOf(it, bundle) }
+                if (cases.isEmpty()) throw JSONException("it has no case")
+                val stateError = positive(tolerance, "relative_state_error")
+                if (stateError > 1) throw JSONException("its tolerance is above 1")
+                Golden(stateError, positive(tolerance, "score_error"), cases)
             }
         }
 
-        private fun caseOf(case: JSONObject): GoldenCase {
-            val items = case.getJSONArray("items").toInts()
-            val scores = case.getJSONArray("scores")
-            if (scores.length() != items.size) throw JSONException("as many scores as items are needed")
-            return GoldenCase(
-                case.getJSONArray("history").toInts(),
-                case.getDouble("state_sum"),
-                case.getDouble("state_norm"),
-                items,
-                List(items.size) { scores.getDouble(it) },
-            )
+        private fun caseOf(case: JSONObject, bundle: AppBundle): GoldenCase {
+            val most = bundle.keys.size - 1L
+            val items = case.getJSONArray("items").values().map { wholeOf(it, 1..most).toInt() }
+            val scores = case.getJSONArray("scores").values().map(::numberOf)
+            if (listOf(items.size, scores.size).any { it != bundle.shapes.topK }) {
+                throw JSONException("a case has not as many items and scores as a list")
+            }
+            val history = case.getJSONArray("history").values().map { wholeOf(it, 0..most).toInt() }
+            return GoldenCase(history, case.number("state_sum"), positive(case, "state_norm"), items, scores)
         }
+
+        private fun positive(values: JSONObject, name: String): Double =
+            values.number(name).takeIf { it >= 0 } ?: throw JSONException("$name is below 0")
     }
 
     /** What a state after a case's history, and its list, have wrong. */
@@ -95,7 +94,7 @@ internal class Golden(val stateError: Double, val scoreError: Double, val cases:
  * @return one sentence for each case that differs beyond the file's own tolerance.
  */
 fun replayGolden(recommender: Recommender): List<String> {
-    val golden = Golden.read(recommender.folder)
+    val golden = Golden.read(recommender.bundle)
     return golden.cases.flatMapIndexed { number, case ->
         val oneByOne = case.history.indices.fold(recommender.empty) { state, place ->
             recommender.step(state, case.history.take(place), case.history[place])
@@ -115,8 +114,8 @@ fun replayGolden(recommender: Recommender): List<String> {
  * @throws GlintException it gives anything else.
  */
 internal fun requireGolden(recommender: Recommender) {
-    val golden = Golden.read(recommender.folder)
-    val case = golden.cases.filter { it.history.size <= recommender.longest }.maxByOrNull { it.history.size }
+    val golden = Golden.read(recommender.bundle)
+    val case = golden.cases.filter { it.history.size <= recommender.bundle.longest }.maxByOrNull { it.history.size }
         ?: return
     val before = case.history.dropLast(1)
     val state = recommender.encode(before).let { begun ->
@@ -124,9 +123,7 @@ internal fun requireGolden(recommender: Recommender) {
     }
     val wrong = golden.errors(case, state, recommender.ranked(state)).firstOrNull() ?: return
     throw damaged(
-        "${recommender.folder} does not compute what was exported " +
+        "${recommender.bundle.folder} does not compute what was exported " +
             "(golden case ${golden.cases.indexOf(case)}: $wrong); copy the bundle again",
     )
 }
-
-private fun JSONArray.toInts(): List<Int> = List(length()) { getInt(it) }

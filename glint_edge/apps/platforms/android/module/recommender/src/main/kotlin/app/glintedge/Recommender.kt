@@ -31,7 +31,7 @@ enum class Unknown { REFUSE, SKIP }
  *     session.top(10, excludeSeen = true)
  */
 class Recommender private constructor(
-    private val bundle: AppBundle,
+    internal val bundle: AppBundle,
     private val engine: Engine,
     private val unknown: Unknown,
 ) : Closeable {
@@ -83,8 +83,6 @@ class Recommender private constructor(
     // ---- what sessions are made of ----------------------------------------------------------
 
     internal val digest: String get() = bundle.digest
-    internal val folder: File get() = bundle.folder
-    internal val longest: Int get() = bundle.longest
 
     /** A key's id; null if it is unknown and to be skipped. */
     internal fun idOf(key: String): Int? = ids[key] ?: when (unknown) {

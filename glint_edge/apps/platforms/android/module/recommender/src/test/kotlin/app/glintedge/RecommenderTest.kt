@@ -48,7 +48,7 @@ class RecommenderTest {
         val items = JSONObject().put("name", "items").put("shape", JSONArray(listOf(1, 2)))
         val manifest = JSONObject()
             .put("schema_version", version).put("digest", "0a".repeat(32)).put("window", window).put("top_k", topK)
-            .put("model", JSONObject().put("max_length", 3))
+            .put("model", JSONObject().put("max_length", 3).put("items", 4))
             .put("state", JSONObject().put("shape", JSONArray(listOf(1, 6))))
             .put("methods", JSONObject().put("append_many", JSONObject().put("inputs", JSONArray(listOf(items)))))
             .put("artifacts", JSONArray(listOf(JSONObject().put("target", "executorch").put("file", "model.pte"))))
