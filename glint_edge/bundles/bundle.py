@@ -3,7 +3,7 @@
     manifest.json   what the files are and how to call them; validated against
                     manifest.schema.json and, file by file, against sha256 on every load
     model.pte …     the artifacts, one a target
-    items.json      the user's own item keys and titles by id
+    items.json      the user's own item keys by id, and what is shown of them
     golden.json     histories with the states, items and scores they must give (golden.py)
     README.md       how to load it in an app
 
@@ -66,7 +66,7 @@ class Bundle:
         config: the model's.
         top_k: items that `recommend` returns.
         artifacts: the files a runtime loads.
-        catalogue: item keys and titles.
+        catalogue: item keys, and what is shown of the items.
         golden: the golden vectors.
     """
 

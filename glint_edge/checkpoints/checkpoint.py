@@ -3,7 +3,7 @@
 config.json         model and training configuration, the data it came from, its figures,
                     sha256 of the other files, and a digest of all this
 model.safetensors   the weights, float32
-items.json          the user's own item keys and titles by id
+items.json          the user's own item keys by id, and what is shown of them
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Checkpoint:
 
     Attributes:
         model: in evaluation mode.
-        catalogue: item keys and titles.
+        catalogue: item keys, and what is shown of the items.
         data: what it was trained on.
         training: how; None for an imported model.
         metrics: figures by split ("validation", "test"), as `RankingMetrics.to_dict` has them.
