@@ -38,7 +38,7 @@ def test_the_page_shows_fields_and_pictures(site, browser):
             route.fulfill(content_type="image/png", body=pixel.getvalue())
 
     with serve(site) as server:
-        page = browser.new_page()
+        page = browser.new_page(service_workers="block")  # whose requests are not seen here
         page.route("https://**", picture)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(server.address + "index.html")

@@ -108,6 +108,12 @@ def checked(table: Table, options: LoadOptions, *, in_memory: bool) -> Interacti
     return Interactions(left, dropped, _warnings(options, kinds), seconds)
 
 
+def item_key(table: Table) -> pl.Expr:
+    """The key in the column `item` of any table, as of a log's; null where it is missing."""
+    schema = table.rows.collect_schema()
+    return _key("item", schema["item"], _facts(table, schema), keep_missing=False)
+
+
 def _facts(table: Table, schema: pl.Schema) -> dict[str, Any]:
     """What must be known of whole columns before a row can be read."""
     keys = [role for role in ("user", "item", "session") if role in schema]

@@ -38,6 +38,18 @@ _USUAL = {
 }  # fmt: skip  # a table
 
 ROLES = tuple(_USUAL)
+
+# Of a table with a row an item: what is surely a key comes first.
+_IDS = ("id", "sku", "code", "asin", "isbn", "item", "product", "article")
+ITEM_KEYS = (
+    *(name for name in _USUAL["item"] if name.endswith(_IDS)), "id", "key", "code", "ean", "gtin",
+    *_USUAL["item"],
+)  # fmt: skip
+ITEM_TITLES = (
+    "title", "name", "itemtitle", "itemname", "producttitle", "productname", "prodname",
+    "movietitle", "booktitle", "bookname", "trackname", "tracktitle", "songname", "gametitle",
+    "appname", "displayname", "label",
+)  # fmt: skip  # a table
 _ALWAYS = ("user", "item", "time")  # are taken where they are there; the others, where of use
 _PLAIN = str.maketrans("", "", " _-.")
 
@@ -103,6 +115,10 @@ class Selection:
     needed: frozenset[str] = frozenset()
     header: bool | None = None
 
+    def choose(self, log: str, names: Sequence[str]) -> dict[str, str]:
+        """A column by role; arguments and errors as of `choose_columns`."""
+        return choose_columns(log, names, self)
+
 
 USUAL = Selection()
 
@@ -144,10 +160,14 @@ def choose_columns(log: str, names: Sequence[str], selection: Selection) -> dict
     return chosen
 
 
-def _usual(role: str, names: Iterable[str]) -> str | None:
-    """The first of the columns with the likeliest name of a role."""
+def first_of(usual: Iterable[str], names: Iterable[str]) -> str | None:
+    """The first of the columns with the likeliest of some names."""
     plain = {_plain(name): name for name in reversed(list(names))}
-    return next((plain[name] for name in _USUAL[role] if name in plain), None)
+    return next((plain[name] for name in usual if name in plain), None)
+
+
+def _usual(role: str, names: Iterable[str]) -> str | None:
+    return first_of(_USUAL[role], names)
 
 
 def _session(names: Sequence[str], choice: str | None) -> str | None:

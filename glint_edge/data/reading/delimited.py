@@ -11,7 +11,6 @@ import polars as pl
 from glint_edge.data.reading.columns import (
     ROLES,
     Selection,
-    choose_columns,
     looks_like_header,
     looks_like_time,
     names_columns,
@@ -55,7 +54,7 @@ def read_delimited(path: Path, selection: Selection, *, separator: str) -> Table
     if not header:
         _require_numbers(path, names, selection)
         names = numbers
-    chosen = choose_columns(str(path), names, selection)
+    chosen = selection.choose(str(path), names)
     # polars shows a blank line as a row of nulls
     filled = rows.filter(pl.any_horizontal(pl.col(numbers).is_not_null()))
     at = {role: numbers[names.index(name)] for role, name in chosen.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.reading.columns import Selection, choose_columns, others
+from glint_edge.data.reading.columns import Selection, others
 from glint_edge.data.reading.delimited import read_delimited
 from glint_edge.data.reading.json_lines import read_json_lines
 from glint_edge.data.reading.parquet import table_of_parquet
@@ -61,7 +61,7 @@ def _read_inter(path: Path, selection: Selection) -> Table:
     assert first is not None, "a file that is not empty has a line"
     header, types = inter_header(first["text"])
     lines = lines.filter(pl.col("row") > first["row"])
-    chosen = choose_columns(str(path), header, selection)
+    chosen = selection.choose(str(path), header)
     at = {role: header.index(name) for role, name in chosen.items()}
     unused = others(header, chosen)
     histories = f"{chosen['item']}_list"

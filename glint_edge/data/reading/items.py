@@ -12,23 +12,31 @@ import polars as pl
 
 from glint_edge.data.catalogue import ITEMS_SCHEMA
 from glint_edge.data.items import ItemFile, ItemRows
-from glint_edge.data.reading.checks import MISSING
-from glint_edge.data.reading.columns import others
+from glint_edge.data.reading.checks import MISSING, item_key
+from glint_edge.data.reading.columns import ITEM_KEYS, ITEM_TITLES, Selection, first_of
+from glint_edge.data.reading.delimited import read_delimited
+from glint_edge.data.reading.json_lines import read_json_lines
+from glint_edge.data.reading.memory import is_frame, table_of_frame
+from glint_edge.data.reading.parquet import table_of_parquet
+from glint_edge.data.reading.reader import reading
 from glint_edge.data.reading.table import Table
+from glint_edge.data.reading.text import head_of, is_json
 from glint_edge.errors import DataError
 
 MOST_CHARACTERS = 10_000  # of a text that is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemColumns:
+class ItemColumns(Selection):
     """Which columns of a table of items are taken.
 
     Attributes:
+        header: it has one: the columns are chosen by name.
         file: what was asked for.
         usual_fields: are taken where they are there, if no fields are asked for.
     """
 
+    header: bool | None = True
     file: ItemFile
     usual_fields: tuple[str, ...] = ()
 
@@ -108,43 +116,21 @@ def read_items(
 
 
 def _table(file: ItemFile, columns: ItemColumns) -> Table:
-    def explain(error: pl.exceptions.PolarsError) -> DataError:
-        problem = str(error).partition("\n")[0][:200]
-        return DataError(f"{name} cannot be read ({problem}); write it as UTF-8 CSV")
-
     path = file.path
-    name = str(path) if path else "the DataFrame"
-    try:
-        if path is None:
-            frame = pl.DataFrame(file.source)
-        else:
-            head = path.read_bytes()[: 1 << 16].decode("utf-8", "replace").partition("\n")[0]
-            separator = max(",;\t", key=head.count)
-            frame = pl.read_csv(path, separator=separator, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise explain(error) from error
-    chosen = columns.choose(name, frame.columns)
-    rows = frame.lazy().select(**{role: pl.col(column) for role, column in chosen.items()})
-    return Table(
-        name, rows.with_row_index("row"), lambda row: f"row {row + 1}", explain, chosen,
-        others(frame.columns, chosen),
-    )  # fmt: skip
-
-
-def item_key(table: Table) -> pl.Expr:
-    """The key of each row's item; null where it is missing."""
-    text = _value("item", table.rows.collect_schema()["item"])
-    return text
-
-
-ITEM_KEYS = ("sku", "itemid", "item", "productid", "product", "articleid", "movieid", "asin", "id")
-ITEM_TITLES = ("title", "name", "itemname", "productname")
-
-
-def first_of(usual: Sequence[str], names: Sequence[str]) -> str | None:
-    """The first of the columns with the likeliest of some names."""
-    plain = {name.lower().replace("_", "").replace(" ", ""): name for name in reversed(names)}
-    return next((plain[name] for name in usual if name in plain), None)
+    if path is None:
+        if not is_frame(file.source):
+            raise DataError(f"{file.source!r} is no table of items; pass a path or a DataFrame")
+        return table_of_frame(file.source, columns)
+    with reading(path):
+        head = head_of(path)
+        if not head:
+            raise DataError(f"{path} is empty; pass a table with a row an item")
+        suffix = (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+        if suffix in (".parquet", ".pq") or head.startswith("PAR1"):
+            return table_of_parquet(str(path), [path], columns)
+        if suffix in (".jsonl", ".ndjson") or (is_json(head) and head.startswith("{")):
+            return read_json_lines(path, columns)
+        return read_delimited(path, columns, separator="\t" if suffix == ".tsv" else ",")
 
 
 def _value(role: str, dtype: pl.DataType) -> pl.Expr:

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from glint_edge.data.reading.columns import Selection, choose_columns, others
+from glint_edge.data.reading.columns import Selection, others
 from glint_edge.data.reading.table import SHOWN, Table, described
 from glint_edge.data.reading.text import first_line, head_of, opened
 from glint_edge.errors import DataError
@@ -30,7 +30,7 @@ def read_json_lines(path: Path, selection: Selection) -> Table:
     first = [pairs for _, pairs in islice(_objects(path), KEYED)]
     names = list(dict.fromkeys(name for pairs in first for name, _ in pairs))
     twice = [name for pairs in first for name in _repeated(pairs)]
-    chosen = choose_columns(str(path), [*names, *twice], selection)
+    chosen = selection.choose(str(path), [*names, *twice])
     for role, name in chosen.items():
         if any(key == name and isinstance(value, list | dict) for p in first for key, value in p):
             raise DataError(

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from glint_edge.data.reading.columns import Selection, choose_columns, names_columns, others
+from glint_edge.data.reading.columns import Selection, names_columns, others
 from glint_edge.data.reading.table import SHOWN, Table, described, typed_table
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.keys import text_of_key, texts_of_keys
@@ -40,7 +40,7 @@ def table_of_frame(source: Any, selection: Selection) -> Table:  # noqa: ANN401 
     if _is_pandas(source):
         labels = {str(label): label for label in source.columns}
         names = list(map(str, source.columns))
-        chosen = choose_columns(FRAME, names, selection)
+        chosen = selection.choose(FRAME, names)
         rows = pl.DataFrame({c: _of_pandas(c, source[labels[c]]) for c in chosen.values()})
         table = replace(
             typed_table(FRAME, rows.lazy(), chosen, _explain), unused=others(names, chosen)
@@ -52,7 +52,7 @@ def table_of_frame(source: Any, selection: Selection) -> Table:  # noqa: ANN401 
         rows = source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)
     except pl.exceptions.PolarsError as error:
         raise _explain(error) from error
-    chosen = choose_columns(FRAME, rows.columns, selection)
+    chosen = selection.choose(FRAME, rows.columns)
     return typed_table(FRAME, rows.lazy(), chosen, _explain)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.reading.columns import Columns, Selection, choose_columns
+from glint_edge.data.reading.columns import Columns, Selection
 from glint_edge.data.reading.table import SHOWN, Table, typed_table
 from glint_edge.errors import DataError
 from glint_edge.processes.child import environment, how_it_ended, wait_for
@@ -34,12 +34,13 @@ def table_of_parquet(name: str, paths: Sequence[Path], selection: Selection) -> 
     Raises:
         DataError: a file is damaged, or a column is missing or holds no keys.
     """
-    require_readable(name, paths, selection)
+    # The child chooses as for a log; of another table it reads all.
+    require_readable(name, paths, selection if type(selection) is Selection else None)
     explain = partial(_explain, name)
     try:
         rows = _scan(paths)
         names = rows.collect_schema().names()
-        return typed_table(name, rows, choose_columns(name, names, selection), explain)
+        return typed_table(name, rows, selection.choose(name, names), explain)
     except pl.exceptions.PolarsError as error:
         raise explain(error) from error
 
@@ -95,7 +96,7 @@ def _read_to_the_end() -> None:
                 columns=Columns(**request["columns"]), needed=frozenset(request["needed"])
             )
             rows.head(SHOWN).collect()
-            rows = rows.select(choose_columns("", names, selection).values())
+            rows = rows.select(selection.choose("", names).values())
         for _ in rows.collect_batches():
             pass
 

@@ -47,7 +47,7 @@ def read_table(path: Path, selection: Selection, format: str | None) -> Table:
     Raises:
         DataError: the file is unreadable or has a line that makes no sense.
     """
-    with _reading(path):
+    with reading(path):
         if path.is_dir():
             return _read_folder(path, selection)
         format = format or detect(path)
@@ -62,7 +62,7 @@ def read_titles(path: Path, format: str | None) -> dict[str, str]:
     Raises:
         DataError: that file is no text.
     """
-    with _reading(path):
+    with reading(path):
         format = format or detect(path)
         return TITLES[format](_unpacked(path)) if format in TITLES else {}
 
@@ -113,7 +113,12 @@ def detect(path: Path) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into an error of the file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         yield
     except OSError as error:

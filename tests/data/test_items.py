@@ -1,0 +1,191 @@
+"""What a table of items says of them: which columns, which rows, and what is refused."""
+
+import gzip
+import json
+import logging
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
+from glint_edge.data.items import ItemFile, described
+from glint_edge.errors import ConfigError, DataError
+from glint_edge.json_files import Fault
+
+CATALOGUE = Catalogue(("", "1", "2", "3", "4"), {"4": "old"})
+ROWS = [
+    {"sku": "1", "name": " Red shoe ", "category": "Shoes", "price": "12.50",
+     "photo": "https://cdn.example/1.png"},
+    {"sku": "2.0", "name": "Hat; blue, wide", "category": "Hats", "price": "3", "photo": ""},
+    {"sku": "3", "name": "", "category": "", "price": "nan", "photo": "HTTP://cdn.example/3?a=b"},
+    {"sku": "9", "name": "Of another shop", "category": "Hats", "price": "1", "photo": ""},
+    {"sku": "", "name": "No key", "category": "Hats", "price": "1", "photo": ""},
+]  # fmt: skip
+SHOWN = {
+    "titles": {"1": "Red shoe", "2": "Hat; blue, wide", "4": "old"},
+    "fields": {"category": {"1": "Shoes", "2": "Hats"}, "price": {"1": "12.50", "2": "3"}},
+    "images": {"1": "https://cdn.example/1.png", "3": "HTTP://cdn.example/3?a=b"},
+}
+FIELDS = {"fields": ("category", "price"), "image": "photo"}
+
+
+def delimited(separator, rows=ROWS):
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n".join(separator.join(f'"{value}"' for value in line) for line in lines) + "\n"
+
+
+def write(path, text):
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+def shown(catalogue):
+    plain = catalogue.to_dict()
+    return {name: plain.get(name, {}) for name in SHOWN}
+
+
+FORMS = {
+    "items.csv": lambda: delimited(","),
+    "items.csv.gz": lambda: delimited(","),
+    "export.csv": lambda: "\ufeff" + delimited(";"),
+    "items.tsv": lambda: delimited("\t"),
+    "items.txt": lambda: delimited("\t"),
+    "items.jsonl": lambda: "".join(json.dumps(row) + "\n" for row in ROWS),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_text_format_of_logs_gives_the_same(name, tmp_path):
+    file = write(tmp_path / name, FORMS[name]())
+    assert shown(described(CATALOGUE, ItemFile(file, **FIELDS))) == SHOWN
+
+
+@pytest.mark.parametrize("kind", ["parquet", "polars", "pandas", "numbers"])
+def test_tables_with_types_give_the_same(kind, tmp_path):
+    source = pl.DataFrame(ROWS)
+    if kind == "parquet":
+        source.write_parquet(tmp_path / "items.parquet")
+        source = tmp_path / "items.parquet"
+    elif kind == "pandas":
+        source = pd.DataFrame(ROWS)
+    elif kind == "numbers":
+        source = source.with_columns(
+            pl.col("sku").cast(pl.Float64, strict=False),
+            pl.col("price").replace("12.50", "12.5").cast(pl.Float64),
+        )
+    found = shown(described(CATALOGUE, ItemFile(source, **FIELDS)))
+    if kind == "numbers":
+        assert found["fields"].pop("price") == {"1": "12.5", "2": "3"}
+    assert found == {**SHOWN, "fields": found["fields"]}
+    assert found["fields"]["category"] == SHOWN["fields"]["category"]
+
+
+def test_what_was_taken_and_left_out_is_told(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    described(CATALOGUE, ItemFile(write(tmp_path / "items.csv", delimited(",")), **FIELDS))
+    assert [record.getMessage() for record in caplog.records] == [
+        "items.csv: columns: key = sku, title = name, image = photo, fields = category, price",
+        "items.csv: left out: 1 rows without a key",
+        "items.csv: left out: 1 rows of items that the model does not have",
+        "items.csv: 1 of 4 items have no row: these are shown as before, or by their key",
+    ]
+
+
+def test_titles_alone_are_taken_where_nothing_else_is_asked_for(tmp_path):
+    found = shown(described(CATALOGUE, ItemFile(write(tmp_path / "items.csv", delimited(",")))))
+    assert found == {"titles": SHOWN["titles"], "fields": {}, "images": {}}
+
+
+def test_a_second_table_says_what_is_shown_now(tmp_path):
+    before = described(CATALOGUE, ItemFile(write(tmp_path / "a.csv", delimited(",")), **FIELDS))
+    rows = [
+        {"id": "1", "category": "Boots", "brand": "Acme"},
+        {"id": "4", "category": "", "brand": ""},
+    ]
+    again = write(tmp_path / "b.csv", delimited(",", rows))
+    # Without a name, the fields that the catalogue has are looked for; titles and pictures stay.
+    same = shown(described(before, ItemFile(again)))
+    assert same["fields"] == {
+        "category": {"1": "Boots", "2": "Hats"}, "price": SHOWN["fields"]["price"],
+    }  # fmt: skip
+    assert same["titles"] == SHOWN["titles"] and same["images"] == SHOWN["images"]
+    named = shown(described(before, ItemFile(again, fields=("brand",))))
+    assert named["fields"] == {"brand": {"1": "Acme"}}
+    only = shown(described(before, ItemFile(again, fields=("brand",)), only={"4"}))
+    assert only["fields"] == SHOWN["fields"]
+
+
+REFUSED = {
+    "": "is empty; pass a table with a row an item",
+    "a,b\n1,2\n": "no column of the item's key found; choose --item-key from a, b",
+    "sku\n1\n": "no column of titles found; choose --item-title from sku",
+    "sku,sku,name\n1,2,x\n": "two columns 'sku'; rename one",
+    "sku,name\n7,x\n8,y\n": "no row of an item of the model, whose keys are like '1'",
+    "sku,name\n1,x\n2,y\n1.0,z\n": (
+        "line 4: item '1' again, with another name: 'z', and 'x' in line 2"
+    ),
+    "sku,name\n1,x\n2\n3,y,z\n": "line 4: 3 fields under a header of 2",
+    f"sku,name\n1,{'x' * 10_001}\n": "line 2: name has 10,001 characters; write at most 10,000",
+    "sku,name\n1,\xff\n".encode("latin-1"): "line 2: byte 0xff is not UTF-8",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
+def test_what_makes_no_sense_is_refused_in_a_line(text, tmp_path):
+    file = tmp_path / "items.csv"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(DataError) as error:
+        described(CATALOGUE, ItemFile(file))
+    assert REFUSED[text] in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://a.example/1.png", "javascript:alert(1)", "//a.example/1.png", "pictures/1.png", "https://",
+     "https://a.example/1 2.png", "https://me:secret@a.example/1.png",
+     "data:image/png;base64,AAAA"],
+)  # fmt: skip
+def test_a_picture_has_an_http_address(address, tmp_path):
+    file = write(tmp_path / "items.csv", f'sku,name,photo\n2,x,\n1,x,"{address}"\n')
+    with pytest.raises(DataError, match=r"line 3: '.*' is no http or https address of a picture"):
+        described(CATALOGUE, ItemFile(file, image="photo"))
+    with pytest.raises(Fault, match=r"at \$.images.1"):
+        ITEMS_SCHEMA.check({"keys": ["1"], "images": {"1": address}})
+
+
+def test_columns_that_are_not_there_are_refused_with_those_that_are(tmp_path):
+    file = write(tmp_path / "items.csv", "sku,name\n1,x\n")
+    wrong = {"key": "id", "title": "t", "image": "i", "field": ("f",)}
+    for flag, name in wrong.items():
+        named = {"fields" if flag == "field" else flag: name}
+        with pytest.raises(
+            DataError, match=rf"no column '\w+'; choose --item-{flag} from sku, name"
+        ):
+            described(CATALOGUE, ItemFile(file, **named))
+
+
+def test_what_is_no_table_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        ItemFile(tmp_path / "nothing.csv")
+    with pytest.raises(DataError, match="is a folder or a pipe"):
+        ItemFile(tmp_path)
+    with pytest.raises(DataError, match="is no table of items"):
+        described(CATALOGUE, ItemFile(7))
+    with pytest.raises(ConfigError, match=r"write fields=\['brand'\]"):
+        ItemFile(pl.DataFrame(ROWS), fields="brand")
+    with pytest.raises(DataError, match="'category' holds lists; flatten it"):
+        described(
+            CATALOGUE,
+            ItemFile(pl.DataFrame({"sku": ["1"], "category": [["a"]]}), fields=("category",)),
+        )
+
+
+def test_a_field_steers_no_terminal():
+    catalogue = Catalogue(("", "1"), {}, fields={"a\x1b[31m": {"1": "x\ny"}})
+    assert catalogue.fields == {"a [31m": {"1": "x y"}}
+
+
+def test_what_an_item_is_called_is_no_part_of_what_a_model_is():
+    assert CATALOGUE.identity() == Catalogue(CATALOGUE.keys, {}, version=3).identity()
+    assert CATALOGUE.identity() != Catalogue(CATALOGUE.keys, {}, ("4",)).identity()
