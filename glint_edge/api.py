@@ -150,7 +150,7 @@ def tune(
     *,
     trials: int = 30,
     search: Sequence[str] | None = None,
-    protocol: str = "full",
+    protocol: str | None = None,
     on_trial: Callable[[TrialResult], None] | None = None,
     **levers: Setting,
 ) -> Trials:
@@ -161,7 +161,8 @@ def tune(
         out: the study's folder; `train(config="STUDY/best.toml", out=…)` trains its best trial.
         trials: finished ones in the end, earlier ones too.
         search: names of the levers to search; None: those that help most.
-        protocol: "full", or "unseen": without the user's own items.
+        protocol: "full", or "unseen": without the user's own items; None: "unseen" where nobody
+            takes an item again, as `train` does.
         on_trial: called after each trial.
         levers: those that are fixed, as for `train`; but for `epochs` (30) and `patience` (3) the
             others have its defaults.
@@ -211,10 +212,11 @@ def shard(
 @_shows("on_step", "steps")
 def evaluate(
     checkpoint: AnyCheckpoint = None,
+    other: AnyCheckpoint = None,
     *,
     data: object = None,
     part: str = "test",
-    protocol: str = "full",
+    protocol: str | None = None,
     k: int = 10,
     seed: int = 0,
     plot: AnyPath | None = None,
@@ -225,10 +227,12 @@ def evaluate(
 
     Args:
         checkpoint: loaded, or its folder; None: the shipped one.
+        other: another, trained on the same data: both are measured on the same users.
         data: what `load_log` takes or returned; None: what the model was trained on.
         part: "test" or "validation".
         protocol: "full" ranks the whole catalogue; "unseen" leaves out the user's own items;
-            "sampled-pop100" ranks among 100 popular negatives. They do not compare.
+            "sampled-pop100" ranks among 100 popular negatives. They do not compare. None: "unseen"
+            where nobody takes an item again, else "full".
         k: the cut of every figure.
         seed: of the sampled negatives.
         plot: also draw the slices into this .png or .svg file.
@@ -249,7 +253,7 @@ def evaluate(
 
         check_plot(Path(plot))
     appraisal = appraise_checkpoint(
-        loaded,
+        loaded, other=None if other is None else _checkpoint(other),
         data=data, options=options, part=part, protocol=protocol, k=k, seed=seed, on_step=on_step,
     )  # fmt: skip
     if plot is not None:

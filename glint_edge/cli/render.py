@@ -52,8 +52,8 @@ def trials(folder: Path, results: Trials) -> RenderableType:
 
 def appraisal(title: str, appraisal: Appraisal, *, by_slice: bool) -> RenderableType:
     """The model beside its baselines, and by slice where that is asked for."""
-    table = appraisal.table(title)
-    return Group(table, slices(appraisal.slices)) if by_slice else table
+    tables = (appraisal.table(title), appraisal.lists_table())
+    return Group(*tables, slices(appraisal.slices)) if by_slice else Group(*tables)
 
 
 def slices(parts: Sequence[Slice]) -> RenderableType:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from html import escape
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.data.options import LoadOptions
-from glint_edge.data.sequences import HeldOut
+from glint_edge.data.sequences import HeldOut, repeat_share
 from glint_edge.data.source import part_of, read_beside, split_for
+from glint_edge.errors import ConfigError
 from glint_edge.evaluation.baselines import LastItemNeighbours, Popularity
-from glint_edge.evaluation.ranking import RankingMetrics, metrics_of_ranks, target_ranks
+from glint_edge.evaluation.lists import Fields, ListFigures, codes_of, list_figures
+from glint_edge.evaluation.paired import Comparison, compare, told, verdict
+from glint_edge.evaluation.protocols import usual_protocol
+from glint_edge.evaluation.ranking import Ranked, RankingMetrics, metrics_of_ranks, ranked
 from glint_edge.evaluation.slices import Slice, popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Scorer
@@ -24,6 +29,7 @@ Ids = npt.NDArray[np.int64]
 Training = tuple[npt.NDArray[np.integer], Ids]
 
 UNBOUNDED, POPULARITY, NEIGHBOURS = "unbounded", "popularity", "neighbours"
+MODEL = "model"
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +41,11 @@ class Appraisal:
         unbounded: the model's over whole histories; None where none is longer than N.
         baselines: of those that need no model.
         slices: the figures of some of the users, with all of these.
+        lists: what the lists of the model ("model") and of the baselines are like.
+        against: the model beside each baseline, user by user.
+        repeats: the share of the targets that stand in their own history.
+        protocol: what was ranked.
+        other: the model beside another one, user by user; None: there is no other.
         on: what was measured on what, in words.
         max_length: the model's N.
     """
@@ -43,8 +54,27 @@ class Appraisal:
     unbounded: RankingMetrics | None
     baselines: Mapping[str, RankingMetrics]
     slices: list[Slice]
+    lists: Mapping[str, ListFigures]
+    against: Mapping[str, Comparison]
+    repeats: float
+    protocol: str
+    other: Comparison | None = None
     on: str = ""
     max_length: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """One line: how often the model is right, and whether it is more than a baseline is."""
+        return verdict(self.figures, self.against)
+
+    def lines(self, name: str) -> list[str]:
+        """The verdict, and which of two models is better where two were measured.
+
+        Args:
+            name: what this model is called.
+        """
+        lines = [f"verdict: {self.verdict}"]
+        return [*lines, told(name, self.figures, self.other)] if self.other else lines
 
     def table(self, title: str) -> Table:
         """The model beside its baselines, and over whole histories where some are longer than N."""
@@ -53,6 +83,8 @@ class Appraisal:
         }
         if self.unbounded:
             rows["unbounded: all of a history"] = self.unbounded
+        if self.other:
+            rows[self.other.other] = self.other.figures
         by_name = {name: one.to_dict() for name, one in {**rows, **self.baselines}.items()}
         header = ("", *self.figures.to_dict())
         return columns(
@@ -60,12 +92,32 @@ class Appraisal:
             [(name, *map(figure, figures.values())) for name, figures in by_name.items()],
         )  # fmt: skip
 
+    def lists_table(self) -> Table:
+        """What the lists are like."""
+        fields = list(self.lists[MODEL].diversity)
+        rows = [
+            (
+                "the model" if name == MODEL else name,
+                f"{one.coverage:.1%}", f"{one.gini:.3f}", f"{one.novelty:.2f}",
+                f"{one.repeats:.1%}",
+                *("–" if (d := one.diversity[field]) is None else f"{d:.1%}" for field in fields),
+            )
+            for name, one in self.lists.items()
+        ]  # fmt: skip
+        title = f"the top {self.figures.k} of every user ({self.repeats:.1%} of targets repeat)"
+        return columns(
+            title,
+            ("", "coverage", "Gini", "novelty, bits", "repeats", *(f"{f} differs" for f in fields)),
+            rows,
+        )
+
     def __repr__(self) -> str:
         mine, k = self.figures, self.figures.k
         return f"Appraisal({self.on or 'a model'}: NDCG@{k} {mine.ndcg:.4f}, {mine.users:,} users)"
 
     def _repr_html_(self) -> str:
-        return self.table(self.on)._repr_html_()
+        tables = self.table(self.on)._repr_html_() + self.lists_table()._repr_html_()
+        return f"{tables}<p>{escape(self.verdict)}</p>"
 
     def to_dict(self) -> dict[str, Any]:
         """As `--json` prints it: the model's own figures first."""
@@ -74,6 +126,12 @@ class Appraisal:
             "unbounded": self.unbounded.to_dict() if self.unbounded else None,
             "baselines": {name: metrics.to_dict() for name, metrics in self.baselines.items()},
             "slices": [part.to_dict() for part in self.slices],
+            "protocol": self.protocol,
+            "target_repeats": self.repeats,
+            "lists": {name: one.to_dict() for name, one in self.lists.items()},
+            "against": {name: one.to_dict() for name, one in self.against.items()},
+            "verdict": self.verdict,
+            "other": self.other.to_dict() if self.other else None,
         }
 
 
@@ -86,6 +144,8 @@ def appraise(
     protocol: str = "full",
     k: int = 10,
     seed: int = 0,
+    codes: Mapping[str, Ids] | None = None,
+    other: tuple[str, GlintRU] | None = None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Appraisal:
     """Measure a model and its baselines on the same users under the same protocol.
@@ -96,9 +156,11 @@ def appraise(
         training: integers [T], the training sequences, one after another, and int64 [U + 1], where
             each starts. All that the baselines know.
         popularity: int64 [V + 1], by which negatives are sampled; None: training interactions.
-        protocol: as `glint_edge.evaluation.ranking.target_ranks` takes it.
+        protocol: as `glint_edge.evaluation.ranking.ranked` takes it.
         seed: of sampled negatives.
         k: the cut.
+        codes: int64 [V + 1] by field, the item's value of it, as of `codes_of`.
+        other: another model of the same items, and what it is called.
         on_step: called with each step's name before it begins.
 
     Raises:
@@ -112,25 +174,42 @@ def appraise(
     # With reference padding a history of N items leaves no pad: there is no longer one.
     whole = longer and model.config.padding == "masked"
 
-    def ranks_of(name: str, scorer: Scorer, window: str = "sliding") -> Ids:
+    def ranks_of(name: str, scorer: Scorer, window: str = "sliding") -> Ranked:
         on_step(f"ranking for {len(lengths):,} users: {name}")
-        return target_ranks(
-            scorer, held_out, protocol=protocol, popularity=drawn_by, seed=seed, window=window
-        )
+        return ranked(
+            scorer, held_out, protocol=protocol, popularity=drawn_by, seed=seed, window=window,
+            top=k,
+        )  # fmt: skip
 
-    ranks = ranks_of("the model", model)
+    mine = ranks_of("the model", model)
     beside = {UNBOUNDED: ranks_of(UNBOUNDED, model, "unbounded")} if whole else {}
     beside[POPULARITY] = ranks_of(POPULARITY, Popularity(counts))
     beside[NEIGHBOURS] = ranks_of(NEIGHBOURS, LastItemNeighbours(*training, counts))
-    figures = {name: metrics_of_ranks(own, k) for name, own in beside.items()}
+    figures = {name: metrics_of_ranks(own.ranks, k) for name, own in beside.items()}
+    rival = None
+    if other is not None:
+        theirs = ranks_of(*other).ranks
+        rival = compare(other[0], metrics_of_ranks(theirs, k), mine.ranks, theirs)
+    baselines = (POPULARITY, NEIGHBOURS)
+    listed = {MODEL: mine, **{name: beside[name] for name in baselines}}
     return Appraisal(
-        figures=metrics_of_ranks(ranks, k),
-        unbounded=figures.pop(UNBOUNDED, None),
-        baselines=figures,
+        figures=metrics_of_ranks(mine.ranks, k),
+        unbounded=figures.get(UNBOUNDED),
+        baselines={name: figures[name] for name in baselines},
         slices=slices(
-            ranks, lengths, popularity_ranks(counts)[held_out.targets], len(counts) - 1,
-            k=k, beside=beside,
+            mine.ranks, lengths, popularity_ranks(counts)[held_out.targets], len(counts) - 1,
+            k=k, beside={name: own.ranks for name, own in beside.items()},
         ),
+        lists={
+            name: list_figures(own.lists, held_out, counts, codes) for name, own in listed.items()
+        },
+        against={
+            name: compare(name, figures[name], mine.ranks, beside[name].ranks)
+            for name in baselines
+        },
+        repeats=repeat_share(held_out),
+        protocol=protocol,
+        other=rival,
         max_length=model.config.max_length,
     )  # fmt: skip
 
@@ -138,51 +217,69 @@ def appraise(
 def appraise_checkpoint(
     checkpoint: Checkpoint,
     *,
+    other: Checkpoint | None = None,
     data: object = None,
     options: LoadOptions | None = None,
     part: str = "test",
-    protocol: str = "full",
+    protocol: str | None = None,
     k: int = 10,
     seed: int = 0,
+    fields: Fields | None = None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Appraisal:
     """`appraise` on the "validation" or "test" items of a log, or of what it was trained on.
 
     Args:
         checkpoint: whose model is measured.
+        other: trained on the same; measured on the same users.
         data: what `load_log` takes, or what it returned; None: the checkpoint's own.
         options: what is to be read otherwise than the checkpoint stores.
         part: "validation" or "test".
-        protocol: as for `appraise`, and so are the others.
-        k: see there.
+        protocol: as for `appraise`; None: that of `usual_protocol`.
+        k: as for `appraise`, and so are the others.
         seed: see there.
+        fields: of each field, such as a category, the value by item key; None: the catalogue's.
         on_step: see there.
 
     Raises:
-        ConfigError: the protocol or the part is unknown.
+        ConfigError: the protocol or the part is unknown, or the other checkpoint is of other data.
         DataError: the log cannot be read, or shares no item with the model.
     """
-    measured = _measured_on(checkpoint, data, options, part)
+    if other is not None:
+        _require_same_data(checkpoint, other)
+    log = read_beside(checkpoint.data, data, options)
+    log.tell_split()
+    parts = split_for(log, checkpoint.catalogue)
+    protocol = protocol or usual_protocol(parts)
+    keys = checkpoint.catalogue.keys
+    if fields is None:
+        fields = checkpoint.catalogue.fields
     appraisal = appraise(
-        checkpoint.model, measured.held_out, measured.training, popularity=measured.popularity,
+        checkpoint.model, part_of(parts, part), parts.training(), popularity=parts.popularity(),
         protocol=protocol, k=k, seed=seed, on_step=on_step,
+        codes={name: codes_of(keys, values) for name, values in fields.items()},
+        other=(_name(other), other.model) if other else None,
     )  # fmt: skip
-    return replace(appraisal, on=f"{measured.name}, {part}, protocol {protocol}")
+    return replace(appraisal, on=f"{log.name}, {part}, protocol {protocol}")
 
 
-class _Measured(NamedTuple):
-    """What a model is measured on; the fields are those of `appraise`."""
-
-    name: str
-    held_out: HeldOut
-    training: Training
-    popularity: Ids
+def _name(checkpoint: Checkpoint) -> str:
+    return str(checkpoint.folder or "the other model")
 
 
-def _measured_on(
-    checkpoint: Checkpoint, data: object, options: LoadOptions | None, part: str
-) -> _Measured:
-    measured_log = read_beside(checkpoint.data, data, options)
-    measured_log.tell_split()
-    parts = split_for(measured_log, checkpoint.catalogue)
-    return _Measured(measured_log.name, part_of(parts, part), parts.training(), parts.popularity())
+def _require_same_data(one: Checkpoint, other: Checkpoint) -> None:
+    """Refuse models whose figures on the same users would not compare.
+
+    Raises:
+        ConfigError: they have other items, or learned from other data.
+    """
+    digests = one.data.digest, other.data.digest
+    if all(digests) and digests[0] != digests[1]:
+        raise ConfigError(
+            f"{_name(one)} and {_name(other)} were trained on different data or another split of "
+            "them, so that one may know what the other is tested on; train both on the same"
+        )
+    if one.catalogue.keys != other.catalogue.keys:
+        raise ConfigError(
+            f"{_name(one)} and {_name(other)} have different items; train both on the same log"
+        )

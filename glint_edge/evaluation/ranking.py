@@ -1,4 +1,4 @@
-"""Ranking figures of held-out items: Recall, MRR and NDCG at k, leave-one-out.
+"""Ranking figures of held-out items: Recall, MRR and NDCG at k.
 
 Each user has one target, so with r its rank among the ranked items
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +24,9 @@ from glint_edge.config import WINDOWS
 from glint_edge.data.histories import padded
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DivergedError
+from glint_edge.evaluation.protocols import PROTOCOLS
 from glint_edge.model.protocols import Scorer
 from glint_edge.processes.distributed import Alone
-
-Protocol = Literal["full", "unseen", "sampled-pop100"]
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 NEGATIVES = 100  # of the sampled protocol
 CHUNK = 256  # users scored at once, at most
@@ -120,7 +118,35 @@ def target_ranks(
     seed: int = 0,
     window: str = "sliding",
 ) -> npt.NDArray[np.int64]:
-    """Rank each user's target after the items before it: int64 [U], 1 is best.
+    """`ranked` without lists: the targets' ranks, int64 [U], 1 is best."""
+    return ranked(
+        model, held_out, protocol=protocol, popularity=popularity, seed=seed, window=window
+    ).ranks
+
+
+class Ranked(NamedTuple):
+    """Where the targets rank, and what is recommended.
+
+    Attributes:
+        ranks: int64 [U], 1 is best.
+        lists: int64 [U, k], the best ids, best first; 0: fewer are left.
+    """
+
+    ranks: npt.NDArray[np.int64]
+    lists: npt.NDArray[np.int64]
+
+
+def ranked(
+    model: Scorer,
+    held_out: HeldOut,
+    *,
+    protocol: str = "full",
+    popularity: npt.NDArray[np.int64] | None = None,
+    seed: int = 0,
+    window: str = "sliding",
+    top: int = 0,
+) -> Ranked:
+    """Rank each user's target after the items before it.
 
     Args:
         model: the float model or a baseline; put into evaluation mode for the time of the call.
@@ -135,6 +161,8 @@ def target_ranks(
         seed: of the drawn negatives.
         window: "sliding": the model sees the last `max_length` items of a history. "unbounded": all
             of them, as the stream does whose state is never built again.
+        top: how many items of each list to keep; "unseen" leaves out all of the user's own items,
+            the sampled protocol none.
 
     Raises:
         ConfigError: the protocol or the window is unknown, or a popularity is missing.
@@ -142,6 +170,7 @@ def target_ranks(
     """
     _refuse_unknown(protocol, window, popularity)
     ranks = np.zeros(len(held_out.targets), dtype=np.int64)
+    lists = np.zeros((len(ranks), top), dtype=np.int64)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     targets = torch.from_numpy(held_out.targets).to(device)
     negatives = (
@@ -156,6 +185,11 @@ def target_ranks(
             target = scores.gather(1, targets[users, None])  # [b, 1]
             if protocol == "unseen":
                 _leave_out_seen(scores, held_out, users)
+            if top:
+                best = scores.topk(min(top, scores.shape[1]))
+                shown = best.indices.masked_fill(best.values == -math.inf, 0)
+                lists[users, : shown.shape[1]] = shown.cpu().numpy()
+            if protocol == "unseen":
                 scores.scatter_(1, targets[users, None], target)
             if negatives is None:
                 rank = _rank(scores, target) - 1  # the target ties with itself
@@ -163,7 +197,7 @@ def target_ranks(
                 rank = _rank(scores.gather(1, negatives[users]), target)
             ranks[users] = rank.cpu().numpy()
     model.train(training)
-    return ranks
+    return Ranked(ranks, lists)
 
 
 def _refuse_unknown(protocol: str, window: str, popularity: npt.NDArray[np.int64] | None) -> None:

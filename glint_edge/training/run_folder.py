@@ -105,7 +105,9 @@ def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> Non
         # The format's header: its length in 8 bytes, then JSON; `load` leaves the metadata out.
         header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
         metadata = header["__metadata__"]
-        stored = {"log": settings["log"], **json.loads(metadata["settings"])}  # once without
+        # Once without: such a run goes on, by the protocol of now.
+        before = {name: settings[name] for name in ("log", "ranking")}
+        stored = {**before, **json.loads(metadata["settings"])}
         history = [Epoch(**values) for values in json.loads(metadata["history"])]
         numpy_state = json.loads(metadata["rng.numpy"])
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:

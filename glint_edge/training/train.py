@@ -17,6 +17,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import ConfigError, DivergedError, InUseError
+from glint_edge.evaluation.protocols import usual_protocol
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import Identity, identity
 from glint_edge.processes.distributed import Alone, find_device
@@ -83,10 +84,12 @@ def train(
         if group.rank == 0 and config.precision == "bfloat16" and not has_bfloat16(at.type):
             log.warning("this CPU has no bfloat16 instructions: float32 will be faster")
         run = begin(model_config, config, at)
+        protocol = usual_protocol(split)
         settings = {
             "model": model_config.to_dict(),
             "training": _result_settings(config),
             "log": {"digest": source.digest},
+            "ranking": {"protocol": protocol},
         }
         _require_same(
             group, [settings, config.epochs, config.patience, resume, dict(source.summary)]
@@ -103,14 +106,18 @@ def train(
             write_run(folder / RUN_FILE, {**shown, **levers})
         diverged: DivergedError | None = None
         try:
-            for _ in epochs(run, split, config, group=group, on_progress=on_progress):
+            for _ in epochs(
+                run, split, config, group=group, protocol=protocol, on_progress=on_progress
+            ):
                 if group.rank == 0:
                     save_run(run, folder, settings)
         except DivergedError as error:
             if not run.history:
                 raise
             diverged = error
-        checkpoint = _finish(run, split, config, folder, source, catalogue, group, before)
+        checkpoint = _finish(
+            run, split, config, folder, source, catalogue, group, before, protocol
+        )
         _end(folder, diverged, group)
         return checkpoint
 
@@ -135,13 +142,14 @@ def _finish(
     catalogue: Catalogue,
     group: Alone,
     before: Identity | None,
+    protocol: str,
 ) -> Checkpoint:
     """Write the best epoch as a checkpoint, with its figures."""
     model = run.model
     model.load_state_dict(run.best)
     metrics = {
-        "validation": evaluate(model, split.validation(), group=group).to_dict(),
-        "test": evaluate(model, split.test(), group=group).to_dict(),
+        part: evaluate(model, held_out, group=group, protocol=protocol).to_dict()
+        for part, held_out in (("validation", split.validation()), ("test", split.test()))
     }
     checkpoint = Checkpoint(model.cpu().eval(), catalogue, source, config, metrics)
     if group.rank:

@@ -22,6 +22,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import CheckpointError, ConfigError, DivergedError, MissingExtraError
+from glint_edge.evaluation.protocols import usual_protocol
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
 from glint_edge.tables import Table, columns, figure
@@ -130,7 +131,7 @@ def tune(
     *,
     trials: int,
     search: Sequence[str] | None = None,
-    protocol: str = "full",
+    protocol: str | None = None,
     on_trial: Callable[[TrialResult], None] | None = None,
     levers: Mapping[str, Setting] | None = None,
 ) -> Trials:
@@ -144,7 +145,8 @@ def tune(
         trials: finished ones in the end, those of earlier calls among them. One that failed,
             diverged or was interrupted is not finished.
         search: names of `SPACE`; None is `USUAL` without what `levers` fixes.
-        protocol: what is ranked, as `glint_edge.evaluation.ranking.target_ranks` takes it.
+        protocol: what is ranked, as `glint_edge.evaluation.ranking.target_ranks` takes it; None: as
+            `train` does, that of `usual_protocol`.
         on_trial: called after each trial.
         levers: what is fixed, by name; `OF_A_TRIAL` and the defaults of a training are the rest.
 
@@ -160,6 +162,7 @@ def tune(
         raise ConfigError(f"trials must be ≥ 1, not {trials}")
     require_trainable(source.name, data.predictions)
     levers = levers or {}
+    protocol = protocol or usual_protocol(data)
     plan = _Plan(data, source, folder, {**OF_A_TRIAL, **levers}, searched(search, levers), protocol)
     shared = plan.shared()
     for name in plan.search:  # before any work is done: each of a few values is possible

@@ -37,8 +37,10 @@ def tune(
                      f"[default: those from {USUAL[0].replace('_', '-')} on that no flag fixes]"),
     ] = None,
     protocol: Annotated[
-        str, typer.Option(help="full, or unseen: without the user's own items.")
-    ] = "full",
+        str | None,
+        typer.Option(help="full, or unseen: without the user's own items.  [default: unseen where "
+                     "nobody takes an item again, else full]"),
+    ] = None,
     json: Json = False,
     **levers: Setting,
 ) -> None:  # fmt: skip

@@ -13,7 +13,11 @@ def test_evaluate_prints_exactly_what_scripts_rely_on(trained, run):
     figures = json.loads(out)
     assert code == 0
     own = ["recall_at_10", "mrr_at_10", "ndcg_at_10", "users"]
-    assert list(figures) == [*own, "unbounded", "baselines", "slices"]
+    assert list(figures)[:7] == [*own, "unbounded", "baselines", "slices"]
+    assert list(figures)[7:] == [
+        "protocol", "target_repeats", "lists", "against", "verdict", "other",
+    ]  # fmt: skip
+    assert figures["protocol"] == "unseen"  # nobody takes an item again
     stored = load_checkpoint(trained).metrics["test"]
     assert {name: figures[name] for name in own} == pytest.approx(stored)
     assert set(figures["baselines"]) == {"popularity", "neighbours"}
@@ -35,9 +39,39 @@ def test_evaluate_draws_what_it_tells(trained, run, tmp_path):
 def test_the_protocols_and_splits_differ(trained, taps, run):
     variants = [
         run("evaluate", trained, "--data", taps, "--json", *more)[1]
-        for more in ([], ["--split", "validation"], ["--protocol", "sampled-pop100"])
+        for more in ([], ["--part", "validation"], ["--protocol", "sampled-pop100"])
     ]
     assert len(set(variants)) == 3
+    # As it was called once.
+    assert run("evaluate", trained, "--split", "validation", "--json")[1] == variants[1]
+
+
+def test_evaluate_ends_with_a_verdict(trained, run):
+    code, out, _ = run("evaluate", trained)
+    line = out.splitlines()[-1]
+    assert code == 0
+    assert line.startswith("verdict: the held-out item is in the top 10 for ")
+    assert "popularity" in line and "neighbours" in line and "points" in line
+    assert "protocol unseen" in out and "coverage" in out and "Gini" in out
+
+
+def test_two_checkpoints_are_compared_on_the_same_users(trained, taps, run, tmp_path):
+    small = ("--d", 8, "--epochs", 1, "--threads", 1, "--max-length", 8, "--json")
+    assert run("train", "--data", taps, "--out", tmp_path / "b", *small)[0] == 0
+    code, out, _ = run("evaluate", trained, tmp_path / "b", "--json")
+    found = json.loads(out)["other"]
+    other = json.loads(run("evaluate", tmp_path / "b", "--json")[1])
+    assert code == 0
+    assert {name: found[name] for name in ("recall_at_10", "ndcg_at_10", "users")} == {
+        name: other[name] for name in ("recall_at_10", "ndcg_at_10", "users")
+    }
+    assert found["ndcg_at_10_paired"]["verdict"] in ("better", "level", "worse")
+    assert f"{tmp_path / 'b'}" in run("evaluate", trained, tmp_path / "b")[1].splitlines()[-1]
+    cut = ("--split", "0.6,0.2,0.2")
+    assert run("train", "--data", taps, "--out", tmp_path / "c", *cut, *small)[0] == 0
+    code, _, err = run("evaluate", trained, tmp_path / "c")
+    assert code == 2
+    assert "different data or another split" in only_line(err)
 
 
 def test_the_default_checkpoint_is_the_default(run):

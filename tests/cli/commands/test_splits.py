@@ -33,7 +33,7 @@ def test_a_split_by_time_is_told_stored_and_used_again(taps, run, tmp_path):
     parts = load_log(taps, split="time:7,10").split()
     assert checkpoint.data.options["split"] == read_run(out / "run.toml")["split"] == "time:7,10"
     assert checkpoint.metrics["test"]["users"] == len(parts.test().targets)
-    own = json.loads(run("evaluate", out, "--protocol", "full", "--json")[1])
+    own = json.loads(run("evaluate", out, "--json")[1])
     for name, value in checkpoint.metrics["test"].items():
         assert own[name] == pytest.approx(value)
     code, printed, err = run("evaluate", out, "--split", "leave-one-out", "--json")
