@@ -19,66 +19,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from glint_edge.data.parts import NONE, Parts
 from glint_edge.errors import DataError
 
-__all__ = ["HeldOut", "Parts", "Sequences", "Split", "require_trainable", "split"]
+__all__ = ["HeldOut", "Sequences", "Split", "require_trainable", "split"]
 
 Ids = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float32]
 
-NONE = -1  # the place of an item that there is not
-
 # From this share of repeating targets on, a log is one in which people take an item again. Ratings
 # and reviews have none, but for a row written twice; shops, music and news 10 to 60 %.
 REPEATS_FROM = 0.01
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """Which of each user's items are trained, validated and tested on; places are from 0.
-
-    Attributes:
-        learnt: int64 [U], so many of a user's first items are trained on.
-        validation: int64 [U], the place of the item that is predicted from those before it, or -1.
-        test: int64 [U], the same.
-    """
-
-    learnt: Ids
-    validation: Ids
-    test: Ids
-
-    @classmethod
-    def leave_one_out(cls, lengths: Ids) -> Parts:
-        """The last item is for the test, the one before for validation; int64 [U] lengths."""
-        return cls(lengths - 2, lengths - 2, lengths - 1)
-
-    @classmethod
-    def cut(cls, counts: Ids, *, alone: bool = False, validated: bool = True) -> Parts:
-        """The first item after a cut is predicted from all before the cut.
-
-        Args:
-            counts: int64 [U, 3], a user's items before the first cut, between the cuts, and after.
-            alone: where nothing is before the cut, the last item after it is predicted from those
-                between; else nothing is.
-            validated: there is a first cut; else the last item before the other is validated on.
-        """
-        before, between, after = counts.T
-        known = before + between
-        validation = np.where((before > 0) & (between > 0), before, NONE)
-        test = np.where((known > 0) & (after > 0), known, NONE)
-        if alone:
-            validation = np.where((before == 0) & (between > 1), between - 1, validation)
-            test = np.where((known == 0) & (after > 1), after - 1, test)
-        if not validated:
-            validation = np.where(before > 1, before - 1, NONE)
-            before = before - (before > 1)
-        return cls(before, validation, test)
-
-    def census(self) -> tuple[int, int, int]:
-        """How many users are in no part, are validated on, and are tested on."""
-        validated, tested = self.validation != NONE, self.test != NONE
-        idle = (self.learnt == 0) & ~validated & ~tested
-        return int(idle.sum()), int(validated.sum()), int(tested.sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,6 +158,11 @@ class Split:
         return self.sequences.item_count
 
     @property
+    def splitting(self) -> bool:
+        """Whether it is not leave-one-out."""
+        return self.sequences.parts is not None
+
+    @property
     def predictions(self) -> int:
         """How many items of the training sequences follow another."""
         return int(np.maximum(np.diff(self.train_offsets) - 1, 0).sum())
@@ -232,21 +188,25 @@ class Split:
         return held_out_at(self.sequences.ids, self.sequences.offsets, self.parts.test)
 
 
-def require_trainable(name: str, predictions: int) -> None:
+def require_trainable(name: str, predictions: int, *, cut: bool = False) -> None:
     """Refuse to train where nothing follows anything.
 
     Args:
         name: of the log.
         predictions: how many items of its training sequences follow another.
+        cut: the log is not split leave-one-out.
 
     Raises:
         DataError: there is none.
     """
     if predictions == 0:
-        raise DataError(
-            f"{name}: no user has two items to train on, so that nothing is left to learn beside "
-            "what is held out; pass a longer log, or cut it later"
-        )
+        why = (
+            "no user has two items before the cut, so that nothing is left to learn; cut it later"
+            if cut else
+            "each user has three items, of which two are held out, so that nothing is left to "
+            "learn; pass a log in which some users have four or more"
+        )  # fmt: skip
+        raise DataError(f"{name}: {why}")
 
 
 def split(sequences: Sequences) -> Split:

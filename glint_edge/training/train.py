@@ -74,7 +74,7 @@ def train(
         DataError: no history has two items to train on.
         DivergedError: the loss became NaN or infinite; `folder` has the best of the epochs before.
     """
-    require_trainable(source.name, split.predictions)
+    require_trainable(source.name, split.predictions, cut=bool(split.splitting))
     sequences = split if isinstance(split, ShardedLog) else split.sequences
     catalogue = described(Catalogue(sequences.keys, sequences.titles), items)
     group = group or Alone()
@@ -115,9 +115,7 @@ def train(
             if not run.history:
                 raise
             diverged = error
-        checkpoint = _finish(
-            run, split, config, folder, source, catalogue, group, before, protocol
-        )
+        checkpoint = _finish(run, split, config, folder, source, catalogue, group, before, protocol)
         _end(folder, diverged, group)
         return checkpoint
 

@@ -160,7 +160,7 @@ def tune(
     """
     if trials < 1:
         raise ConfigError(f"trials must be ≥ 1, not {trials}")
-    require_trainable(source.name, data.predictions)
+    require_trainable(source.name, data.predictions, cut=bool(data.splitting))
     levers = levers or {}
     protocol = protocol or usual_protocol(data)
     plan = _Plan(data, source, folder, {**OF_A_TRIAL, **levers}, searched(search, levers), protocol)

@@ -31,9 +31,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from glint_edge.data.parts import Parts
 from glint_edge.data.reading.parquet import require_readable
 from glint_edge.data.record import SHARDS
-from glint_edge.data.sequences import HeldOut, Parts, held_out_at
+from glint_edge.data.sequences import HeldOut, held_out_at
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.processes.distributed import Alone
 

@@ -18,7 +18,7 @@ from glint_edge.data.arranging import Tally, arranged
 from glint_edge.data.cuts import SplitRule
 from glint_edge.data.numbering import parts_of, users_of
 from glint_edge.data.options import LoadOptions
-from glint_edge.data.sequences import Parts
+from glint_edge.data.parts import Parts
 from glint_edge.data.sharded.shards import HELD_OUT, ITEMS, Ids
 
 
