@@ -250,7 +250,7 @@ def appraise_checkpoint(
     log = read_beside(checkpoint.data, data, options)
     log.tell_split()
     parts = split_for(log, checkpoint.catalogue)
-    protocol = protocol or usual_protocol(parts)
+    protocol = protocol or usual_protocol(log.source, parts)
     keys = checkpoint.catalogue.keys
     if fields is None:
         fields = checkpoint.catalogue.fields

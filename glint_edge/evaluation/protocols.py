@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import REPEATS_FROM, Split, repeats
 
 if TYPE_CHECKING:
@@ -15,7 +16,14 @@ Protocol = Literal["full", "unseen", "sampled-pop100"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 
-def usual_protocol(data: Split | ShardedLog) -> Protocol:
-    """As an app would list the items: those that are not seen yet, where nobody takes one again."""
-    again = np.concatenate([repeats(data.validation()), repeats(data.test())])
-    return "unseen" if again.mean() < REPEATS_FROM else "full"
+def usual_protocol(source: DataSource, data: Split | ShardedLog) -> Protocol:
+    """As an app would list the items: those that are not seen yet, where nobody takes one again.
+
+    Args:
+        source: says how many do, if it was counted when the log was read.
+        data: the same log; else what is held out of it tells.
+    """
+    share = source.repeats
+    if share is None:
+        share = float(np.concatenate([repeats(data.validation()), repeats(data.test())]).mean())
+    return "unseen" if share < REPEATS_FROM else "full"

@@ -84,7 +84,7 @@ def train(
         if group.rank == 0 and config.precision == "bfloat16" and not has_bfloat16(at.type):
             log.warning("this CPU has no bfloat16 instructions: float32 will be faster")
         run = begin(model_config, config, at)
-        protocol = usual_protocol(split)
+        protocol = usual_protocol(source, split)
         settings = {
             "model": model_config.to_dict(),
             "training": _result_settings(config),

@@ -162,7 +162,7 @@ def tune(
         raise ConfigError(f"trials must be ≥ 1, not {trials}")
     require_trainable(source.name, data.predictions, cut=bool(data.splitting))
     levers = levers or {}
-    protocol = protocol or usual_protocol(data)
+    protocol = protocol or usual_protocol(source, data)
     plan = _Plan(data, source, folder, {**OF_A_TRIAL, **levers}, searched(search, levers), protocol)
     shared = plan.shared()
     for name in plan.search:  # before any work is done: each of a few values is possible

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glint_edge.config import ModelConfig
+from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import REPEATS_FROM, HeldOut
 from glint_edge.evaluation.appraisal import appraise
 from glint_edge.evaluation.lists import codes_of, gini, list_figures
@@ -164,8 +165,11 @@ class Held:
 def test_what_is_ranked_is_what_the_log_is():
     users = 1000
     least = math.ceil(REPEATS_FROM * users)
-    assert usual_protocol(Held(0, users)) == usual_protocol(Held(least - 1, users)) == "unseen"
-    assert usual_protocol(Held(least, users)) == usual_protocol(Held(users, users)) == "full"
+    unknown = DataSource("log", "")
+    for again, protocol in ((0, "unseen"), (least - 1, "unseen"), (least, "full"), (users, "full")):
+        assert usual_protocol(unknown, Held(again, users)) == protocol
+        counted = replace(unknown, repeats=again / users)
+        assert usual_protocol(counted, Held(users - again, users)) == protocol
 
 
 def test_an_appraisal_compares_with_another_model(model):
