@@ -20,7 +20,8 @@ def batches(
     rng: np.random.Generator,
     *,
     crop: float = 0.0,
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    weights: npt.NDArray[np.float32] | None = None,
+) -> Iterator[tuple[Tensor, ...]]:
     """Windows of similar length together, in random order.
 
     Args:
@@ -30,10 +31,11 @@ def batches(
         positions: most predictions of a batch, padding included.
         rng: of the windows and their order.
         crop: share of the windows of which a random part is taken.
+        weights: float32 [T], how much each item counts as a target.
 
     Yields:
         int64 [B, n] items, right padded with anything; int64 [B] lengths; int64 [B, n] the item
-        after each.
+        after each; with weights, float32 [B, n] how much that counts.
     """
     starts, lengths = windows(offsets, max_length, rng)
     if crop:
@@ -54,11 +56,10 @@ def batches(
         column = np.arange(longest)
         # Beyond a window stands whatever follows in the flat array: the model ignores it.
         at_ids = np.minimum(starts[rows, None] + column, len(ids) - 2)
-        yield (
-            torch.from_numpy(ids[at_ids]),
-            torch.from_numpy(lengths[rows]),
-            torch.from_numpy(ids[at_ids + 1]),
-        )
+        batch = [ids[at_ids], lengths[rows], ids[at_ids + 1]]
+        if weights is not None:
+            batch.append(weights[at_ids + 1])
+        yield tuple(map(torch.from_numpy, batch))
 
 
 def windows(

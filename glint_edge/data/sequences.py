@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ __all__ = ["HeldOut", "Sequences", "Split", "require_trainable", "split"]
 
 Ids = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float32]
+_Number = TypeVar("_Number", np.int64, np.float32)
 
 # From this share of repeating targets on, a log is one in which people take an item again. Ratings
 # and reviews have none, but for a row written twice; shops, music and news 10 to 60 %.
@@ -128,12 +130,14 @@ class HeldOut:
         offsets: int64 [U + 1], where each history starts, and T'.
         targets: int64 [U], the item that follows each history.
         users: int64 [U], whose each history is; None: no two are of one user.
+        weights: float32 [U], how much each target counts; None: all count 1.
     """
 
     ids: Ids
     offsets: Ids
     targets: Ids
     users: Ids | None = None
+    weights: Weights | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,6 +175,13 @@ class Split:
         """The training sequences: int64 [L], and int64 [U + 1], where each starts."""
         return self.train_ids, self.train_offsets
 
+    def train_weights(self) -> Weights | None:
+        """How much each item of the training sequences counts: float32 [L]; None: all count 1."""
+        whole = self.sequences
+        if whole.weights is None:
+            return None
+        return _heads(whole.weights, whole.offsets[:-1], self.parts.learnt)[0]
+
     def counts(self) -> Ids:
         """How often each item stands in the training sequences: int64 [V + 1], by id."""
         return np.bincount(self.train_ids, minlength=self.sequences.item_count + 1)
@@ -181,11 +192,15 @@ class Split:
 
     def validation(self) -> HeldOut:
         """The item to validate on of each user who has one, after all before it."""
-        return held_out_at(self.sequences.ids, self.sequences.offsets, self.parts.validation)
+        return self._held_out(self.parts.validation)
 
     def test(self) -> HeldOut:
         """The item to test on of each user who has one, after all before it."""
-        return held_out_at(self.sequences.ids, self.sequences.offsets, self.parts.test)
+        return self._held_out(self.parts.test)
+
+    def _held_out(self, places: Ids) -> HeldOut:
+        whole = self.sequences
+        return held_out_at(whole.ids, whole.offsets, places, whole.weights)
 
 
 def require_trainable(name: str, predictions: int, *, cut: bool = False) -> None:
@@ -228,17 +243,20 @@ def split(sequences: Sequences) -> Split:
     return Split(sequences, parts, *_heads(sequences.ids, sequences.offsets[:-1], parts.learnt))
 
 
-def held_out_at(ids: Ids, offsets: Ids, places: Ids) -> HeldOut:
+def held_out_at(ids: Ids, offsets: Ids, places: Ids, weights: Weights | None = None) -> HeldOut:
     """One item of each sequence, after those before it.
 
     Args:
         ids: int64 [T], sequence after sequence.
         offsets: int64 [U + 1], where each starts, and T.
         places: int64 [U], of the items in their sequences; users with -1 are left out.
+        weights: float32 [T], how much each item counts as a target.
     """
     users = places != NONE
     starts, lengths = offsets[:-1][users], places[users]
-    return HeldOut(*_heads(ids, starts, lengths), ids[starts + lengths])
+    targets = starts + lengths
+    own = None if weights is None else weights[targets]
+    return HeldOut(*_heads(ids, starts, lengths), ids[targets], weights=own)
 
 
 def repeats(held_out: HeldOut) -> npt.NDArray[np.bool_]:
@@ -253,8 +271,10 @@ def repeat_share(held_out: HeldOut) -> float:
     return float(repeats(held_out).mean()) if len(held_out.targets) else 0.0
 
 
-def _heads(ids: Ids, starts: Ids, lengths: Ids) -> tuple[Ids, Ids]:
-    """So many items from each start, as ids and offsets."""
+def _heads(
+    ids: npt.NDArray[_Number], starts: Ids, lengths: Ids
+) -> tuple[npt.NDArray[_Number], Ids]:
+    """So many items, or their weights, from each start, and offsets."""
     offsets = np.concatenate([[0], lengths.cumsum()])
     shift = np.repeat(starts - offsets[:-1], lengths)
     return ids[np.arange(offsets[-1]) + shift], offsets

@@ -185,26 +185,28 @@ def appraise(
     beside = {UNBOUNDED: ranks_of(UNBOUNDED, model, "unbounded")} if whole else {}
     beside[POPULARITY] = ranks_of(POPULARITY, Popularity(counts))
     beside[NEIGHBOURS] = ranks_of(NEIGHBOURS, LastItemNeighbours(*training, counts))
-    figures = {name: metrics_of_ranks(own.ranks, k) for name, own in beside.items()}
+    weights = held_out.weights
+    figures = {name: metrics_of_ranks(own.ranks, k, weights) for name, own in beside.items()}
     rival = None
     if other is not None:
         theirs = ranks_of(*other).ranks
-        rival = compare(other[0], metrics_of_ranks(theirs, k), mine.ranks, theirs)
+        their_figures = metrics_of_ranks(theirs, k, weights)
+        rival = compare(other[0], their_figures, mine.ranks, theirs, weights)
     baselines = (POPULARITY, NEIGHBOURS)
     listed = {MODEL: mine, **{name: beside[name] for name in baselines}}
     return Appraisal(
-        figures=metrics_of_ranks(mine.ranks, k),
+        figures=metrics_of_ranks(mine.ranks, k, weights),
         unbounded=figures.get(UNBOUNDED),
         baselines={name: figures[name] for name in baselines},
         slices=slices(
             mine.ranks, lengths, popularity_ranks(counts)[held_out.targets], len(counts) - 1,
-            k=k, beside={name: own.ranks for name, own in beside.items()},
+            k=k, beside={name: own.ranks for name, own in beside.items()}, weights=weights,
         ),
         lists={
             name: list_figures(own.lists, held_out, counts, codes) for name, own in listed.items()
         },
         against={
-            name: compare(name, figures[name], mine.ranks, beside[name].ranks)
+            name: compare(name, figures[name], mine.ranks, beside[name].ranks, weights)
             for name in baselines
         },
         repeats=repeat_share(held_out),

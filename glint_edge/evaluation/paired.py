@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.evaluation.ranking import RankingMetrics, ndcg_by_user
+from glint_edge.data.sequences import Weights
+from glint_edge.evaluation.ranking import RankingMetrics, mean, ndcg_by_user
 from glint_edge.evaluation.slices import half_width
 
 Ranks = npt.NDArray[np.int64]
@@ -65,7 +66,13 @@ class Comparison:
         }
 
 
-def compare(other: str, figures: RankingMetrics, ours: Ranks, theirs: Ranks) -> Comparison:
+def compare(
+    other: str,
+    figures: RankingMetrics,
+    ours: Ranks,
+    theirs: Ranks,
+    weights: Weights | None = None,
+) -> Comparison:
     """Compare ranks of the same targets.
 
     Args:
@@ -73,15 +80,16 @@ def compare(other: str, figures: RankingMetrics, ours: Ranks, theirs: Ranks) -> 
         figures: of "theirs", at the same k.
         ours: int64 [U], 1 is best.
         theirs: int64 [U], of the same users.
+        weights: float32 [U], how much each target counts; None: all alike.
     """
     k = figures.k
     hits = (ours <= k).astype(np.float64) - (theirs <= k)
     ndcg = ndcg_by_user(ours, k) - ndcg_by_user(theirs, k)
-    return Comparison(other, figures, _difference(hits), _difference(ndcg))
+    return Comparison(other, figures, _difference(hits, weights), _difference(ndcg, weights))
 
 
-def _difference(values: npt.NDArray[np.float64]) -> Difference:
-    return Difference(float(values.mean()), half_width(values))
+def _difference(values: npt.NDArray[np.float64], weights: Weights | None) -> Difference:
+    return Difference(mean(values, weights), half_width(values, weights))
 
 
 def verdict(figures: RankingMetrics, baselines: Mapping[str, Comparison]) -> str:

@@ -53,12 +53,15 @@ class RankingMetrics:
         }
 
 
-def metrics_of_ranks(ranks: npt.NDArray[np.int64], k: int = 10) -> RankingMetrics:
+def metrics_of_ranks(
+    ranks: npt.NDArray[np.int64], k: int = 10, weights: npt.NDArray[np.float32] | None = None
+) -> RankingMetrics:
     """Average the figures of targets at these ranks.
 
     Args:
         ranks: int64 [U], 1 is best; anything above k is a miss.
         k: the cut.
+        weights: float32 [U], how much each target counts; None, or where none counts: all alike.
     """
     if len(ranks) == 0:
         raise ConfigError("there are no users to evaluate")
@@ -66,10 +69,20 @@ def metrics_of_ranks(ranks: npt.NDArray[np.int64], k: int = 10) -> RankingMetric
     return RankingMetrics(
         k=k,
         users=len(ranks),
-        recall=float(hit.mean()),
-        mrr=float(np.where(hit, 1.0 / ranks, 0.0).mean()),
-        ndcg=float(ndcg_by_user(ranks, k).mean()),
+        recall=mean(hit, weights),
+        mrr=mean(np.where(hit, 1.0 / ranks, 0.0), weights),
+        ndcg=mean(ndcg_by_user(ranks, k), weights),
     )
+
+
+def mean(
+    values: npt.NDArray[np.float64] | npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.float32] | None,
+) -> float:
+    """The mean of targets' values [U], by their weights [U]; alike where none has weight."""
+    if weights is None or not weights.any():
+        return float(values.mean())
+    return float((values * weights.astype(np.float64)).sum() / weights.sum(dtype=np.float64))
 
 
 def ndcg_by_user(ranks: npt.NDArray[np.int64], k: int = 10) -> npt.NDArray[np.float64]:
@@ -95,7 +108,7 @@ def evaluate(
     group = group or Alone()
     mine = _part(held_out, group)
     ranks = target_ranks(model, mine, protocol=protocol, popularity=popularity, seed=seed)
-    return metrics_of_ranks(group.gather(torch.from_numpy(ranks)).numpy(), k)
+    return metrics_of_ranks(group.gather(torch.from_numpy(ranks)).numpy(), k, held_out.weights)
 
 
 def _part(held_out: HeldOut, group: Alone) -> HeldOut:

@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.evaluation.ranking import RankingMetrics, metrics_of_ranks, ndcg_by_user
+from glint_edge.evaluation.ranking import (
+    RankingMetrics,
+    mean,
+    metrics_of_ranks,
+    ndcg_by_user,
+)
 
 COLD = 5  # items: a user with so many or fewer is cold
 LENGTHS = (COLD, 10, 20, 50, 100, 200)
@@ -58,6 +63,7 @@ def slices(
     *,
     k: int = 10,
     beside: Mapping[str, npt.NDArray[np.int64]] | None = None,
+    weights: npt.NDArray[np.float32] | None = None,
 ) -> list[Slice]:
     """Figures of all users, by history length, and by the target's popularity; no empty slice.
 
@@ -69,6 +75,7 @@ def slices(
         catalogue: V.
         k: the cut.
         beside: int64 [U] ranks of others, by name.
+        weights: float32 [U], how much each target counts; None: all alike.
     """
     chosen = {("all", "all users"): np.ones(len(ranks), dtype=bool)}
     low = 0
@@ -85,7 +92,7 @@ def slices(
         chosen["popularity", name] = (popularity > 0) & (place > share) & (place <= next_share)
         share = next_share
     return [
-        _slice(by, name, users, ranks, k, beside or {})
+        _slice(by, name, users, ranks, k, beside or {}, weights)
         for (by, name), users in chosen.items()
         if users.any()
     ]
@@ -98,25 +105,37 @@ def _slice(
     ranks: npt.NDArray[np.int64],
     k: int,
     beside: Mapping[str, npt.NDArray[np.int64]],
+    weights: npt.NDArray[np.float32] | None,
 ) -> Slice:
+    own = None if weights is None else weights[users]
     return Slice(
         by=by,
         name=name,
-        figures=metrics_of_ranks(ranks[users], k),
-        half_width=half_width(ndcg_by_user(ranks[users], k)),
-        beside={other: metrics_of_ranks(theirs[users], k) for other, theirs in beside.items()},
+        figures=metrics_of_ranks(ranks[users], k, own),
+        half_width=half_width(ndcg_by_user(ranks[users], k), own),
+        beside={other: metrics_of_ranks(theirs[users], k, own) for other, theirs in beside.items()},
     )
 
 
-def half_width(values: npt.NDArray[np.float64]) -> float:
+def half_width(
+    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float32] | None = None
+) -> float:
     """Half the 95 % interval of the mean of figures in [0, 1], float64 [U].
+
+    With weights, float32 [U], of their weighted mean; it is as wide as that of (Σw)² / Σw² users.
 
     The normal one by the figures' spread, but never below 3 / U. A dozen users without a hit have
     no spread, yet one user in four may be a hit: of U users without one, the interval's end is
     3 / U (the rule of three: Hanley and Lippman-Hand, JAMA 249, 1983).
     """
-    users = len(values)
-    normal = Z * float(values.std(ddof=1)) / math.sqrt(users) if users > 1 else 1.0
+    users = float(len(values))
+    spread = float(values.std(ddof=1)) if users > 1 else 1.0
+    if weights is not None and weights.any():
+        w = weights.astype(np.float64)
+        users = float(w.sum() ** 2 / (w**2).sum())
+        squares = (w * (values - mean(values, weights)) ** 2).sum() / w.sum()
+        spread = math.sqrt(squares * users / (users - 1)) if users > 1 else 1.0
+    normal = Z * spread / math.sqrt(users) if users > 1 else 1.0
     return min(1.0, max(normal, 3.0 / users))
 
 

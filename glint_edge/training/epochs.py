@@ -24,6 +24,7 @@ from glint_edge.processes.threads import check_threads
 from glint_edge.training.objective import Objective, prefix_objective, scale_rows
 
 FUSED_FROM = 10_000_000  # parameters
+TINY = 1e-300  # in place of no weight at all, which nothing is divided by
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def train_epoch(
         group: the processes that train together; each takes its part of every batch.
 
     Returns:
-        The mean loss of a prediction.
+        The mean loss of a prediction, by the targets' weights where they have some.
 
     Raises:
         DivergedError: a batch's loss is no number; no step was taken on it.
@@ -175,16 +176,15 @@ def train_epoch(
     number = 0
     while True:
         batch = next(steps, None)
-        mine = 0 if batch is None else int(batch[1].sum())
+        mine = 0.0 if batch is None else _weight(batch)
         count = group.total(mine)
-        if count == 0:  # every process is through
-            return total / predictions
+        if count == 0 and group.total(float(batch is not None)) == 0:  # every process is through
+            return total / max(predictions, TINY)
         number += 1
         optimizer.zero_grad(set_to_none=True)
         share = 0.0  # of the batch's mean loss
         if batch is not None and mine:
-            items, lengths, targets = (tensor.to(device) for tensor in batch)
-            loss = loss_of(model, items, lengths, targets) * (mine / count)
+            loss = loss_of(model, *(tensor.to(device) for tensor in batch)) * (mine / count)
             loss.backward()
             share = loss.item()
         mean = group.total(share)
@@ -195,7 +195,16 @@ def train_epoch(
         scale_rows(model, config)
         total, predictions = total + mean * count, predictions + count
         if on_batch:
-            on_batch(number, max(number, expected), total / predictions)
+            on_batch(number, max(number, expected), total / max(predictions, TINY))
+
+
+def _weight(batch: tuple[Tensor, ...]) -> float:
+    """How much the predictions of a batch count together: without weights, how many they are."""
+    items, lengths, _, *weights = batch
+    if not weights:
+        return float(lengths.sum())
+    inside = torch.arange(items.shape[1]) < lengths[:, None]
+    return float(weights[0][inside].sum(dtype=torch.float64))
 
 
 def calmer(config: TrainConfig) -> str:
@@ -225,7 +234,7 @@ def _batches(
     whole = list(
         batches(
             data.train_ids, data.train_offsets, max_length, config.batch_positions, rng,
-            crop=config.crop,
+            crop=config.crop, weights=data.train_weights(),
         )
     )  # fmt: skip
     return (group.part(batch) for batch in whole), len(whole)

@@ -22,6 +22,8 @@ LEAST_ROWS = 64
 LOW_LOGITS = 1 << 21
 # A GPU has no use for a small block: it would wait for the next.
 GPU_LOGITS = 1 << 26
+# In place of no weight at all: a batch of which nothing counts has the loss 0.
+LEAST_WEIGHT = 1e-30
 
 
 def catalogue_cross_entropy(
@@ -32,6 +34,7 @@ def catalogue_cross_entropy(
     seen: Tensor | None = None,
     seen_margin: float = 0.0,
     precision: torch.dtype | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Mean of −log softmax(hidden · tableᵀ) at the targets (eq. 13 and the paper's loss).
 
@@ -47,6 +50,7 @@ def catalogue_cross_entropy(
             than the rest to cost as little.
         precision: of the three large products and of what is as wide as the catalogue; None is
             that of `hidden`. Sums are taken in float32.
+        weights: float32 [P], how much each position counts; None: all count 1.
 
     Returns:
         float32 [], differentiable in `hidden` and `table`.
@@ -54,7 +58,7 @@ def catalogue_cross_entropy(
     if seen_margin == 0.0:
         seen = None
     loss: Tensor = _CatalogueCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch's
-        hidden, table, targets, seen, seen_margin, precision or hidden.dtype
+        hidden, table, targets, seen, seen_margin, precision or hidden.dtype, weights
     )
     return loss
 
@@ -71,8 +75,10 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
         seen: Tensor | None,
         seen_margin: float,
         precision: torch.dtype,
+        weights: Tensor | None,
     ) -> Tensor:
         total = hidden.new_zeros(())
+        counted = None if weights is None else weights[:, None]
         to_hidden, to_table = torch.empty_like(hidden), torch.zeros_like(table)
         low_hidden, low_table = hidden.to(precision), table.to(precision)
         size = _rows_at_once(hidden, len(table), lower=precision != hidden.dtype)
@@ -84,28 +90,46 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
             if seen is not None:
                 _raise_seen(logits, seen[block], wanted, seen_margin)
             largest = logits.amax(dim=1, keepdim=True)
-            total += (largest.to(hidden.dtype) - logits.gather(1, wanted)).sum()
+            own = None if counted is None else counted[block]
+            total += _times(largest.to(hidden.dtype) - logits.gather(1, wanted), own).sum()
             share = logits.sub_(largest).exp_()
             sums = share.sum(dim=1, keepdim=True).to(hidden.dtype)
-            total += sums.log().sum()
+            total += _times(sums.log(), own).sum()
             # d loss / d logits = softmax − one at the target. What is as wide as the catalogue is
             # passed over as few times as can be: the sums divide, and the ones are taken off, where
             # it is d wide.
             to_hidden[block] = (share @ low_table).to(hidden.dtype).div_(sums)
-            weighted = (hidden[block] / sums).to(precision)
+            weighted = _times(hidden[block] / sums, own).to(precision)
             if precision == hidden.dtype:
                 to_table.addmm_(share.T, weighted)
             else:
                 to_table += share.T @ weighted
-        to_hidden -= table[targets]
-        to_table.index_add_(0, targets, hidden, alpha=-1)
-        ctx.save_for_backward(to_hidden.div_(len(hidden)), to_table.div_(len(hidden)))
-        return total / len(hidden)
+        to_hidden = _times(to_hidden.sub_(table[targets]), counted)
+        to_table.index_add_(0, targets, _times(hidden, counted), alpha=-1)
+        count = _count(hidden, weights)
+        ctx.save_for_backward(to_hidden.div_(count), to_table.div_(count))
+        return total / count
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401  # torch's context
         to_hidden, to_table = ctx.saved_tensors
-        return grads[0] * to_hidden, grads[0] * to_table, None, None, None, None
+        return grads[0] * to_hidden, grads[0] * to_table, None, None, None, None, None
+
+
+def _times(values: Tensor, weights: Tensor | None) -> Tensor:
+    return values if weights is None else values * weights
+
+
+def _count(hidden: Tensor, weights: Tensor | None) -> Tensor | int:
+    """What a sum over positions is divided by: how many there are, or their weights' sum."""
+    return len(hidden) if weights is None else weights.sum().clamp_min(LEAST_WEIGHT)
+
+
+def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    """The mean over positions, by their weights if they have some: [P] → []."""
+    if weights is None:
+        return values.mean()
+    return (values * weights).sum() / weights.sum().clamp_min(LEAST_WEIGHT)
 
 
 def _rows_at_once(hidden: Tensor, columns: int, *, lower: bool = False) -> int:
@@ -122,7 +146,9 @@ def _raise_seen(logits: Tensor, seen: Tensor, wanted: Tensor, margin: float) -> 
     logits.scatter_(1, wanted, target)
 
 
-def smoothing(hidden: Tensor, table: Tensor, targets: Tensor) -> Tensor:
+def smoothing(
+    hidden: Tensor, table: Tensor, targets: Tensor, weights: Tensor | None = None
+) -> Tensor:
     """What label smoothing adds to a softmax loss, a unit of it.
 
     Cross-entropy against (1 − ε)·one at the target + ε/V everywhere is cross-entropy plus ε times
@@ -133,11 +159,12 @@ def smoothing(hidden: Tensor, table: Tensor, targets: Tensor) -> Tensor:
         hidden: float32 [P, d].
         table: float32 [V, d].
         targets: int64 [P], rows of the table.
+        weights: float32 [P], how much each position counts; None: all count 1.
 
     Returns:
         float32 [], to be multiplied by ε.
     """
-    return (hidden * (table[targets] - table.mean(dim=0))).sum(dim=1).mean()
+    return _mean((hidden * (table[targets] - table.mean(dim=0))).sum(dim=1), weights)
 
 
 def sampled_softmax(
@@ -148,6 +175,7 @@ def sampled_softmax(
     log_expected: Tensor,
     *,
     seen_logits: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy against drawn items in place of the catalogue, with logQ correction.
 
@@ -164,6 +192,7 @@ def sampled_softmax(
             position's target is left out there.
         log_expected: float32 [M], log(M · the probability that a draw is this item).
         seen_logits: float32 [P, n], of more items that count beside the sample; −inf for none.
+        weights: float32 [P], how much each position counts; None: all count 1.
 
     Returns:
         float32 [], differentiable in `hidden` and `table`.
@@ -175,7 +204,7 @@ def sampled_softmax(
     if seen_logits is not None:
         own_logits = torch.cat([own_logits, seen_logits], dim=1)
     loss: Tensor = _DrawnCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch's
-        hidden, of_negatives, own_logits, log_expected, negatives, targets
+        hidden, of_negatives, own_logits, log_expected, negatives, targets, weights
     )
     return loss
 
@@ -192,6 +221,7 @@ class _DrawnCrossEntropy(torch.autograd.Function):
         log_expected: Tensor,
         negatives: Tensor,
         targets: Tensor,
+        weights: Tensor | None,
     ) -> Tensor:
         total = hidden.new_zeros(())
         to_hidden, to_rows = torch.empty_like(hidden), torch.zeros_like(rows)
@@ -206,22 +236,30 @@ class _DrawnCrossEntropy(torch.autograd.Function):
             )
             share, known_share = logits.sub_(largest).exp_(), (known - largest).exp_()
             sums = share.sum(dim=1, keepdim=True) + known_share.sum(dim=1, keepdim=True)
-            total += (sums.log() + largest - known[:, :1]).sum()
-            share.div_(sums)
+            own = None if weights is None else weights[block, None]
+            total += _times(sums.log() + largest - known[:, :1], own).sum()
+            share = _times(share.div_(sums), own)
             known_share.div_(sums)[:, 0] -= 1  # softmax − one at the target
+            known_share = _times(known_share, own)
             to_own_logits[block] = known_share
             to_hidden[block] = share @ rows
             to_rows.addmm_(share.T, mine)
-        ctx.save_for_backward(*(t.div_(len(hidden)) for t in (to_hidden, to_rows, to_own_logits)))
-        return total / len(hidden)
+        count = _count(hidden, weights)
+        ctx.save_for_backward(*(t.div_(count) for t in (to_hidden, to_rows, to_own_logits)))
+        return total / count
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401  # torch's context
-        return (*(grads[0] * held for held in ctx.saved_tensors), None, None, None)
+        return (*(grads[0] * held for held in ctx.saved_tensors), None, None, None, None)
 
 
 def gbce(
-    hidden: Tensor, table: Tensor, targets: Tensor, negatives: Tensor, calibration: float
+    hidden: Tensor,
+    table: Tensor,
+    targets: Tensor,
+    negatives: Tensor,
+    calibration: float,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Generalised binary cross-entropy: the positive's probability to the power β.
 
@@ -236,6 +274,7 @@ def gbce(
         negatives: int64 [M], rows drawn evenly, shared by all positions. One that is a position's
             target is left out there.
         calibration: t, from 0 to 1.
+        weights: float32 [P], how much each position counts; None: all count 1.
 
     Returns:
         float32 [], differentiable in `hidden` and `table`: the mean over positions and items.
@@ -245,4 +284,4 @@ def gbce(
     positive = F.logsigmoid((hidden * table[targets]).sum(dim=1))  # [P]
     negative = F.logsigmoid(-(hidden @ table[negatives].T))  # [P, M]
     negative = negative.masked_fill(negatives == targets[:, None], 0.0)
-    return -(beta * positive + negative.sum(dim=1)).mean() / (len(negatives) + 1)
+    return -_mean(beta * positive + negative.sum(dim=1), weights) / (len(negatives) + 1)

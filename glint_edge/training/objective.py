@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,33 @@ from glint_edge.config import TrainConfig
 from glint_edge.model.protocols import Encoder
 from glint_edge.training.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
 
-# A loss to lower: model, items [B, N], lengths [B], targets [B, N] (the item after each position;
-# anything beyond a length) → float32 [], the mean of a prediction.
-Objective = Callable[[Encoder, Tensor, Tensor, Tensor], Tensor]
 
-# A loss of hidden [P, d], table [V, d], target rows [P] and, with a margin, the seen rows [P, n].
-_Loss = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+class Objective(Protocol):
+    """A loss to lower."""
+
+    def __call__(
+        self,
+        model: Encoder,
+        items: Tensor,
+        lengths: Tensor,
+        targets: Tensor,
+        weights: Tensor | None = None,
+        /,
+    ) -> Tensor:
+        """The mean of a prediction, weighted where there are weights: float32 [].
+
+        Args:
+            model: to be trained.
+            items: int64 [B, N].
+            lengths: int64 [B].
+            targets: int64 [B, N], the item after each position; anything beyond a length.
+            weights: float32 [B, N], how much each target counts.
+        """
+
+
+# A loss of hidden [P, d], table [V, d], target rows [P], with a margin the seen rows [P, n], and
+# weights [P], if targets have some.
+_Loss = Callable[[Tensor, Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
 
 # Negatives are drawn by popularity to this power: between even (0), which seldom meets the items
 # that outrank the target, and the log's own shares (1), which seldom meets the tail.
@@ -36,7 +58,13 @@ def prefix_objective(config: TrainConfig, counts: npt.NDArray[np.int64]) -> Obje
     loss = _loss(config, counts)
     low = config.precision == "bfloat16"
 
-    def objective(model: Encoder, items: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
+    def objective(
+        model: Encoder,
+        items: Tensor,
+        lengths: Tensor,
+        targets: Tensor,
+        weights: Tensor | None = None,
+    ) -> Tensor:
         inside = torch.arange(items.shape[1], device=items.device) < lengths[:, None]
         inputs = _unknown_at_random(items, config.item_dropout)
         with torch.autocast(items.device.type, torch.bfloat16, enabled=low):
@@ -46,9 +74,10 @@ def prefix_objective(config: TrainConfig, counts: npt.NDArray[np.int64]) -> Obje
         # Row 0, padding, is no candidate.
         table, wanted = model.embedding.weight[1:], targets[inside] - 1
         seen = _seen(items, inside) - 1 if config.seen_margin else None
-        value = loss(hidden, table, wanted, seen)
+        counted = None if weights is None else weights[inside]
+        value = loss(hidden, table, wanted, seen, counted)
         if config.label_smoothing:
-            value = value + config.label_smoothing * smoothing(hidden, table, wanted)
+            value = value + config.label_smoothing * smoothing(hidden, table, wanted, counted)
         return value
 
     return objective
@@ -84,22 +113,36 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
         share /= share.sum()
         log_expected = (share * config.negatives).log()
 
-        def sampled(hidden: Tensor, table: Tensor, targets: Tensor, seen: Tensor | None) -> Tensor:
+        def sampled(
+            hidden: Tensor,
+            table: Tensor,
+            targets: Tensor,
+            seen: Tensor | None,
+            weights: Tensor | None,
+        ) -> Tensor:
             drawn = torch.multinomial(share, config.negatives, replacement=True)
             drawn, expected = (t.to(table.device) for t in (drawn, log_expected[drawn]))
             raised = _seen_logits(hidden, table, targets, seen, config.seen_margin)
-            return sampled_softmax(hidden, table, targets, drawn, expected, seen_logits=raised)
+            return sampled_softmax(
+                hidden, table, targets, drawn, expected, seen_logits=raised, weights=weights
+            )
 
         return sampled
     if config.loss == "gbce":
 
-        def binary(hidden: Tensor, table: Tensor, targets: Tensor, _: Tensor | None) -> Tensor:
+        def binary(
+            hidden: Tensor,
+            table: Tensor,
+            targets: Tensor,
+            _: Tensor | None,
+            weights: Tensor | None,
+        ) -> Tensor:
             drawn = torch.randint(len(table), (config.negatives,), device=table.device)
-            return gbce(hidden, table, targets, drawn, config.calibration)
+            return gbce(hidden, table, targets, drawn, config.calibration, weights)
 
         return binary
-    return lambda hidden, table, targets, seen: catalogue_cross_entropy(
-        hidden, table, targets,
+    return lambda hidden, table, targets, seen, weights: catalogue_cross_entropy(
+        hidden, table, targets, weights=weights,
         seen=seen, seen_margin=config.seen_margin, precision=getattr(torch, config.precision),
     )  # fmt: skip
 

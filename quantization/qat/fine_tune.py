@@ -169,7 +169,9 @@ def _distance_to(model: GlintRU) -> Objective:
     """How far the predictions after every prefix are from this model's."""
     wanted_rows = model.embedding.weight.detach()[1:]
 
-    def distance(trained: Encoder, items: Tensor, lengths: Tensor, _: Tensor) -> Tensor:
+    def distance(
+        trained: Encoder, items: Tensor, lengths: Tensor, _: Tensor, __: Tensor | None = None, /
+    ) -> Tensor:
         inside = torch.arange(items.shape[1]) < lengths[:, None]
         with torch.no_grad():
             wanted = model.prefixes(items, lengths)[inside]  # [P, d]

@@ -34,7 +34,7 @@ import polars as pl
 from glint_edge.data.parts import Parts
 from glint_edge.data.reading.parquet import require_readable
 from glint_edge.data.record import SHARDS
-from glint_edge.data.sequences import HeldOut, held_out_at
+from glint_edge.data.sequences import HeldOut, Weights, held_out_at
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.processes.distributed import Alone
 
@@ -140,10 +140,11 @@ class ShardedLog:
     def _held_out(self, part: str) -> HeldOut:
         held = self._sequences(self.folder / HELD_OUT)
         ids, offsets = _flat(held["items"])
+        weights = _weights(held)
         if part in held.columns:
-            return held_out_at(ids, offsets, held[part].to_numpy())
+            return held_out_at(ids, offsets, held[part].to_numpy(), weights)
         lengths = np.diff(offsets)  # written before there was another split
-        return held_out_at(ids, offsets, getattr(Parts.leave_one_out(lengths), part))
+        return held_out_at(ids, offsets, getattr(Parts.leave_one_out(lengths), part), weights)
 
     def batches(
         self,
@@ -153,7 +154,7 @@ class ShardedLog:
         *,
         crop: float = 0.0,
         group: Alone | None = None,
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    ) -> Iterator[tuple[Tensor, ...]]:
         """One epoch's batches of this process: its own shards, in random order, users mixed.
 
         Args and what is yielded: those of `batches.batches`; `group` are the processes
@@ -176,10 +177,12 @@ class ShardedLog:
         own = np.random.default_rng([seed, group.rank])
         for at in range(0, len(order), MIXED):
             sequences = pl.concat(
-                [self._sequences(self.parts[index])["items"] for index in order[at : at + MIXED]]
+                [self._sequences(self.parts[index]) for index in order[at : at + MIXED]]
             )
-            ids, offsets = _flat(sequences)
-            yield from batches(ids, offsets, max_length, positions, own, crop=crop)
+            ids, offsets = _flat(sequences["items"])
+            yield from batches(
+                ids, offsets, max_length, positions, own, crop=crop, weights=_weights(sequences)
+            )
 
 
 def open_shards(folder: Path) -> ShardedLog:
@@ -260,6 +263,13 @@ def _read(path: Path, digest: str | None) -> pl.DataFrame:
 
 def _by_id(counts: pl.Series) -> Ids:
     return np.concatenate([[0], counts.to_numpy()]).astype(np.int64)
+
+
+def _weights(sequences: pl.DataFrame) -> Weights | None:
+    """How much each item counts as a target: float32 [T]; None: all count 1."""
+    if "weights" not in sequences.columns:
+        return None
+    return sequences["weights"].explode(empty_as_null=False).to_numpy()
 
 
 def _flat(sequences: pl.Series) -> tuple[Ids, Ids]:
