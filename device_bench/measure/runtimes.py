@@ -6,11 +6,8 @@ What a loaded artifact offers is `glint_edge.runtime.engines.Runtime`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, ConfigError
@@ -100,21 +97,3 @@ def replay(runtime: Runtime, ids: Iterable[int]) -> Tensor:
     for item in ids:
         state = runtime.append(state, item)
     return state
-
-
-def recommend_history(
-    runtime: Runtime, ids: Sequence[int], window: int | None
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """The top-k after a history, its last items taken in by `append_many`.
-
-    Args:
-        runtime: a loaded artifact.
-        ids: item ids, oldest first; may be empty.
-        window: how many of its last items count; None: all. A bundle says which.
-
-    Returns:
-        Items int64 [1, k], best first, and scores float32 [1, k].
-    """
-    kept = ids if window is None else ids[-window:]
-    items, scores = runtime.recommend(runtime.append_many(runtime.empty_state(), kept))
-    return runtime.to_numpy(items), runtime.to_numpy(scores)

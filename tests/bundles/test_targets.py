@@ -9,7 +9,7 @@ from converters.export import export
 from converters.options import ALL, ExportOptions
 from converters.targets import find_target, targets
 from device_bench.bench import bench, check_artifacts
-from device_bench.measure.runtimes import load_runtime, recommend_history
+from device_bench.measure.runtimes import load_runtime
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.target import Target, canonical_target
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -18,6 +18,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.model.stream import stream_program
 from glint_edge.runtime.engines import engines, find_engine, in_chunks
+from tests.histories import recommend_history
 from tests.skips import require
 
 # A whole target as its author would write it, in one file of a package of their own. The file is

@@ -19,7 +19,7 @@ import torch
 import glint_edge
 from converters.targets import targets
 from device_bench.judge.tolerance import tolerance_of
-from device_bench.measure.runtimes import load_runtime, recommend_history
+from device_bench.measure.runtimes import load_runtime
 from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.recbole import import_recbole
 from glint_edge.errors import CheckpointError, ConfigError, DataError, UnknownItemError
@@ -28,6 +28,7 @@ from glint_edge.runtime.engines import in_chunks
 from quantization import quantize
 from tests.checkpoints.recbole_oracle import SETTINGS, Oracle, checkpoint_bytes, weights
 from tests.conversions import convert
+from tests.histories import recommend_history
 from tests.skips import require
 
 ITEMS, HEADS, N = 40, SETTINGS["n_heads"], SETTINGS["MAX_ITEM_LIST_LENGTH"]

@@ -166,9 +166,7 @@ def test_data_that_are_gone_leave_accuracy_unmeasured(log, caplog):
 
 def test_offline_never_fetches(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path))
-    monkeypatch.setattr(
-        "glint_edge.data.named.subprocess.run", lambda *a, **k: pytest.fail("fetched")
-    )
+    monkeypatch.setattr("glint_edge.pip.subprocess.run", lambda *a, **k: pytest.fail("fetched"))
     source = DataSource("ml-100k", "ml-100k")
     assert find_split(source, Catalogue(("", "1"), {}), None, offline=True) is None
     assert "accuracy is not measured" in caplog.text

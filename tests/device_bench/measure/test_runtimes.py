@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from device_bench.measure.runtimes import load_runtime, recommend_history, replay
+from device_bench.measure.runtimes import load_runtime, replay
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, MissingExtraError
 from glint_edge.model.stream import empty_state, stream_program
+from tests.histories import recommend_history
 
 HISTORY = [5, 0, 7, 39, 7]
 
@@ -167,11 +168,11 @@ def test_loading_prints_nothing(artifacts):
     script = (
         "from pathlib import Path; from glint_edge.config import ModelConfig;"
         "from glint_edge.processes.native_output import command_line;"
-        "from device_bench.measure.runtimes import load_runtime, recommend_history;"
+        "from device_bench.measure.runtimes import load_runtime, replay;"
         f"config = ModelConfig(**{artifact.program.config.to_dict()!r});"
         "here = command_line(); here.__enter__();"
         f"runtime = load_runtime('executorch', Path({str(artifact.path)!r}), config);"
-        "recommend_history(runtime, [1, 2], None)"
+        "runtime.recommend(replay(runtime, [1, 2]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -8,7 +8,7 @@ import pytest
 from converters.targets import find_target
 from device_bench.judge.parity import TIE, agreement, compare, overlap
 from device_bench.measure.job import Histories, Inputs, Job, TopK
-from device_bench.measure.runtimes import load_runtime, recommend_history
+from device_bench.measure.runtimes import load_runtime
 from device_bench.native import cross
 from device_bench.native.emulator import find_qemu
 from device_bench.runners import arm64
@@ -17,6 +17,7 @@ from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.model.stream import stream_program
 from quantization import quantize
 from tests import conversions
+from tests.histories import recommend_history
 
 GOLDEN = Histories.of([[1, 2, 3], []])
 METHODS = {"append", "recommend", "cold_start_20", "cold_start_50", "cold_start_200"}

@@ -12,7 +12,7 @@ import pytest
 
 from converters.targets import find_target
 from device_bench.measure.job import Histories, Inputs, Job
-from device_bench.measure.runtimes import load_runtime, recommend_history, replay
+from device_bench.measure.runtimes import load_runtime, replay
 from device_bench.measure.sampling import LEAST_RUNS, Plan
 from device_bench.native.build import PROGRAM, build
 from device_bench.native.exchange import INPUTS, read_result, write_inputs
@@ -21,6 +21,7 @@ from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
 from tests import conversions
+from tests.histories import recommend_history
 
 QUICK = Plan(warmup=5, runs=30, budget_ms=500)
 ENDLESS = Plan(runs=10**9, budget_ms=10**7)
