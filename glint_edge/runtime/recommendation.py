@@ -24,7 +24,7 @@ class Recommendation:
     key: str
     title: str | None
     score: float
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     image: str | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -4,15 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint, remember_checkpoint
-from glint_edge.errors import (
-    CheckpointError,
-)
-from tests.device_bench.makers import (
-    bundle_of,
-    checkpoint_of,
-)
+from glint_edge.errors import CheckpointError
+from glint_edge.files import cache_folder, write_atomic
+from tests.device_bench.makers import bundle_of, checkpoint_of
 
 
 def test_the_manifest_names_the_float_model_relative_to_the_bundle(model, tmp_path):
@@ -43,6 +40,29 @@ def test_the_float_model_of_a_bundle_is_remembered_here_and_not_in_the_bundle(mo
     assert [find_checkpoint(each).folder for each in bundles] == folders
     with pytest.raises(CheckpointError, match="its catalogue differ"):
         find_checkpoint(bundles[1], folders[0])
+
+
+def test_other_titles_are_the_same_model_and_notes_of_before_are_still_found(model, tmp_path):
+    made = checkpoint_of(model)
+    catalogue = replace(made.catalogue, retired=("k23",), version=2)
+    save_checkpoint(replace(made, catalogue=catalogue), tmp_path / "run")
+    loaded = load_checkpoint(tmp_path / "run")
+    named = {"sha256": loaded.sha256, "path": None}
+    bundle = replace(
+        bundle_of(model, tmp_path / "app.glint", [], None, named=named),
+        catalogue=loaded.catalogue,
+    )
+    # As a note was called when titles were part of what a model is.
+    of_before = digest_of(
+        {"architecture": "GLINT-RU", "model": model.config.to_dict(), "weights": loaded.sha256,
+         "items": loaded.catalogue.to_dict()}
+    )  # fmt: skip
+    assert find_checkpoint(bundle) is None
+    write_atomic(cache_folder() / "checkpoints" / of_before, f"{tmp_path / 'run'}\n".encode())
+    assert find_checkpoint(bundle).folder == tmp_path / "run"
+    remember_checkpoint(loaded, tmp_path / "run")
+    titled = replace(bundle.catalogue, titles={"k1": "Other"}, images={"k1": "https://a"})
+    assert find_checkpoint(replace(bundle, catalogue=titled)).folder == tmp_path / "run"
 
 
 def test_a_cache_that_cannot_be_written_stops_nothing(model, tmp_path, monkeypatch):

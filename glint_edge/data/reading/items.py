@@ -134,11 +134,13 @@ def _table(file: ItemFile, columns: ItemColumns) -> Table:
 
 
 def _value(role: str, dtype: pl.DataType) -> pl.Expr:
-    """A value as trimmed text, null where there is none; 3.0 is "3"."""
+    """A value as trimmed text, null where there is none; 3.0 is "3", and midnight a date."""
     column = pl.col(role)
     text = column.cast(pl.String).str.strip_chars()
     if dtype.is_float() or dtype.is_decimal():
         text = text.str.replace(r"\.0+$", "")
+    elif isinstance(dtype, pl.Datetime):
+        text = text.str.replace(r"( 00:00:00)?(\.0+)?$", "")
     return pl.when(~text.is_in(MISSING)).then(text)
 
 
