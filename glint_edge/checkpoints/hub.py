@@ -140,10 +140,12 @@ def _download(repository: str, **options: Any) -> str:  # noqa: ANN401  # the li
 
 
 def _shareable(checkpoint: Checkpoint) -> Checkpoint:
-    """Without the path of the user's log: it is of this machine, and nobody else's affair."""
-    if checkpoint.data.source in NAMED:
-        return checkpoint
-    return replace(checkpoint, data=replace(checkpoint.data, source=""))
+    """Without the places of the user's files: of this machine, and nobody else's affair."""
+    data = checkpoint.data
+    beside = {n: Path(data.options[n]).name for n in ("validation", "test") if data.options.get(n)}
+    source = data.source if data.source in NAMED else ""
+    shared = replace(data, source=source, options={**data.options, **beside})
+    return replace(checkpoint, data=shared)
 
 
 @contextmanager

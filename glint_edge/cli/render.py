@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -29,11 +29,15 @@ def data(log: Log) -> str:
     return f"{log.name}: {parts}"
 
 
-def metrics(title: str, by_split: Mapping[str, Mapping[str, float]]) -> RenderableType:
-    """Ranking figures, a row a split."""
-    names = next(iter(by_split.values()))
-    rows = [(split, *map(figure, figures.values())) for split, figures in by_split.items()]
-    return columns(title, ("", *names), rows)
+def trained(folder: str, checkpoint: Checkpoint) -> RenderableType:
+    """Ranking figures of the best epoch, a row a part of the split, and what was ranked."""
+    from glint_edge.evaluation.protocols import fitting
+
+    names = next(iter(checkpoint.metrics.values()))
+    rows = [(part, *map(figure, one.values())) for part, one in checkpoint.metrics.items()]
+    repeats = checkpoint.data.repeats
+    ranked = "" if repeats is None else f", protocol {fitting(repeats)}"
+    return columns(f"{folder}: the best epoch{ranked}", ("", *names), rows)
 
 
 def trial(result: TrialResult) -> str:

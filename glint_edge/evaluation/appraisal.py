@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.data.options import LoadOptions
-from glint_edge.data.sequences import HeldOut, repeat_share
+from glint_edge.data.sequences import HeldOut, repeats
 from glint_edge.data.source import part_of, read_beside, split_for
 from glint_edge.errors import ConfigError
 from glint_edge.evaluation.baselines import LastItemNeighbours, Popularity
@@ -20,7 +20,7 @@ from glint_edge.evaluation.lists import Fields, ListFigures, codes_of, list_figu
 from glint_edge.evaluation.paired import Comparison, compare, told, verdict
 from glint_edge.evaluation.protocols import usual_protocol
 from glint_edge.evaluation.ranking import Ranked, RankingMetrics, metrics_of_ranks, ranked
-from glint_edge.evaluation.slices import Slice, popularity_ranks, slices
+from glint_edge.evaluation.slices import NEW, Slice, popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Scorer
 from glint_edge.tables import Table, columns, figure
@@ -65,7 +65,8 @@ class Appraisal:
     @property
     def verdict(self) -> str:
         """One line: how often the model is right, and whether it is more than a baseline is."""
-        return verdict(self.figures, self.against)
+        new = next((one.figures for one in self.slices if one.name == NEW), None)
+        return verdict(self.figures, self.against, new)
 
     def lines(self, name: str) -> list[str]:
         """The verdict, and which of two models is better where two were measured.
@@ -170,6 +171,7 @@ def appraise(
     drawn_by = counts if popularity is None else popularity
 
     lengths = np.diff(held_out.offsets)
+    again = repeats(held_out)
     longer = bool((lengths > model.config.max_length).any())
     # With reference padding a history of N items leaves no pad: there is no longer one.
     whole = longer and model.config.padding == "masked"
@@ -201,6 +203,7 @@ def appraise(
         slices=slices(
             mine.ranks, lengths, popularity_ranks(counts)[held_out.targets], len(counts) - 1,
             k=k, beside={name: own.ranks for name, own in beside.items()}, weights=weights,
+            again=again,
         ),
         lists={
             name: list_figures(own.lists, held_out, counts, codes) for name, own in listed.items()
@@ -209,7 +212,7 @@ def appraise(
             name: compare(name, figures[name], mine.ranks, beside[name].ranks, weights)
             for name in baselines
         },
-        repeats=repeat_share(held_out),
+        repeats=float(again.mean()),
         protocol=protocol,
         other=rival,
         max_length=model.config.max_length,

@@ -92,16 +92,28 @@ def _difference(values: npt.NDArray[np.float64], weights: Weights | None) -> Dif
     return Difference(mean(values, weights), half_width(values, weights))
 
 
-def verdict(figures: RankingMetrics, baselines: Mapping[str, Comparison]) -> str:
-    """One line: how often the target is in the top k, and whether more often than of baselines."""
+def verdict(
+    figures: RankingMetrics, baselines: Mapping[str, Comparison], new: RankingMetrics | None = None
+) -> str:
+    """One line: how often the target is in the top k, and whether more often than of baselines.
+
+    Args:
+        figures: of all targets.
+        baselines: the same model beside each.
+        new: of the targets that are new to their users, where others are not.
+    """
     against = [
         f"{_judged(one.hits)} {name} ({one.figures.recall:.1%}, {_points(one.hits)})"
         for name, one in baselines.items()
     ]
     return (
         f"the held-out item is in the top {figures.k} for {figures.recall:.1%} of "
-        f"{figures.users:,} users: {', '.join(against)}"
+        f"{figures.users:,} users{_of_new(new)}: {', '.join(against)}"
     )
+
+
+def _of_new(new: RankingMetrics | None) -> str:
+    return f" ({new.recall:.1%} where it is new to the user)" if new else ""
 
 
 def told(name: str, figures: RankingMetrics, one: Comparison) -> str:

@@ -26,4 +26,9 @@ def usual_protocol(source: DataSource, data: Split | ShardedLog) -> Protocol:
     share = source.repeats
     if share is None:
         share = float(np.concatenate([repeats(data.validation()), repeats(data.test())]).mean())
-    return "unseen" if share < REPEATS_FROM else "full"
+    return fitting(share)
+
+
+def fitting(repeats: float) -> Protocol:
+    """What is ranked where this share of targets repeats an item of its own history."""
+    return "unseen" if repeats < REPEATS_FROM else "full"

@@ -1,4 +1,4 @@
-"""Where a model is good: ranking figures by history length and by the target's popularity."""
+"""Where a model is good: figures by history length, the target's popularity, and repeats."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ COLD = 5  # items: a user with so many or fewer is cold
 LENGTHS = (COLD, 10, 20, 50, 100, 200)
 # Shares of the catalogue, the most popular first.
 POPULARITY = (0.01, 0.1, 0.5, 1.0)
+NEW = "target: new"  # to its user
 Z = 1.96  # of a 95 % interval
 
 
@@ -29,9 +30,10 @@ class Slice:
     """Some of the users.
 
     Attributes:
-        by: "all", "history" or "popularity".
+        by: "all", "history", "popularity" or "repeats".
         name: which of them, for people: "6-10 items" of history, or "target: 1%-10%", counted from
-            the most popular item; "untrained" targets are in no training sequence.
+            the most popular item; "untrained" targets are in no training sequence, those "again"
+            stand in their own history, those "new" do not.
         figures: the model's, of the last N items of each history.
         half_width: of the 95 % interval of its NDCG; of a dozen users it is wide, and says so.
         beside: others' figures on the same users: whole histories, baselines.
@@ -64,8 +66,11 @@ def slices(
     k: int = 10,
     beside: Mapping[str, npt.NDArray[np.int64]] | None = None,
     weights: npt.NDArray[np.float32] | None = None,
+    again: npt.NDArray[np.bool_] | None = None,
 ) -> list[Slice]:
-    """Figures of all users, by history length, and by the target's popularity; no empty slice.
+    """Figures of all users, by history length, by the target's popularity, and by repeats.
+
+    No slice is empty.
 
     Args:
         ranks: int64 [U], of the targets, 1 is best.
@@ -76,6 +81,8 @@ def slices(
         k: the cut.
         beside: int64 [U] ranks of others, by name.
         weights: float32 [U], how much each target counts; None: all alike.
+        again: bool [U], whether the target stands in its history; where some do, they are told
+            apart.
     """
     chosen = {("all", "all users"): np.ones(len(ranks), dtype=bool)}
     low = 0
@@ -91,6 +98,8 @@ def slices(
         name = f"target: {share:.0%}-{next_share:.0%}"
         chosen["popularity", name] = (popularity > 0) & (place > share) & (place <= next_share)
         share = next_share
+    if again is not None and again.any():
+        chosen["repeats", "target: again"], chosen["repeats", NEW] = again, ~again
     return [
         _slice(by, name, users, ranks, k, beside or {}, weights)
         for (by, name), users in chosen.items()

@@ -6,6 +6,7 @@ No network: a folder stands in for the Hub, behind the two calls of the library 
 import json
 import shutil
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -117,6 +118,14 @@ def test_the_path_of_a_log_stays_here(checkpoint, tmp_path):
     hub.HubCheckpoint(checkpoint).save_pretrained(tmp_path)
     assert not any(b"private" in p.read_bytes() for p in tmp_path.iterdir())
     assert load_checkpoint(tmp_path).data.name == "taps.csv"
+
+
+def test_the_paths_of_files_to_test_on_stay_here(checkpoint, tmp_path):
+    options = {**checkpoint.data.options, "test": "/private/test.csv"}
+    data = replace(checkpoint.data, options=options)
+    hub.HubCheckpoint(replace(checkpoint, data=data)).save_pretrained(tmp_path)
+    assert not any(b"private" in p.read_bytes() for p in tmp_path.iterdir())
+    assert load_checkpoint(tmp_path).data.options["test"] == "test.csv"
 
 
 def test_a_named_data_set_stays_named(tmp_path):

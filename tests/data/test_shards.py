@@ -235,15 +235,21 @@ def test_shards_that_were_made_again_are_not_those_of_a_checkpoint(source, tmp_p
 
 def test_shards_written_before_there_were_digests_are_read(source, tmp_path):
     made = make_shards(source, tmp_path / "s", parts=2, held_out=30)
+    now = made.validation(), made.test()
     about = json.loads((tmp_path / "s/shards.json").read_text())
-    del about["sha256"]
+    del about["sha256"], about["predictions"], about["split"]
     (tmp_path / "s/shards.json").write_text(json.dumps(about))
     items = pl.read_parquet(tmp_path / "s/items.parquet").drop("training")
     items.write_parquet(tmp_path / "s/items.parquet")
+    held = pl.read_parquet(tmp_path / "s/held_out.parquet").select("items")
+    held.write_parquet(tmp_path / "s/held_out.parquet")
     old = open_shards(tmp_path / "s")
     assert old.digest == "" and old.keys == made.keys
     assert old.counts().tolist() == old.popularity().tolist() == made.popularity().tolist()
     assert [ids.tolist() for ids in old.training()] == [ids.tolist() for ids in made.training()]
+    for before, after in zip((old.validation(), old.test()), now, strict=True):
+        assert before.ids.tolist() == after.ids.tolist()
+        assert before.targets.tolist() == after.targets.tolist()
 
 
 @pytest.mark.parametrize(

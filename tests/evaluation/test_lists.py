@@ -17,7 +17,7 @@ from glint_edge.evaluation.appraisal import appraise
 from glint_edge.evaluation.lists import codes_of, gini, list_figures
 from glint_edge.evaluation.paired import compare, told, verdict
 from glint_edge.evaluation.protocols import usual_protocol
-from glint_edge.evaluation.ranking import metrics_of_ranks, ranked
+from glint_edge.evaluation.ranking import metrics_of_ranks, ranked, target_ranks
 from glint_edge.evaluation.slices import half_width
 from glint_edge.model.glint_ru import GlintRU
 
@@ -186,5 +186,11 @@ def test_an_appraisal_compares_with_another_model(model):
     assert "b" in found.table("").__rich__().columns[0]._cells[1].plain
     assert found.to_dict()["other"]["ndcg_at_3_paired"]["difference"] == found.other.ndcg.mean
     assert list(found.lists) == ["model", "popularity", "neighbours"]
+    again = [t in history for t, history in zip(users.targets.tolist(), histories, strict=True)]
+    apart = {one.name: one.figures for one in found.slices if one.by == "repeats"}
+    assert apart["target: again"].users == sum(again) == found.repeats * 40
+    ranks = target_ranks(model, users)
+    assert apart["target: new"] == metrics_of_ranks(ranks[~np.array(again)], 3)
+    assert f"({apart['target: new'].recall:.1%} where it is new to the user)" in found.verdict
     alone = appraise(model, users, training, k=3)
     assert alone.to_dict() == {**found.to_dict(), "other": None}

@@ -56,4 +56,4 @@ def train(
     if json:
         console.show_json(checkpoint.metrics)
     else:
-        console.show(render.metrics(f"{run.out}: the best epoch", checkpoint.metrics))
+        console.show(render.trained(run.out, checkpoint))
