@@ -32,7 +32,7 @@ def read_both(path, parts=1, **options):
     log = load_log(path, **options)
     folder = path.with_name(path.name + ".shards")
     made = make_shards(
-        path, folder, options=load_options(**options), parts=parts, held_out=len(log)
+        path, folder, options=load_options(**options), parts=parts, held_out=parts * len(log)
     )
     whole = log.whole
     expected = Counter()
