@@ -134,7 +134,7 @@ OPTIONS = st.fixed_dictionaries(
 NAMES = {"gap": "session_gap", "collapse": "collapse_repeats"}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(rows=st.lists(ROW, min_size=1, max_size=40), rules=OPTIONS)
 def test_with_all_options_a_log_in_memory_and_in_shards_is_that_of_the_rules(rows, rules):
     rules = {"shortest": 3, **rules}
