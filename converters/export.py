@@ -90,8 +90,8 @@ def export(
 
     def lower(program: StreamProgram, artifact: Artifact, file: Path) -> None:
         on_step(f"converting to {artifact.target}")
-        told = ConvertOptions(options.opset, file_metadata(checkpoint, options, program))
-        convert(program, find_target(artifact.target), file, told)
+        file_options = ConvertOptions(options.opset, file_metadata(checkpoint, options, program))
+        convert(program, find_target(artifact.target), file, file_options)
 
     return write_bundle(
         checkpoint, options, artifacts, lower,

@@ -108,16 +108,16 @@ class ExportOptions:
         able = [target.name for target in targets().values() if self.precision in target.precisions]
         typed = [canonical_target(name) for name in self.target]
         names = [*(able if ALL in typed else ()), *typed]
-        found = [find_target(name) for name in dict.fromkeys(names) if name != ALL]
-        for target in found:
+        chosen = [find_target(name) for name in dict.fromkeys(names) if name != ALL]
+        for target in chosen:
             if self.precision not in target.precisions:
                 raise ConfigError(
                     f"{target.name} has no {self.precision}, it has {_list(target.precisions)}; "
                     f"{self.precision} is to be had with --target {_list(able)}"
                 )
-        if self.opset is not None and not any(target.name == "onnx" for target in found):
+        if self.opset is not None and not any(target.name == "onnx" for target in chosen):
             raise ConfigError("--opset is about ONNX files; add --target onnx, or leave it out")
-        return found
+        return chosen
 
 
 def refuse_to_overwrite(out: Path) -> None:

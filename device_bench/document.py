@@ -59,28 +59,28 @@ def document(
     }
 
 
-def scale_document(result: ScaleResult, asked: Scale, command: Sequence[str]) -> dict[str, Any]:
+def scale_document(result: ScaleResult, settings: Scale, command: Sequence[str]) -> dict[str, Any]:
     """All rows of a `bench scale`; each is marked as generated.
 
     Args:
         result: the rows.
-        asked: what was measured.
+        settings: what was measured.
         command: what was typed, program and arguments.
     """
     return {
         **_head("scale", command),
         "settings": {
-            "threads": asked.threads,
-            "rounds": asked.rounds,
-            "runs": asked.plan.runs,
-            "budget_ms": asked.plan.budget_ms,
-            "precision": asked.precision,
-            "targets": [target.name for target in asked.targets],
-            "items": list(asked.items),
-            "widths": list(asked.widths),
-            "histories": list(asked.histories),
+            "threads": settings.threads,
+            "rounds": settings.rounds,
+            "runs": settings.plan.runs,
+            "budget_ms": settings.plan.budget_ms,
+            "precision": settings.precision,
+            "targets": [target.name for target in settings.targets],
+            "items": list(settings.items),
+            "widths": list(settings.widths),
+            "histories": list(settings.histories),
         },
-        "rows": _without_hosts([row.to_dict() for row in result.rows], asked.runners),
+        "rows": _without_hosts([row.to_dict() for row in result.rows], settings.runners),
     }
 
 
@@ -99,8 +99,8 @@ def _without_hosts(rows: list[dict[str, Any]], runners: Sequence[Runner]) -> lis
     """Rows that call a machine on the network by its model: its address is nobody else's affair."""
     names: dict[str, str] = {}
     for device in (runner.device for runner in runners if hasattr(runner, "host")):
-        told = (row.get("conditions") or {} for row in rows if row["device"] == device)
-        model = next((each["model"] for each in told if each.get("model")), "device")
+        conditions = (row.get("conditions") or {} for row in rows if row["device"] == device)
+        model = next((each["model"] for each in conditions if each.get("model")), "device")
         count = sum(name.startswith(model) for name in names.values())
         names[device] = f"{model} {count + 1}" if count else model
     for device, name in names.items():
@@ -171,5 +171,5 @@ def read_document(path: Path) -> dict[str, Any]:
             f"{path} is no bench result ({wrong.json_path}: {wrong.message[:120]}); pass what "
             "`bench --output` wrote"
         )
-    found: dict[str, Any] = value
-    return found
+    document: dict[str, Any] = value
+    return document

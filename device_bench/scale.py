@@ -165,7 +165,7 @@ class _Entry(Entry):
 
 
 def scale(
-    asked: Scale,
+    settings: Scale,
     make: Make,
     *,
     on_step: Callable[[str], None] = lambda step: None,
@@ -174,7 +174,7 @@ def scale(
     """Convert everything, then run everything: nothing is timed beside a conversion.
 
     Args:
-        asked: what to measure.
+        settings: what to measure.
         make: converts.
         on_step: told what is being done.
         on_rows: told all rows so far, whenever there are more.
@@ -182,16 +182,18 @@ def scale(
     with scratch() as folder:
         artifacts = [
             _Artifact(target, model, folder / f"{target.name}-{model.items}-{model.d}")
-            for model in asked.models()
-            for target in asked.targets
+            for model in settings.models()
+            for target in settings.targets
         ]
-        _convert(artifacts, asked, make, on_step)
+        _convert(artifacts, settings, make, on_step)
         entries = [
-            _entry(artifact, runner, asked) for artifact in artifacts for runner in asked.runners
+            _entry(artifact, runner, settings)
+            for artifact in artifacts
+            for runner in settings.runners
         ]
         before = conditions()
-        for entry in run_in_turn(entries, asked.rounds, on_step):
-            entry.row = _row(entry, asked)
+        for entry in run_in_turn(entries, settings.rounds, on_step):
+            entry.row = _row(entry, settings)
             on_rows([entry.row for entry in entries if entry.row])
         after = conditions()
     return ScaleResult(
@@ -204,7 +206,7 @@ def scale(
 
 
 def _convert(
-    artifacts: Sequence[_Artifact], asked: Scale, make: Make, on_step: Callable[[str], None]
+    artifacts: Sequence[_Artifact], settings: Scale, make: Make, on_step: Callable[[str], None]
 ) -> None:
     """All files, a few at once."""
     large = Lock()
@@ -213,7 +215,7 @@ def _convert(
         artifact.folder.mkdir()
         with large if artifact.weights > LARGE else nullcontext():
             artifact.seconds = make(
-                artifact.target.name, asked.precision, artifact.path,
+                artifact.target.name, settings.precision, artifact.path,
                 model=artifact.config.to_dict(), top_k=TOP_K, seconds=SECONDS,
             )  # fmt: skip
 
@@ -230,16 +232,17 @@ def _convert(
             pool.shutdown(cancel_futures=True)  # or Ctrl-C would wait for them all
 
 
-def _entry(artifact: _Artifact, runner: Runner, asked: Scale) -> _Entry:
+def _entry(artifact: _Artifact, runner: Runner, settings: Scale) -> _Entry:
     """Run on histories of random items."""
     random = np.random.default_rng(0)
     sample = [
-        random.integers(1, artifact.config.items + 1, length).tolist() for length in asked.histories
+        random.integers(1, artifact.config.items + 1, length).tolist()
+        for length in settings.histories
     ]
     none = Histories.of([])
     job = Job(
         artifact.target.name, str(artifact.path), artifact.config.to_dict(), TOP_K, None,
-        asked.threads, True, asked.plan, asked.histories,
+        settings.threads, True, settings.plan, settings.histories,
     )  # fmt: skip
     return _Entry(
         name=artifact.name, runner=runner, job=job, failure=artifact.failure, artifact=artifact,
@@ -247,16 +250,16 @@ def _entry(artifact: _Artifact, runner: Runner, asked: Scale) -> _Entry:
     )  # fmt: skip
 
 
-def _row(entry: _Entry, asked: Scale) -> ScaleRow:
+def _row(entry: _Entry, settings: Scale) -> ScaleRow:
     artifact, path, config = entry.artifact, entry.artifact.path, entry.artifact.config
     row = Row(
-        target=artifact.target.name, precision=asked.precision, runner=entry.runner.name,
+        target=artifact.target.name, precision=settings.precision, runner=entry.runner.name,
         device=entry.runner.device, file_bytes=path.stat().st_size if path.exists() else 0,
         ok=not entry.failure, failures=(entry.failure,) if entry.failure else (), threads=0,
     )  # fmt: skip
     if entry.outcomes:
-        row = with_measures(row, entry.outcomes, asked.plan.runs)
-    by_history = _by_history(entry.outcomes, asked.histories)
+        row = with_measures(row, entry.outcomes, settings.plan.runs)
+    by_history = _by_history(entry.outcomes, settings.histories)
     return ScaleRow(row, config.items, config.d, by_history, artifact.seconds)
 
 

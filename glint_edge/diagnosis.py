@@ -94,13 +94,13 @@ def _target(target: Target) -> TargetReport:
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in packages:
         try:
-            found[package] = metadata.version(package)
+            versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue  # not installed: `advice` says so
-    return found
+    return versions
 
 
 def _conflicts() -> list[str]:

@@ -41,16 +41,16 @@ def rewrite(file: bytes, before: StreamProgram, after: StreamProgram) -> bytes:
     places: list[tuple[int, bytes]] = []
     blocks = zip(_blocks(before), _blocks(after), strict=True)
     for (name, forms), (_, new_forms) in blocks:
-        found = [
+        edits = [
             (at, new.tobytes())
             for old, new in zip(forms, new_forms, strict=True)
             for at in _places(file, _same_shape(old, new).tobytes())
         ]
-        if not found:
+        if not edits:
             raise ConversionError(
                 f"the {name} of the model are not in the file as they were; convert again"
             )
-        places += found
+        places += edits
         places += _renamed(file, forms, new_forms)
     changed = bytearray(file)
     for at, new_bytes in places:

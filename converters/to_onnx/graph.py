@@ -59,11 +59,11 @@ class Graph:
         wishes = [f"{self.name}/{kind}"] * outputs if isinstance(outputs, int) else outputs
         key = (kind, *names, *wishes, repr(sorted(attributes.items())))
         if key not in self._made:
-            made = [self._new_name(wish) for wish in wishes]
+            results = [self._new_name(wish) for wish in wishes]
             self.nodes.append(
-                helper.make_node(kind, names, made, made[0], None, None, None, **attributes)
+                helper.make_node(kind, names, results, results[0], None, None, None, **attributes)
             )
-            self._made[key] = made
+            self._made[key] = results
             for name in names:
                 self._users[name].append(self)
         return self._made[key]
@@ -80,8 +80,8 @@ class Graph:
             return self.outermost.constant(array, name)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
-            made = self._constants[key] = self._new_name(name)
-            self.initializers[made] = numpy_helper.from_array(array, made)
+            unique = self._constants[key] = self._new_name(name)
+            self.initializers[unique] = numpy_helper.from_array(array, unique)
         return self._constants[key]
 
     def branch(self, name: str) -> Graph:
@@ -111,14 +111,14 @@ class Graph:
         self, values: Sequence[str], outputs: Sequence[onnx.ValueInfoProto]
     ) -> onnx.GraphProto:
         """The finished branch, giving these values, of the types that `outputs` have."""
-        given = []
+        results = []
         for output, value in zip(outputs, values, strict=True):
             info = onnx.ValueInfoProto()
             info.CopyFrom(output)
             info.name = value
-            given.append(info)
+            results.append(info)
         constants = list(self.initializers.values())
-        return helper.make_graph(self.nodes, self.name, [], given, constants)
+        return helper.make_graph(self.nodes, self.name, [], results, constants)
 
     def _new_name(self, wish: str) -> str:
         """The name wished for, or with a number if it is taken."""

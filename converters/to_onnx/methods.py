@@ -54,8 +54,8 @@ class Method:
 
     def join(self, *parts: str, axis: int = 1) -> str:
         """Values side by side; "" is none."""
-        given = [part for part in parts if part]
-        return given[0] if len(given) == 1 else self.g.op("Concat", *given, axis=axis)
+        present = [part for part in parts if part]
+        return present[0] if len(present) == 1 else self.g.op("Concat", *present, axis=axis)
 
     def cut(self, x: str, start: int, end: int = END, axis: int = 1) -> str:
         """A part of a value."""
@@ -177,10 +177,10 @@ def recommend(g: Graph, config: ModelConfig, module: Recommend, state: str) -> t
     hidden = g.op("Mul", _hidden(m, module), m.within_one(count))
     scores = m.cut(linear(g, m.weights("scores"), hidden), 1, -1)
     scores, index = g.ops("TopK", scores, [module.top_k], outputs=2, axis=1)
-    found = g.op("Add", index, 1)
+    ids = g.op("Add", index, 1)
     if module.ranks_all:
-        return found, scores
-    items = g.op("Where", g.op("Greater", count, 0.0), found, module.popular.numpy())
+        return ids, scores
+    items = g.op("Where", g.op("Greater", count, 0.0), ids, module.popular.numpy())
     return items, scores
 
 

@@ -105,14 +105,14 @@ def _store_weights(model: Any, graph: Any, stored: Stored) -> None:  # noqa: ANN
 
 def _weights(model: Any, graph: Any, stored: Stored) -> dict[int, Weight]:  # noqa: ANN401  # as above
     """The weights of a graph that are to be stored otherwise, by their tensor's index."""
-    found = {}
+    weights = {}
     for index, tensor in enumerate(graph.tensors):
         data = model.buffers[tensor.buffer].data
         if data is not None and tensor.type == schema.TensorType.FLOAT32:
             weight = stored.find(bytes(data))
             if weight is not None:
-                found[index] = weight
-    return found
+                weights[index] = weight
+    return weights
 
 
 def _scaled(model: Any, graph: Any, product: Any, scale: Numbers | None) -> list[Any]:  # noqa: ANN401  # as above

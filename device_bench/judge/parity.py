@@ -91,20 +91,22 @@ class Reference:
         mine = TopK(np.where(usable, lists.items, -1), np.where(usable, lists.scores, np.inf))
         return compare_lists(mine, floats, scores, self.held_out.targets, self.held_out.users)
 
-    def answers(self, asked: npt.NDArray[np.int64]) -> tuple[TopK, npt.NDArray[np.float32]]:
-        """The float model's own lists, and its scores of the items asked for, int64 [U, k]."""
+    def answers(self, ids: npt.NDArray[np.int64]) -> tuple[TopK, npt.NDArray[np.float32]]:
+        """The float model's own lists, and its scores of these items, int64 [U, k]."""
         import torch  # here alone: a diff of two documents needs none
 
-        best, best_scores, asked_scores = [], [], []
+        best, best_scores, chosen_scores = [], [], []
         with torch.inference_mode():
             for start in range(0, len(self), CHUNK):
                 part = slice(start, start + CHUNK)
                 scores = self.model.scores_of(self._hidden[part])
-                top = torch.topk(scores, asked.shape[1])
+                top = torch.topk(scores, ids.shape[1])
                 best.append(top.indices.numpy())
                 best_scores.append(top.values.numpy())
-                asked_scores.append(scores.gather(1, torch.from_numpy(asked[part])).numpy())
-        return TopK(np.concatenate(best), np.concatenate(best_scores)), np.concatenate(asked_scores)
+                chosen_scores.append(scores.gather(1, torch.from_numpy(ids[part])).numpy())
+        return TopK(np.concatenate(best), np.concatenate(best_scores)), np.concatenate(
+            chosen_scores
+        )
 
     @cached_property
     def _hidden(self) -> Tensor:

@@ -152,8 +152,8 @@ def _build(target: str, toolchain: Toolchain, packages: Path, folder: Path) -> N
     try:
         with _alone(folder):
             if not (folder / PROGRAM).is_file():
-                with new_folder(folder) as made:
-                    cmake(f"native {target} runner", SOURCES, made, options)
+                with new_folder(folder) as work:
+                    cmake(f"native {target} runner", SOURCES, work, options)
     except OSError as error:
         raise RunnerError(
             f"cannot keep the native runner in {folder.parent} ({error.strerror}); "
@@ -204,12 +204,12 @@ def _program(name: str) -> str | None:
 
 
 def _cmake() -> str | None:
-    found = _program("cmake")
-    if found is None:
+    program = _program("cmake")
+    if program is None:
         return None
-    done = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     version = re.search(r"(\d+)\.(\d+)", done.stdout)
-    return found if version and tuple(map(int, version.groups())) >= CMAKE else None
+    return program if version and tuple(map(int, version.groups())) >= CMAKE else None
 
 
 def _require_compiler() -> None:

@@ -135,11 +135,11 @@ class ProfiledModel:
 
     def signatures(self) -> dict[str, Signature]:
         """The methods by name, each with buffers of its own."""
-        found = {}
+        by_key = {}
         for index in range(_count("LiteRtGetNumModelSignatures", self.file)):
             handle = _handle("LiteRtGetModelSignature", self.file, ctypes.c_size_t(index))
-            found[_text("LiteRtGetSignatureKey", handle)] = Signature(self, index, handle)
-        return found
+            by_key[_text("LiteRtGetSignatureKey", handle)] = Signature(self, index, handle)
+        return by_key
 
 
 # Kept for as long as LiteRT may look at them: the texts, and what it calls to free them.

@@ -28,7 +28,10 @@ _MARK = "glint-edge-asks "
 SCRIPT = "\n".join(
     [
         board.SCRIPT,
-        *(f"echo {_MARK}{name}; {asked} </dev/null 2>/dev/null" for name, asked in _ASKED.items()),
+        *(
+            f"echo {_MARK}{name}; {command} </dev/null 2>/dev/null"
+            for name, command in _ASKED.items()
+        ),
     ]
 )
 

@@ -62,8 +62,8 @@ def find_platform(name: str) -> Platform:
     if name not in PLATFORMS:
         raise ConfigError(f"platform {name!r} is unknown; choose one of {', '.join(PLATFORMS)}")
     root = Path(str(resources.files("glint_edge.apps"))) / "platforms" / name
-    told = json.loads((root / "platform.json").read_text("utf-8"))
-    return Platform(name, root, tuple(told["targets"]), told["assets"])
+    declared = json.loads((root / "platform.json").read_text("utf-8"))
+    return Platform(name, root, tuple(declared["targets"]), declared["assets"])
 
 
 def embed(bundle: Bundle, platform: Platform, out: Path, target: str | None = None) -> list[Path]:

@@ -48,10 +48,10 @@ def golden_failures(
 
 def _state(golden: Golden, case: GoldenCase, state: npt.NDArray[np.float32]) -> Iterator[str]:
     allowed = golden.relative_state_error * case.state_norm
-    for name, found in checksum(state).items():
+    for name, value in checksum(state).items():
         expected = getattr(case, name)
-        if not abs(found - expected) <= allowed:  # so that NaN is wrong
-            yield f"{name} is {found:.6g}, not {expected:.6g} (± {allowed:.2g})"
+        if not abs(value - expected) <= allowed:  # so that NaN is wrong
+            yield f"{name} is {value:.6g}, not {expected:.6g} (± {allowed:.2g})"
 
 
 def _list(

@@ -160,16 +160,16 @@ def items_of_log(
     if not new:
         raise DataError(f"every item of {log.name} is in the catalogue already")
     means, lengths = _means_of_neighbours(checkpoint.model, log, known, within)
-    found = [
+    items = [
         NewItem(key, _lengthened(means[n], lengths[n], strength), log.titles.get(key, ""))
         for n in new if lengths[n] and (key := log.keys[n])
     ]  # fmt: skip
-    if not found:
+    if not items:
         raise DataError(
             f"no new item of {log.name} stands within {within} places of a known one; "
             "pass a log in which users have both"
         )
-    return found, [log.keys[n] for n in new if not lengths[n]]
+    return items, [log.keys[n] for n in new if not lengths[n]]
 
 
 def _means_of_neighbours(

@@ -21,22 +21,22 @@ from glint_edge.files import cache_folder, write_atomic
 log = logging.getLogger("glint_edge.bench")
 
 
-def find_checkpoint(bundle: Bundle, given: Path | None = None) -> Checkpoint | None:
+def find_checkpoint(bundle: Bundle, chosen: Path | None = None) -> Checkpoint | None:
     """What a bundle was made from; None, with the reason logged, if it is not there.
 
     Args:
         bundle: does not say where that lies: it goes to strangers. This machine remembers.
-        given: take this folder instead.
+        chosen: take this folder instead.
 
     Raises:
-        CheckpointError: the given one cannot be read, or is not what the bundle was made from.
+        CheckpointError: the chosen one cannot be read, or is not what the bundle was made from.
     """
     digest = model_digest(bundle.config, bundle.manifest["checkpoint"]["sha256"], bundle.catalogue)
-    if given is not None:
-        checkpoint = load_checkpoint(given)
+    if chosen is not None:
+        checkpoint = load_checkpoint(chosen)
         if checkpoint.digest != digest:
             raise CheckpointError(
-                f"{given} is not the model that {bundle.path} was made from (its weights, its "
+                f"{chosen} is not the model that {bundle.path} was made from (its weights, its "
                 "settings or its catalogue differ); pass the one that was exported, or export this "
                 "one"
             )

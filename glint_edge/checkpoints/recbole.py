@@ -124,10 +124,10 @@ def _tensors(path: Path, state_dict: Mapping[Any, Any], model: str) -> dict[str,
             f"{path} has {more[0]!r}, which the authors' GLINT-RU has not: it computes something "
             "else, which this version cannot import"
         )
-    found = {name: state_dict[theirs[name]] for name in ours}
-    if strange := [name for name, value in found.items() if not isinstance(value, StoredTensor)]:
+    tensors = {name: state_dict[theirs[name]] for name in ours}
+    if strange := [name for name, value in tensors.items() if not isinstance(value, StoredTensor)]:
         raise CheckpointError(f"{path} is damaged: {theirs[strange[0]]} is no tensor")
-    return found
+    return tensors
 
 
 def _their_name(name: str) -> str:

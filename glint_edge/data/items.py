@@ -115,7 +115,7 @@ class ItemRows:
     keyless: int = 0
     others: int = 0
 
-    def notes(self, asked: int) -> list[str]:
+    def notes(self, wanted: int) -> list[str]:
         """What was taken for what, and what was left out, a sentence each."""
         shown = ", ".join(f"{what} = {column}" for what, column in self.columns.items())
         fields = f", fields = {', '.join(self.fields)}" if self.fields else ""
@@ -126,9 +126,9 @@ class ItemRows:
             notes.append(f"left out: {self.keyless:,} rows without a key")
         if self.others:
             notes.append(f"left out: {self.others:,} rows of items that the model does not have")
-        if missing := asked - len(self.keys):
+        if missing := wanted - len(self.keys):
             notes.append(
-                f"{missing:,} of {asked:,} items have no row: these are shown as before, or by "
+                f"{missing:,} of {wanted:,} items have no row: these are shown as before, or by "
                 "their key"
             )
         return notes
@@ -162,14 +162,14 @@ def described(
         return catalogue
     from glint_edge.data.reading.items import read_items  # which imports polars
 
-    asked = frozenset(catalogue.keys[1:] if only is None else only)
-    rows = read_items(items, asked, usual_fields=tuple(catalogue.fields))
+    keys = frozenset(catalogue.keys[1:] if only is None else only)
+    rows = read_items(items, keys, usual_fields=tuple(catalogue.fields))
     if not rows.keys and only is None:
         raise DataError(
             f"{rows.name} has no row of an item of the model, whose keys are like "
             f"{catalogue.keys[1]!r}; choose the column of the key by --item-key"
         )
-    for note in rows.notes(len(asked)):
+    for note in rows.notes(len(keys)):
         log.info("%s: %s", rows.name, note)
 
     def over(before: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:

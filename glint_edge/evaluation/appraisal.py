@@ -17,7 +17,7 @@ from glint_edge.data.source import part_of, read_beside, split_for
 from glint_edge.errors import ConfigError
 from glint_edge.evaluation.baselines import LastItemNeighbours, Popularity
 from glint_edge.evaluation.lists import Fields, ListFigures, codes_of, list_figures
-from glint_edge.evaluation.paired import Comparison, compare, told, verdict
+from glint_edge.evaluation.paired import Comparison, compare, comparison_line, verdict
 from glint_edge.evaluation.protocols import usual_protocol
 from glint_edge.evaluation.ranking import Ranked, RankingMetrics, metrics_of_ranks, ranked
 from glint_edge.evaluation.slices import NEW, Slice, popularity_ranks, slices
@@ -75,7 +75,7 @@ class Appraisal:
             name: what this model is called.
         """
         lines = [f"verdict: {self.verdict}"]
-        return [*lines, told(name, self.figures, self.other)] if self.other else lines
+        return [*lines, comparison_line(name, self.figures, self.other)] if self.other else lines
 
     def table(self, title: str) -> Table:
         """The model beside its baselines, and over whole histories where some are longer than N."""

@@ -116,7 +116,7 @@ def _of_new(new: RankingMetrics | None) -> str:
     return f" ({new.recall:.1%} where it is new to the user)" if new else ""
 
 
-def told(name: str, figures: RankingMetrics, one: Comparison) -> str:
+def comparison_line(name: str, figures: RankingMetrics, one: Comparison) -> str:
     """One line: which of two models is better."""
     k = figures.k
     word = {"level": "no different from", "better": "better than", "worse": "worse than"}

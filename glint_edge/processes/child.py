@@ -52,10 +52,10 @@ def ask(
             # A toolchain's own temporary files are gone with the folder.
             variables={**environment(), "TMPDIR": str(folder)},
         )  # fmt: skip
-        found = read_result(done, folder / ANSWER, what=what, error=error)
-        if "error" in found:
-            raise error(f"{what} failed: {found['error']}")
-        return found
+        answer = read_result(done, folder / ANSWER, what=what, error=error)
+        if "error" in answer:
+            raise error(f"{what} failed: {answer['error']}")
+        return answer
 
 
 def answer(function: Callable[[dict[str, Any]], Mapping[str, Any]]) -> int:
@@ -67,13 +67,13 @@ def answer(function: Callable[[dict[str, Any]], Mapping[str, Any]]) -> int:
     file = Path(request.pop("answer"))
     try:
         with command_line():
-            found = dict(function(request))
+            result = dict(function(request))
     except Exception as error:  # see above
         known = isinstance(error, GlintEdgeError)
         first = " ".join(str(error).split())[:300]
-        found = {"error": first if known else f"{type(error).__name__}: {first}"}
-    file.write_text(json.dumps(found))
-    return 2 if "error" in found else 0
+        result = {"error": first if known else f"{type(error).__name__}: {first}"}
+    file.write_text(json.dumps(result))
+    return 2 if "error" in result else 0
 
 
 def wait_for(
@@ -127,10 +127,10 @@ def read_result(
     if done.returncode < 0:
         raise error(how_it_ended(what, done.returncode, done.stderr))
     try:
-        found: dict[str, Any] = json.loads(file.read_bytes())
+        result: dict[str, Any] = json.loads(file.read_bytes())
     except (FileNotFoundError, ValueError) as broken:
         raise error(how_it_ended(what, done.returncode, done.stderr)) from broken
-    return found
+    return result
 
 
 def how_it_ended(what: str, code: int, stderr: str) -> str:

@@ -39,15 +39,15 @@ def recommend_apart(
         "exclude_seen": exclude_seen, "target": target, "window": window, "shown": str(bundle),
     }  # fmt: skip
     try:
-        found = ask(
+        answer = ask(
             __name__, request, what=f"the process that runs {bundle}", seconds=SECONDS,
             error=BundleError,
         )  # fmt: skip
     except BundleError as error:
         raise BundleError(f"{error}; its artifact may be damaged: export it again") from error
-    if "refused" in found:
-        raise _again(*found["refused"])
-    return Recommendations((Recommendation(*one) for one in found["items"]), title=found["title"])
+    if "refused" in answer:
+        raise _again(*answer["refused"])
+    return Recommendations((Recommendation(*one) for one in answer["items"]), title=answer["title"])
 
 
 def _recommend(request: dict[str, Any]) -> dict[str, Any]:

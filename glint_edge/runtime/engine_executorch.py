@@ -83,18 +83,18 @@ def load(path: Path, config: ModelConfig, top_k: int | None, threads: int) -> Ex
             program = bindings._load_program(
                 str(path), program_verification=bindings.Verification.InternalConsistency
             )
-            found = _signature(program)
-            runtime = ExecutorchRuntime(program, config, found[-1])
+            sizes = _signature(program)
+            runtime = ExecutorchRuntime(program, config, sizes[-1])
         except (RuntimeError, KeyError) as error:
             # Where what it prints is not held back, the exception's text, without its number.
             text = ERROR_NUMBER.sub("", " ".join(str(error).split()))
             reason = printed.last_line() or text
             raise BundleError(f"ExecuTorch refuses {path} ({reason}); export it again") from error
     size = state_size(config)
-    expected = (size, size, size, top_k or found[-1])
-    if found != expected:
+    expected = (size, size, size, top_k or sizes[-1])
+    if sizes != expected:
         raise BundleError(
-            f"{path} is of another model (its state, in and out, and its top-k are {found}, "
+            f"{path} is of another model (its state, in and out, and its top-k are {sizes}, "
             f"not {expected}); export it again"
         )
     return runtime

@@ -104,12 +104,12 @@ def _checked_top_k(
     session: onnxruntime.InferenceSession, path: Path, config: ModelConfig, top_k: int | None
 ) -> int:
     """What the file says k is, once its names and shapes are those of this model's stream."""
-    found = {tensor.name: tensor.shape for tensor in session.get_inputs() + session.get_outputs()}
-    if tuple(found) != ONNX_TENSORS:
+    shapes = {tensor.name: tensor.shape for tensor in session.get_inputs() + session.get_outputs()}
+    if tuple(shapes) != ONNX_TENSORS:
         raise BundleError(
-            f"{path} is no stream program (it has {', '.join(found)}); export it again"
+            f"{path} is no stream program (it has {', '.join(shapes)}); export it again"
         )
-    sizes = [found[name][-1] for name in ("state", "new_state", "top_items", "top_scores")]
+    sizes = [shapes[name][-1] for name in ("state", "new_state", "top_items", "top_scores")]
     k = top_k or sizes[-1]
     expected = [state_size(config)] * 2 + [k] * 2
     if sizes != expected:

@@ -147,16 +147,16 @@ class Recommender:
         Raises:
             SessionError: they are damaged, or of another model or version.
         """
-        told = unpack(saved)
-        if told.digest != self.bundle.digest:
+        session = unpack(saved)
+        if session.digest != self.bundle.digest:
             raise SessionError(
                 "the session was saved with another bundle; start one from the history"
             )
-        state = told.state[None]
+        state = session.state[None]
         fits = state.shape == self.empty().shape and np.isfinite(state).all()
-        if not fits or not all(0 < number < len(self.bundle.keys) for number in told.ids):
+        if not fits or not all(0 < number < len(self.bundle.keys) for number in session.ids):
             raise SessionError("the saved session is damaged; start one from the history")
-        return Session(self, list(told.ids), state)
+        return Session(self, list(session.ids), state)
 
     # ---- what sessions are made of ------------------------------------------------------------
 

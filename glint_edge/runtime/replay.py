@@ -79,8 +79,8 @@ def _golden_of(recommender: Recommender) -> Golden:
 
 
 def _lists(recommender: Recommender, states: list[npt.NDArray[np.float32]]) -> _Lists:
-    found = [recommender.ranked(state) for state in states]
+    lists = [recommender.ranked(state) for state in states]
     return _Lists(
-        np.concatenate([items for items, _ in found]),
-        np.concatenate([scores for _, scores in found]),
+        np.concatenate([items for items, _ in lists]),
+        np.concatenate([scores for _, scores in lists]),
     )

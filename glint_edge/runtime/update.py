@@ -172,7 +172,7 @@ class BundleStore:
         try:
             _write(place / MANIFEST, data)
             files = read_app_manifest(place)["files"]
-            _require_room(place, sum(told["bytes"] for told in files.values()))
+            _require_room(place, sum(listed["bytes"] for listed in files.values()))
             for name in files:
                 _write(place / name, fetch(f"{latest.path}/{name}"))
             with _one_line(place):
@@ -206,8 +206,8 @@ class BundleStore:
     def _pointer(self) -> Pointer | None:
         """What the pointer says; None: it is there and cannot be read."""
         try:
-            told = POINTER_SCHEMA.read(self.folder / POINTER)
-            return Pointer(told["current"], told["previous"], _time(told.get("published")))
+            values = POINTER_SCHEMA.read(self.folder / POINTER)
+            return Pointer(values["current"], values["previous"], _time(values.get("published")))
         except FileNotFoundError:
             return Pointer()
         except (OSError, Fault):
@@ -268,10 +268,10 @@ def _is_whole(bundle: Path) -> bool:
 
 def _parse_latest(data: bytes) -> Latest:
     try:
-        told = LATEST_SCHEMA.parse(data)
+        values = LATEST_SCHEMA.parse(data)
     except Fault as error:
         raise UpdateError(f"{LATEST} names no bundle below its folder; publish it again") from error
-    return Latest(told["path"], told["manifest_sha256"], _time(told.get("published")))
+    return Latest(values["path"], values["manifest_sha256"], _time(values.get("published")))
 
 
 def _created(bundle: Path) -> str | None:

@@ -36,11 +36,11 @@ class _CatalogueDivergence(torch.autograd.Function):
         to_hidden, to_table = torch.empty_like(hidden), torch.zeros_like(table)
         size = max(1, LOGITS // len(table))
         for block in torch.arange(len(hidden), device=hidden.device).split(size):
-            found = torch.log_softmax(hidden[block] @ table.T, dim=1)  # [b, V]
+            own = torch.log_softmax(hidden[block] @ table.T, dim=1)  # [b, V]
             right = torch.log_softmax(wanted[block] @ rows.T, dim=1)
             share = right.exp()
-            total += (share * (right - found)).sum()
-            difference = found.exp_().sub_(share)  # d divergence / d logits
+            total += (share * (right - own)).sum()
+            difference = own.exp_().sub_(share)  # d divergence / d logits
             to_hidden[block] = difference @ table
             to_table.addmm_(difference.T, hidden[block])
         ctx.save_for_backward(to_hidden.div_(len(hidden)), to_table.div_(len(hidden)))

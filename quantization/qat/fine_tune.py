@@ -119,9 +119,9 @@ def fine_tune(
     scores = [_validate(trained, split)]
     best, best_epoch = trained.to_float(), 0
     for epoch in range(1, epochs + 1):
-        told = _told(on_progress, epoch, epochs)
+        progress = _progress_of(on_progress, epoch, epochs)
         try:
-            train_epoch(trained, optimizer, split, config, rng, told, _distance_to(model))
+            train_epoch(trained, optimizer, split, config, rng, progress, _distance_to(model))
             scores.append(_validate(trained, split))
         except DivergedError as error:
             log.warning("%s in epoch %d of the fine-tuning, which ends here", error.what, epoch)
@@ -186,7 +186,7 @@ def _validate(model: FakeQuantizedGlintRU, split: Split) -> float:
     return evaluate(model, split.validation()).ndcg
 
 
-def _told(
+def _progress_of(
     on_progress: Callable[[QatProgress], None] | None, epoch: int, epochs: int
 ) -> Callable[[int, int, float], None] | None:
     if on_progress is None:

@@ -15,7 +15,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import REPEATS_FROM, HeldOut
 from glint_edge.evaluation.appraisal import appraise
 from glint_edge.evaluation.lists import codes_of, gini, list_figures
-from glint_edge.evaluation.paired import compare, told, verdict
+from glint_edge.evaluation.paired import compare, comparison_line, verdict
 from glint_edge.evaluation.protocols import usual_protocol
 from glint_edge.evaluation.ranking import metrics_of_ranks, ranked, target_ranks
 from glint_edge.evaluation.slices import half_width
@@ -145,11 +145,11 @@ def test_the_verdict_says_what_is_more_than_noise():
     assert "better than popularity (0.0%, +60.0 ± 9.7 points)" in line
     assert "level with neighbours (50.0%, +10.0 ± 13." in line
     rival = compare("runs/b", metrics_of_ranks(never), ours, never)
-    assert told("runs/a", figures, rival).startswith(
+    assert comparison_line("runs/a", figures, rival).startswith(
         "runs/a is better than runs/b, on the same 100"
     )
     same = compare("runs/b", figures, ours, ours)
-    assert "no different from runs/b beyond noise" in told("runs/a", figures, same)
+    assert "no different from runs/b beyond noise" in comparison_line("runs/a", figures, same)
 
 
 class Held:

@@ -15,5 +15,5 @@ def inspect(bundle: BundleArgument = None, json: Json = False) -> None:
 
     opened = api.inspect(chosen_bundle(bundle))
     tables = Group(render.bundle(opened), render.layers(opened))
-    told = {**opened.manifest, "shown": shown_items(opened.catalogue)}
-    console.show_result(told, tables, json=json)
+    manifest = {**opened.manifest, "shown": shown_items(opened.catalogue)}
+    console.show_result(manifest, tables, json=json)

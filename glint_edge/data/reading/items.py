@@ -54,9 +54,9 @@ class ItemColumns(Selection):
         fields = file.fields or [
             name for name in self.usual_fields if names.count(name) == 1 and name != key
         ]
-        asked = {"item": key, "title": title, "image": file.image}
-        asked |= {f"field_{at}": name for at, name in enumerate(fields)}
-        chosen = {role: column for role, column in asked.items() if column is not None}
+        roles = {"item": key, "title": title, "image": file.image}
+        roles |= {f"field_{at}": name for at, name in enumerate(fields)}
+        chosen = {role: column for role, column in roles.items() if column is not None}
         for role, column in chosen.items():
             if column not in names:
                 flag = "key" if role == "item" else role.partition("_")[0]
@@ -73,13 +73,13 @@ def _missing(table: str, problem: str, flag: str, names: Sequence[str]) -> DataE
 
 
 def read_items(
-    file: ItemFile, asked: Collection[str], usual_fields: tuple[str, ...] = ()
+    file: ItemFile, keys: Collection[str], usual_fields: tuple[str, ...] = ()
 ) -> ItemRows:
-    """The rows of a table that are of the items asked for.
+    """The rows of a table that are of some items.
 
     Args:
         file: the table, and which columns.
-        asked: keys of items.
+        keys: of items.
         usual_fields: see `ItemColumns`.
 
     Raises:
@@ -92,7 +92,7 @@ def read_items(
     values = {role: _value(role, schema[role]) for role in roles}
     rows = table.collect(table.rows.select("row", key=item_key(table), **values))
     keyed = rows.drop_nulls("key")
-    known = keyed.filter(pl.col("key").is_in(list(asked)))
+    known = keyed.filter(pl.col("key").is_in(list(keys)))
     _refuse_wrong(table, known, roles)
     distinct = known.unique(["key", *roles], keep="first", maintain_order=True)
     _refuse_two(table, distinct, roles)
