@@ -75,7 +75,10 @@ def test_the_librarys_own_replay_can_fail(library, target):
         const sha256 = hash.map((byte) => byte.toString(16).padStart(2, '0')).join('');
         const recommender = {
             stream: loaded[target].stream,
-            manifest: { files: { 'golden.json': { bytes: bytes.length, sha256 } } },
+            manifest: {
+                ...loaded[target].manifest,
+                files: { 'golden.json': { bytes: bytes.length, sha256 } },
+            },
         };
         return replayGolden(recommender, { place: '', read: async () => bytes });
     }"""
