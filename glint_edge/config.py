@@ -24,6 +24,8 @@ LOSSES = ("cross-entropy", "sampled-softmax", "gbce")
 SOFTMAX = ("cross-entropy", "sampled-softmax")
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "bfloat16")
+AUTO = "auto"
+JUDGED = (AUTO, "full", "unseen")  # by what an epoch is judged
 
 # Of a history longer than N: its last N items, or all of it.
 WINDOWS = ("sliding", "unbounded")
@@ -151,6 +153,12 @@ class TrainConfig(_JsonConfig):
     patience: int = lever(
         20, low=1, panel=STEPS,
         help="Stop after this many epochs without a better validation NDCG@10.",
+    )  # fmt: skip
+    protocol: str = lever(
+        AUTO, choices=JUDGED, panel=STEPS,
+        help="What an epoch's validation items, and in the end the test items, are ranked among. "
+        "full: the whole catalogue; unseen: all but the user's own items; auto: unseen where "
+        "nobody takes an item again, else full.",
     )  # fmt: skip
     batch_positions: int = lever(
         3200, low=1, panel=STEPS, help="Predictions a step, padding included."

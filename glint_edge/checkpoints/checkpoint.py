@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 
 from glint_edge.bundles.manifest import digest_of
-from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.config import AUTO, ModelConfig, TrainConfig
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
@@ -232,6 +232,7 @@ def _not_there(folder: Path, name: str) -> CheckpointError:
 def _training(stored: dict[str, Any] | None, version: int) -> TrainConfig | None:
     if stored is None:
         return None
+    stored = {"protocol": AUTO, **stored}  # written before there was a choice
     return TrainConfig.from_dict(BEFORE_2 | stored if version == 1 else stored)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 
 from glint_edge.bundles.shown import table_of
+from glint_edge.config import AUTO
 from glint_edge.tables import columns, figure, pairs
 
 if TYPE_CHECKING:
@@ -31,13 +32,16 @@ def data(log: Log) -> str:
 
 def trained(folder: str, checkpoint: Checkpoint) -> RenderableType:
     """Ranking figures of the best epoch, a row a part of the split, and what was ranked."""
-    from glint_edge.evaluation.protocols import fitting
-
     names = next(iter(checkpoint.metrics.values()))
     rows = [(part, *map(figure, one.values())) for part, one in checkpoint.metrics.items()]
-    repeats = checkpoint.data.repeats
-    ranked = "" if repeats is None else f", protocol {fitting(repeats)}"
-    return columns(f"{folder}: the best epoch{ranked}", ("", *names), rows)
+    from glint_edge.evaluation.protocols import fitting
+
+    choice, repeats = (
+        checkpoint.training.protocol if checkpoint.training else AUTO,
+        checkpoint.data.repeats,
+    )
+    ranked = choice if choice != AUTO else fitting(repeats) if repeats is not None else choice
+    return columns(f"{folder}: the best epoch, protocol {ranked}", ("", *names), rows)
 
 
 def trial(result: TrialResult) -> str:

@@ -235,10 +235,19 @@ def load_options(**reading: Unpack[Reading]) -> LoadOptions:
         values["session_gap"] = str(values["session_gap"])
     for name in ("validation", "test"):
         if values.get(name) is not None:
-            values[name] = str(Path(values[name]).resolve())
+            values[name] = _path(name, values[name])
     values["only"] = _kinds(values.get("only"))
     values["weights"] = _weights(values.get("weights"))
     return LoadOptions(columns, **values)
+
+
+def _path(name: str, value: object) -> str:
+    if not isinstance(value, str | Path):
+        raise ConfigError(
+            f"{name} must be the path of a file, not a {type(value).__name__}; write it to one, or "
+            "split by time"
+        )
+    return str(Path(value).resolve())
 
 
 def _kinds(only: str | Sequence[str] | None) -> tuple[str, ...] | None:

@@ -18,7 +18,7 @@ from glint_edge.errors import ConfigError
 from glint_edge.evaluation.baselines import LastItemNeighbours, Popularity
 from glint_edge.evaluation.lists import Fields, ListFigures, codes_of, list_figures
 from glint_edge.evaluation.paired import Comparison, compare, comparison_line, verdict
-from glint_edge.evaluation.protocols import usual_protocol
+from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.evaluation.ranking import Ranked, RankingMetrics, metrics_of_ranks, ranked
 from glint_edge.evaluation.slices import NEW, Slice, popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU
@@ -240,7 +240,7 @@ def appraise_checkpoint(
         data: what `load_log` takes, or what it returned; None: the checkpoint's own.
         options: what is to be read otherwise than the checkpoint stores.
         part: "validation" or "test".
-        protocol: as for `appraise`; None: that of `usual_protocol`.
+        protocol: as for `appraise`; None: that of `chosen_protocol`.
         k: as for `appraise`, and so are the others.
         seed: see there.
         fields: of each field, such as a category, the value by item key; None: the catalogue's.
@@ -255,7 +255,7 @@ def appraise_checkpoint(
     log = read_beside(checkpoint.data, data, options)
     log.tell_split()
     parts = split_for(log, checkpoint.catalogue)
-    protocol = protocol or usual_protocol(log.source, parts)
+    protocol = chosen_protocol(protocol, log.source, parts)
     keys = checkpoint.catalogue.keys
     if fields is None:
         fields = checkpoint.catalogue.fields

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from glint_edge.config import AUTO
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import REPEATS_FROM, Split, repeats
 
@@ -16,13 +17,16 @@ Protocol = Literal["full", "unseen", "sampled-pop100"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 
-def usual_protocol(source: DataSource, data: Split | ShardedLog) -> Protocol:
-    """As an app would list the items: those that are not seen yet, where nobody takes one again.
+def chosen_protocol(choice: str | None, source: DataSource, data: Split | ShardedLog) -> str:
+    """What is ranked: as chosen, or as an app would list the items of such a log.
 
     Args:
+        choice: one of `PROTOCOLS`; None or "auto": "unseen" where nobody takes an item again.
         source: says how many do, if it was counted when the log was read.
         data: the same log; else what is held out of it tells.
     """
+    if choice not in (None, AUTO):
+        return choice
     share = source.repeats
     if share is None:
         share = float(np.concatenate([repeats(data.validation()), repeats(data.test())]).mean())

@@ -24,11 +24,11 @@ from glint_edge.config import WINDOWS
 from glint_edge.data.histories import padded
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DivergedError
+from glint_edge.evaluation.negatives import draw_negatives
 from glint_edge.evaluation.protocols import PROTOCOLS
 from glint_edge.model.protocols import Scorer
 from glint_edge.processes.distributed import Alone
 
-NEGATIVES = 100  # of the sampled protocol
 CHUNK = 256  # users scored at once, at most
 POSITIONS = 1 << 16  # items of their histories at once: of very long ones, fewer users'
 SCORES = 1 << 25  # scores held at once: of a large catalogue, fewer users'
@@ -263,30 +263,6 @@ def _leave_out_seen(scores: Tensor, held_out: HeldOut, users: npt.NDArray[np.int
 def _rank(others: Tensor, target: Tensor) -> Tensor:
     """1 + the others that score at least the target: [b, n] and [b, 1] → int64 [b]."""
     return (others >= target).sum(dim=1) + 1
-
-
-def draw_negatives(
-    popularity: npt.NDArray[np.int64], targets: npt.NDArray[np.int64], seed: int
-) -> Tensor:
-    """100 ids a user, drawn with replacement by popularity, never the target.
-
-    Args:
-        popularity: int64 [V + 1]; entry 0 (padding) is ignored.
-        targets: int64 [U].
-        seed: of the draw.
-
-    Returns:
-        int64 [U, 100].
-    """
-    weights = popularity[1:].astype(np.float64)
-    if np.count_nonzero(weights) < 2:
-        raise ConfigError("the sampled protocol needs at least two items with interactions")
-    share = weights / weights.sum()
-    rng = np.random.default_rng(seed)
-    drawn = rng.choice(len(weights), size=(len(targets), NEGATIVES), p=share) + 1
-    while (hits := drawn == targets[:, None]).any():
-        drawn[hits] = rng.choice(len(weights), size=int(hits.sum()), p=share) + 1
-    return torch.from_numpy(drawn)
 
 
 def rank_in_top_k(

@@ -17,7 +17,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import ConfigError, DivergedError, InUseError
-from glint_edge.evaluation.protocols import usual_protocol
+from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import Identity, identity
 from glint_edge.processes.distributed import Alone, find_device
@@ -84,7 +84,7 @@ def train(
         if group.rank == 0 and config.precision == "bfloat16" and not has_bfloat16(at.type):
             log.warning("this CPU has no bfloat16 instructions: float32 will be faster")
         run = begin(model_config, config, at)
-        protocol = usual_protocol(source, split)
+        protocol = chosen_protocol(config.protocol, source, split)
         settings = {
             "model": model_config.to_dict(),
             "training": _result_settings(config),
@@ -175,5 +175,5 @@ def _require_same(group: Alone, own: list[Any]) -> None:
 
 def _result_settings(config: TrainConfig) -> dict[str, Any]:
     """The settings a resumed run must share: a longer run, more patience are welcome."""
-    free = ("epochs", "patience", "threads")
+    free = ("epochs", "patience", "threads", "protocol")  # which is compared as what it comes to
     return {name: value for name, value in config.to_dict().items() if name not in free}

@@ -22,7 +22,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import CheckpointError, ConfigError, DivergedError, MissingExtraError
-from glint_edge.evaluation.protocols import usual_protocol
+from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
 from glint_edge.tables import Table, columns, figure
@@ -118,7 +118,7 @@ class _Plan:
     def shared(self) -> dict[str, Any]:
         """What must not change within a study."""
         model, config = configs(self.data.item_count, self.levers)
-        settings = {"protocol": self.protocol, **model.to_dict(), **config.to_dict()}
+        settings = {**model.to_dict(), **config.to_dict(), "protocol": self.protocol}
         apart = {*self.search, THREADS}
         fixed = {name: value for name, value in settings.items() if name not in apart}
         return {"search": ", ".join(sorted(self.search)), **fixed, LOG: self.source.digest}
@@ -146,7 +146,7 @@ def tune(
             diverged or was interrupted is not finished.
         search: names of `SPACE`; None is `USUAL` without what `levers` fixes.
         protocol: what is ranked, as `glint_edge.evaluation.ranking.target_ranks` takes it; None: as
-            `train` does, that of `usual_protocol`.
+            `train` does.
         on_trial: called after each trial.
         levers: what is fixed, by name; `OF_A_TRIAL` and the defaults of a training are the rest.
 
@@ -162,8 +162,12 @@ def tune(
         raise ConfigError(f"trials must be ≥ 1, not {trials}")
     require_trainable(source.name, data.predictions, cut=bool(data.splitting))
     levers = levers or {}
-    protocol = protocol or usual_protocol(source, data)
-    plan = _Plan(data, source, folder, {**OF_A_TRIAL, **levers}, searched(search, levers), protocol)
+    if protocol is not None:
+        levers = {**levers, "protocol": protocol}
+    every = {**OF_A_TRIAL, **levers}
+    _, config = configs(data.item_count, every)
+    ranked = chosen_protocol(config.protocol, source, data)
+    plan = _Plan(data, source, folder, every, searched(search, levers), ranked)
     shared = plan.shared()
     for name in plan.search:  # before any work is done: each of a few values is possible
         for value in getattr(SPACE[name], "values", ()):

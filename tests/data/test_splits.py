@@ -187,7 +187,8 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
-    "split", ["time:2024-06-04,2024-06-05", "time:2024-06-04T02:00:00+02:00,2024/06/05",
+    "split", ["time:2024-06-04,2024-06-05", "time:2024-06-05",
+              "time:2024-06-04T02:00:00+02:00,2024/06/05",
               "time:1717459200,1717545600", "time:1717459200000,1717545600000"],
 )  # fmt: skip
 def test_a_date_cuts_logs_of_every_form_of_time(tmp_path, form, split):
@@ -275,6 +276,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
         ({"validation": test}, "--validation needs --test"),
         ({"test": test, "split": "0.8,0.1,0.1"}, "leave out --split"),
         ({"test": untimed}, "have times in part"),
+        ({"test": pl.DataFrame(DAYS, orient="row")}, "test must be the path of a file, not a Dat"),
     ):
         with pytest.raises((ConfigError, DataError), match=says):
             load_log(log, **options)

@@ -16,7 +16,7 @@ from glint_edge.data.sequences import REPEATS_FROM, HeldOut
 from glint_edge.evaluation.appraisal import appraise
 from glint_edge.evaluation.lists import codes_of, gini, list_figures
 from glint_edge.evaluation.paired import compare, comparison_line, verdict
-from glint_edge.evaluation.protocols import usual_protocol
+from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.evaluation.ranking import metrics_of_ranks, ranked, target_ranks
 from glint_edge.evaluation.slices import half_width
 from glint_edge.model.glint_ru import GlintRU
@@ -167,9 +167,10 @@ def test_what_is_ranked_is_what_the_log_is():
     least = math.ceil(REPEATS_FROM * users)
     unknown = DataSource("log", "")
     for again, protocol in ((0, "unseen"), (least - 1, "unseen"), (least, "full"), (users, "full")):
-        assert usual_protocol(unknown, Held(again, users)) == protocol
+        assert chosen_protocol("auto", unknown, Held(again, users)) == protocol
+        assert chosen_protocol("full", unknown, Held(again, users)) == "full"
         counted = replace(unknown, repeats=again / users)
-        assert usual_protocol(counted, Held(users - again, users)) == protocol
+        assert chosen_protocol(None, counted, Held(users - again, users)) == protocol
 
 
 def test_an_appraisal_compares_with_another_model(model):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DivergedError
+from glint_edge.evaluation.negatives import draw_negatives
 from glint_edge.evaluation.ranking import (
-    draw_negatives,
     evaluate,
     metrics_of_ranks,
     rank_in_top_k,

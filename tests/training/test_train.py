@@ -170,7 +170,7 @@ def test_a_run_that_was_saved_without_its_log_s_digest_is_resumed(log, tmp_path)
 
 def test_a_log_that_leaves_nothing_to_learn_is_refused_before_any_work(tmp_path):
     (tmp_path / "log.txt").write_text("a x y z\nb y z x\n")
-    with pytest.raises(DataError, match=r"log\.txt: no user has two items to train on"):
+    with pytest.raises(DataError, match=r"log\.txt: each user has three items, of which two"):
         run(tmp_path / "log.txt", tmp_path / "run")
     assert not (tmp_path / "run").exists()
     shards = make_shards(tmp_path / "log.txt", tmp_path / "shards", parts=1)

@@ -36,11 +36,6 @@ def tune(
                      help=f"The levers to search; the others are fixed. Of: {_OTHERS}, {_USUAL}.  "
                      f"[default: those from {USUAL[0].replace('_', '-')} on that no flag fixes]"),
     ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(help="full, or unseen: without the user's own items.  [default: unseen where "
-                     "nobody takes an item again, else full]"),
-    ] = None,
     json: Json = False,
     **levers: Setting,
 ) -> None:  # fmt: skip
@@ -55,7 +50,7 @@ def tune(
     log = study.read()
     console.say(render.data(log))
     results = api.tune(
-        log, out, trials=trials, search=search, protocol=protocol,
+        log, out, trials=trials, search=search,
         on_trial=lambda result: console.say(render.trial(result)), **study.levers,
     )  # fmt: skip
     if json:

@@ -70,8 +70,12 @@ def test_shards_are_split_as_the_log_is(taps, run, tmp_path):
     assert checkpoint.data.options["split"] == "0.6,0.2,0.2"
     users = len(load_log(taps, split="0.6,0.2,0.2").split().test().targets)
     assert checkpoint.metrics["test"]["users"] == users
-    figures = json.loads(run("evaluate", out, "--data", taps, "--json")[1])
-    assert figures["users"] == users
+    figures = [
+        json.loads(run("evaluate", out, *data, "--json")[1]) for data in ((), ("--data", taps))
+    ]
+    assert [one["users"] for one in figures] == [users, users]
+    for name, value in figures[0]["lists"]["popularity"].items():
+        assert figures[1]["lists"]["popularity"][name] == pytest.approx(value)
 
 
 def test_leave_one_out_says_that_it_looks_ahead(taps, run, tmp_path):
