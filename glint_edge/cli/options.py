@@ -91,6 +91,8 @@ READING = {
     "format": _flag(str, "inter, u.data, ratings.dat, csv, tsv, jsonl, parquet or lines.  "
                     "[default: told from the file]"),
     "k_core": _flag(int, "Drop rarer users and items, repeatedly.", min=0, metavar="NUMBER"),
+    "min_length": _flag(int, "Leave out users with fewer items.  [default: 3, or 2 where the log "
+                        "is split by time or by files]", min=1, metavar="NUMBER"),
     "split": _flag(
         str, "leave-one-out; time:2024-06-01: what each user did next after it is for the test, "
         "the last tenth before it for validation; time:VALIDATION,TEST; or 0.8,0.1,0.1 of the "

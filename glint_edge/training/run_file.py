@@ -162,17 +162,28 @@ def run_settings(
         "device": device,
     }
     values = {**model.to_dict(), **config.to_dict()}
-    named = {name: value for name, value in places.items() if value or value is False}
+    # A lowest rating of 0 and False say something, a k-core of 0 does not.
+    named = {
+        name: value
+        for name, value in places.items()
+        if value not in (None, "") and (name, value) != ("k_core", 0)
+    }
     return {**named, **{name: values[name] for name in LEVERS}}
 
 
 def _flag_value(value: Any) -> Setting | None:  # noqa: ANN401  # an option as JSON has it
     """An option of reading as its flag takes it: kinds and weights with commas between them."""
     if isinstance(value, Mapping):
-        return ",".join(f"{kind}={weight:g}" for kind, weight in value.items())
+        return ",".join(f"{kind}={_spelled(weight)}" for kind, weight in value.items())
     if isinstance(value, list):
         return ",".join(value)
     return None if value is None else cast(Setting, value)
+
+
+def _spelled(number: float) -> str:
+    """A number as people write it, if that is the same one."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
 
 
 def command_of(settings: Mapping[str, Setting]) -> str:

@@ -1,18 +1,31 @@
 """`run.toml`: what it holds survives the trip, and what it cannot hold is refused by name."""
 
 import os
+import shlex
 import tomllib
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from device_bench.document import read_document
 from glint_edge.checkpoints.changes import read_rows
+from glint_edge.cli import app as cli
+from glint_edge.cli.options import READING as FLAGS
+from glint_edge.cli.options import reading
 from glint_edge.config import LEVERS, configs
+from glint_edge.data.options import load_options
 from glint_edge.data.record import DataSource
 from glint_edge.errors import ConfigError, GlintEdgeError
-from glint_edge.training.run_file import read_run, run_settings, write_run
+from glint_edge.training.run_file import (
+    READING,
+    command_of,
+    read_run,
+    requested,
+    run_settings,
+    write_run,
+)
 
 # Any text that a path or a column can be: surrogates cannot be written as UTF-8.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -41,6 +54,44 @@ def test_a_run_has_its_log_its_folder_and_every_lever(tmp_path):
     }  # fmt: skip
     assert list(settings)[-len(LEVERS) :] == list(LEVERS)
     assert (settings["d"], settings["crop"], settings["epochs"]) == (8, 0.5, 200)
+
+
+# Of every option a value that is not its default; a log is split by one of the two ways.
+READ = {
+    "user": "uid", "item": "the item", "time": "when", "session": "visit", "event": "kind",
+    "rating": "stars", "format": "csv", "header": False, "keep_missing": True, "session_gap": "30m",
+    "only": ("view", "buy"), "weights": {"view": 0.1234567, "buy": 4.0}, "min_rating": 0.0,
+    "collapse_repeats": True, "k_core": 2, "min_length": 2,
+}  # fmt: skip
+SPLITS = ({"split": "time:2024-06-01,2024-07-01"}, {"validation": "/v.csv", "test": "/t.csv"})
+
+
+def typed_flags(command):
+    """How a command line says that a log is read, as its parser takes it."""
+    parser = typer.main.get_command(cli.app).commands["train"]
+    return reading(
+        {
+            flag: parser.make_context("train", shlex.split(command)[2:]).params[flag]
+            for flag in FLAGS
+        }
+    )
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=["by time", "by files"])
+def test_a_file_and_a_command_repeat_how_a_log_was_read(split, tmp_path):
+    """Every option, so that what a search or a run leaves behind reads the same rows."""
+    options = load_options(**READ, **split)
+    assert {**options.to_dict(), **options.columns.to_dict()}.keys() >= {*READ, *split}
+    source = DataSource("taps.csv", "/logs/taps.csv", options.to_dict())
+    settings = run_settings(*configs(7, {}), source, tmp_path / "run", "cpu")
+    write_run(tmp_path / "run.toml", settings)
+    assert load_options(**requested(tmp_path / "run.toml", {}).reading) == options
+    assert load_options(**typed_flags(command_of(settings))) == options
+
+
+def test_each_way_to_read_a_log_has_a_flag_and_a_setting():
+    assert set(FLAGS) == set(READING)
+    assert set(READING.values()) == {*READ, *(name for split in SPLITS for name in split)}
 
 
 @pytest.mark.parametrize(("text", "message"), [
