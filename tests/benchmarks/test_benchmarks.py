@@ -86,6 +86,7 @@ def test_training_speed_without_the_peer(run_here, tmp_path):
     assert result["ratio"] is None
 
 
+@pytest.mark.full
 def test_new_items(ml_100k, run_here):
     result = run_here("new_items.py", "--seeds", 1, "--strengths", 0, 0.8)
     assert set(result) == {"trained", "strength 0", "strength 0.8"}

@@ -1,4 +1,4 @@
-"""Training in two processes, by torchrun, as a user starts it."""
+"""Training in two processes, as torchrun starts them."""
 
 import json
 import os
@@ -54,13 +54,12 @@ def curve(folder):
 def test_two_processes_take_the_steps_of_one(log, run, tmp_path):
     code, out, err = run(*words(log, tmp_path / "one", "--epochs", "4", "--json"))
     assert code == 0, err
-    both = subprocess.run(
-        torchrun(log, tmp_path / "two", "--epochs", "4", "--json"), capture_output=True, text=True,
-        check=False, env=ENVIRONMENT,
-    )  # fmt: skip
-    assert both.returncode == 0, both.stderr
-    assert json.loads(both.stdout)["test"]["users"] == 60  # one object: rank 0 alone reports
-    assert json.loads(out)["test"].keys() == json.loads(both.stdout)["test"].keys()
+    both = launch(tmp_path, *[words(log, tmp_path / "two", "--epochs", "4", "--json")] * 2)
+    assert both.wait() == ([0, 0], [])
+    first, second = ((tmp_path / f"{rank}.out").read_text() for rank in range(2))
+    assert json.loads(first)["test"]["users"] == 60  # one object: rank 0 alone reports
+    assert second == ""
+    assert json.loads(out)["test"].keys() == json.loads(first)["test"].keys()
     losses, ndcg = curve(tmp_path / "one")
     assert losses[0] - losses[-1] > 0.5  # it learns: equal curves say something
     assert curve(tmp_path / "two")[0] == pytest.approx(losses, rel=1e-4)
@@ -68,6 +67,16 @@ def test_two_processes_take_the_steps_of_one(log, run, tmp_path):
     one, two = (load_file(tmp_path / n / "model.safetensors") for n in ("one", "two"))
     for name, weights in one.items():
         torch.testing.assert_close(two[name], weights, rtol=0.01, atol=0.003)
+
+
+@pytest.mark.full
+def test_torchrun_starts_them(log, tmp_path):
+    both = subprocess.run(
+        torchrun(log, tmp_path / "two", "--epochs", "1", "--json"), capture_output=True, text=True,
+        check=False, env=ENVIRONMENT,
+    )  # fmt: skip
+    assert both.returncode == 0, both.stderr
+    assert json.loads(both.stdout)["test"]["users"] == 60
 
 
 ENDLESS = ("--epochs", "500", "--patience", "500")

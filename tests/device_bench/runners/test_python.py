@@ -1,9 +1,9 @@
 """The python runner and its worker process."""
 
+import mmap
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from device_bench.judge.parity import (
@@ -54,6 +54,7 @@ def run_job(job, histories, golden):
 
 
 def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
+    job = replace(job, plan=replace(job.plan, runs=5), cold_starts=(20, 50))
     held_out = held_out_of(model)
     cases = Histories.of([case.history for case in golden.cases])
     outcome = run_job(job, Histories(held_out.ids, held_out.offsets), cases)
@@ -66,12 +67,12 @@ def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
     )
     assert golden_failures(golden, outcome.golden_states, outcome.golden) == ()
     assert golden_failures(golden, outcome.golden_cold_states, outcome.golden) == ()
-    methods = ["append", "recommend", "cold_start_20", "cold_start_50", "cold_start_200"]
+    methods = ["append", "recommend", "cold_start_20", "cold_start_50"]
     assert list(outcome.samples_ns) == methods
     assert all((calls > 0).all() for calls in outcome.samples_ns.values())
-    assert all(20 <= len(calls) <= 21 for calls in outcome.samples_ns.values())
+    assert all(5 <= len(calls) <= 6 for calls in outcome.samples_ns.values())
     assert list(outcome.calibration_ns) == methods
-    assert all(len(times) >= 2 for times in outcome.calibration_ns.values())
+    assert all(len(times) >= 1 for times in outcome.calibration_ns.values())
     assert all((times > 0).all() for times in outcome.calibration_ns.values())
     assert outcome.threads == 2
     assert outcome.first_call_us["append"] > 0
@@ -82,18 +83,28 @@ def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
     assert outcome.peak_memory_bytes > outcome.runtime_memory_bytes > 0
 
 
+def fresh(count):
+    """Bytes of memory that nothing in this process had before."""
+    memory = mmap.mmap(-1, count)
+    for page in range(0, count, mmap.PAGESIZE):
+        memory[page] = 1
+    return memory
+
+
 @pytest.mark.skipif(not CLEAR.exists(), reason="needs Linux' /proc")
 def test_what_comes_beside_a_runtime_is_not_its_memory(in_process, job, monkeypatch):
     """As torch comes with ExecuTorch's bindings: 80 MB, of which half are given back."""
+    untimed = replace(job, timed=False)
+    run_job(untimed, Histories.of([]), Histories.of([]))  # what loading imports is there now
     kept = []
 
     def beside(target):
-        kept.append(np.ones(5_000_000))
-        np.ones(5_000_000)
+        kept.append(fresh(40_000_000))
+        fresh(40_000_000).close()
 
     monkeypatch.setattr(worker, "prepare_beside", beside)
-    monkeypatch.setattr(worker, "prepare_runtime", lambda target: kept.append(np.ones(3_000_000)))
-    outcome = run_job(replace(job, timed=False), Histories.of([]), Histories.of([]))
+    monkeypatch.setattr(worker, "prepare_runtime", lambda target: kept.append(fresh(24_000_000)))
+    outcome = run_job(untimed, Histories.of([]), Histories.of([]))
     assert 20e6 < outcome.runtime_memory_bytes < 64e6
     assert outcome.peak_memory_bytes > 40e6
 
