@@ -18,7 +18,8 @@
     └── CheckFailed             exit code 1: everything ran, and a figure is out of tolerance
 
 A message is one line that ends in what to do. The command line prints it and nothing else;
-`--verbose` adds the traceback.
+`--verbose` adds the traceback. What is shown in it of a file is shown as text: no sequence of
+letters in somebody's log or manifest reaches the terminal as a command, or fills it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ class GlintEdgeError(Exception):
     """Base of every error this project raises on purpose."""
 
     exit_code = 2
+    most_letters = 2000  # of a message: paths, and a name or two
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain(message, self.most_letters))
 
 
 class ConfigError(GlintEdgeError):
@@ -98,6 +103,19 @@ class CheckFailed(GlintEdgeError):
     """Everything ran, and a figure is out of tolerance."""
 
     exit_code = 1
+    most_letters = 100_000  # a sentence for each figure
+
+
+def plain(text: str, most: int) -> str:
+    """A text on one line without control characters; of a long one its beginning and its end."""
+    if len(text) > most:
+        text = f"{text[: most // 2]} … {text[-most // 3 :]}"
+    if text.isprintable():
+        return text
+    lines = (line.strip() for line in text.splitlines())
+    return "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(lines)
+    )
 
 
 def one_line(error: Exception) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from glint_edge.errors import ConfigError, InUseError
 from glint_edge.exchange import exchange
@@ -48,8 +48,8 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 def _write(path: Path, part: Path, data: bytes) -> bool:
     """One attempt; it fails if another process took the new file for what a kill left."""
-    with part.open("xb") as file:
-        try:
+    try:
+        with part.open("xb") as file:
             if not (try_lock(file) and is_at(file, part)):
                 return False
             file.write(data)
@@ -58,10 +58,9 @@ def _write(path: Path, part: Path, data: bytes) -> bool:
             if os.name == "nt":  # which renames no open file
                 file.close()
             part.replace(path)
-        except BaseException:
-            file.close()
-            part.unlink(missing_ok=True)
-            raise
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     return True
 
 
@@ -128,16 +127,38 @@ def staging(path: Path, *, mode: int = 0o777, patience: float = PATIENCE) -> Ite
         InUseError: another process is writing `path`.
     """
     part = path.with_name(f".{path.name}{PART}")
-    lock = acquire(part / LOCK, path, mode=mode, patience=patience)
+    lock = _acquire(part, path, mode, patience)
     try:
         _tidy(part, path)
         yield part
     finally:
+        try:
+            _leave(part, path, lock)
+        except BaseException:  # a signal that ends programs came meanwhile: to the end all the same
+            _leave(part, path, lock)
+            raise
+
+
+def _acquire(part: Path, path: Path, mode: int, patience: float) -> IO[bytes]:
+    try:
+        return acquire(part / LOCK, path, mode=mode, patience=patience)
+    except InUseError:
+        raise
+    except BaseException:  # the same: what was begun is not left behind
+        with suppress(InUseError, OSError):
+            if part.is_dir():
+                _leave(part, path, acquire(part / LOCK, path, patience=0))
         with suppress(OSError):
-            _tidy(part, path)
-        release(lock, part / LOCK)
-        with suppress(OSError):
-            part.rmdir()
+            part.rmdir()  # an empty one has no lock
+        raise
+
+
+def _leave(part: Path, path: Path, lock: IO[bytes]) -> None:
+    with suppress(OSError):
+        _tidy(part, path)
+    release(lock, part / LOCK)
+    with suppress(OSError):
+        part.rmdir()
 
 
 def put(new: Path, path: Path, before: Identity | None) -> None:

@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -99,15 +99,22 @@ class Schema:
             raise Fault(f"is damaged at ${fault}")
 
 
-def parse(data: bytes) -> Any:  # noqa: ANN401  # JSON is any of its types
+def parse(data: bytes, *, most_digits: int = MOST_DIGITS) -> Any:  # noqa: ANN401  # any of JSON's types
     """JSON of any kind, in bounds: its depth, its numbers, its texts.
+
+    Args:
+        data: UTF-8.
+        most_digits: of a whole number.
 
     Raises:
         Fault: it is none, or out of bounds.
     """
     try:
         text = data.decode("utf-8")
-        value = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_no_constant)
+        value = json.loads(
+            text, parse_int=partial(_whole, most_digits), parse_float=_finite,
+            parse_constant=_no_constant,
+        )  # fmt: skip
         if SURROGATE.search(text):  # half of a character, which cannot be written
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except Fault:
@@ -121,8 +128,8 @@ def parse(data: bytes) -> Any:  # noqa: ANN401  # JSON is any of its types
     return value
 
 
-def _whole(digits: str) -> int:
-    if len(digits.lstrip("-")) > MOST_DIGITS:
+def _whole(most: int, digits: str) -> int:
+    if len(digits.lstrip("-")) > most:
         raise Fault(f"is damaged (a number of {len(digits)} digits)")
     return int(digits)
 

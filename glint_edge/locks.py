@@ -44,6 +44,8 @@ def try_lock(file: IO[bytes], *, without: bool = True) -> bool:
 
 def unlock(file: IO[bytes]) -> None:
     """Closing is not enough: a process that was forked meanwhile has the file open too."""
+    if file.closed:
+        return
     with suppress(OSError):
         if sys.platform == "win32":
             import msvcrt
@@ -82,8 +84,12 @@ def acquire(path: Path, what: Path, *, mode: int = 0o777, patience: float = PATI
         path.parent.mkdir(mode, exist_ok=True)
         with suppress(FileNotFoundError):  # who had it before deleted the folder meanwhile
             file = path.open("ab")
-            if try_lock(file, without=patience > 0) and is_at(file, path):
-                return file
+            try:
+                if try_lock(file, without=patience > 0) and is_at(file, path):
+                    return file
+            except BaseException:  # whoever it holds up next must not wait for this process' end
+                file.close()
+                raise
             file.close()
         if time.monotonic() >= until:
             raise InUseError(

@@ -17,14 +17,13 @@ from device_bench.native.build import build
 from device_bench.runners import arm64
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.cli import app as cli
-from glint_edge.config import ModelConfig
 from glint_edge.data.log import load_log
 from glint_edge.errors import DataError, MissingExtraError, RunnerError
 from glint_edge.files import cache_folder
-from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
 from tests import conversions, skips
+from tests.small import tiny_model
 
 
 def pytest_addoption(parser):
@@ -179,27 +178,8 @@ def _seed():
 
 @pytest.fixture(scope="session")
 def make_model():
-    """Build a seeded model in evaluation mode, with no term that initialisation would hide.
-
-    Fresh biases are zero, norms the identity and the mix 0.5/0.5: a forgotten bias or swapped
-    mixing weights would change nothing. Here they are all drawn at random.
-    """
-
-    def make(seed=0, **config):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = GlintRU(ModelConfig(**{"items": 40, "d": 16, "heads": 4} | config)).eval()
-            with torch.no_grad():
-                model.embedding.weight[1:].normal_(std=0.5)
-                for name, parameter in model.named_parameters():
-                    if name.endswith("norm.weight"):
-                        parameter.normal_(mean=1.0, std=0.3)
-                    elif name.endswith("bias"):
-                        parameter.normal_(std=0.3)
-                model.mix.copy_(torch.tensor([0.9, -0.4]))
-        return model
-
-    return make
+    """Build a seeded model in evaluation mode: tests/small.py."""
+    return tiny_model
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,11 @@ from glint_edge.bundles.contents import GOLDEN_SCHEMA
 from glint_edge.bundles.manifest import LATEST_SCHEMA, SCHEMA
 from glint_edge.checkpoints.checkpoint import CONFIG_SCHEMA, DEFAULT_CHECKPOINT
 from glint_edge.data.catalogue import ITEMS_SCHEMA
+from glint_edge.data.sharded.doors import ABOUT_SCHEMA
 from glint_edge.json_files import Fault, Schema, compiled, parse
 from glint_edge.runtime.update import POINTER_SCHEMA
-from tests.mutations import mutated
+from glint_edge.training.resume_file import SCHEMA as RESUME_SCHEMA
+from tests.campaign.mutators import mutated
 
 SHA = 64 * "a"
 TENSOR = {"name": "state", "dtype": "float32", "shape": [1, 4]}
@@ -37,10 +39,26 @@ CASE = {"history": [1, 0], "state_sum": 0.5, "state_norm": 1, "items": [1], "sco
 GOLDEN = {"tolerance": {"relative_state_error": 0.1, "score_error": 0.1}, "cases": [CASE]}
 POINTER = {"current": SHA, "previous": None}
 LATEST = {"name": "app", "path": "bundles/one", "manifest_sha256": SHA, "bytes": 5}
+SHARDS = {
+    "format_version": 1, "name": "taps", "parts": 2, "sha256": {"items.parquet": SHA},
+    "summary": {"users": 3, "items": 4, "interactions": 12},
+}  # fmt: skip
+EPOCH = {
+    "epoch": 1, "loss": 1.5, "validation_ndcg_at_10": 0.1, "seconds": 2.0, "best_epoch": 1,
+}  # fmt: skip
+RESUMED = {
+    "settings": {"model": {"d": 4}, "training": {"epochs": 3}, "log": {"digest": "x"}},
+    "history": [EPOCH], "digest": SHA,
+    "rng.numpy": {
+        "bit_generator": "PCG64", "state": {"state": 2**127, "inc": 1}, "has_uint32": 0,
+        "uinteger": 0,
+    },
+}  # fmt: skip
 KINDS = {
     "manifest": (SCHEMA, MANIFEST), "items": (ITEMS_SCHEMA, ITEMS),
     "golden": (GOLDEN_SCHEMA, GOLDEN), "pointer": (POINTER_SCHEMA, POINTER),
-    "latest": (LATEST_SCHEMA, LATEST),
+    "latest": (LATEST_SCHEMA, LATEST), "shards": (ABOUT_SCHEMA, SHARDS),
+    "unfinished run": (RESUME_SCHEMA, RESUMED),
     "config": (CONFIG_SCHEMA, json.loads((DEFAULT_CHECKPOINT / "config.json").read_bytes())),
 }  # fmt: skip
 

@@ -17,7 +17,6 @@ A state's size S and k are what the program read from the artifact itself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 
 from device_bench.measure.job import Histories, Outcome, TopK, by_method
 from glint_edge.errors import RunnerError
+from glint_edge.json_files import Fault, parse
 
 INPUTS, OUTPUTS, RESULT = "inputs.bin", "outputs.bin", "result.json"
 
@@ -70,10 +70,12 @@ def read_result(folder: Path, golden: int, histories: int) -> NativeResult:
     """
     result = _result(folder / RESULT)
     try:
-        size, k = int(result.pop("state_size")), int(result.pop("top_k"))
+        size, k = result.pop("state_size"), result.pop("top_k")
         measured = _measured(result)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise RunnerError(f"the runner's {RESULT} is of another version ({error})") from error
+    if not (type(size) is type(k) is int and size >= 0 and k >= 0):
+        raise RunnerError(f"the runner's {RESULT} is truncated or damaged")
     layout = [
         ("golden_states", "<f4", golden, size), ("golden_cold_states", "<f4", golden, size),
         ("golden_items", "<i8", golden, k), ("golden_scores", "<f4", golden, k),
@@ -91,15 +93,16 @@ def read_result(folder: Path, golden: int, histories: int) -> NativeResult:
 
 def _result(path: Path) -> dict[str, Any]:
     try:
-        result = json.loads(path.read_text("utf-8", errors="replace"))
+        text = path.read_text("utf-8", errors="replace")  # of an error, a path may be in it
+        result = parse(text.encode())
     except FileNotFoundError as error:
         raise RunnerError(f"the runner wrote no {path.name}") from error
-    except ValueError as error:
+    except Fault as error:
         raise RunnerError(f"the runner's {path.name} is truncated or damaged") from error
     if not isinstance(result, dict):
         raise RunnerError(f"the runner's {path.name} is truncated or damaged")
     if "error" in result:
-        raise RunnerError(result["error"])
+        raise RunnerError(str(result["error"]))
     return result
 
 

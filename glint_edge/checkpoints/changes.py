@@ -21,7 +21,7 @@ from torch import Tensor
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.sequences import Sequences
-from glint_edge.errors import ConfigError, DataError, UnknownItemError
+from glint_edge.errors import ConfigError, DataError, UnknownItemError, one_line
 from glint_edge.model.glint_ru import GlintRU
 
 WITHIN = 5  # places in a user's history that count as near
@@ -243,14 +243,16 @@ def read_rows(path: Path) -> Tensor:
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is a folder or a pipe; write a file by numpy.save")
     try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        # Mapped: of a file that promises more than it holds, nothing is allocated.
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # its header is an expression of Python's, read by Python's parser
         raise DataError(
-            f"{path} is no readable .npy file ({error}); write it by numpy.save"
+            f"{path} is no readable .npy file ({one_line(error)}); write it by numpy.save"
         ) from error
     if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu" or rows.ndim not in (1, 2):
         raise DataError(f"{path} does not hold numbers [d] or [n, d]; write it by numpy.save")
-    return torch.from_numpy(np.atleast_2d(rows).astype(np.float32))
+    with np.errstate(over="ignore"):  # what is too large is refused as infinite
+        return torch.from_numpy(np.atleast_2d(rows).astype(np.float32))
 
 
 def ids_of(catalogue: Catalogue, keys: Iterable[str]) -> list[int]:

@@ -228,7 +228,7 @@ def read_run(path: Path) -> dict[str, Setting]:
         values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"no such file: {path}; pass a run.toml by --config") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no TOML ({error}); correct that line") from error
     values = {name.replace("-", "_"): value for name, value in values.items()}
     refuse_unknown(f"{path}: the setting", values, (*PLACES, *LEVERS))

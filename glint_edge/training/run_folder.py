@@ -19,15 +19,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
-from safetensors.torch import load, save
 from torch import Tensor
 
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import sweep, write_atomic
 from glint_edge.locks import acquire, release
 from glint_edge.training.epochs import Epoch, Run
+from glint_edge.training.resume_file import packed, require_shapes, unpacked
 from glint_edge.training.run_file import RUN_FILE
 
 log = logging.getLogger(__name__)
@@ -78,13 +77,12 @@ def save_run(run: Run, folder: Path, settings: dict[str, Any]) -> None:
     for index, state in run.optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
     tensors["rng.torch"] = torch.get_rng_state()
-    metadata = {
-        "settings": json.dumps(settings),
-        "history": json.dumps([vars(epoch) for epoch in run.history]),
-        "rng.numpy": json.dumps(run.rng.bit_generator.state),
+    about = {
+        "settings": settings,
+        "history": [vars(epoch) for epoch in run.history],
+        "rng.numpy": run.rng.bit_generator.state,
     }
-    whole = save({n: t.detach().contiguous() for n, t in tensors.items()}, metadata)
-    write_atomic(folder / RESUME, whole)
+    write_atomic(folder / RESUME, packed(tensors, about))
     write_metrics(run, folder)
 
 
@@ -100,20 +98,9 @@ def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> Non
     Raises:
         CheckpointError: they are damaged, or the run was started with other settings.
     """
-    try:
-        tensors = load(whole)
-        # The format's header: its length in 8 bytes, then JSON; `load` leaves the metadata out.
-        header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
-        metadata = header["__metadata__"]
-        # Once without: such a run goes on, by the protocol of now.
-        before = {name: settings[name] for name in ("log", "ranking")}
-        stored = {**before, **json.loads(metadata["settings"])}
-        history = [Epoch(**values) for values in json.loads(metadata["history"])]
-        numpy_state = json.loads(metadata["rng.numpy"])
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is damaged ({error}); start again without --resume"
-        ) from error
+    tensors, about = unpacked(whole, path)
+    # Once without: such a run goes on, by the protocol of now.
+    stored = {**{name: settings[name] for name in ("log", "ranking")}, **about["settings"]}
     if stored["log"] != settings["log"]:
         raise CheckpointError(
             f"{path} was started with another log, or this one has changed since; pass the log of "
@@ -128,6 +115,7 @@ def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> Non
             f"{path} holds numbers that are not finite; start again without --resume in another "
             "--out, with a lower --learning-rate"
         )
+    require_shapes(_expected(run), tensors, path)
     run.model.load_state_dict(_group(tensors, "model."))
     run.best = _group(tensors, "best.")
     adam = run.optimizer.state_dict()
@@ -136,10 +124,23 @@ def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> Non
         index, key = name.split(".", 1)
         adam["state"].setdefault(int(index), {})[key] = value
     run.optimizer.load_state_dict(adam)
-    run.history = history
-    run.rng.bit_generator.state = numpy_state
+    run.history = [Epoch(**values) for values in about["history"]]
+    run.rng.bit_generator.state = about["rng.numpy"]
     torch.set_rng_state(tensors["rng.torch"])
-    log.info("resumed %s after epoch %d", path.parent, len(history))
+    log.info("resumed %s after epoch %d", path.parent, len(run.history))
+
+
+def _expected(run: Run) -> dict[str, Tensor]:
+    """The tensors that are saved of a run after an epoch, by name; their values do not count."""
+    model = run.model.state_dict()
+    expected = {
+        f"{part}.{name}": value for part in ("model", "best") for name, value in model.items()
+    }
+    parameters = [each for group in run.optimizer.param_groups for each in group["params"]]
+    for index, parameter in enumerate(parameters):
+        expected |= {f"adam.{index}.{name}": parameter for name in ("exp_avg", "exp_avg_sq")}
+        expected[f"adam.{index}.step"] = torch.tensor(0.0)
+    return {**expected, "rng.torch": torch.get_rng_state()}
 
 
 def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -148,8 +149,8 @@ def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _differences(stored: dict[str, Any], settings: dict[str, Any]) -> str:
     return ", ".join(
-        f"{name} {stored[part].get(name)!r} then, {value!r} now"
+        f"{name} {stored[part].get(name)!r} then, {settings[part].get(name)!r} now"
         for part in settings
-        for name, value in settings[part].items()
-        if stored[part].get(name) != value
+        for name in {**settings[part], **stored[part]}
+        if stored[part].get(name) != settings[part].get(name)
     )

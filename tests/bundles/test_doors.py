@@ -25,8 +25,8 @@ from tests.bundles_changed import (
     changed_files,
     documents_of,
 )
+from tests.campaign.mutators import mutated
 from tests.conversions import no_conversion
-from tests.mutations import mutated
 from tests.skips import require
 from tests.small import small_bundle
 

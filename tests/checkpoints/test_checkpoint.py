@@ -20,7 +20,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.data.source import held_out, in_catalogue
 from glint_edge.errors import CheckpointError
 from glint_edge.evaluation.ranking import evaluate
-from tests.mutations import mutated
+from tests.campaign.mutators import mutated
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from glint_edge.data.reading.times import (
     finite,
     per_second,
     refuse_mixed_units,
+    require_times,
     time_facts,
     time_of,
 )
@@ -76,6 +77,7 @@ def checked(table: Table, options: LoadOptions, *, in_memory: bool) -> Interacti
     roles = _keys(schema, facts, keep_missing=bool(options.keep_missing))
     seconds = None
     if "time" in schema:
+        require_times(table, schema["time"])
         refuse_mixed_units(table, schema["time"], facts)
         roles["time"] = time_of(schema["time"], facts)
         seconds = per_second(schema["time"], facts)

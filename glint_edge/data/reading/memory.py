@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, time, timedelta
+from decimal import Decimal
 from itertools import accumulate
+from types import NoneType
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from glint_edge.data.reading.columns import Selection, names_columns, others
 from glint_edge.data.reading.table import SHOWN, Table, described, typed_table
 from glint_edge.errors import ConfigError, DataError
-from glint_edge.keys import text_of_key, texts_of_keys
+from glint_edge.keys import shown, text_of_key, texts_of_keys
+
+# What a column of Python objects may hold: polars takes all for what the first one is.
+VALUES = (str, bytes, int, float, np.generic, date, time, timedelta, Decimal, NoneType)
 
 FRAME, LISTS = "the DataFrame", "the lists"  # what messages call them
 
@@ -80,12 +87,30 @@ def _of_pandas(name: str, column: Any) -> pl.Series:  # noqa: ANN401  # pandas i
         None if missing else value
         for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
     ]
+    strange = next((value for value in plain if not _is_value(value)), None)
+    if strange is not None:
+        holds = "Python objects; make them texts"
+        if isinstance(strange, Iterable):
+            holds = "lists; flatten it to one value a row"
+        raise DataError(f"{FRAME}: column {name!r} holds {holds}")
     try:
         return pl.Series(name, plain)
     except UnicodeEncodeError as error:
         raise _no_text(FRAME, error) from error
     except (TypeError, OverflowError, pl.exceptions.PolarsError):  # of several types
-        return pl.Series(name, [_text(value) for value in plain])
+        return _as_texts(name, plain)
+
+
+def _is_value(value: object) -> bool:
+    """Whether polars, or `str`, makes something of it: a number of thousands of digits is none."""
+    return isinstance(value, VALUES) and not (isinstance(value, int) and value.bit_length() > 127)
+
+
+def _as_texts(name: str, values: Sequence[Any]) -> pl.Series:
+    try:
+        return pl.Series(name, [_text(value) for value in values])
+    except UnicodeEncodeError as error:
+        raise _no_text(FRAME, error) from error
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401  # whatever an object column holds
@@ -144,5 +169,5 @@ def _histories(source: object) -> dict[str, list[str]]:
                 raise DataError(f"{LISTS}: user {key!r} is there twice; put all items in one list")
             histories[key] = texts_of_keys(items)
         except ConfigError as error:
-            raise DataError(f"{LISTS}, user {user!r}: {error}") from error
+            raise DataError(f"{LISTS}, user {shown(user)}: {error}") from error
     return histories

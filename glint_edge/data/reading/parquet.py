@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -22,6 +21,7 @@ import polars as pl
 from glint_edge.data.reading.columns import Columns, Selection
 from glint_edge.data.reading.table import SHOWN, Table, typed_table
 from glint_edge.errors import DataError
+from glint_edge.files import scratch
 from glint_edge.processes.child import environment, how_it_ended, wait_for
 
 SECONDS = 60.0  # that a file of no size may take
@@ -62,10 +62,10 @@ def require_readable(name: str, paths: Sequence[Path], selection: Selection | No
     if selection is not None:
         request |= {"columns": selection.columns.to_dict(), "needed": sorted(selection.needed)}
     size = sum(path.stat().st_size for path in paths)
-    with tempfile.TemporaryDirectory(prefix="glint-edge-") as folder:
+    with scratch() as folder:  # which is swept if this process is killed
         done = wait_for(
             [sys.executable, "-m", __name__],
-            what=f"reading {name}", folder=Path(folder), error=DataError,
+            what=f"reading {name}", folder=folder, error=DataError,
             seconds=SECONDS + size / BYTES_A_SECOND, stdin=json.dumps(request),
             variables=environment(),
         )  # fmt: skip

@@ -9,6 +9,7 @@ import polars as pl
 
 from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS
 from glint_edge.data.reading.table import Table, is_text, text_of
+from glint_edge.errors import DataError
 
 # Only the unambiguous orders: 03/04/2020 means two different days. `%+` is RFC 3339 with its zone.
 _DATES = (
@@ -39,6 +40,19 @@ def time_facts(dtype: pl.DataType) -> dict[str, pl.Expr]:
     if is_text(dtype) or dtype.is_numeric():
         facts |= _unit_facts(_number(dtype))
     return facts
+
+
+def require_times(table: Table, dtype: pl.DataType) -> None:
+    """Refuse a column whose values are no times, whatever they are.
+
+    Raises:
+        DataError: it holds truth values, say.
+    """
+    if not (is_text(dtype) or dtype.is_numeric() or dtype.is_temporal()):
+        raise DataError(
+            f"{table.name}: the time column holds values of type {dtype}; write every time as a "
+            "number or as YYYY-MM-DD hh:mm:ss"
+        )
 
 
 def per_second(dtype: pl.DataType, facts: Facts) -> float | None:

@@ -21,14 +21,8 @@ from glint_edge.data.reading.columns import dropped_notes
 from glint_edge.data.reading.reader import read_table
 from glint_edge.data.reading.table import Table
 from glint_edge.data.record import require_plain
-from glint_edge.data.sharded.shards import (
-    ABOUT,
-    CUT_VERSION,
-    FORMAT_VERSION,
-    MOST_PARTS,
-    ShardedLog,
-    open_shards,
-)
+from glint_edge.data.sharded.doors import ABOUT, CUT_VERSION, FORMAT_VERSION
+from glint_edge.data.sharded.shards import MOST_PARTS, ShardedLog, open_shards
 from glint_edge.data.sharded.writer import ShardWriter
 from glint_edge.data.splits import AHEAD
 from glint_edge.errors import ConfigError

@@ -19,7 +19,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -33,8 +32,14 @@ import polars as pl
 
 from glint_edge.data.parts import Parts
 from glint_edge.data.reading.parquet import require_readable
-from glint_edge.data.record import SHARDS
 from glint_edge.data.sequences import HeldOut, Weights, held_out_at
+from glint_edge.data.sharded.doors import (
+    HELD_OUT,
+    ITEMS,
+    read_about,
+    read_items,
+    read_sequences,
+)
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.processes.distributed import Alone
 
@@ -45,12 +50,6 @@ log = logging.getLogger(__name__)
 
 Ids = npt.NDArray[np.int64]
 
-FORMAT_VERSION = 1
-CUT_VERSION = 2  # not split leave-one-out: readers of version 1 alone would hold out the last two
-VERSIONS = (FORMAT_VERSION, CUT_VERSION)
-ABOUT, ITEMS, HELD_OUT = SHARDS, "items.parquet", "held_out.parquet"
-
-READING = {"options", "columns", "notes", "repeats"}  # what is kept of how the log was read
 MOST_PARTS = 100_000
 MIXED = 2  # shards whose users are shuffled together
 
@@ -135,7 +134,7 @@ class ShardedLog:
         return self._held_out("test")
 
     def _sequences(self, path: Path) -> pl.DataFrame:
-        return _read(path, self.sha256.get(path.name))
+        return read_sequences(path, self.sha256.get(path.name), self.item_count)
 
     def _held_out(self, part: str) -> HeldOut:
         held = self._sequences(self.folder / HELD_OUT)
@@ -191,74 +190,24 @@ def open_shards(folder: Path) -> ShardedLog:
     Raises:
         DataError: it is damaged, incomplete, or newer than this version.
     """
-    try:
-        about = json.loads((folder / ABOUT).read_bytes())
-        _require_description(about)
-        if about["format_version"] not in VERSIONS:
-            raise DataError(
-                f"{folder} has shard format {about['format_version']!r}, this version reads "
-                f"{', '.join(map(str, VERSIONS))}; make the shards again"
-            )
-        parts = tuple(folder / f"part-{n:04d}.parquet" for n in range(about["parts"]))
-        files = (*parts, folder / HELD_OUT, folder / ITEMS)
-        lost = [path.name for path in files if not path.is_file()]
-        if lost:
-            raise DataError(f"{folder} lacks {lost[0]}; make the shards again")
-        digests: dict[str, str] = about.get("sha256", {})
-        if not digests:
-            require_readable(str(folder), files, None)
-        catalogue = _read(folder / ITEMS, digests.get(ITEMS))
-        counts = _by_id(catalogue["count"])
-        learnt = _by_id(catalogue["training"]) if "training" in catalogue.columns else counts
-        return ShardedLog(
-            about["name"], folder, ("", *catalogue["key"]), counts, learnt, parts,
-            about["summary"], digests,
-            about.get("predictions", int(learnt.sum()) - about["summary"]["users"]),
-            about.get("split", {}), about.get("reading", {}),
-        )  # fmt: skip
-    except (ValueError, RecursionError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{folder / ABOUT} is damaged ({error}); make the shards again") from error
-
-
-def _require_description(about: Any) -> None:  # noqa: ANN401  # JSON is any of its types
-    """Refuse what does not describe shards.
-
-    Raises:
-        ValueError: a value is missing or impossible.
-    """
-    if not isinstance(about, dict) or type(about.get("format_version")) is not int:
-        raise ValueError("it has no format_version")
-    if about["format_version"] not in VERSIONS:
-        return
-    parts, summary, digests = about.get("parts"), about.get("summary"), about.get("sha256", {})
-    if type(parts) is not int or not 1 <= parts <= MOST_PARTS:
-        raise ValueError(f"it names {parts!r} parts")
-    if not isinstance(about.get("name"), str) or not isinstance(summary, dict):
-        raise ValueError("it has no name or no summary")
-    if any(type(summary.get(count)) is not int for count in ("users", "items", "interactions")):
-        raise ValueError("its summary does not count users, items and interactions")
-    reading = about.get("reading", {})
-    if not isinstance(reading, dict) or not set(reading) <= READING:
-        raise ValueError("what it says of the log's reading is not known")
-    if not isinstance(digests, dict) or not all(isinstance(v, str) for v in digests.values()):
-        raise ValueError("its sha256 are no texts")
-    split, predictions = about.get("split", {}), about.get("predictions", 0)
-    if not isinstance(split, dict) or not all(isinstance(v, str) for v in split.values()):
-        raise ValueError("its split is no texts")
-    if type(predictions) is not int:
-        raise ValueError(f"it counts {predictions!r} predictions")
-
-
-def _read(path: Path, digest: str | None) -> pl.DataFrame:
-    """A file of the folder, if it is as it was written: a damaged Parquet can end the process."""
-    try:
-        data = path.read_bytes()
-        if digest is not None and hashlib.sha256(data).hexdigest() != digest:
-            raise DataError(f"{path} is damaged (its sha256 differs); make the shards again")
-        return pl.read_parquet(io.BytesIO(data))
-    except (OSError, pl.exceptions.PolarsError) as error:
-        problem = str(error).partition("\n")[0]
-        raise DataError(f"{path} is damaged ({problem}); make the shards again") from error
+    about = read_about(folder)
+    parts = tuple(folder / f"part-{n:04d}.parquet" for n in range(about["parts"]))
+    files = (*parts, folder / HELD_OUT, folder / ITEMS)
+    lost = [path.name for path in files if not path.is_file()]
+    if lost:
+        raise DataError(f"{folder} lacks {lost[0]}; make the shards again")
+    digests: dict[str, str] = about.get("sha256", {})
+    if not digests:
+        require_readable(str(folder), files, None)
+    catalogue = read_items(folder / ITEMS, digests.get(ITEMS), about["summary"])
+    counts = _by_id(catalogue["count"])
+    learnt = _by_id(catalogue["training"]) if "training" in catalogue.columns else counts
+    return ShardedLog(
+        about["name"], folder, ("", *catalogue["key"]), counts, learnt, parts,
+        about["summary"], digests,
+        about.get("predictions", int(learnt.sum()) - about["summary"]["users"]),
+        about.get("split", {}), about.get("reading", {}),
+    )  # fmt: skip
 
 
 def _by_id(counts: pl.Series) -> Ids:

@@ -19,7 +19,8 @@ from glint_edge.data.cuts import SplitRule
 from glint_edge.data.numbering import parts_of, users_of
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.parts import Parts
-from glint_edge.data.sharded.shards import HELD_OUT, ITEMS, Ids
+from glint_edge.data.sharded.doors import HELD_OUT, ITEMS
+from glint_edge.data.sharded.shards import Ids
 
 
 @dataclass
