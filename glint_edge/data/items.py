@@ -147,6 +147,13 @@ def item_file(items: object) -> ItemFile | None:
 def described(
     catalogue: Catalogue, items: ItemFile | None, only: Collection[str] | None = None
 ) -> Catalogue:
+    """The catalogue that `describing` gives; arguments and errors as there."""
+    return describing(catalogue, items, only)[0]
+
+
+def describing(
+    catalogue: Catalogue, items: ItemFile | None, only: Collection[str] | None = None
+) -> tuple[Catalogue, tuple[str, ...]]:
     """A catalogue whose items are shown as a table says; those without a row, as before.
 
     Args:
@@ -155,11 +162,14 @@ def described(
         only: keys of the items to describe; None: all, and no field stays that is not in `fields`,
             where these are named.
 
+    Returns:
+        The catalogue, and what was logged: what was taken and what was left out.
+
     Raises:
         DataError: the table cannot be read, is of other items, or says two things of one item.
     """
     if items is None:
-        return catalogue
+        return catalogue, ()
     from glint_edge.data.reading.items import read_items  # which imports polars
 
     keys = frozenset(catalogue.keys[1:] if only is None else only)
@@ -169,8 +179,9 @@ def described(
             f"{rows.name} has no row of an item of the model, whose keys are like "
             f"{catalogue.keys[1]!r}; choose the column of the key by --item-key"
         )
-    for note in rows.notes(len(keys)):
-        log.info("%s: %s", rows.name, note)
+    notes = tuple(f"{rows.name}: {note}" for note in rows.notes(len(keys)))
+    for note in notes:
+        log.info("%s", note)
 
     def over(before: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
         return {key: text for key, text in before.items() if key not in rows.keys} | dict(new)
@@ -182,9 +193,10 @@ def described(
         for name in names
         for old in [catalogue.fields.get(name, {})]
     }
-    return replace(
+    shown = replace(
         catalogue,
         titles=over(catalogue.titles, rows.titles) if "title" in rows.columns else catalogue.titles,
         fields={name: values for name, values in fields.items() if values},
         images=over(catalogue.images, rows.images) if "image" in rows.columns else catalogue.images,
     )
+    return shown, notes

@@ -6,13 +6,14 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from glint_edge.checkpoints.checkpoint import CONFIG, Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.items import ItemFile, described
+from glint_edge.data.items import ItemFile, describing
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.sharded.shards import ShardedLog
@@ -76,7 +77,8 @@ def train(
     """
     require_trainable(source.name, split.predictions, cut=bool(split.splitting))
     sequences = split if isinstance(split, ShardedLog) else split.sequences
-    catalogue = described(Catalogue(sequences.keys, sequences.titles), items)
+    catalogue, notes = describing(Catalogue(sequences.keys, sequences.titles), items)
+    source = replace(source, notes=(*source.notes, *notes))
     group = group or Alone()
     at = find_device(device)
     with claimed(folder, resume) if group.rank == 0 else nullcontext():
