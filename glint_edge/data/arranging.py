@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from glint_edge.data.options import LoadOptions
 
+DUPLICATES = "exact duplicate rows"
 DUPLICATE = ["user", "item", "time"]  # the same in all of these is one interaction
 NEWEST_FIRST = 0.9  # share of neighbours that stand the wrong way round in the file
 
@@ -90,9 +93,13 @@ def arranged(
         The rows that are kept, sorted by `user`; with a gap, `session` numbers the parts, from 1,
         into which a user's items are cut.
     """
-    kept = _once(rows, tally)
+    timed = "time" in rows.columns
+    ranked = {"weight", "part"} & set(rows.columns)  # of the same rows, not the first one is kept
+    kept = _heaviest(rows, tally) if timed and ranked else rows
     order = [name for name in ("part", "time") if name in rows.columns]
     kept = kept.sort("user", *order, "row")
+    if timed and not ranked:
+        kept = _once(kept, tally)
     if options.gap_seconds:
         assert per_second is not None, "times without a unit were refused"
         passed = pl.col("time").diff().cast(pl.Float64) / per_second
@@ -109,22 +116,34 @@ def owner_of(rows: pl.DataFrame) -> list[str]:
     return ["user", *(["session"] if "session" in rows.columns else [])]
 
 
-def _once(rows: pl.DataFrame, tally: Tally) -> pl.DataFrame:
+def _heaviest(rows: pl.DataFrame, tally: Tally) -> pl.DataFrame:
     """Each interaction once, with the largest of its weights.
 
     A row that is also in a file to test on is left there alone.
     """
-    # without times, the same user and item twice may well be two interactions
-    if "time" not in rows.columns:
-        return rows
-    if "weight" in rows.columns:
-        rows = rows.with_columns(pl.col("weight").max().over(DUPLICATE))
     kept = rows
+    if "weight" in rows.columns:
+        kept = kept.with_columns(pl.col("weight").max().over(DUPLICATE))
     if "part" in rows.columns:
         kept = kept.filter(pl.col("part") == pl.col("part").max().over(DUPLICATE))
     kept = kept.unique(DUPLICATE, keep="first", maintain_order=True)
-    tally.dropped["exact duplicate rows"] += len(rows) - len(kept)
+    tally.dropped[DUPLICATES] += len(rows) - len(kept)
     return kept
+
+
+def _once(rows: pl.DataFrame, tally: Tally) -> pl.DataFrame:
+    """Each interaction once, of rows in order: the same can only be among those of one time."""
+    # without times, the same user and item twice may well be two interactions
+    tied = ~rows.select(_changes(["user", "time"])).to_series()
+    tied |= tied.shift(-1, fill_value=False)
+    if not tied.any():
+        return rows
+    first = rows.filter(tied).select(pl.struct(DUPLICATE).is_first_distinct()).to_series()
+    kept = ~tied.to_numpy(writable=True)
+    kept[~kept] = first.to_numpy()
+    once = rows.filter(pl.Series(kept))
+    tally.dropped[DUPLICATES] += len(rows) - len(once)
+    return once
 
 
 def _until_stable(
@@ -136,15 +155,21 @@ def _until_stable(
     while True:
         core = _k_core(rows, owner, k)
         once = _collapsed(core, owner) if options.collapse_repeats else core
-        kept = once.filter(pl.len().over(owner) >= least)
+        lengths = lengths_of(once, owner)
+        kept = once.filter(pl.Series(np.repeat(lengths >= least, lengths)))
         tally.dropped[f"interactions outside the {k}-core"] += len(rows) - len(core)
         tally.dropped["repeats of the item just before"] += len(core) - len(once)
-        short = once.select(owner).n_unique() - kept.select(owner).n_unique()
-        tally.dropped[f"{what} with fewer than {least} items"] += short
+        tally.dropped[f"{what} with fewer than {least} items"] += int((lengths < least).sum())
         # What went for its length may leave items with fewer than k interactions.
         if len(kept) == len(rows):
             return kept
         rows = kept
+
+
+def lengths_of(rows: pl.DataFrame, owner: list[str]) -> npt.NDArray[np.int64]:
+    """How many rows each sequence has, of rows in order: int64 [U]."""
+    starts = np.flatnonzero(rows.select(_changes(owner)).to_series().to_numpy())
+    return np.diff(starts, append=len(rows)).astype(np.int64)
 
 
 def _k_core(rows: pl.DataFrame, owner: list[str], k: int) -> pl.DataFrame:
@@ -177,7 +202,18 @@ def _observe(rows: pl.DataFrame, owner: list[str], tally: Tally) -> None:
     sums = rows.select(**{name: flags.sum() for name, flags in counts.items()})
     for name, count in sums.row(0, named=True).items():
         setattr(tally, name, getattr(tally, name) + count)
-    tally.repeats += len(rows) - rows.select(*owner, "item").n_unique()
+    tally.repeats += len(rows) - _distinct(rows, owner)
+
+
+def _distinct(rows: pl.DataFrame, owner: list[str]) -> int:
+    """How many items each sequence has, each counted once, summed."""
+    if not rows.schema["item"].is_integer():
+        return rows.select(*owner, "item").n_unique()
+    lengths = lengths_of(rows, owner)
+    items = rows["item"].to_numpy().astype(np.int64)
+    pairs = np.repeat(np.arange(len(lengths)), lengths) * (items.max(initial=0) + 1) + items
+    pairs.sort()
+    return len(pairs) and 1 + int((pairs[1:] != pairs[:-1]).sum())
 
 
 def _changes(columns: list[str]) -> pl.Expr:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -287,12 +287,13 @@ def _log(
             read_table(path, options.selection, options.format), options, in_memory=True
         )
         dropped.update(beside.dropped)
-        return beside.rows
+        return beside.decoded().rows
 
-    rows, rule = divided(table, interactions.rows, options, other)
-    sequences = numbered(
-        name, rows.collect(), titles, dropped, options, tally, rule, interactions.per_second
-    )
+    # Files of their own have keys of their own.
+    own = interactions.decoded() if options.test else interactions
+    rows, rule = divided(table, own.rows, options, other)
+    coded = replace(own, rows=rows) if own.keys else replace(own, rows=rows).encoded()
+    sequences = numbered(name, coded, titles, dropped, options, tally, rule)
     summary = {
         "users": len(sequences),
         "items": sequences.item_count,

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from glint_edge.data.arranging import Tally, arranged, owner_of
+from glint_edge.data.arranging import Tally, arranged, lengths_of, owner_of
 from glint_edge.data.cuts import SplitRule
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.parts import Parts
+from glint_edge.data.reading.checks import Interactions
 from glint_edge.data.reading.columns import dropped_notes
 from glint_edge.data.record import MIN_LENGTH
 from glint_edge.data.sequences import Ids, Sequences
@@ -20,35 +21,57 @@ from glint_edge.errors import DataError
 
 def numbered(
     name: str,
-    rows: pl.DataFrame,
+    interactions: Interactions,
     titles: Mapping[str, str],
     dropped: Mapping[str, int],
     options: LoadOptions,
     tally: Tally,
     rule: SplitRule | None = None,
-    per_second: float | None = None,
 ) -> Sequences:
     """Filter and number interactions, which are in the log's order.
 
     Args:
         name: of the log, for messages.
-        rows: `row`, `user`, `item` and perhaps `time` and `weight`, checked; with a `rule` also
-            `part`.
+        interactions: in memory; with a `rule`, rows have a `part`.
         titles: by item key, of more items than are kept perhaps.
         dropped: what was left out before, by reason.
         options: what is left out, joined and cut.
         tally: counts what is done.
         rule: how the rows are split; None: leave-one-out.
-        per_second: how much the time grows in a second.
 
     Raises:
         DataError: nothing is left, or nothing to validate or test on.
     """
-    kept = arranged(rows, options, per_second, tally)
-    if kept.is_empty():
+    keys, per_second = interactions.keys, interactions.per_second
+    log = arranged(interactions.rows.collect(), options, per_second, tally)
+    if log.is_empty():
         raise nothing_left(name, options, dropped)
+    order, lengths = _by_appearance(log)
+    log = log.select(pl.exclude("time").gather(pl.Series(order)))
+    offsets = np.concatenate([[0], lengths.cumsum()])
+    users = _users(log, offsets[:-1], keys["user"])
+    parts = parts_of(users, rule)
+    if rule and parts:
+        require_held_out(name, rule, parts.census())
+    shortest = Parts.leave_one_out(lengths).learnt
+    learnt = parts.learnt if parts else np.where(lengths < MIN_LENGTH, lengths, shortest)
+    items = log["item"].to_numpy()
+    ranked = _by_popularity(items, log["row"].to_numpy(), _first(learnt, lengths))
+    ids = np.zeros(len(keys["item"]), dtype=np.int64)
+    ids[ranked] = np.arange(1, len(ranked) + 1)
+    known = keys["item"].gather(ranked).to_list()
     reasons = {reason: count for reason, count in tally.dropped.items() if count}
-    return _sequences(name, kept, titles, {**dropped, **reasons}, rule)
+    return Sequences(
+        name=name,
+        keys=("", *known),
+        ids=ids[items],
+        offsets=offsets,
+        users=tuple(users["name"]),
+        titles={key: titles[key] for key in known if key in titles},
+        dropped={**dropped, **reasons},
+        parts=parts,
+        weights=log["weight"].to_numpy(writable=True) if "weight" in log.columns else None,
+    )
 
 
 def nothing_left(name: str, options: LoadOptions, dropped: Mapping[str, int]) -> DataError:
@@ -89,50 +112,45 @@ def require_held_out(name: str, rule: SplitRule, census: Sequence[int]) -> None:
             )
 
 
-def _sequences(
-    name: str,
-    log: pl.DataFrame,
-    titles: Mapping[str, str],
-    dropped: Mapping[str, int],
-    rule: SplitRule | None,
-) -> Sequences:
-    """Number interactions that are in order, user after user."""
-    log = log.with_columns(appears=pl.col("row").min().over(owner_of(log)))
-    log = log.with_row_index("at").sort("appears", "at")
-    users = users_of(log)
-    lengths = users["len"].to_numpy().astype(np.int64)
-    offsets = np.concatenate([[0], lengths.cumsum()])
-    parts = parts_of(users, rule)
-    if rule and parts:
-        require_held_out(name, rule, parts.census())
-    shortest = Parts.leave_one_out(lengths).learnt
-    learnt = parts.learnt if parts else np.where(lengths < MIN_LENGTH, lengths, shortest)
-    items = (
-        log.with_columns(learnt=pl.Series(_first(learnt, lengths)))
-        .group_by("item")
-        .agg(pl.col("learnt").sum(), pl.col("row").min())
-        .sort("learnt", "row", descending=[True, False])["item"]
-    )
-    ranks = pl.DataFrame({"item": items, "id": np.arange(1, len(items) + 1)})
-    ids = log.join(ranks, on="item", how="left", maintain_order="left")["id"]
-    return Sequences(
-        name=name,
-        keys=("", *items),
-        ids=ids.to_numpy(writable=True),
-        offsets=offsets,
-        users=tuple(_names(users)),
-        titles={key: titles[key] for key in items if key in titles},
-        dropped=dropped,
-        parts=parts,
-        weights=log["weight"].to_numpy(writable=True) if "weight" in log.columns else None,
-    )
+def _by_appearance(log: pl.DataFrame) -> tuple[Ids, Ids]:
+    """The rows' order once sequences stand as they first appear in the log, and their lengths."""
+    lengths = lengths_of(log, owner_of(log))
+    starts = lengths.cumsum() - lengths
+    order = np.argsort(np.minimum.reduceat(log["row"].to_numpy(), starts), kind="stable")
+    lengths = lengths[order]
+    shift = starts[order] - (lengths.cumsum() - lengths)
+    return np.arange(len(log)) + np.repeat(shift, lengths), lengths
 
 
-def _names(users: pl.DataFrame) -> pl.Series:
-    """The key of each sequence: the user's, and with sessions their number."""
-    if "session" not in users.columns:
-        return users["user"]
-    return users["user"] + "#" + users["session"].cast(pl.String)
+def _users(log: pl.DataFrame, starts: Ids, keys: pl.Series) -> pl.DataFrame:
+    """A row a sequence: its `name`, and with parts their lengths, `0` to `2`."""
+    first = log.select(pl.col(owner_of(log)).gather(pl.Series(starts)))
+    name = keys.gather(first["user"])
+    if "session" in first.columns:  # the user's key, and the number of the session
+        name = name + "#" + first["session"].cast(pl.String)
+    if "part" not in log.columns:
+        return pl.DataFrame({"name": name})
+    part = log["part"].to_numpy()
+    return pl.DataFrame(
+        {"name": name, **{str(n): np.add.reduceat((part == n).astype(np.int64), starts)
+                          for n in range(3)}}
+    )  # fmt: skip
+
+
+def _by_popularity(items: Ids, rows: Ids, learnt: npt.NDArray[np.bool_]) -> Ids:
+    """The items that occur, by how often they are learnt, then by their first row.
+
+    Args:
+        items: integers [T].
+        rows: integers [T], the place of each in the log.
+        learnt: bool [T], whether it is trained on.
+    """
+    size = int(items.max()) + 1
+    counts = np.bincount(items[learnt], minlength=size)
+    first = np.full(size, np.iinfo(np.int64).max)
+    np.minimum.at(first, items, rows.astype(np.int64))
+    order = np.lexsort((first, -counts))
+    return order[first[order] < np.iinfo(np.int64).max]
 
 
 def _first(counts: Ids, lengths: Ids) -> npt.NDArray[np.bool_]:

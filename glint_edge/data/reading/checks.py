@@ -7,14 +7,15 @@ the first bad row looked up, to name its place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.columns import shown
-from glint_edge.data.reading.table import Row, Table, is_text, text_of
+from glint_edge.data.reading.encoded import KEYS, codes, encoded
+from glint_edge.data.reading.table import Table, is_text, text_of
 from glint_edge.data.reading.times import (
     finite,
     per_second,
@@ -42,18 +43,32 @@ class Interactions:
     """What is kept of a log's rows.
 
     Attributes:
-        rows: `row`, its number among them; `user` and `item` (String, trimmed, never empty);
-            `time`, where the log has times (a number that sorts as the time does, never null), and
-            `weight` (Float32), where events have weights.
+        rows: `row`, its number among them; `user` and `item` (String, trimmed, never empty; in
+            memory, places in `keys`); `time`, where the log has times (a number that sorts as the
+            time does, never null), and `weight` (Float32), where events have weights.
         dropped: how many rows were left out, by reason.
         warnings: what may well be a mistake, a sentence each.
         per_second: how much the time grows in a second; None: it does not tell seconds.
+        keys: of users and of items, by role; empty where `rows` has them.
     """
 
     rows: pl.LazyFrame
     dropped: Mapping[str, int]
     warnings: tuple[str, ...] = ()
     per_second: float | None = None
+    keys: Mapping[str, pl.Series] = field(default_factory=dict)
+
+    def decoded(self) -> Interactions:
+        """The same with keys in its rows."""
+        texts = (pl.lit(keys).gather(pl.col(role)).alias(role) for role, keys in self.keys.items())
+        return replace(self, rows=self.rows.with_columns(*texts), keys={})
+
+    def encoded(self) -> Interactions:
+        """The same with places in `keys`, in memory."""
+        rows = self.rows.collect()
+        keys = {role: rows[role].unique(maintain_order=True) for role in ("user", "item")}
+        places = {role: rows[role].cast(pl.Enum(own)).to_physical() for role, own in keys.items()}
+        return replace(self, rows=rows.with_columns(**places).lazy(), keys=keys)
 
 
 def checked(table: Table, options: LoadOptions, *, in_memory: bool) -> Interactions:
@@ -67,14 +82,17 @@ def checked(table: Table, options: LoadOptions, *, in_memory: bool) -> Interacti
     Raises:
         DataError: a row makes no sense; the first such row is named.
     """
+    source, distinct = table, dict[str, pl.Series]()
     if in_memory:
-        table = table.held()
+        table, distinct = encoded(table, _texts(table.rows.collect_schema()))
     schema = table.rows.collect_schema()
-    facts = _facts(table, schema)
+    facts = _facts(table, schema, distinct)
     if not facts["rows"]:
         header = "has a header and no rows" if table.columns else "has no rows"
         raise DataError(f"{table.name} {header}; pass a log with interactions")
-    roles = _keys(schema, facts, keep_missing=bool(options.keep_missing))
+    keep = bool(options.keep_missing)
+    coded = _coded(distinct, facts, keep_missing=keep) if in_memory else None
+    roles = coded[0] if coded else _keys(schema, facts, keep_missing=keep)
     seconds = None
     if "time" in schema:
         require_times(table, schema["time"])
@@ -102,38 +120,38 @@ def checked(table: Table, options: LoadOptions, *, in_memory: bool) -> Interacti
     if "time" in roles:
         wrong.append(kept & pl.col("time").is_null())
     if wrong and (bad := table.first(rows.filter(pl.any_horizontal(wrong)))):
-        raise _error(table, bad)
+        raise _error(source, bad["row"])
     counts = dict(table.collect(rows.group_by("reason").len()).iter_rows())
     dropped = {reason: counts[n] for n, reason in enumerate(reasons, 1) if n in counts}
     # Anew: the items of a line have one number.
-    left = rows.filter(kept).select(*roles).with_row_index("row")
-    return Interactions(left, dropped, _warnings(options, kinds), seconds)
+    left = (rows.filter(kept) if dropped else rows).select(*roles).with_row_index("row")
+    keys = coded[1] if coded else {}
+    return Interactions(left, dropped, _warnings(options, kinds), seconds, keys)
 
 
 def item_key(table: Table) -> pl.Expr:
     """The key in the column `item` of any table, as of a log's; null where it is missing."""
     schema = table.rows.collect_schema()
-    return _key("item", schema["item"], _facts(table, schema), keep_missing=False)
+    return _key("item", schema["item"], _facts(table, schema, {}), keep_missing=False)
 
 
-def _facts(table: Table, schema: pl.Schema) -> dict[str, Any]:
-    """What must be known of whole columns before a row can be read."""
-    keys = [role for role in ("user", "item", "session") if role in schema]
-    exprs = {"rows": pl.len()}
-    for role in keys:
-        if is_text(schema[role]):
-            exprs[f"{role}_points"] = text_of(role).str.ends_with(".0").any()
-    if "session" in schema and is_text(schema["user"]):
-        colons = text_of("user").str.extract(f"^{_SESSION[:-1]}(:+)").str.len_bytes()
-        exprs["colons"] = colons.max()
-    if "time" in schema:
-        exprs |= time_facts(schema["time"])
-    facts = table.collect(table.rows.select(**exprs)).row(0, named=True)
-    for role in keys:
-        if facts.get(f"{role}_points"):
-            text = text_of(role)
+def _facts(table: Table, schema: pl.Schema, distinct: Mapping[str, pl.Series]) -> dict[str, Any]:
+    """What must be known of whole columns, or of their distinct texts, to read a row."""
+    asked = {"rows": pl.len(), **(time_facts(schema["time"]) if "time" in schema else {})}
+    facts = table.collect(table.rows.select(**asked)).row(0, named=True)
+    for role in (role for role in KEYS if role in schema):
+        if role not in distinct and not is_text(schema[role]):
+            continue
+        rows = distinct[role].to_frame(role).lazy() if role in distinct else table.rows
+        text = text_of(role)
+        points = text.str.ends_with(".0").any()
+        colons = text.str.extract(f"^{_SESSION[:-1]}(:+)").str.len_bytes().max()
+        more = {"colons": colons} if role == "user" and "session" in schema else {}
+        found = table.collect(rows.select(points=points, **more)).row(0, named=True)
+        if found.pop("points"):
             whole = (text.str.contains(_WHOLE) | text.is_in(MISSING)).all()
-            facts[f"{role}_whole"] = table.collect(table.rows.select(whole)).item()
+            facts[f"{role}_whole"] = table.collect(rows.select(whole)).item()
+        facts |= found
     return facts
 
 
@@ -147,9 +165,36 @@ def _keys(schema: pl.Schema, facts: Facts, *, keep_missing: bool) -> dict[str, p
     """
     user, item = (_key(role, schema[role], facts, keep_missing) for role in ("user", "item"))
     if "session" in schema:
-        prefix = _SESSION + ":" * (facts.get("colons") or 0)
-        user = pl.coalesce(user, prefix + _key("session", schema["session"], facts, keep_missing))
+        session = _prefix(facts) + _key("session", schema["session"], facts, keep_missing)
+        user = pl.coalesce(user, session)
     return {"user": user, "item": item}
+
+
+def _prefix(facts: Facts) -> str:
+    return _SESSION + ":" * (facts.get("colons") or 0)
+
+
+def _coded(
+    distinct: Mapping[str, pl.Series], facts: Facts, *, keep_missing: bool
+) -> tuple[dict[str, pl.Expr], dict[str, pl.Series]]:
+    """The same as places in the keys, and these; of texts that stand for themselves, each once."""
+    keys = {
+        role: texts.to_frame(role).select(_key(role, pl.String(), facts, keep_missing)).to_series()
+        for role, texts in distinct.items()
+    }
+    prefixes = {"user": "", **({"session": _prefix(facts)} if "session" in keys else {})}
+    users, user_keys = codes(keys, prefixes)
+    items, item_keys = codes(keys, {"item": ""})
+    return {"user": pl.coalesce(users.values()), **items}, {"user": user_keys, "item": item_keys}
+
+
+def _texts(schema: pl.Schema) -> dict[str, pl.Expr]:
+    """The text of each column of keys that holds none."""
+    return {
+        role: _key(role, schema[role], {}, keep_missing=False)
+        for role in KEYS
+        if role in schema and not is_text(schema[role])
+    }
 
 
 def _key(role: str, dtype: pl.DataType, facts: Facts, keep_missing: bool) -> pl.Expr:
@@ -245,13 +290,12 @@ def _warnings(options: LoadOptions, kinds: Mapping[str, int]) -> tuple[str, ...]
 # --- what is wrong
 
 
-def _error(table: Table, bad: Row) -> DataError:
+def _error(table: Table, number: int) -> DataError:
     """What is wrong with a row that did not pass."""
-    number = bad["row"]
-    if bad.get("fields") is not None:
-        return table.error(number, table.wrong_fields(bad))
     stored = table.first(table.rows.filter(pl.col("row") == number))
     assert stored is not None, "the row is there"
+    if stored.get("fields") is not None:
+        return table.error(number, table.wrong_fields(stored))
     time = stored["time"]
     problem = "the time is missing" if _is_blank(time) else f"{time!r} is not a time"
     return table.error(number, f"{problem}; write every time as a number or as YYYY-MM-DD hh:mm:ss")

@@ -119,10 +119,6 @@ class Table:
         """The first of some of its rows."""
         return next(iter(self.collect(rows.head(1)).rows(named=True)), None)
 
-    def held(self) -> Table:
-        """The same in memory, read once."""
-        return replace(self, rows=self.collect(self.rows).lazy())
-
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Turn an error of polars into one of the log.

@@ -12,7 +12,7 @@ from glint_edge.data.reading.table import Table, is_text, text_of
 from glint_edge.errors import DataError
 
 # Only the unambiguous orders: 03/04/2020 means two different days. `%+` is RFC 3339 with its zone.
-_DATES = (
+DATES = (
     "%Y-%m-%d", "%Y/%m/%d", "%+",
     "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M:%S%.f UTC", "%Y-%m-%dT%H:%M:%S%.f%z",
@@ -83,7 +83,7 @@ def time_of(dtype: pl.DataType, facts: Facts) -> pl.Expr:
     if facts["numbers"]:
         return text.cast(_EXACT, strict=False) if facts["exact"] else _number(dtype)
     moment = pl.coalesce(
-        text.str.to_datetime(date, time_unit="us", time_zone="UTC", strict=False) for date in _DATES
+        text.str.to_datetime(date, time_unit="us", time_zone="UTC", strict=False) for date in DATES
     ).to_physical()
     if not facts["fine_dates"]:
         return moment
