@@ -27,6 +27,7 @@ from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.log import load_log
 from glint_edge.data.sequences import Split
 from glint_edge.errors import ConfigError, GlintEdgeError
+from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.training.epochs import make_optimizer, train_epoch
@@ -142,9 +143,9 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     Raises:
         GlintEdgeError: the log cannot be read, or a flag's value is impossible.
     """
-    parts = load_log(chosen.data).split()
-    auto = "full" if parts.sequences.has_repeats else "unseen"
-    protocol = auto if chosen.protocol == "auto" else chosen.protocol
+    log = load_log(chosen.data)
+    parts = log.split()
+    protocol = chosen_protocol(chosen.protocol, log.source, parts)
     config = train_config(chosen, protocol)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)

@@ -89,14 +89,6 @@ class Sequences:
         return self.interactions / len(self)
 
     @property
-    def has_repeats(self) -> bool:
-        """Whether some user has an item twice."""
-        user = np.repeat(np.arange(len(self)), np.diff(self.offsets))
-        known = self.ids > 0
-        pairs = user[known] * (self.item_count + 1) + self.ids[known]
-        return len(np.unique(pairs)) < len(pairs)
-
-    @property
     def untrained(self) -> int:
         """How many items stand in no training sequence; of leave-one-out it is not counted, 0."""
         if self.parts is None:
@@ -266,9 +258,10 @@ def repeats(held_out: HeldOut) -> npt.NDArray[np.bool_]:
     return (before[held_out.offsets[1:]] > before[held_out.offsets[:-1]]) & (held_out.targets > 0)
 
 
-def repeat_share(held_out: HeldOut) -> float:
-    """The share of the targets that stand in their own history; 0 without any."""
-    return float(repeats(held_out).mean()) if len(held_out.targets) else 0.0
+def repeat_share(*held_out: HeldOut) -> float:
+    """The share of the targets, of all parts together, that stand in their own history."""
+    again = np.concatenate([repeats(part) for part in held_out])
+    return float(again.mean()) if len(again) else 0.0
 
 
 def _heads(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
-import numpy as np
-
 from glint_edge.config import AUTO
 from glint_edge.data.record import DataSource
-from glint_edge.data.sequences import REPEATS_FROM, Split, repeats
+from glint_edge.data.sequences import REPEATS_FROM, Split, repeat_share
 
 if TYPE_CHECKING:
     from glint_edge.data.sharded.shards import ShardedLog
@@ -29,7 +27,7 @@ def chosen_protocol(choice: str | None, source: DataSource, data: Split | Sharde
         return choice
     share = source.repeats
     if share is None:
-        share = float(np.concatenate([repeats(data.validation()), repeats(data.test())]).mean())
+        share = repeat_share(data.validation(), data.test())
     return fitting(share)
 
 
