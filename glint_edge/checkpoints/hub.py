@@ -143,8 +143,8 @@ def _shareable(checkpoint: Checkpoint) -> Checkpoint:
     """Without the places of the user's files: of this machine, and nobody else's affair."""
     data = checkpoint.data
     beside = {n: Path(data.options[n]).name for n in ("validation", "test") if data.options.get(n)}
-    source = data.source if data.source in NAMED else ""
-    shared = replace(data, source=source, options={**data.options, **beside})
+    source, notes = (data.source, data.notes) if data.source in NAMED else ("", ())
+    shared = replace(data, source=source, notes=notes, options={**data.options, **beside})
     return replace(checkpoint, data=shared)
 
 

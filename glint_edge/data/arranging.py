@@ -48,6 +48,8 @@ class Tally:
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the order, a sentence each."""
         notes = []
+        if self.newest_first and not self.ties:
+            notes.append("the rows stand newest first, and are put in order")
         if self.ties:
             notes.append(
                 f"{_percent(self.ties / self.neighbours)} of neighbouring items of a user have the "
@@ -63,10 +65,15 @@ class Tally:
             notes.append("repeats: no target repeats an earlier item of its own history")
         return tuple(notes)
 
+    @property
+    def newest_first(self) -> bool:
+        """Whether the rows stand the wrong way round in the log."""
+        apart = self.neighbours - self.ties
+        return apart > 0 and self.backwards >= NEWEST_FIRST * apart
+
     def warnings(self) -> tuple[str, ...]:
         """What may well be a mistake: ties of a file that stands newest first."""
-        apart = self.neighbours - self.ties
-        if not self.ties or self.backwards < NEWEST_FIRST * apart or not apart:
+        if not (self.newest_first and self.ties):
             return ()
         return (
             "the rows stand newest first, so items of the same time are likely to be in the wrong "

@@ -6,23 +6,21 @@ What can be refused without reading is refused before polars is imported.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glint_edge.data.named import NAMED, download
 from glint_edge.data.options import LoadOptions, load_options
-from glint_edge.data.reading.columns import USUAL_NAMES, dropped_notes
+from glint_edge.data.reading.columns import USUAL_NAMES
 from glint_edge.data.record import DataSource, is_sharded, require_plain
 from glint_edge.data.splits import AHEAD
 from glint_edge.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from polars import LazyFrame
-
+    from glint_edge.data.assembly import Read
     from glint_edge.data.reading.table import Table
     from glint_edge.data.sequences import Sequences, Split
     from glint_edge.data.sharded.shards import ShardedLog
@@ -143,10 +141,11 @@ def load_log(
     are texts; whole numbers are taken as their text.
 
     Args:
-        source: a named data set ("ml-100k", downloaded once); the path of a log or of a folder
-            that `shard` wrote; a polars or pandas DataFrame, an interaction a row; or lists of item
-            keys: a mapping from user key to list, or a list of lists. A file that is called like a
-            named data set is reached as a `Path` or as `./ml-100k`.
+        source: a named data set ("ml-100k", downloaded once); the path of a log, of a folder
+            of Parquet files, or of one that `shard` wrote; a polars or pandas DataFrame, an
+            interaction a row; or lists of item keys: a mapping from user key to list, or a list of
+            lists. A file that is called like a named data set is reached as a `Path` or as
+            `./ml-100k`.
         user: column of the user's key; None: the usual names are tried, and so for the others.
         item: column of the item's key.
         time: column of the time; where there is none, the rows are taken to be in time order.
@@ -243,16 +242,18 @@ def _read_file(source: str | Path, options: LoadOptions) -> Log:
         path, attribution = Path(source), ""
         name, where = path.name, str(path.resolve())
     require_plain(path)
+    from glint_edge.data.assembly import assembled
     from glint_edge.data.reading.reader import read_table, read_titles
 
     table = read_table(path, options.selection, options.format)
     titles = read_titles(path, options.format)
-    return _log(table, titles, name, where, attribution, options)
+    return _log(table, assembled(table, titles, name, where, attribution, options))
 
 
 def _read_memory(source: object, options: LoadOptions) -> Log:
     if options.format is not None:
         raise ConfigError(f"format {options.format!r} is of files; leave it out")
+    from glint_edge.data.assembly import assembled
     from glint_edge.data.reading.memory import is_frame, table_of_frame, table_of_lists
 
     if is_frame(source):
@@ -261,50 +262,8 @@ def _read_memory(source: object, options: LoadOptions) -> Log:
         raise ConfigError("lists of keys have no columns to choose; leave them out")
     else:
         name, table = "lists", table_of_lists(source)
-    return _log(table, {}, name, "", "", options)
+    return _log(table, assembled(table, {}, name, "", "", options))
 
 
-def _log(
-    table: Table,
-    titles: Mapping[str, str],
-    name: str,
-    where: str,
-    attribution: str,
-    options: LoadOptions,
-) -> Log:
-    """Check, filter and number a table that was read from `where`."""
-    from glint_edge.data.arranging import Tally
-    from glint_edge.data.cuts import divided, split_notes
-    from glint_edge.data.numbering import numbered
-    from glint_edge.data.reading.checks import checked
-    from glint_edge.data.reading.reader import read_table
-
-    interactions, tally = checked(table, options, in_memory=True), Tally()
-    dropped = Counter({**table.dropped, **interactions.dropped})
-
-    def other(path: Path) -> LazyFrame:
-        beside = checked(
-            read_table(path, options.selection, options.format), options, in_memory=True
-        )
-        dropped.update(beside.dropped)
-        return beside.decoded().rows
-
-    # Files of their own have keys of their own.
-    own = interactions.decoded() if options.test else interactions
-    rows, rule = divided(table, own.rows, options, other)
-    coded = replace(own, rows=rows) if own.keys else replace(own, rows=rows).encoded()
-    sequences = numbered(name, coded, titles, dropped, options, tally, rule)
-    summary = {
-        "users": len(sequences),
-        "items": sequences.item_count,
-        "interactions": sequences.interactions,
-    }
-    parts = sequences.parts
-    split = split_notes(rule, parts.census(), sequences.untrained) if rule and parts else ()
-    notes = (*table.notes(), *dropped_notes(sequences.dropped), *split, *tally.notes())
-    warnings = (*table.warnings(), *interactions.warnings, *tally.warnings())
-    source = DataSource(
-        name, where, options.to_dict(), attribution, summary, sequences.digest(),
-        dict(table.columns), (*warnings, *notes), tally.share_of_repeats,
-    )  # fmt: skip
-    return Log(sequences, source, table.columns, notes, warnings)
+def _log(table: Table, read: Read) -> Log:
+    return Log(read.sequences, read.source, table.columns, read.notes, read.warnings)

@@ -62,12 +62,19 @@ def is_sharded(data: object) -> bool:
     return isinstance(data, str | Path) and (Path(data) / SHARDS).is_file()
 
 
+def is_folder_of_parquet(path: Path) -> bool:
+    """Whether it is a folder that holds Parquet files, which are one log together."""
+    return path.is_dir() and next(path.glob("*.parquet"), None) is not None
+
+
 def require_plain(path: Path) -> None:
     """Refuse what is not there, and what a reader would wait for, as a pipe.
 
     Raises:
         DataError: it is no plain file.
     """
+    if is_folder_of_parquet(path):
+        return
     if not path.exists():
         raise DataError(f"no such file: {path}; pass the path of an interaction log")
     if not path.is_file():

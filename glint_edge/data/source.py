@@ -15,7 +15,7 @@ from glint_edge.data.log import Log, read
 from glint_edge.data.named import NAMED, is_cached
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.columns import HEADERLESS
-from glint_edge.data.record import DataSource, is_sharded
+from glint_edge.data.record import DataSource, is_folder_of_parquet, is_sharded
 from glint_edge.data.sequences import HeldOut, Sequences, Split, split
 from glint_edge.data.splits import LEAVE_ONE_OUT, PARTS
 from glint_edge.errors import ConfigError, DataError
@@ -121,7 +121,8 @@ def is_at_hand(source: DataSource) -> bool:
     """Whether it can be read without the network."""
     if source.source in NAMED:
         return is_cached(source.source)
-    return Path(source.source).is_file() or is_sharded(source.source)
+    path = Path(source.source)
+    return path.is_file() or is_sharded(path) or bool(source.source and is_folder_of_parquet(path))
 
 
 def in_catalogue(sequences: Sequences, catalogue: Catalogue) -> Sequences:

@@ -158,6 +158,12 @@ def test_large_log(monkeypatch, capfd):
         assert 1e7 < result[step]["peak_memory_bytes"] < 8e9
 
 
+def test_reading():
+    result = run("reading.py", "--rows", 20_000, "--repeats", 1)
+    assert result["rows"] == 20_000
+    assert result["times"] > 0 and result["columns_bytes"] == 20_000 * (16 + 16 + 8)
+
+
 def test_instructions(arm64_set_up, run_here):
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
     sizes = ("--width", 16, "--items", 200, "--precision", "fp32")

@@ -78,6 +78,7 @@ def test_a_log_says_what_was_read(taps, caplog):
         "columns not used: stars",
         "left out: 1 exact duplicate rows",
         "left out: 1 users with fewer than 3 items",
+        "the rows stand newest first, and are put in order",
         "repeats: no target repeats an earlier item of its own history",
     )
     assert [record.getMessage() for record in caplog.records] == [

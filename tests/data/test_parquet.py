@@ -10,6 +10,7 @@ from glint_edge.data.log import load_log
 from glint_edge.data.reading import parquet
 from glint_edge.data.reading.columns import USUAL
 from glint_edge.data.sharded.sharding import make_shards
+from glint_edge.data.source import is_at_hand, read_beside
 from glint_edge.errors import DataError
 
 DIE = "import os, signal, sys; sys.stdin.read(); os.kill(os.getpid(), signal.SIGABRT)"
@@ -60,6 +61,18 @@ def test_the_child_reads_all_that_this_process_would_read(log, monkeypatch):
         with pytest.raises(DataError, match="not a readable Parquet file"):
             load_log(log)
     assert {done.returncode for done in seen} == {0}, "what is refused in words is left to them"
+
+
+def test_a_folder_of_parquet_is_one_log(tmp_path):
+    for name, items in (("a", ["x", "y"]), ("b", ["z", "w"])):
+        frame = pl.DataFrame({"user": ["u"] * 2, "item": items})
+        frame.write_parquet(tmp_path / f"{name}.parquet")
+    log = load_log(tmp_path)
+    assert log.sequences() == {"u": ["x", "y", "z", "w"]}
+    assert is_at_hand(log.source)
+    assert read_beside(log.source).sequences() == log.sequences()
+    shards = make_shards(tmp_path, tmp_path / "shards", parts=1)
+    assert shards.summary == log.source.summary
 
 
 @pytest.mark.full

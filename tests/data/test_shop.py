@@ -85,7 +85,11 @@ def test_what_is_said_of_a_shops_log(shop):
     rows = rows_of(folder / "taps.csv")
     log = load_log(folder / "taps.csv")
     histories, dropped = naive(rows)
-    (warning,) = log.warnings
+    warning, of_session = log.warnings
+    assert of_session == (
+        f"{dropped['user']:,} rows without a user are left out; --session-column session_id takes "
+        "the session for them"
+    )
     assert warning.startswith("column event_type is not used (")
     assert set(warning.partition("(")[2].partition(")")[0].split(", ")) == set(WEIGHTS)
     assert log.notes[:3] == (

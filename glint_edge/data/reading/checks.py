@@ -13,8 +13,15 @@ from typing import Any
 import polars as pl
 
 from glint_edge.data.options import LoadOptions
-from glint_edge.data.reading.columns import shown
 from glint_edge.data.reading.encoded import KEYS, codes, encoded
+from glint_edge.data.reading.kept import (
+    first_of,
+    kinds_of,
+    rating_of,
+    reasons_of,
+    warnings_of,
+    weight_of,
+)
 from glint_edge.data.reading.table import Table, is_text, text_of
 from glint_edge.data.reading.times import (
     finite,
@@ -104,15 +111,15 @@ def checked(table: Table, options: LoadOptions, *, in_memory: bool) -> Interacti
             f"{table.name}: the times are no dates, and in no known unit since 1970, so that "
             "sessions cannot be cut by a gap; leave out --session-gap"
         )
-    kinds = _kinds(table, options)
+    kinds = kinds_of(table, options)
     if options.weights:
-        roles["weight"] = _weight(options.weights)
+        roles["weight"] = weight_of(options.weights)
     fields = ["fields"] if "fields" in schema else []
-    rating = {"rating": _rating()} if options.min_rating is not None else {}
+    rating = {"rating": rating_of()} if options.min_rating is not None else {}
     events = {"event": text_of("event")} if kinds else {}
     rows = table.rows.select("row", *fields, **roles, **rating, **events)
-    reasons = _reasons(options, kinds)
-    rows = rows.select("row", *fields, *roles, reason=_first_of(reasons))
+    reasons = reasons_of(options, kinds)
+    rows = rows.select("row", *fields, *roles, reason=first_of(reasons))
     if in_memory:
         rows = table.collect(rows).lazy()
     kept = pl.col("reason") == 0
@@ -126,7 +133,7 @@ def checked(table: Table, options: LoadOptions, *, in_memory: bool) -> Interacti
     # Anew: the items of a line have one number.
     left = (rows.filter(kept) if dropped else rows).select(*roles).with_row_index("row")
     keys = coded[1] if coded else {}
-    return Interactions(left, dropped, _warnings(options, kinds), seconds, keys)
+    return Interactions(left, dropped, warnings_of(table, options, kinds, dropped), seconds, keys)
 
 
 def item_key(table: Table) -> pl.Expr:
@@ -212,79 +219,6 @@ def _key(role: str, dtype: pl.DataType, facts: Facts, keep_missing: bool) -> pl.
         text = text.str.replace(r"\.0+$", "")
     missing = text == "" if keep_missing else text.is_in(MISSING)
     return pl.when(~missing).then(text)
-
-
-# --- which rows are kept
-
-
-def _reasons(options: LoadOptions, kinds: Mapping[str, int]) -> dict[str, pl.Expr]:
-    """Why rows are left out, and which; the first reason that holds counts."""
-    reasons = {
-        "rows without a user": pl.col("user").is_null(),
-        "rows without an item": pl.col("item").is_null(),
-    }
-    if kinds:
-        left_out = [kind for kind in kinds if not _counts(kind, options)]
-        reasons[f"rows of other events ({shown(left_out)})"] = pl.col("event").is_in(left_out)
-    if options.min_rating is not None:
-        reasons["rows without a rating"] = pl.col("rating").is_null()
-        reasons[f"rows with a rating below {options.min_rating:g}"] = (
-            pl.col("rating") < options.min_rating
-        )
-    return reasons
-
-
-def _first_of(reasons: Mapping[str, pl.Expr]) -> pl.Expr:
-    """The number, from 1, of the first reason that holds; 0: none does."""
-    return pl.coalesce(
-        *(pl.when(holds).then(n) for n, holds in enumerate(reasons.values(), 1)), 0
-    ).cast(pl.UInt8)
-
-
-def _counts(kind: str, options: LoadOptions) -> bool:
-    return (options.only is None or kind in options.only) and (
-        options.weights is None or kind in options.weights
-    )
-
-
-def _kinds(table: Table, options: LoadOptions) -> dict[str, int]:
-    """How many rows there are of each kind of event, the most frequent first; empty: no matter.
-
-    Raises:
-        DataError: none is one that counts.
-    """
-    if not (options.only or options.weights):
-        return {}
-    counts = table.collect(
-        table.rows.group_by(kind=text_of("event").fill_null(""))
-        .len()
-        .sort("len", "kind", descending=[True, False])
-    )
-    kinds = dict(counts.iter_rows())
-    if not any(_counts(kind, options) for kind in kinds):
-        raise DataError(
-            f"{table.name}: no row is of an event that counts; the events are {shown(kinds)}"
-        )
-    return kinds
-
-
-def _weight(weights: Mapping[str, float]) -> pl.Expr:
-    return text_of("event").replace_strict(
-        list(weights), list(weights.values()), default=None, return_dtype=pl.Float32
-    )
-
-
-def _rating() -> pl.Expr:
-    return finite(pl.col("rating").cast(pl.Float64, strict=False))
-
-
-def _warnings(options: LoadOptions, kinds: Mapping[str, int]) -> tuple[str, ...]:
-    """Which chosen kinds of events no row is of."""
-    chosen = [*(options.only or ()), *(options.weights or ())]
-    absent = [kind for kind in dict.fromkeys(chosen) if kind not in kinds]
-    if not absent:
-        return ()
-    return (f"no row is of the event {', '.join(absent)}; the events are {shown(kinds)}",)
 
 
 # --- what is wrong

@@ -63,6 +63,8 @@ def read_titles(path: Path, format: str | None) -> dict[str, str]:
         DataError: that file is no text.
     """
     with reading(path):
+        if path.is_dir():
+            return {}
         format = format or detect(path)
         return TITLES[format](_unpacked(path)) if format in TITLES else {}
 
