@@ -122,7 +122,7 @@ def check(options, path, expected):
     assert load_log(out).source.options == log.source.options
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=ROWS, split=CUTS)
 def test_a_split_by_time_is_that_of_the_rules(rows, split):
     rows = [(*row, number) for number, row in enumerate(rows)]
@@ -141,7 +141,7 @@ def test_a_split_by_time_is_that_of_the_rules(rows, split):
         check({"split": split}, path, expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rows=ROWS, own=st.lists(st.integers(0, 2), min_size=40, max_size=40), timed=st.booleans())
 def test_files_of_ones_own_are_split_as_the_rules_say(rows, own, timed):
     validated = 1 in own[: len(rows)]
