@@ -50,11 +50,11 @@ def converted(program, target, options=None):
         target: its name.
         options: as for `converters.convert`.
     """
-    found = find_target(target)
+    converter = find_target(target)
     # A `.pte` holds none, so that bundles of other names share it.
     options = ConvertOptions() if target == "executorch" else options or ConvertOptions()
     folder = STORE / key_of(program, target, options)
-    path = folder / f"model{found.suffix}"
+    path = folder / f"model{converter.suffix}"
     STORE.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if path.is_file():
@@ -64,7 +64,7 @@ def converted(program, target, options=None):
             made = Path(work) / folder.name
             made.mkdir()
             with _shared_sources():
-                converters.convert(program, found, made / path.name, options)
+                converters.convert(program, converter, made / path.name, options)
             made.rename(folder)
     return path
 

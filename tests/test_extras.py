@@ -70,9 +70,9 @@ def test_who_asks_for_it_is_told_why(broken):
 def test_the_doctor_names_it(broken, run):
     code, out, _ = run("doctor", "--json")
     assert (code, json.loads(out)["conflicts"]) == (0, [])
-    told = "\n".join(json.loads(out)["broken"])
+    values = "\n".join(json.loads(out)["broken"])
     for group in ("targets", "engines", "runners"):
-        assert f"glint_edge.{group} gone: no_such_module:TARGET of broken-plugin: " in told
+        assert f"glint_edge.{group} gone: no_such_module:TARGET of broken-plugin: " in values
     code, out, _ = run("doctor")
     assert "cannot be used" in out
     code, out, _ = run("device", "list", "--json")

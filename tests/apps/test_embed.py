@@ -106,9 +106,9 @@ def test_pages_may_load_pictures_from_the_bundles_servers_alone(whole, tmp_path)
 
 def test_json_lists_the_files(whole, run, tmp_path):
     code, out, _ = run("embed", whole, "--platform", "python", "--out", tmp_path / "my", "--json")
-    told = json.loads(out)
-    assert code == 0 and told["folder"] == str(tmp_path / "my")
-    assert sorted(map(Path, told["files"])) == sorted(files_of(tmp_path / "my"))
+    values = json.loads(out)
+    assert code == 0 and values["folder"] == str(tmp_path / "my")
+    assert sorted(map(Path, values["files"])) == sorted(files_of(tmp_path / "my"))
 
 
 def test_the_target_can_be_chosen(whole, make_bundle, run, tmp_path):

@@ -38,9 +38,9 @@ def test_the_package_names_folders_that_are_there():
         assert list(
             (ROOT / ("Tests" if kind == "testTarget" else "Sources") / name).glob("*.swift*")
         )
-    told = json.loads((ROOT.parent / "platform.json").read_text())
+    values = json.loads((ROOT.parent / "platform.json").read_text())
     (folder,) = re.findall(r'\.copy\("(\w+)/\{\{ name \}\}\.glint"\)', package)
-    assert told["assets"] == f"Sources/GlintEdge/{folder}"
+    assert values["assets"] == f"Sources/GlintEdge/{folder}"
 
 
 def test_the_package_takes_a_branch_of_executorch_that_is_there():

@@ -248,9 +248,9 @@ def test_it_is_accessible_and_fits_a_phone(visit, site, target, scheme):
     for width in (320, 390, 1280):
         page.set_viewport_size({"width": width, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = page.evaluate("() => axe.run()")
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
-    assert len(found["passes"]) > 20
+    report = page.evaluate("() => axe.run()")
+    assert [(each["id"], each["nodes"][0]["html"]) for each in report["violations"]] == []
+    assert len(report["passes"]) > 20
     sizes = page.evaluate(
         "[...document.querySelectorAll('button')].map((b) => b.getBoundingClientRect().height)"
     )

@@ -112,8 +112,8 @@ def test_a_chunk_of_the_usual_size_is_as_many_appends(usual):
     items = [(n * 7) % 40 + 1 for n in range(2 * CHUNK + 3)]
     at_once = runtime.append_many(runtime.empty_state(), items)
     one_by_one = replay(runtime, items)
-    found, expected = map(runtime.to_numpy, (at_once, one_by_one))
-    np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
+    actual, expected = map(runtime.to_numpy, (at_once, one_by_one))
+    np.testing.assert_allclose(actual, expected, atol=0.02 * np.abs(expected).max())
 
 
 @pytest.mark.full

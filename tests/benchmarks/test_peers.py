@@ -144,10 +144,10 @@ def test_the_command_prints_one_object_and_keeps_to_its_minutes(ring, monkeypatc
     words = ["--data", str(ring), "--model", "sasrec", "--minutes", "0.05", "--json", *SMALL]
     monkeypatch.setattr(sys, "argv", ["accuracy.py", *words])
     accuracy.main()
-    told = json.loads(capsys.readouterr().out)
-    assert {"ndcg_at_10", "recall_at_10", "mrr_at_10", "minutes", "epochs"} <= set(told)
-    assert told["epochs"] >= 1
-    assert 0 < told["minutes"] <= 0.05
+    values = json.loads(capsys.readouterr().out)
+    assert {"ndcg_at_10", "recall_at_10", "mrr_at_10", "minutes", "epochs"} <= set(values)
+    assert values["epochs"] >= 1
+    assert 0 < values["minutes"] <= 0.05
 
 
 @pytest.mark.parametrize(

@@ -254,14 +254,14 @@ def test_a_file_written_over_recommends_as_the_changed_program(
     trained, make_model, target, tmp_path
 ):
     try:
-        found = find_target(target)
+        converter = find_target(target)
     except Exception as error:
         pytest.skip(str(error))
     # The smallest model there is: a conversion's time is that of its operators.
     small = replace(trained, model=make_model(d=8, heads=1, kernel=1, gated_mlp=False))
     changed = retire_items(add_items(small, [NewItem("new", torch.ones(8))]), ["k7", "k1"])
     before, after = programs(small, changed, "int8", top_k=39, chunk=1)
-    path = tmp_path / f"model{found.suffix}"
+    path = tmp_path / f"model{converter.suffix}"
     path.write_bytes(rewrite(converted(before, target).read_bytes(), before, after))
     runtime = find_engine(target).load(path, changed.model.config, 39, 1)
     for history in [[], *HISTORIES]:
@@ -332,8 +332,8 @@ def test_an_updated_bundle_is_what_the_updated_checkpoint_exports_to(
     untouched = files_of(app)
     code, out, err = run("catalogue", "add", app, "--item", "new", "--like", "k2,k3", "--json")
     assert code == 0, err
-    told = json.loads(out)
-    assert (told["version"], told["spare"], told["converted"]) == (2, 1, False)
+    values = json.loads(out)
+    assert (values["version"], values["spare"], values["converted"]) == (2, 1, False)
     second = tmp_path / "app.v2.glint"
     code, _, err = run("catalogue", "retire", second, "--item", "k7", "--item", "k1", "--json")
     assert code == 0, err
@@ -413,8 +413,8 @@ def test_without_spare_rows_it_converts_again_and_keeps_some(fixed, run, tmp_pat
     code, out, err = run("catalogue", "retire", path, "--item", "k7", "--json")
     assert code == 0, err
     assert "converting again" in err
-    told = json.loads(out)
-    assert (told["converted"], told["spare"]) == (True, 100)
+    values = json.loads(out)
+    assert (values["converted"], values["spare"]) == (True, 100)
     assert [program.spare_items for program in converted] == [100]
 
 

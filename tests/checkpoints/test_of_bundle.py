@@ -25,9 +25,9 @@ def test_the_manifest_names_the_float_model_relative_to_the_bundle(model, tmp_pa
 
 def test_the_float_model_of_a_bundle_is_remembered_here_and_not_in_the_bundle(model, tmp_path):
     for name, retired in (("run", ("k17",)), ("retired", ("k3",))):
-        made = checkpoint_of(model)
-        catalogue = replace(made.catalogue, retired=retired, version=2)
-        save_checkpoint(replace(made, catalogue=catalogue), tmp_path / name)
+        checkpoint = checkpoint_of(model)
+        catalogue = replace(checkpoint.catalogue, retired=retired, version=2)
+        save_checkpoint(replace(checkpoint, catalogue=catalogue), tmp_path / name)
     folders = [tmp_path / "run", tmp_path / "retired"]
     loaded = [load_checkpoint(folder) for folder in folders]
     assert loaded[0].sha256 == loaded[1].sha256
@@ -43,9 +43,9 @@ def test_the_float_model_of_a_bundle_is_remembered_here_and_not_in_the_bundle(mo
 
 
 def test_other_titles_are_the_same_model_and_notes_of_before_are_still_found(model, tmp_path):
-    made = checkpoint_of(model)
-    catalogue = replace(made.catalogue, retired=("k23",), version=2)
-    save_checkpoint(replace(made, catalogue=catalogue), tmp_path / "run")
+    checkpoint = checkpoint_of(model)
+    catalogue = replace(checkpoint.catalogue, retired=("k23",), version=2)
+    save_checkpoint(replace(checkpoint, catalogue=catalogue), tmp_path / "run")
     loaded = load_checkpoint(tmp_path / "run")
     named = {"sha256": loaded.sha256, "path": None}
     bundle = replace(

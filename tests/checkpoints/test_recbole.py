@@ -231,8 +231,8 @@ def test_every_artifact_gives_the_authors_scores(imported, oracle, tmp_path, tar
         for history in histories(length) if precision == "fp32" else ():
             items, scores = map(torch.from_numpy, recommend_history(runtime, history, N))
             assert_top_10(items[0].long(), scores[0], oracle.scores(history[-N:]))
-    found = overlap(oracle, lambda history: recommend_history(runtime, history, N)[0][0].tolist())
-    assert found >= tolerance_of(target, precision).top10_overlap
+    share = overlap(oracle, lambda history: recommend_history(runtime, history, N)[0][0].tolist())
+    assert share >= tolerance_of(target, precision).top10_overlap
     # What pads add is in the delegate.
     if target == "executorch":
         from executorch.exir._serialize._program import deserialize_pte_binary
@@ -276,12 +276,12 @@ def test_halves_and_views_are_read_as_what_they_are(save):
         "dense3.weight": WEIGHTS["dense3.weight"].double(),
         "dense4.weight": torch.nn.Parameter(WEIGHTS["dense4.weight"]),
     }
-    found = import_recbole(save(checkpoint_bytes(state_dict))).model.state_dict()
-    assert torch.equal(found["gru_in.weight"], WEIGHTS["dense1.weight"])
-    assert torch.equal(found["mix_gate.weight"], WEIGHTS["dense2.weight"])
-    assert torch.equal(found["mix_out.weight"], WEIGHTS["dense.weight"].half().float())
-    assert torch.equal(found["mlp_in.weight"], WEIGHTS["dense3.weight"])
-    assert torch.equal(found["mlp_gate.weight"], WEIGHTS["dense4.weight"])
+    imported = import_recbole(save(checkpoint_bytes(state_dict))).model.state_dict()
+    assert torch.equal(imported["gru_in.weight"], WEIGHTS["dense1.weight"])
+    assert torch.equal(imported["mix_gate.weight"], WEIGHTS["dense2.weight"])
+    assert torch.equal(imported["mix_out.weight"], WEIGHTS["dense.weight"].half().float())
+    assert torch.equal(imported["mlp_in.weight"], WEIGHTS["dense3.weight"])
+    assert torch.equal(imported["mlp_gate.weight"], WEIGHTS["dense4.weight"])
 
 
 # ---- code in a pickle ---------------------------------------------------------------------------
@@ -504,8 +504,8 @@ def test_without_a_map_the_ids_are_the_keys(save, whole):
 )
 def test_a_map_is_one_key_a_line(save, whole, tmp_path, text):
     (tmp_path / "items.txt").write_bytes(text.encode())
-    found = import_recbole(save(whole), tmp_path / "items.txt")
-    assert found.catalogue.keys == ("", *KEYS)
+    imported = import_recbole(save(whole), tmp_path / "items.txt")
+    assert imported.catalogue.keys == ("", *KEYS)
 
 
 @pytest.mark.parametrize(
@@ -706,9 +706,9 @@ def test_from_import_to_bench(folder, taps, run, tmp_path, monkeypatch, oracle):
     history = [9, 4, 30]
     keys = ",".join(KEYS[item - 1] for item in history)
     _, said, _ = run("recommend", out, "--history", keys, "--json")
-    found = json.loads(said)["items"]
-    items = torch.tensor([KEYS.index(item["key"]) + 1 for item in found])
-    assert_top_10(items, torch.tensor([i["score"] for i in found]), oracle.scores(history))
+    values = json.loads(said)["items"]
+    items = torch.tensor([KEYS.index(item["key"]) + 1 for item in values])
+    assert_top_10(items, torch.tensor([i["score"] for i in values]), oracle.scores(history))
     _, said, _ = run("recommend", out)
     assert "no history: the first items" in said
 

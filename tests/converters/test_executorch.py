@@ -207,15 +207,15 @@ def test_a_chunk_is_as_many_appends(artifacts, running, precision):
 @pytest.mark.parametrize("unknown", [INT64.min, ITEMS + 2, INT64.max])
 def test_an_unknown_item_in_a_chunk_is_one(artifacts, running, precision, unknown):
     start = empty_state(artifacts[precision].program.config)
-    found, expected = (
+    actual, expected = (
         running[precision].append_many(start, [7, item, 9, 8], 4) for item in (unknown, 0)
     )
-    assert torch.equal(found, expected)
+    assert torch.equal(actual, expected)
     # What stands beyond the count is never looked at, whatever it is.
-    found, expected = (
+    actual, expected = (
         running[precision].append_many(start, [7, 9, item, item], 2) for item in (unknown, 0)
     )
-    assert torch.equal(found, expected)
+    assert torch.equal(actual, expected)
 
 
 def test_without_history_the_artifact_recommends_the_most_popular(artifacts, running, precision):

@@ -31,7 +31,7 @@ def read_both(path, parts=1, **options):
     """The log, from memory; made of it, shards that hold the same sequences and weights."""
     log = load_log(path, **options)
     folder = path.with_name(path.name + ".shards")
-    made = make_shards(
+    shards = make_shards(
         path, folder, options=load_options(**options), parts=parts, held_out=parts * len(log)
     )
     whole = log.whole
@@ -43,11 +43,11 @@ def read_both(path, parts=1, **options):
     held = pl.read_parquet(folder / "held_out.parquet")
     weights = held["weights"] if "weights" in held.columns else [()] * len(held)
     assert expected == Counter(
-        (tuple(made.keys[item] for item in items), tuple(each))
+        (tuple(shards.keys[item] for item in items), tuple(each))
         for items, each in zip(held["items"], weights, strict=True)
     )
-    assert made.keys == whole.keys
-    assert made.summary == log.source.summary
+    assert shards.keys == whole.keys
+    assert shards.summary == log.source.summary
     source = load_log(folder).source
     assert source.columns == log.source.columns
     assert list(source.notes) == list(log.source.notes)

@@ -74,11 +74,11 @@ def test_tables_with_types_give_the_same(kind, tmp_path):
             pl.col("sku").cast(pl.Float64, strict=False),
             pl.col("price").replace("12.50", "12.5").cast(pl.Float64),
         )
-    found = shown(described(CATALOGUE, ItemFile(source, **FIELDS)))
+    table = shown(described(CATALOGUE, ItemFile(source, **FIELDS)))
     if kind == "numbers":
-        assert found["fields"].pop("price") == {"1": "12.5", "2": "3"}
-    assert found == {**SHOWN, "fields": found["fields"]}
-    assert found["fields"]["category"] == SHOWN["fields"]["category"]
+        assert table["fields"].pop("price") == {"1": "12.5", "2": "3"}
+    assert table == {**SHOWN, "fields": table["fields"]}
+    assert table["fields"]["category"] == SHOWN["fields"]["category"]
 
 
 def test_what_was_taken_and_left_out_is_told(tmp_path, caplog):
@@ -93,8 +93,8 @@ def test_what_was_taken_and_left_out_is_told(tmp_path, caplog):
 
 
 def test_titles_alone_are_taken_where_nothing_else_is_asked_for(tmp_path):
-    found = shown(described(CATALOGUE, ItemFile(write(tmp_path / "items.csv", delimited(",")))))
-    assert found == {"titles": SHOWN["titles"], "fields": {}, "images": {}}
+    table = shown(described(CATALOGUE, ItemFile(write(tmp_path / "items.csv", delimited(",")))))
+    assert table == {"titles": SHOWN["titles"], "fields": {}, "images": {}}
 
 
 def test_a_second_table_says_what_is_shown_now(tmp_path):

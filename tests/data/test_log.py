@@ -32,14 +32,18 @@ def test_real_logs(file, users, items, interactions):
     path = SHARED / file
     if not path.is_file():
         pytest.skip(f"the project folder has no ../shared/data/{file}")
-    found = load(path, k_core=5)
-    assert (len(found), found.item_count, found.interactions) == (users, items, interactions)
-    assert not found.dropped
-    counts = split(found).counts()[1:]
-    first = np.unique(found.ids, return_index=True)[1]
+    read_log = load(path, k_core=5)
+    assert (len(read_log), read_log.item_count, read_log.interactions) == (
+        users,
+        items,
+        interactions,
+    )
+    assert not read_log.dropped
+    counts = split(read_log).counts()[1:]
+    first = np.unique(read_log.ids, return_index=True)[1]
     assert (np.lexsort((first, -counts)) == np.arange(len(counts))).all()
     lines = [line.split() for line in path.read_text().splitlines()]
-    assert as_dict(found) == {user: items for user, *items in lines}
+    assert as_dict(read_log) == {user: items for user, *items in lines}
 
 
 def test_ml_100k_where_it_is_cached(monkeypatch):
@@ -48,14 +52,14 @@ def test_ml_100k_where_it_is_cached(monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", offline)
     try:
-        found = load("ml-100k")
+        read_log = load("ml-100k")
     except DataError as error:
         if "tests stay offline" not in str(error):
             raise
         pytest.skip("ml-100k is not in the cache, and tests do not download")
-    assert (len(found), found.item_count, found.interactions) == (943, 1_682, 100_000)
-    assert found.titles[found.keys[1]] == "Star Wars (1977)"
-    assert found.titles["1"] == "Toy Story (1995)" and not found.dropped
+    assert (len(read_log), read_log.item_count, read_log.interactions) == (943, 1_682, 100_000)
+    assert read_log.titles[read_log.keys[1]] == "Star Wars (1977)"
+    assert read_log.titles["1"] == "Toy Story (1995)" and not read_log.dropped
 
 
 # --- what a log says of itself
@@ -110,10 +114,12 @@ def test_a_log_without_names_has_no_columns(tmp_path, name, text):
 
 def test_shards_are_a_log_that_is_not_in_memory(taps, tmp_path):
     folder = tmp_path / "shards"
-    made = make_shards(taps, folder, options=LoadOptions(Columns(user="uid", item="sku")), parts=1)
+    shards = make_shards(
+        taps, folder, options=LoadOptions(Columns(user="uid", item="sku")), parts=1
+    )
     log = load_log(folder)
     assert isinstance(log.split(), ShardedLog)
-    assert len(log) == made.summary["users"] == 2
+    assert len(log) == shards.summary["users"] == 2
     with pytest.raises(DataError, match="holds shards, not a log; pass the log itself"):
         log.sequences()
     with pytest.raises(ConfigError, match="which were read already"):

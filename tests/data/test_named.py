@@ -58,9 +58,9 @@ def pip(tmp_path, monkeypatch):
 
 def test_named_data_is_downloaded_once(pip):
     for _ in range(2):
-        found = load("tiny")
-        assert as_dict(found) == {"u": ["1", "2", "3"]}
-        assert found.titles == {"1": "One"} and found.name == "tiny"
+        read_log = load("tiny")
+        assert as_dict(read_log) == {"u": ["1", "2", "3"]}
+        assert read_log.titles == {"1": "One"} and read_log.name == "tiny"
     assert len(pip.commands) == 1
     assert pip.commands[0][:4] == [sys.executable, "-m", "pip", "download"]
     assert pip.commands[0][-1] == "tiny==1" and "--no-deps" in pip.commands[0]
@@ -84,8 +84,8 @@ def test_a_damaged_cache_is_fetched_again(pip, file, damage):
         (pip.cache / file).write_bytes((pip.cache / file).read_bytes()[:-3])
     else:
         (pip.cache / file).unlink()
-    found = load("tiny")
-    assert found.interactions == 3 and found.titles == {"1": "One"}
+    read_log = load("tiny")
+    assert read_log.interactions == 3 and read_log.titles == {"1": "One"}
     assert len(pip.commands) == 2
 
 

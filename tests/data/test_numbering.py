@@ -16,10 +16,10 @@ def test_k_core_leaves_nothing_rarer_than_k_and_is_the_largest_such_log(rows, k)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.inter"
         write_inter(path, rows)
-        found = check(lambda **options: load(path, **options), rows, k_core=k, min_length=1)
-    if found:
-        assert min(np.bincount(found.ids)[1:]) >= k
-        assert min(np.diff(found.offsets)) >= k
+        read_log = check(lambda **options: load(path, **options), rows, k_core=k, min_length=1)
+    if read_log:
+        assert min(np.bincount(read_log.ids)[1:]) >= k
+        assert min(np.diff(read_log.offsets)) >= k
 
 
 def test_ties_in_time_keep_the_file_s_order(tmp_path):
@@ -40,13 +40,13 @@ def test_nanosecond_times_are_not_rounded_to_a_float(tmp_path):
 def test_ids_are_popularity_ranks(tmp_path):
     path = tmp_path / "log.txt"
     path.write_text("a x y z\nb z y q\nc z w q\n")
-    found = load(path)
+    read_log = load(path)
     # z twice where nothing is held out; x once; the others never, y before q before w
-    assert found.keys == ("", "z", "x", "y", "q", "w")
-    assert found.ids.tolist() == [2, 3, 1, 1, 3, 4, 1, 5, 4]
-    assert found.item_count == 5 and len(found) == 3
-    assert found.interactions == 9 and found.mean_length == 3.0
-    assert repr(found) == "Sequences('log.txt': 3 users, 5 items, 9 interactions)"
+    assert read_log.keys == ("", "z", "x", "y", "q", "w")
+    assert read_log.ids.tolist() == [2, 3, 1, 1, 3, 4, 1, 5, 4]
+    assert read_log.item_count == 5 and len(read_log) == 3
+    assert read_log.interactions == 9 and read_log.mean_length == 3.0
+    assert repr(read_log) == "Sequences('log.txt': 3 users, 5 items, 9 interactions)"
 
 
 def test_equally_popular_items_rank_as_they_come_in_a_long_log_too(tmp_path):
@@ -59,18 +59,18 @@ def test_equally_popular_items_rank_as_they_come_in_a_long_log_too(tmp_path):
 def test_an_item_at_another_time_is_no_duplicate(tmp_path):
     path = tmp_path / "log.inter"
     write_inter(path, [("u", "x", 1), ("u", "x", 2), ("u", "x", 1), ("u", "y", 1), ("v", "x", 1)])
-    found = load(path)
-    assert as_dict(found) == {"u": ["x", "y", "x"]}
-    assert found.dropped == {"exact duplicate rows": 1, "users with fewer than 3 items": 1}
+    read_log = load(path)
+    assert as_dict(read_log) == {"u": ["x", "y", "x"]}
+    assert read_log.dropped == {"exact duplicate rows": 1, "users with fewer than 3 items": 1}
 
 
 def test_short_users_and_the_k_core_are_repeated_until_both_hold(tmp_path):
     path = tmp_path / "log.txt"
     # d is too short; without d, z is in one history alone; without z, a is too short
     path.write_text("a x y z\nb x y x\nc x y x y\nd z x\n")
-    found = load(path, k_core=2, min_length=3)
-    assert as_dict(found) == {"b": ["x", "y", "x"], "c": ["x", "y", "x", "y"]}
-    assert found.dropped == {
+    read_log = load(path, k_core=2, min_length=3)
+    assert as_dict(read_log) == {"b": ["x", "y", "x"], "c": ["x", "y", "x", "y"]}
+    assert read_log.dropped == {
         "interactions outside the 2-core": 1,
         "users with fewer than 3 items": 2,
     }

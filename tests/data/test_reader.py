@@ -51,8 +51,8 @@ def test_without_times_the_order_is_the_file_s_and_repeats_stay(rows):
         path = Path(folder) / "log.csv"
         delimited(path, ["user", "item"], rows)
         timeless = [(user, item, None) for user, item in rows]
-        found = check(lambda **options: load(path, **options), timeless, min_length=1)
-    assert found.interactions == len(rows) and not found.dropped
+        read_log = check(lambda **options: load(path, **options), timeless, min_length=1)
+    assert read_log.interactions == len(rows) and not read_log.dropped
 
 
 @settings(max_examples=40, deadline=None)
@@ -83,8 +83,8 @@ def test_keys_are_text_and_trimmed(tmp_path):
 def test_chosen_columns_win_over_usual_names(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("user,item,time,who,what,when\na,b,c,u,x,3\na,b,c,u,y,2\na,b,c,u,z,1\n")
-    found = load(path, columns=Columns(user="who", item="what", time="when"))
-    assert as_dict(found) == {"u": ["z", "y", "x"]}
+    read_log = load(path, columns=Columns(user="who", item="what", time="when"))
+    assert as_dict(read_log) == {"u": ["z", "y", "x"]}
 
 
 def test_of_several_usual_names_the_likeliest_then_the_first_is_taken(tmp_path):

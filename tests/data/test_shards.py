@@ -58,17 +58,17 @@ def sequences_of(shards):
 
 def test_shards_hold_each_users_items_in_time_order(rows, shards):
     key = dict(enumerate(shards.keys))
-    found = Counter(tuple(key[i] for i in ids) for ids in sequences_of(shards))
+    counts = Counter(tuple(key[i] for i in ids) for ids in sequences_of(shards))
     held = pl.read_parquet(shards.folder / "held_out.parquet")["items"].to_list()
     for ids in held:  # their last two are not trained on
         whole = tuple(key[i] for i in ids)
-        found[whole[:-2]] -= 1
-        found[whole] += 1
+        counts[whole[:-2]] -= 1
+        counts[whole] += 1
     expected = Counter()
     for _, user in rows.sort("timestamp").group_by("user_id"):
         if len(user) >= 3:
             expected[tuple(user["item_id"])] += 1
-    assert +found == expected
+    assert +counts == expected
     assert len(held) == 30
     assert shards.summary == {
         "users": 90, "items": 20, "interactions": len(rows) - 3,
@@ -111,11 +111,11 @@ class Rank(Alone):
 
 
 def pairs_of(batches):
-    found = Counter()
+    counts = Counter()
     for items, lengths, targets in batches:
         for row, n in enumerate(lengths.tolist()):
-            found.update(zip(items[row, :n].tolist(), targets[row, :n].tolist(), strict=True))
-    return found
+            counts.update(zip(items[row, :n].tolist(), targets[row, :n].tolist(), strict=True))
+    return counts
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -123,12 +123,12 @@ def test_the_processes_see_every_prediction_once_and_stay_in_step(shards, size):
     expected = Counter()
     for ids in sequences_of(shards):
         expected.update(pairwise(ids))
-    found, after = Counter(), set()
+    counts, after = Counter(), set()
     for rank in range(size):
         rng = np.random.default_rng(3)
-        found += pairs_of(shards.batches(12, 64, rng, group=Rank(rank, size)))
+        counts += pairs_of(shards.batches(12, 64, rng, group=Rank(rank, size)))
         after.add(rng.integers(2**40))
-    assert found == expected
+    assert counts == expected
     assert len(after) == 1
 
 
@@ -156,9 +156,9 @@ def test_the_command_line_trains_on_shards_and_evaluates_on_them(source, tmp_pat
          "--learning-rate", "0.02", "--epochs", "15"],
         standalone_mode=False,
     )  # fmt: skip
-    told = json.loads(capsys.readouterr().out)
-    assert told["test"]["users"] == 90
-    assert told["test"]["ndcg_at_10"] > 0.6
+    values = json.loads(capsys.readouterr().out)
+    assert values["test"]["users"] == 90
+    assert values["test"]["ndcg_at_10"] > 0.6
     from glint_edge.checkpoints.checkpoint import load_checkpoint
 
     trained = load_checkpoint(tmp_path / "run")
@@ -166,7 +166,7 @@ def test_the_command_line_trains_on_shards_and_evaluates_on_them(source, tmp_pat
     assert again.targets.tolist() == open_shards(tmp_path / "s").test().targets.tolist()
     cli.app(["evaluate", str(tmp_path / "run"), "--json"], standalone_mode=False)
     measured = json.loads(capsys.readouterr().out)
-    assert measured["ndcg_at_10"] == pytest.approx(told["test"]["ndcg_at_10"])
+    assert measured["ndcg_at_10"] == pytest.approx(values["test"]["ndcg_at_10"])
     # On a ring, what comes next is as near as what came before: better than what is popular.
     figures = {name: found["recall_at_10"] for name, found in measured["baselines"].items()}
     assert figures["neighbours"] > figures["popularity"]
@@ -207,12 +207,12 @@ def test_a_log_in_shards_and_in_memory_gives_the_same_sequences_and_ids(rows):
                 with pytest.raises(DataError, match="no user is left with at least 3 items"):
                     make_shards(path, out)
                 continue
-            made = make_shards(path, out, parts=2, held_out=100)
+            shards = make_shards(path, out, parts=2, held_out=100)
             whole = pl.read_parquet(out / "held_out.parquet")["items"].to_list()
-            keys = sorted([made.keys[item] for item in items] for items in whole)
+            keys = sorted([shards.keys[item] for item in items] for items in whole)
             assert keys == sorted(histories.values())
-            assert made.keys == ("", *ranked)
-            assert made.summary == load_log(path).source.summary
+            assert shards.keys == ("", *ranked)
+            assert shards.summary == load_log(path).source.summary
 
 
 def test_shards_that_were_made_again_are_not_those_of_a_checkpoint(source, tmp_path, caplog):
@@ -234,8 +234,8 @@ def test_shards_that_were_made_again_are_not_those_of_a_checkpoint(source, tmp_p
 
 
 def test_shards_written_before_there_were_digests_are_read(source, tmp_path):
-    made = make_shards(source, tmp_path / "s", parts=2, held_out=30)
-    now = made.validation(), made.test()
+    shards = make_shards(source, tmp_path / "s", parts=2, held_out=30)
+    now = shards.validation(), shards.test()
     about = json.loads((tmp_path / "s/shards.json").read_text())
     del about["sha256"], about["predictions"], about["split"]
     (tmp_path / "s/shards.json").write_text(json.dumps(about))
@@ -244,9 +244,9 @@ def test_shards_written_before_there_were_digests_are_read(source, tmp_path):
     held = pl.read_parquet(tmp_path / "s/held_out.parquet").select("items")
     held.write_parquet(tmp_path / "s/held_out.parquet")
     old = open_shards(tmp_path / "s")
-    assert old.digest == "" and old.keys == made.keys
-    assert old.counts().tolist() == old.popularity().tolist() == made.popularity().tolist()
-    assert [ids.tolist() for ids in old.training()] == [ids.tolist() for ids in made.training()]
+    assert old.digest == "" and old.keys == shards.keys
+    assert old.counts().tolist() == old.popularity().tolist() == shards.popularity().tolist()
+    assert [ids.tolist() for ids in old.training()] == [ids.tolist() for ids in shards.training()]
     for before, after in zip((old.validation(), old.test()), now, strict=True):
         assert before.ids.tolist() == after.ids.tolist()
         assert before.targets.tolist() == after.targets.tolist()
@@ -294,13 +294,13 @@ def test_bad_input_is_one_line_and_leaves_nothing(source, shards, tmp_path):
 
 
 def test_damaged_shards_are_named(source, tmp_path):
-    made = make_shards(source, tmp_path / "s", parts=2)
-    made.parts[1].write_bytes(b"torn")
+    shards = make_shards(source, tmp_path / "s", parts=2)
+    shards.parts[1].write_bytes(b"torn")
     with pytest.raises(DataError, match=r"part-0001\.parquet is damaged"):
-        list(made.batches(12, 64, np.random.default_rng(0)))
-    made.parts[1].unlink()
+        list(shards.batches(12, 64, np.random.default_rng(0)))
+    shards.parts[1].unlink()
     with pytest.raises(DataError, match=r"lacks part-0001\.parquet"):
-        open_shards(made.folder)
-    (made.folder / "shards.json").write_text('{"format_version": 9}')
+        open_shards(shards.folder)
+    (shards.folder / "shards.json").write_text('{"format_version": 9}')
     with pytest.raises(DataError, match="format 9"):
-        open_shards(made.folder)
+        open_shards(shards.folder)

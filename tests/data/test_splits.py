@@ -280,8 +280,8 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
     ):
         with pytest.raises((ConfigError, DataError), match=says):
             load_log(log, **options)
-    found = load_log(log, test=test)
-    assert "validated on each user's last item of the log, tested on test.csv" in found.notes[1]
+    read_log = load_log(log, test=test)
+    assert "validated on each user's last item of the log, tested on test.csv" in read_log.notes[1]
 
 
 def test_what_is_split_otherwise_is_another_log(tmp_path):

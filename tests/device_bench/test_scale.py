@@ -209,8 +209,8 @@ def printed(renderable, width=80):
 
 
 def test_the_tables_tell_everything_at_80_columns():
-    asked = asked_of("a", "b", runner=FakeRunner(failing="b"))
-    document = scale_document(scale(asked, make_bytes), asked, [])
+    settings = asked_of("a", "b", runner=FakeRunner(failing="b"))
+    document = scale_document(scale(settings, make_bytes), settings, [])
     text = printed(render(document))
     for words in ("int8: by catalogue and width", "1,000 / 2,000", "2,000 / 4,000", "300 / 700",
                   "µs a call after 3/7 items", "cold 7", "✗ b int8 200 × 16: it died",
@@ -221,28 +221,28 @@ def test_the_tables_tell_everything_at_80_columns():
 
 
 def test_many_warnings_are_not_all_told():
-    asked = asked_of(items=(50,))
-    result = scale(asked, make_bytes)
-    assert "warnings in all" not in printed(render(scale_document(result, asked, [])))
+    settings = asked_of(items=(50,))
+    result = scale(settings, make_bytes)
+    assert "warnings in all" not in printed(render(scale_document(result, settings, [])))
     noisy = tuple(
         replace(row, items=items, row=replace(row.row, warnings=(f"warning of {items}",)))
         for row in result.rows
         for items in range(50, 60)
     )
-    text = printed(render(scale_document(replace(result, rows=noisy), asked, [])))
+    text = printed(render(scale_document(replace(result, rows=noisy), settings, [])))
     assert text.count("warning of") == 6
     assert "10 warnings in all" in text
 
 
 def test_the_document_holds_what_others_need(tmp_path):
-    asked = asked_of(items=(50,))
+    settings = asked_of(items=(50,))
     path = tmp_path / "scale.json"
-    write_document(scale_document(scale(asked, make_bytes), asked, ["glint-edge"]), path)
-    found = read_document(path)
-    assert found["kind"] == "scale"
-    assert found["settings"]["histories"] == list(HISTORIES)
-    assert found["settings"]["targets"] == ["a"]
-    (row,) = found["rows"]
+    write_document(scale_document(scale(settings, make_bytes), settings, ["glint-edge"]), path)
+    document = read_document(path)
+    assert document["kind"] == "scale"
+    assert document["settings"]["histories"] == list(HISTORIES)
+    assert document["settings"]["targets"] == ["a"]
+    (row,) = document["rows"]
     assert (row["generated"], row["items"], row["width"], row["bundle"]) == (
         True, 50, 16, "generated",
     )  # fmt: skip
@@ -267,9 +267,9 @@ def test_the_command_measures_real_artifacts(run, tmp_path):
                          "--histories", "5,30", "--json", "--output", output)  # fmt: skip
     assert code == 0, err
     assert "about" in err
-    found = json.loads(out)
-    assert found == read_document(output)
-    rows = found["rows"]
+    values = json.loads(out)
+    assert values == read_document(output)
+    rows = values["rows"]
     assert [row["items"] for row in rows] == [50, 200]
     for row in rows:
         assert row["generated"] is True

@@ -82,10 +82,10 @@ def test_the_slices_of_a_kind_are_all_users_once_and_average_to_the_whole(data):
 
 
 def test_edges_of_the_slices():
-    found = slices(
+    parts = slices(
         np.array([1, 1, 1, 1]), np.array([5, 6, 200, 201]), np.array([1, 2, 0, 100]), 100
     )
-    assert [part.name for part in found] == [
+    assert [part.name for part in parts] == [
         "all users", "1-5 items (cold)", "6-10 items", "101-200 items", "over 200 items",
         "target: untrained", "target: 0%-1%", "target: 1%-10%", "target: 50%-100%",
     ]  # fmt: skip
@@ -219,24 +219,24 @@ def test_baselines_rank_as_a_loop_over_users_does(sequences, unseen):
 def test_an_appraisal_has_all_of_it(measured):
     model, users, _ = measured
     steps = []
-    found = appraise(model, users, (users.ids, users.offsets), on_step=steps.append)
-    assert found.figures == metrics_of_ranks(target_ranks(model, users))
-    assert found.unbounded == metrics_of_ranks(target_ranks(model, users, window="unbounded"))
-    assert found.unbounded != found.figures
-    assert set(found.baselines) == {"popularity", "neighbours"}
+    appraisal = appraise(model, users, (users.ids, users.offsets), on_step=steps.append)
+    assert appraisal.figures == metrics_of_ranks(target_ranks(model, users))
+    assert appraisal.unbounded == metrics_of_ranks(target_ranks(model, users, window="unbounded"))
+    assert appraisal.unbounded != appraisal.figures
+    assert set(appraisal.baselines) == {"popularity", "neighbours"}
     assert [step.partition(": ")[2] for step in steps] == [
         "the model", "unbounded", "popularity", "neighbours",
     ]  # fmt: skip
-    for part in found.slices:
+    for part in appraisal.slices:
         assert list(part.beside) == ["unbounded", "popularity", "neighbours"]
-    assert found.slices[0].beside["neighbours"] == found.baselines["neighbours"]
-    told = found.slices[0].to_dict()
-    assert told["ndcg_at_10"] == found.figures.ndcg
-    assert told["beside"]["unbounded"] == found.unbounded.to_dict()
+    assert appraisal.slices[0].beside["neighbours"] == appraisal.baselines["neighbours"]
+    told = appraisal.slices[0].to_dict()
+    assert told["ndcg_at_10"] == appraisal.figures.ndcg
+    assert told["beside"]["unbounded"] == appraisal.unbounded.to_dict()
     short = HeldOut(users.ids[:3], np.array([0, 3]), users.targets[:1])
-    found = appraise(model, short, (users.ids, users.offsets))
-    assert found.unbounded is None
-    assert list(found.slices[0].beside) == ["popularity", "neighbours"]
+    appraisal = appraise(model, short, (users.ids, users.offsets))
+    assert appraisal.unbounded is None
+    assert list(appraisal.slices[0].beside) == ["popularity", "neighbours"]
 
 
 def test_the_baselines_know_the_training_interactions_alone(measured):
@@ -244,10 +244,10 @@ def test_the_baselines_know_the_training_interactions_alone(measured):
     model, _, _ = measured
     training = flat([[1, 2, 3], [1, 2]])
     users = HeldOut(np.array([9, 9, 9, 9]), np.array([0, 2, 4]), np.array([8, 8]))
-    found = appraise(model, users, training)
-    for figures in found.baselines.values():  # all that was not trained on ties with the target
+    appraisal = appraise(model, users, training)
+    for figures in appraisal.baselines.values():  # all that was not trained on ties with the target
         assert figures.recall == 0
-    assert found.slices[-1].name == "target: untrained"
+    assert appraisal.slices[-1].name == "target: untrained"
 
 
 def test_plots_are_drawn_or_refused(measured, tmp_path):
@@ -265,9 +265,9 @@ def test_plots_are_drawn_or_refused(measured, tmp_path):
 
 def test_the_tables_fit_a_terminal(measured):
     model, users, _ = measured
-    found = appraise(model, users, (users.ids, users.offsets))
+    appraisal = appraise(model, users, (users.ids, users.offsets))
     shown = io.StringIO()
-    Console(file=shown, width=80).print(render.slices(found.slices))
+    Console(file=shown, width=80).print(render.slices(appraisal.slices))
     assert "…" not in shown.getvalue()
-    for part in found.slices:
+    for part in appraisal.slices:
         assert shown.getvalue().count(part.name) >= 2

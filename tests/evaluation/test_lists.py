@@ -41,7 +41,7 @@ def test_lists_are_measured_as_by_hand(users, counts, data):
     histories, lists = (list(each) for each in zip(*users, strict=True))
     keys = ("", *(f"i{n}" for n in range(1, V + 1)))
     values = data.draw(st.dictionaries(st.sampled_from(keys[1:]), st.sampled_from("ab")))
-    found = list_figures(
+    figures = list_figures(
         np.array(lists),
         held_out(histories),
         np.array([3, *counts]),
@@ -49,21 +49,21 @@ def test_lists_are_measured_as_by_hand(users, counts, data):
     )
     shown = [item for one in lists for item in one if item]
     times = sorted(shown.count(item) for item in range(1, V + 1))
-    assert found.coverage == pytest.approx(len(set(shown)) / V)
+    assert figures.coverage == pytest.approx(len(set(shown)) / V)
     pairs = sum(abs(a - b) for a in times for b in times)
-    assert found.gini == pytest.approx(pairs / (2 * V * sum(times)) if shown else 0)
+    assert figures.gini == pytest.approx(pairs / (2 * V * sum(times)) if shown else 0)
     total = max(sum(counts), 1)
     bits = [-math.log2(max(counts[item - 1], 1) / total) for item in shown]
-    assert found.novelty == pytest.approx(sum(bits) / len(bits) if bits else 0)
+    assert figures.novelty == pytest.approx(sum(bits) / len(bits) if bits else 0)
     again = [i in history for history, one in users for i in one if i]
-    assert found.repeats == pytest.approx(sum(again) / len(again) if again else 0)
+    assert figures.repeats == pytest.approx(sum(again) / len(again) if again else 0)
     shares = []
     for one in lists:
         kinds = [values[keys[item]] for item in one if keys[item] in values]
         unlike = [a != b for a, b in combinations(kinds, 2)]
         shares += [sum(unlike) / len(unlike)] if unlike else []
     expected = pytest.approx(sum(shares) / len(shares)) if shares else None
-    assert found.diversity == {"kind": expected}
+    assert figures.diversity == {"kind": expected}
 
 
 def test_gini_is_between_all_alike_and_one_for_all():
@@ -79,9 +79,9 @@ def test_lists_do_not_depend_on_how_many_are_looked_at_together(monkeypatch):
     codes = {"kind": rng.integers(-1, 3, V + 1)}
     whole = list_figures(lists, users, np.arange(V + 1), codes)
     monkeypatch.setattr("glint_edge.evaluation.lists.CHUNK", 7)
-    found = list_figures(lists, users, np.arange(V + 1), codes)
-    assert found.diversity == pytest.approx(whole.diversity)
-    assert replace(found, diversity=whole.diversity) == whole
+    figures = list_figures(lists, users, np.arange(V + 1), codes)
+    assert figures.diversity == pytest.approx(whole.diversity)
+    assert replace(figures, diversity=whole.diversity) == whole
 
 
 @pytest.fixture
@@ -94,31 +94,31 @@ def model():
 def test_lists_are_the_best_items_that_the_protocol_ranks(model, protocol):
     histories = [[1, 2, 3], [4], [1, 2, 3, 4, 5, 6, 7]]
     users = held_out(histories, [2, 5, 8])
-    found = ranked(model, users, protocol=protocol, top=K)
-    for history, one in zip(histories, found.lists.tolist(), strict=True):
+    lists = ranked(model, users, protocol=protocol, top=K)
+    for history, one in zip(histories, lists.lists.tolist(), strict=True):
         items = torch.tensor([history[-6:]])
         scores = model.score(items, torch.tensor([items.shape[1]]))[0]
         rivals = [i for i in range(1, V + 1) if protocol == "full" or i not in history]
         best = sorted(rivals, key=lambda item: -scores[item].item())[:K]
         assert one == best + [0] * (K - len(best))
-    assert found.ranks.tolist() == ranked(model, users, protocol=protocol).ranks.tolist()
+    assert lists.ranks.tolist() == ranked(model, users, protocol=protocol).ranks.tolist()
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=2, max_size=60))
 def test_a_difference_is_that_of_each_user(ranks):
     ours, theirs = (np.array(each) for each in zip(*ranks, strict=True))
-    found = compare("b", metrics_of_ranks(theirs, 5), ours, theirs)
+    comparison = compare("b", metrics_of_ranks(theirs, 5), ours, theirs)
     hits = np.array([(a <= 5) - (b <= 5) for a, b in ranks], dtype=float)
     gains = [[1 / math.log2(r + 1) if r <= 5 else 0 for r in pair] for pair in ranks]
-    assert found.hits.mean == pytest.approx(hits.mean())
-    assert found.hits.half_width == half_width(hits)
-    assert found.ndcg.mean == pytest.approx(sum(a - b for a, b in gains) / len(ranks))
+    assert comparison.hits.mean == pytest.approx(hits.mean())
+    assert comparison.hits.half_width == half_width(hits)
+    assert comparison.ndcg.mean == pytest.approx(sum(a - b for a, b in gains) / len(ranks))
     mine = metrics_of_ranks(ours, 5)
-    assert found.ndcg.mean == pytest.approx(mine.ndcg - found.figures.ndcg)
+    assert comparison.ndcg.mean == pytest.approx(mine.ndcg - comparison.figures.ndcg)
     back = compare("a", mine, theirs, ours)
-    assert back.ndcg.mean == -found.ndcg.mean
-    pair = {found.ndcg.verdict, back.ndcg.verdict}
+    assert back.ndcg.mean == -comparison.ndcg.mean
+    pair = {comparison.ndcg.verdict, back.ndcg.verdict}
     assert pair in ({"better", "worse"}, {"level"})
 
 
@@ -180,18 +180,20 @@ def test_an_appraisal_compares_with_another_model(model):
     histories = [rng.integers(1, V + 1, n).tolist() for n in rng.integers(1, 6, 40)]
     users = held_out(histories, rng.integers(1, V + 1, 40).tolist())
     training = (users.ids, users.offsets)
-    found = appraise(model, users, training, k=3, other=("b", other))
+    appraisal = appraise(model, users, training, k=3, other=("b", other))
     back = appraise(other, users, training, k=3, other=("a", model))
-    assert found.other.figures == back.figures and back.other.figures == found.figures
-    assert found.other.ndcg.mean == -back.other.ndcg.mean
-    assert "b" in found.table("").__rich__().columns[0]._cells[1].plain
-    assert found.to_dict()["other"]["ndcg_at_3_paired"]["difference"] == found.other.ndcg.mean
-    assert list(found.lists) == ["model", "popularity", "neighbours"]
+    assert appraisal.other.figures == back.figures and back.other.figures == appraisal.figures
+    assert appraisal.other.ndcg.mean == -back.other.ndcg.mean
+    assert "b" in appraisal.table("").__rich__().columns[0]._cells[1].plain
+    assert (
+        appraisal.to_dict()["other"]["ndcg_at_3_paired"]["difference"] == appraisal.other.ndcg.mean
+    )
+    assert list(appraisal.lists) == ["model", "popularity", "neighbours"]
     again = [t in history for t, history in zip(users.targets.tolist(), histories, strict=True)]
-    apart = {one.name: one.figures for one in found.slices if one.by == "repeats"}
-    assert apart["target: again"].users == sum(again) == found.repeats * 40
+    apart = {one.name: one.figures for one in appraisal.slices if one.by == "repeats"}
+    assert apart["target: again"].users == sum(again) == appraisal.repeats * 40
     ranks = target_ranks(model, users)
     assert apart["target: new"] == metrics_of_ranks(ranks[~np.array(again)], 3)
-    assert f"({apart['target: new'].recall:.1%} where it is new to the user)" in found.verdict
+    assert f"({apart['target: new'].recall:.1%} where it is new to the user)" in appraisal.verdict
     alone = appraise(model, users, training, k=3)
-    assert alone.to_dict() == {**found.to_dict(), "other": None}
+    assert alone.to_dict() == {**appraisal.to_dict(), "other": None}

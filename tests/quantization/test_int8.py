@@ -284,8 +284,8 @@ def test_the_int8_stream_stays_near_the_float_stream(make_model, shape):
     with torch.no_grad():
         for a, b in zip(states(fp32, history), states(int8, history), strict=True):
             assert a[0, 0] == b[0, 0]
-            expected, found = fp32.recommend.hidden(a), int8.recommend.hidden(b)
-            assert (found - expected).norm() <= 0.04 * expected.norm()
+            expected, actual = fp32.recommend.hidden(a), int8.recommend.hidden(b)
+            assert (actual - expected).norm() <= 0.04 * expected.norm()
 
 
 @pytest.mark.parametrize("shape", [{}, {"kernel": 1}, {"kernel": 5}], ids=str)
@@ -314,8 +314,8 @@ def test_the_int8_stream_without_history_recommends_the_most_popular(programs):
 
 @pytest.mark.parametrize("unknown", [-1, 41, 42, torch.iinfo(torch.int64).max])
 def test_an_unknown_item_is_a_row_of_zeros_in_int8_too(programs, unknown):
-    found, expected = (states(programs[1], [5, item, 11])[-1] for item in (unknown, 0))
-    assert torch.equal(found, expected)
+    actual, expected = (states(programs[1], [5, item, 11])[-1] for item in (unknown, 0))
+    assert torch.equal(actual, expected)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

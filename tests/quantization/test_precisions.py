@@ -95,10 +95,10 @@ def test_an_embedding_gives_float32_rows():
 def test_fp16_replaces_every_matrix(make_model, shape):
     program = quantize(stream_program(make_model(**shape)), "fp16")
     for module, _ in program.methods().values():
-        found = kinds(module)
-        assert set(found.values()) <= {Fp16Linear, Fp16Embedding}
+        kinds_of_parts = kinds(module)
+        assert set(kinds_of_parts.values()) <= {Fp16Linear, Fp16Embedding}
         for name, tensor in module.state_dict().items():
-            is_weight = name.removesuffix(".weight") in found
+            is_weight = name.removesuffix(".weight") in kinds_of_parts
             floats = torch.float16 if is_weight else torch.float32
             assert tensor.dtype in (floats, torch.int64), name
 
@@ -112,8 +112,8 @@ def test_the_fp16_stream_is_the_float_stream_of_rounded_weights(make_model, shap
         for child in module.modules():
             if isinstance(child, (nn.Linear, nn.Embedding)):
                 child.weight.data = child.weight.half().float()
-    for found, expected in zip(run(half, HISTORY), run(fp32, HISTORY), strict=True):
-        assert torch.equal(found, expected)
+    for actual, expected in zip(run(half, HISTORY), run(fp32, HISTORY), strict=True):
+        assert torch.equal(actual, expected)
 
 
 # --- the item table alone in int8
@@ -127,9 +127,9 @@ def test_int8_table_replaces_lookup_and_scoring_alone(make_model, shape):
     assert torch.equal(table.scale, scores.scale)
     expected = {"append": "item.table", "append_many": "item.table", "recommend": "scores"}
     for method, (module, _) in program.methods().items():
-        found = kinds(module)
-        assert {n for n, kind in found.items() if kind in REPLACED} == {expected[method]}
-        assert len(found) > 1, "the others are left"
+        kinds_of_parts = kinds(module)
+        assert {n for n, kind in kinds_of_parts.items() if kind in REPLACED} == {expected[method]}
+        assert len(kinds_of_parts) > 1, "the others are left"
 
 
 def test_an_int8_tables_states_are_the_float_streams_on_rounded_rows(make_model):
@@ -148,11 +148,11 @@ def test_less_rounding_is_nearer_to_float(make_model):
         program = quantize(fp32, precision)
         state, expected = run(program, HISTORY)[0], run(fp32, HISTORY)[0]
         with torch.no_grad():
-            found, right = (
+            actual, right = (
                 p.recommend.scores(p.recommend.hidden(s))
                 for p, s in ((program, state), (fp32, expected))
             )
-        return ((found - right).norm() / right.norm()).item()
+        return ((actual - right).norm() / right.norm()).item()
 
     assert error("fp32") == 0
     assert 0 < error("fp16") < 1e-3 < error("int8-table") < error("int8") < 0.03
@@ -179,12 +179,12 @@ def test_every_precision_exports(model, precision):
     program = quantize(stream_program(model, chunk=2), precision)
     for module, inputs in program.methods().values():
         exported = torch.export.export(module, tuple(inputs.values()), strict=True)
-        for found, expected in zip(
+        for actual, expected in zip(
             torch.utils._pytree.tree_leaves(exported.module()(*inputs.values())),
             torch.utils._pytree.tree_leaves(module(*inputs.values())),
             strict=True,
         ):
-            assert torch.equal(found, expected)
+            assert torch.equal(actual, expected)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -192,10 +192,10 @@ def test_every_precision_exports(model, precision):
 def test_a_chunk_is_as_many_appends(make_model, precision):
     program = quantize(stream_program(make_model(), chunk=5), precision)
     expected = run(program, [3])[0]
-    found = program.append_many(expected, torch.tensor([[4, 0, 41, 9, 9]]), torch.tensor([4]))
+    actual = program.append_many(expected, torch.tensor([[4, 0, 41, 9, 9]]), torch.tensor([4]))
     for item in (4, 0, 41, 9):
         expected = program.append(expected, torch.tensor([item]))
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_an_unknown_precision_is_refused_with_the_known_ones(model):

@@ -109,10 +109,10 @@ def test_the_gradient_is_nearly_that_of_the_float_model(make_model, rounded):
         (form.prefixes(items, lengths) * towards).sum().backward()
         gradients.append({n: p.grad.clone() for n, p in form.named_parameters()})
         form.zero_grad()
-    wanted, found = gradients
-    found["embedding.weight"] = found.pop("embedding.parametrizations.weight.original")
+    wanted, actual = gradients
+    actual["embedding.weight"] = actual.pop("embedding.parametrizations.weight.original")
     for name, gradient in wanted.items():
-        near = F.cosine_similarity(gradient.flatten(), found[name].flatten(), dim=0)
+        near = F.cosine_similarity(gradient.flatten(), actual[name].flatten(), dim=0)
         assert near > 0.95, (name, near)
 
 
@@ -145,15 +145,15 @@ def test_the_distance_and_its_gradient_are_the_plain_ones(monkeypatch, block):
     wanted = torch.randn(7, 6), torch.randn(30, 6)
 
     def plain():
-        found, right = (F.log_softmax(h @ t.T, dim=1) for h, t in ((hidden, table), wanted))
-        return F.kl_div(found, right, log_target=True, reduction="batchmean")
+        actual, right = (F.log_softmax(h @ t.T, dim=1) for h, t in ((hidden, table), wanted))
+        return F.kl_div(actual, right, log_target=True, reduction="batchmean")
 
     results = []
     for loss in (plain(), catalogue_divergence(hidden, table, wanted)):
         gradients = torch.autograd.grad(2 * loss, (hidden, table))
         results.append((loss, *gradients))
-    for found, expected in zip(results[1], results[0], strict=True):
-        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+    for actual, expected in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(actual, expected, atol=1e-6, rtol=1e-5)
 
 
 def test_a_model_is_at_no_distance_from_itself():

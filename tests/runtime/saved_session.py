@@ -23,7 +23,7 @@ class SavedExample:
 
 
 def saved_example():
-    told = json.loads((Path(__file__).with_name("session-v1.json")).read_bytes())
+    values = json.loads((Path(__file__).with_name("session-v1.json")).read_bytes())
     return SavedExample(
-        told["digest"], told["state"], told["history"], bytes.fromhex(told["bytes"])
+        values["digest"], values["state"], values["history"], bytes.fromhex(values["bytes"])
     )

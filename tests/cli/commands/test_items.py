@@ -60,8 +60,8 @@ def test_train_takes_the_table_and_the_run_file_repeats_it(taps, products, tmp_p
     assert code == 0, err
     assert "products.csv: 1 of 25 items have no row" in " ".join(err.split())
     assert shown(out) == whole()
-    asked = tomllib.loads((out / "run.toml").read_text())
-    assert asked["items"] == str(products) and asked["item_field"] == ["category", "brand"]
+    values = tomllib.loads((out / "run.toml").read_text())
+    assert values["items"] == str(products) and values["item_field"] == ["category", "brand"]
     again = requested(out / "run.toml", {})
     assert again.items == ItemFile(str(products), fields=("category", "brand"), image="photo")
     assert f"--items {products} --item-field category --item-field brand" in command_of(
@@ -96,8 +96,8 @@ def test_lists_show_titles_and_on_request_fields(shop, run):
 
 
 def test_inspect_says_what_is_shown(shop, run):
-    told = json.loads(run("inspect", shop, "--json")[1])
-    assert told["shown"] == {"titles": 24, "fields": {"category": 24}, "images": 24}
+    values = json.loads(run("inspect", shop, "--json")[1])
+    assert values["shown"] == {"titles": 24, "fields": {"category": 24}, "images": 24}
     assert "24 titles, 24 category, 24 images" in run("inspect", shop)[1]
 
 
@@ -126,10 +126,10 @@ def test_describing_anew_changes_what_is_shown_and_no_model(
     table = tmp_path / "more.csv"
     table.write_text("sku,title,shelf\n" + "".join(f"i{n},New {n},s\n" for n in range(25)))
     asked = ("--items", table, "--item-field", "shelf", "--out", out, "--json")
-    code, told, err = run("catalogue", "describe", where, *asked)
+    code, values, err = run("catalogue", "describe", where, *asked)
     assert code in (0, 1), err
-    told = json.loads(told)
-    assert told["version"] == 2 and told[kind] == str(out)
+    values = json.loads(values)
+    assert values["version"] == 2 and values[kind] == str(out)
     titles, fields, images = shown(out)
     assert titles == {f"i{n}": f"New {n}" for n in range(25)}
     assert fields == {"shelf": {f"i{n}": "s" for n in range(25)}}

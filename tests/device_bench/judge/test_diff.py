@@ -33,8 +33,8 @@ from glint_edge.model.stream import stream_program
 @pytest.fixture(autouse=True, scope="module")
 def _one_look_at_the_machine():
     with pytest.MonkeyPatch.context() as patch:
-        found = machine()
-        patch.setattr(document_module, "machine", lambda: dict(found))
+        described = machine()
+        patch.setattr(document_module, "machine", lambda: dict(described))
         yield
 
 
@@ -55,8 +55,8 @@ def document_of(*rows, name="app"):
 
 
 def verdicts(old, new):
-    found = diff(document_of(old), document_of(new))
-    return {change.figure: change.verdict for change in found.changes}
+    difference = diff(document_of(old), document_of(new))
+    return {change.figure: change.verdict for change in difference.changes}
 
 
 def test_twice_the_time_is_a_regression_and_half_an_improvement():
@@ -141,10 +141,10 @@ def test_a_row_that_fails_or_is_gone_is_a_regression_with_its_reason():
     failed = replace(old, ok=False, failures=("it died",), medians_us={}, append_us=None)
     (change,) = diff(document_of(old), document_of(failed)).regressions
     assert (change.row, change.why) == ("tflite int8", "it died")
-    found = diff(document_of(old), document_of(row_of([10.0], target="onnx")))
-    (change,) = found.regressions
+    difference = diff(document_of(old), document_of(row_of([10.0], target="onnx")))
+    (change,) = difference.regressions
     assert "now is not" in change.why
-    assert found.notes == ("onnx int8 is new",)
+    assert difference.notes == ("onnx int8 is new",)
     assert diff(document_of(failed), document_of(old)).regressions == ()
 
 
@@ -159,9 +159,9 @@ def test_bundles_are_told_apart_where_there_are_several_and_renamed_where_there_
 def test_times_of_another_machine_are_not_compared():
     old, new = document_of(row_of([10.0] * 3)), document_of(row_of([30.0] * 3))
     new["machine"]["cpu"] = "another"
-    found = diff(old, new)
-    assert not found.regressions
-    assert "times are not compared" in found.notes[0]
+    difference = diff(old, new)
+    assert not difference.regressions
+    assert "times are not compared" in difference.notes[0]
 
 
 def test_the_table_shows_the_worst_first():
@@ -198,11 +198,11 @@ def test_the_noise_of_several_runs_is_told(tmp_path):
     command = [sys.executable, "benchmarks/noise.py", "--json", *map(str, paths)]
     root = Path(__file__).parents[3]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
-    found = json.loads(done.stdout)
-    (sizes,) = found.pop("rows").values()
+    values = json.loads(done.stdout)
+    (sizes,) = values.pop("rows").values()
     assert sizes["plain"] == pytest.approx(np.log([1, 1.1, 1.3]).std())
     assert sizes["calibrated"] == pytest.approx(0, abs=1e-12)
-    assert found == {"false_alarms": 0, "pairs": 6}
+    assert values == {"false_alarms": 0, "pairs": 6}
 
 
 # ---- the command ----------------------------------------------------------------------------
@@ -353,8 +353,8 @@ def test_a_run_is_no_regression_of_another_and_twice_the_work_is(run_both):
         once, twice = zip(run_both(), run_both(), strict=True)
         for alike in (once, twice):
             for old, new in permutations(alike):
-                found = diff(old, new)
-                assert not found.regressions, found.regressions
+                difference = diff(old, new)
+                assert not difference.regressions, difference.regressions
         # Of one run, in which they took turns: between two runs the machine changes its speed.
         changes = [
             change_of("append µs", diff(old, new)) for old, new in zip(once, twice, strict=True)

@@ -24,10 +24,10 @@ def pairs(random, *, users, each=20):
 
 def verdict(mine, floats):
     users = np.repeat(np.arange(len(mine)), mine.shape[1])
-    found = ndcg_loss(mine.ravel(), floats.ravel(), users)
+    loss = ndcg_loss(mine.ravel(), floats.ravel(), users)
     return (
-        "fails" if loss_failures(found, MOST) else
-        "cannot tell" if loss_warnings(found, MOST) else "good"
+        "fails" if loss_failures(loss, MOST) else
+        "cannot tell" if loss_warnings(loss, MOST) else "good"
     )  # fmt: skip
 
 

@@ -183,9 +183,9 @@ def test_the_rank_weighted_overlap_is_its_definition(mine, random):
     places = range(1, len(mine) + 1)
     shares = [len({*mine[:n]} & {*theirs[:n]}) / n for n in places]
     weights = [0.9 ** (n - 1) for n in places]
-    found = rank_weighted_overlap(np.array([mine]), np.array([theirs]))
-    assert found == pytest.approx(np.average(shares, weights=weights))
-    assert 0.0 <= found <= 1.0
+    share = rank_weighted_overlap(np.array([mine]), np.array([theirs]))
+    assert share == pytest.approx(np.average(shares, weights=weights))
+    assert 0.0 <= share <= 1.0
 
 
 def ten_of(items, scores):

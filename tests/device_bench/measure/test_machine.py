@@ -10,11 +10,11 @@ from device_bench.measure.statistics import (
 
 
 def test_the_machine_says_what_results_depend_on():
-    found = machine.machine()
-    assert found["packages"]["torch"].startswith("2.")
-    assert found["cpus"] >= 1
-    assert found["memory_bytes"] > 10**8
-    assert isinstance(found["flags"], list)
+    described = machine.machine()
+    assert described["packages"]["torch"].startswith("2.")
+    assert described["cpus"] >= 1
+    assert described["memory_bytes"] > 10**8
+    assert isinstance(described["flags"], list)
 
 
 def zone(folder, **files):
@@ -33,20 +33,22 @@ def test_conditions_are_read_where_linux_tells_them(tmp_path, monkeypatch):
         zone(tmp_path / "CPUS" / cpu / "thermal_throttle", core_throttle_count="3\n")
     zone(tmp_path / "ZONES" / "thermal_zone0", temp="41000\n")
     zone(tmp_path / "ZONES" / "thermal_zone1", temp="nonsense")
-    found = conditions()
-    assert (found.megahertz, found.celsius, found.throttled) == (2500.0, 41.0, 6)
+    measured = conditions()
+    assert (measured.megahertz, measured.celsius, measured.throttled) == (2500.0, 41.0, 6)
 
 
 def test_what_happened_to_the_machine_is_told():
     calm = Conditions(load=0.2, megahertz=2500.0, celsius=50.0, throttled=6)
     unknown = Conditions(None, None, None, None)
     assert condition_warnings(calm, calm) == condition_warnings(unknown, unknown) == []
-    told = condition_warnings(Conditions(4.0, 2500.0, 50.0, 6), Conditions(1.0, 1800.0, 93.0, 8))
+    warnings = condition_warnings(
+        Conditions(4.0, 2500.0, 50.0, 6), Conditions(1.0, 1800.0, 93.0, 8)
+    )
     assert [
-        "busy" in told[0],
-        "1,800 MHz" in told[1],
-        "by heat" in told[2],
-        "93 °C" in told[3],
+        "busy" in warnings[0],
+        "1,800 MHz" in warnings[1],
+        "by heat" in warnings[2],
+        "93 °C" in warnings[3],
     ] == ([True] * 4)
 
 

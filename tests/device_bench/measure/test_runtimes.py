@@ -95,11 +95,11 @@ def test_append_many_is_as_many_appends(running, length):
     one_by_one = begun
     for item in items:
         one_by_one = runtime.append(one_by_one, item)
-    found, expected = (
+    actual, expected = (
         runtime.to_numpy(state) for state in (runtime.append_many(begun, items), one_by_one)
     )
     near = 1e-5 if program.precision == "fp32" else 0.02
-    np.testing.assert_allclose(found, expected, atol=near * np.abs(expected).max())
+    np.testing.assert_allclose(actual, expected, atol=near * np.abs(expected).max())
 
 
 def test_without_history_it_recommends_the_most_popular(running):

@@ -45,30 +45,30 @@ def clock(monkeypatch):
 
 def test_samples_are_of_the_timed_calls(clock):
     warmup, again = 2 * BLOCK, CALIBRATE_EVERY + 1
-    found = sample(clock.taking(lambda n: 50 if n < warmup else n), Plan(runs=300))
+    sampled = sample(clock.taking(lambda n: 50 if n < warmup else n), Plan(runs=300))
     # After each calibration one untimed call fills the caches again.
     timed = [(n, position) for position, n in enumerate(clock.calls[warmup:]) if position % again]
     assert [n for n, _ in timed] == list(range(300))
     assert len(clock.calls) == warmup + 300 + 300 // CALIBRATE_EVERY
-    assert found.calls_ns.tolist() == [1000.0 * (warmup + position) for _, position in timed]
-    assert found.cpu_ns == found.calls_ns.mean() / 2, "what the calibration takes is not in it"
-    assert found.calibration_ns.tolist() == [7_000.0] * (300 // CALIBRATE_EVERY)
-    assert found.steady
+    assert sampled.calls_ns.tolist() == [1000.0 * (warmup + position) for _, position in timed]
+    assert sampled.cpu_ns == sampled.calls_ns.mean() / 2, "what the calibration takes is not in it"
+    assert sampled.calibration_ns.tolist() == [7_000.0] * (300 // CALIBRATE_EVERY)
+    assert sampled.steady
 
 
 def test_warming_up_ends_when_the_times_are_steady(clock):
     slow = 6 * BLOCK  # a clock that rises, a cache that fills
-    found = sample(clock.taking(lambda n: 100 - n / 3 if n < slow else 40), Plan(runs=200))
-    assert found.steady
-    assert set(found.calls_ns) == {40_000.0}
+    sampled = sample(clock.taking(lambda n: 100 - n / 3 if n < slow else 40), Plan(runs=200))
+    assert sampled.steady
+    assert set(sampled.calls_ns) == {40_000.0}
     assert len(clock.calls) >= slow + 2 * BLOCK + 200 - BLOCK
 
 
 @pytest.mark.parametrize("microseconds", [1, 100_000])
 def test_times_that_never_settle_are_told_and_bounded(clock, microseconds):
     swinging = clock.taking(lambda n: microseconds * (1 + n // BLOCK % 2))
-    found = sample(swinging, Plan(runs=200))
-    assert not found.steady
+    sampled = sample(swinging, Plan(runs=200))
+    assert not sampled.steady
     assert len(clock.calls) <= MOST_BLOCKS * BLOCK + 200 + 200 // CALIBRATE_EVERY
     assert microseconds == 1 or len(clock.calls) < 5 * BLOCK, "slow calls are not warmed up long"
 

@@ -16,8 +16,8 @@ from device_bench.measure.statistics import (
 
 
 def test_percentiles_are_over_all_rounds():
-    found = latency([np.arange(1000.0, 251_000, 1000), np.arange(251_000.0, 501_000, 1000)])
-    assert (found.p50, found.p90, found.p99) == (250.5, 450.1, 495.01)
+    figures = latency([np.arange(1000.0, 251_000, 1000), np.arange(251_000.0, 501_000, 1000)])
+    assert (figures.p50, figures.p90, figures.p99) == (250.5, 450.1, 495.01)
 
 
 @settings(max_examples=20, deadline=None)

@@ -64,28 +64,28 @@ def profiles(files):
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_operators_account_for_a_method_of_a_real_file(profiles, target):
-    found = profiles[target]
-    assert found.target == target
-    assert re.search(r" \d+\.\d+", found.runtime)
-    assert [method.name for method in found.methods] == METHODS
-    for method in found.methods:
+    profiled = profiles[target]
+    assert profiled.target == target
+    assert re.search(r" \d+\.\d+", profiled.runtime)
+    assert [method.name for method in profiled.methods] == METHODS
+    for method in profiled.methods:
         assert all(operator.us >= 0 and operator.calls >= 1 for operator in method.operators)
         # Recording costs, on a shared machine all the more; a wrong unit is off by a thousand.
         assert 0.1 * method.method_us < method.operators_us < 8 * method.method_us
         assert method.operators_us < method.profiled_us
         assert sum(one.share for one in method.operators) <= 1 + 1e-9
         assert PRODUCT[target] in {one.kind for one in method.operators}
-    assert TOP_K[target] in {one.kind for one in found.methods[-1].operators}
-    assert found.note.endswith(".")
+    assert TOP_K[target] in {one.kind for one in profiled.methods[-1].operators}
+    assert profiled.note.endswith(".")
 
 
 @pytest.mark.slow
 @needs_fine_clock
 @pytest.mark.parametrize("target", TARGETS)
 def test_nanoseconds_show_nearly_every_operator(profiles, target):
-    found = profiles[target]
-    assert found.resolution_ns == 1
-    for method in found.methods:
+    profiled = profiles[target]
+    assert profiled.resolution_ns == 1
+    for method in profiled.methods:
         shown = [operator for operator in method.operators if operator.us > 0]
         assert len(shown) > 0.8 * len(method.operators)
 
@@ -93,8 +93,8 @@ def test_nanoseconds_show_nearly_every_operator(profiles, target):
 @pytest.mark.slow
 def test_who_runs_an_operator_is_told(profiles):
     providers = {
-        target: {one.provider for method in found.methods for one in method.operators}
-        for target, found in profiles.items()
+        target: {one.provider for method in profiled.methods for one in method.operators}
+        for target, profiled in profiles.items()
     }
     assert providers == {
         "executorch": {"XNNPACK", "ExecuTorch"},
@@ -134,10 +134,10 @@ def test_xnnpack_has_its_set_up_on_every_call(profiles):
 def test_without_a_finer_clock_the_profile_says_so(files, monkeypatch):
     program, path = files["onnx"]
     monkeypatch.setattr(profile_module, "fine_clock", lambda: None)
-    found = profile("onnx", path, program.config.to_dict(), program.top_k, HISTORIES, runs=20)
-    assert found.resolution_ns == 1000
-    assert "whole microseconds" in found.note
-    assert all(method.operators_us > 0 for method in found.methods)
+    profiled = profile("onnx", path, program.config.to_dict(), program.top_k, HISTORIES, runs=20)
+    assert profiled.resolution_ns == 1000
+    assert "whole microseconds" in profiled.note
+    assert all(method.operators_us > 0 for method in profiled.methods)
 
 
 def test_a_file_of_something_else_is_refused_in_a_sentence(model, tmp_path):
@@ -166,20 +166,22 @@ def test_a_profiler_that_fails_leaves_the_times(model, checkpoint, monkeypatch):
     monkeypatch.setitem(profile_worker.MODULES, "torch", "json")  # has no `record`
     monkeypatch.setattr(profile_worker, "pin", lambda threads: None)  # this process goes on
     job = ProfileJob("torch", str(checkpoint), model.config.to_dict(), 5, [[1, 2]], 5, 1)
-    found = profile_worker._profile(job)
-    assert found.note == "The runtime's profiler failed (module 'json' has no attribute 'record')."
-    assert all(method.method_us > 0 and not method.operators for method in found.methods)
+    profiled = profile_worker._profile(job)
+    assert (
+        profiled.note == "The runtime's profiler failed (module 'json' has no attribute 'record')."
+    )
+    assert all(method.method_us > 0 and not method.operators for method in profiled.methods)
 
 
 def test_a_target_without_a_profiler_has_times_and_a_note(model, checkpoint):
-    found = profile("torch", checkpoint, model.config.to_dict(), 5, HISTORIES, runs=20)
-    assert found.note == "There is no profiler for this target."
-    assert [method.name for method in found.methods] == METHODS
-    assert all(method.method_us > 1 and method.profiled_us is None for method in found.methods)
+    profiled = profile("torch", checkpoint, model.config.to_dict(), 5, HISTORIES, runs=20)
+    assert profiled.note == "There is no profiler for this target."
+    assert [method.name for method in profiled.methods] == METHODS
+    assert all(method.method_us > 1 and method.profiled_us is None for method in profiled.methods)
     shown = io.StringIO()
-    Console(file=shown, width=80).print(render_profile("torch fp32", found))
+    Console(file=shown, width=80).print(render_profile("torch fp32", profiled))
     assert "append: " in shown.getvalue()
-    assert len(ElementTree.fromstring(flame_svg("torch fp32", found))) == 1  # its title
+    assert len(ElementTree.fromstring(flame_svg("torch fp32", profiled))) == 1  # its title
 
 
 def worker(monkeypatch, code):

@@ -131,7 +131,7 @@ def test_litert_events_are_cut_into_calls_and_numbered():
         ("Copy (NC, X32) #2", "Copy", "XNNPACK", 0),
         ("TfLiteXNNPackDelegate #1", "TfLiteXNNPackDelegate", "XNNPACK", 5000),
     ]
-    assert [records(found) for found in records_of(call * 2)] == [expected, expected]
+    assert [records(actual) for actual in records_of(call * 2)] == [expected, expected]
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,9 @@ class Phone:
     def __init__(self, root, serial="0123456789ABCDEF", state="device"):
         self.root, self.serial, self.state, self.refusal = root, serial, state, ""
         self.emulator = ""
-        told = json.loads(PHONE.read_text())
-        self.features, self.describes = told["features"], told["describes"]
-        for path, text in told["files"].items():
+        values = json.loads(PHONE.read_text())
+        self.features, self.describes = values["features"], values["describes"]
+        for path, text in values["files"].items():
             file = root / path.lstrip("/")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
@@ -71,7 +71,7 @@ class Phone:
         (root / "bin").mkdir()
         (root / "answers").mkdir()
         self._command("taskset", TASKSET)
-        for command, text in told["commands"].items():
+        for command, text in values["commands"].items():
             self.answer(command, text)
 
     def answer(self, command, text):

@@ -336,11 +336,11 @@ def test_the_real_program_gives_what_the_arm64_runner_does(emulator, artifacts, 
     there = open_runner("")
     there.prepare("executorch", lambda step: None)
 
-    found, expected = there.run(job, inputs()), arm64.open_runner("").run(job, inputs())
+    actual, expected = there.run(job, inputs()), arm64.open_runner("").run(job, inputs())
 
-    np.testing.assert_array_equal(found.lists.items, expected.lists.items)
-    np.testing.assert_allclose(found.golden_states, expected.golden_states, atol=1e-6)
-    assert found.device["before"]["model"] == "Example Phone"
+    np.testing.assert_array_equal(actual.lists.items, expected.lists.items)
+    np.testing.assert_allclose(actual.golden_states, expected.golden_states, atol=1e-6)
+    assert actual.device["before"]["model"] == "Example Phone"
 
 
 @pytest.fixture
@@ -366,8 +366,8 @@ def test_a_real_phone_gives_what_the_native_runner_does(real_phone, request):
     there = open_runner(real_phone)
     there.prepare("executorch", lambda step: None)
 
-    found, expected = there.run(job, inputs()), NativeRunner().run(job, inputs())
+    actual, expected = there.run(job, inputs()), NativeRunner().run(job, inputs())
 
-    assert np.mean(found.lists.items == expected.lists.items) > 0.9
-    assert set(found.samples_ns) == set(expected.samples_ns)
-    assert Path(path).stat().st_size < found.peak_memory_bytes < 30e6
+    assert np.mean(actual.lists.items == expected.lists.items) > 0.9
+    assert set(actual.samples_ns) == set(expected.samples_ns)
+    assert Path(path).stat().st_size < actual.peak_memory_bytes < 30e6

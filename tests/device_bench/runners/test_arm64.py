@@ -37,8 +37,8 @@ def run(arm64_set_up, artifacts, histories):
 
     def run(precision, time=0):
         if (precision, time) not in outcomes:
-            made = artifacts[precision]
-            job = job_of("executorch", made.program, made.path)
+            artifact = artifacts[precision]
+            job = job_of("executorch", artifact.program, artifact.path)
             outcomes[precision, time] = arm64.open_runner("").run(job, Inputs.of(GOLDEN, histories))
         return outcomes[precision, time]
 
@@ -60,8 +60,8 @@ def job_of(target, program, path):
 @pytest.mark.slow
 @pytest.mark.full
 def test_fp32_on_arm_is_the_hosts(run, artifacts, histories, shipped):
-    arm, made = run("fp32"), artifacts["fp32"]
-    host = lists_here("executorch", made.program, made.path, histories)
+    arm, artifact = run("fp32"), artifacts["fp32"]
+    host = lists_here("executorch", artifact.program, artifact.path, histories)
     assert agreement(arm.lists, host) == agreement(host, arm.lists) == 1.0
     np.testing.assert_allclose(arm.lists.scores, host.scores, rtol=0, atol=TIE)
     held_out = HeldOut(histories.ids, histories.offsets, np.ones(len(histories), np.int64))
@@ -73,8 +73,8 @@ def test_fp32_on_arm_is_the_hosts(run, artifacts, histories, shipped):
 
 @pytest.mark.slow
 def test_int8_on_arm_is_the_hosts_but_for_rounding(run, artifacts, histories):
-    arm, made = run("int8"), artifacts["int8"]
-    host = lists_here("executorch", made.program, made.path, histories)
+    arm, artifact = run("int8"), artifacts["int8"]
+    host = lists_here("executorch", artifact.program, artifact.path, histories)
     assert len(arm.lists.items) == 40
     assert overlap(arm.lists.items, host.items) >= 0.98
 
@@ -114,10 +114,10 @@ def test_counts_grow_with_the_work(run):
 
 @pytest.mark.slow
 def test_a_damaged_artifact_is_refused_in_a_sentence(arm64_set_up, artifacts, tmp_path):
-    made = artifacts["int8"]
+    artifact = artifacts["int8"]
     broken = tmp_path / "broken.pte"
-    broken.write_bytes(made.path.read_bytes()[:5000])
-    job = job_of("executorch", made.program, broken)
+    broken.write_bytes(artifact.path.read_bytes()[:5000])
+    job = job_of("executorch", artifact.program, broken)
     inputs = Inputs.of(Histories.of([[1]]), Histories.of([]))
     with pytest.raises(RunnerError, match=r"refuses .*broken\.pte"):
         arm64.open_runner("").run(job, inputs)
@@ -136,8 +136,8 @@ def test_a_damaged_artifact_is_refused_in_a_sentence(arm64_set_up, artifacts, tm
 def test_an_emulator_that_fails_says_why(arm64_set_up, artifacts, install_qemu, does, says):
     install_qemu(does)
     runner = replace(arm64.open_runner(""), timeout=0.5)
-    made = artifacts["int8"]
-    job = job_of("executorch", made.program, made.path)
+    artifact = artifacts["int8"]
+    job = job_of("executorch", artifact.program, artifact.path)
     inputs = Inputs.of(Histories.of([[1]]), Histories.of([]))
     with pytest.raises(RunnerError, match=says):
         runner.run(job, inputs)

@@ -361,9 +361,9 @@ def test_the_real_program_on_a_board_gives_what_it_gives_here(require_native, ar
     there = RemoteRunner("ssh", "board", host, build_for)
     steps = []
     there.prepare("executorch", steps.append)
-    found, expected = there.run(job, inputs()), NativeRunner().run(job, inputs())
+    actual, expected = there.run(job, inputs()), NativeRunner().run(job, inputs())
     assert steps[0] == "asking board"
-    np.testing.assert_array_equal(found.lists.items, expected.lists.items)
-    np.testing.assert_array_equal(found.golden_states, expected.golden_states)
-    assert set(found.samples_ns) == set(expected.samples_ns)
-    assert found.peak_memory_bytes < 20e6
+    np.testing.assert_array_equal(actual.lists.items, expected.lists.items)
+    np.testing.assert_array_equal(actual.golden_states, expected.golden_states)
+    assert set(actual.samples_ns) == set(expected.samples_ns)
+    assert actual.peak_memory_bytes < 20e6
