@@ -22,8 +22,11 @@ def naive(rows, *, session=False, keep_missing=False, only=None, weights=None, m
         shortest: see there.
     """
     dropped, taps = Counter(), {}
+    # No user's key begins as a session's does.
+    taken = any(row["user"].strip().startswith("session:") for row in rows)
+    prefix = ("session::" if taken else "session:") if session else None
     for at, row in enumerate(rows):
-        user, item = _user(row, session, keep_missing), row["item"].strip()
+        user, item = _user(row, prefix, keep_missing), row["item"].strip()
         weight = 1.0 if weights is None else weights.get(row["event"])
         other = weight is None or (only is not None and row["event"] not in only)
         low = min_rating is not None and float(row["rating"] or -1) < min_rating
@@ -39,11 +42,11 @@ def naive(rows, *, session=False, keep_missing=False, only=None, weights=None, m
     return _stable(_cut(taps, gap), collapse, k_core, shortest), dropped
 
 
-def _user(row, session, keep_missing):
+def _user(row, prefix, keep_missing):
     if not _missing(user := row["user"].strip(), keep_missing):
         return user
-    own = row["session"].strip() if session else ""
-    return "" if _missing(own, keep_missing) else f"session:{own}"
+    own = row["session"].strip() if prefix else ""
+    return "" if _missing(own, keep_missing) else prefix + own
 
 
 def _cut(taps, gap):

@@ -127,6 +127,7 @@ ROW = st.fixed_dictionaries(
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={
+        "session": st.just(True),
         "keep_missing": st.just(True),
         "only": st.sampled_from([("view",), ("view", "buy")]),
         "weights": st.sampled_from([WEIGHTS, {"view": 1.0, "buy": 0.0}]),
@@ -143,6 +144,8 @@ NAMES = {"gap": "session_gap", "collapse": "collapse_repeats"}
 def test_with_all_options_a_log_in_memory_and_in_shards_is_that_of_the_rules(rows, rules):
     rules = {"shortest": 3, **rules}
     options = {NAMES.get(n, n): v for n, v in rules.items() if n != "shortest"}
+    if "session" in options:
+        options["session"] = "session"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.csv"
         with path.open("w", newline="") as file:
