@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar, U
 from glint_edge.data.items import described, item_file
 from glint_edge.data.log import Log, load_log
 from glint_edge.data.options import load_options
-from glint_edge.data.splits import LEAVE_ONE_OUT, PARTS
+from glint_edge.data.sequencing.splits import LEAVE_ONE_OUT, PARTS
 from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.files import new_folder
 from glint_edge.keys import Key, texts_of_keys

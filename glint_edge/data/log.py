@@ -16,13 +16,13 @@ from glint_edge.data.named import NAMED, download
 from glint_edge.data.options import LoadOptions, load_options
 from glint_edge.data.reading.columns import USUAL_NAMES
 from glint_edge.data.record import DataSource, is_sharded, require_plain
-from glint_edge.data.splits import AHEAD
+from glint_edge.data.sequencing.splits import AHEAD
 from glint_edge.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from glint_edge.data.assembly import Read
     from glint_edge.data.reading.table import Table
     from glint_edge.data.sequences import Sequences, Split
+    from glint_edge.data.sequencing.assembly import Read
     from glint_edge.data.sharded.shards import ShardedLog
 
 logger = logging.getLogger(__name__)
@@ -242,8 +242,8 @@ def _read_file(source: str | Path, options: LoadOptions) -> Log:
         path, attribution = Path(source), ""
         name, where = path.name, str(path.resolve())
     require_plain(path)
-    from glint_edge.data.assembly import assembled
     from glint_edge.data.reading.reader import read_table, read_titles
+    from glint_edge.data.sequencing.assembly import assembled
 
     table = read_table(path, options.selection, options.format)
     titles = read_titles(path, options.format)
@@ -253,8 +253,8 @@ def _read_file(source: str | Path, options: LoadOptions) -> Log:
 def _read_memory(source: object, options: LoadOptions) -> Log:
     if options.format is not None:
         raise ConfigError(f"format {options.format!r} is of files; leave it out")
-    from glint_edge.data.assembly import assembled
     from glint_edge.data.reading.memory import is_frame, table_of_frame, table_of_lists
+    from glint_edge.data.sequencing.assembly import assembled
 
     if is_frame(source):
         name, table = "dataframe", table_of_frame(source, options.selection)

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 
 from glint_edge.data.reading.columns import ROLES, USUAL_NAMES, Columns, Selection
 from glint_edge.data.record import MIN_LENGTH, MIN_LENGTH_CUT, require_plain
-from glint_edge.data.splits import LEAVE_ONE_OUT, Shares, Times, parse_split
+from glint_edge.data.sequencing.splits import LEAVE_ONE_OUT, Shares, Times, parse_split
 from glint_edge.errors import ConfigError, DataError
 
 FORMATS = ("inter", "u.data", "ratings.dat", "csv", "tsv", "jsonl", "parquet", "lines")
@@ -41,7 +41,7 @@ class LoadOptions:
         weights: how much a target of each kind of event counts; other kinds are left out.
         min_rating: leave out lower ratings, and rows without one.
         collapse_repeats: take an item several times in a row for once.
-        split: what `glint_edge.data.splits.parse_split` takes; leave-one-out by default.
+        split: what `glint_edge.data.sequencing.splits.parse_split` takes; leave-one-out by default.
         validation: the path of a log to validate on, in place of a split.
         test: the path of a log to test on.
     """

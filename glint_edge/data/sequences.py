@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.data.parts import NONE, Parts
+from glint_edge.data.sequencing.parts import NONE, Parts
 from glint_edge.errors import DataError
 
 __all__ = ["HeldOut", "Sequences", "Split", "require_trainable", "split"]

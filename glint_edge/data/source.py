@@ -17,7 +17,7 @@ from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.columns import HEADERLESS
 from glint_edge.data.record import DataSource, is_folder_of_parquet, is_sharded
 from glint_edge.data.sequences import HeldOut, Sequences, Split, split
-from glint_edge.data.splits import LEAVE_ONE_OUT, PARTS
+from glint_edge.data.sequencing.splits import LEAVE_ONE_OUT, PARTS
 from glint_edge.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from glint_edge.data.cuts import divided, split_notes
-from glint_edge.data.numbering import nothing_left, require_held_out
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.checks import checked
 from glint_edge.data.reading.columns import dropped_notes
 from glint_edge.data.reading.reader import read_table
 from glint_edge.data.reading.table import Table
 from glint_edge.data.record import require_plain
+from glint_edge.data.sequencing.cuts import divided, split_notes
+from glint_edge.data.sequencing.numbering import nothing_left, require_held_out
+from glint_edge.data.sequencing.splits import AHEAD
 from glint_edge.data.sharded.doors import ABOUT, CUT_VERSION, FORMAT_VERSION
 from glint_edge.data.sharded.shards import MOST_PARTS, ShardedLog, open_shards
 from glint_edge.data.sharded.writer import ShardWriter
-from glint_edge.data.splits import AHEAD
 from glint_edge.errors import ConfigError
 from glint_edge.files import new_folder, sha256, write_json
 

@@ -30,9 +30,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from glint_edge.data.parts import Parts
 from glint_edge.data.reading.parquet import require_readable
 from glint_edge.data.sequences import HeldOut, Weights, held_out_at
+from glint_edge.data.sequencing.parts import Parts
 from glint_edge.data.sharded.doors import (
     HELD_OUT,
     ITEMS,

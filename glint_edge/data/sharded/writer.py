@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from glint_edge.data.arranging import Tally, arranged
-from glint_edge.data.cuts import SplitRule
-from glint_edge.data.numbering import parts_of, users_of
 from glint_edge.data.options import LoadOptions
-from glint_edge.data.parts import Parts
+from glint_edge.data.sequencing.arranging import Tally, arranged
+from glint_edge.data.sequencing.cuts import SplitRule
+from glint_edge.data.sequencing.numbering import parts_of, users_of
+from glint_edge.data.sequencing.parts import Parts
 from glint_edge.data.sharded.doors import HELD_OUT, ITEMS
 from glint_edge.data.sharded.shards import Ids
 

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from glint_edge.data.arranging import Tally, arranged, lengths_of, owner_of
-from glint_edge.data.cuts import SplitRule
 from glint_edge.data.options import LoadOptions
-from glint_edge.data.parts import Parts
 from glint_edge.data.reading.checks import Interactions
 from glint_edge.data.reading.columns import dropped_notes
 from glint_edge.data.record import MIN_LENGTH
 from glint_edge.data.sequences import Ids, Sequences
+from glint_edge.data.sequencing.arranging import Tally, arranged, lengths_of, owner_of
+from glint_edge.data.sequencing.cuts import SplitRule
+from glint_edge.data.sequencing.parts import Parts
 from glint_edge.errors import DataError
 
 

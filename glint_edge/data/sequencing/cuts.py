@@ -16,7 +16,7 @@ import polars as pl
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS, session_of
 from glint_edge.data.reading.table import Table
-from glint_edge.data.splits import VALIDATED, Moment, Shares, Times
+from glint_edge.data.sequencing.splits import VALIDATED, Moment, Shares, Times
 from glint_edge.errors import DataError
 
 LATER = 1 << 40  # the rows of a second file are numbered from here on, those of a third from twice

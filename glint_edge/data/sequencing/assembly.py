@@ -10,9 +10,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from glint_edge.data.arranging import Tally
-from glint_edge.data.cuts import divided, split_notes
-from glint_edge.data.numbering import numbered
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.checks import checked
 from glint_edge.data.reading.columns import dropped_notes
@@ -20,6 +17,9 @@ from glint_edge.data.reading.reader import read_table
 from glint_edge.data.reading.table import Table
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Sequences
+from glint_edge.data.sequencing.arranging import Tally
+from glint_edge.data.sequencing.cuts import divided, split_notes
+from glint_edge.data.sequencing.numbering import numbered
 
 
 class Read(NamedTuple):
