@@ -30,11 +30,21 @@ NOW: Identity = (-1, -1)
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for this tool; GLINT_EDGE_CACHE moves it."""
+    """The user's cache folder for this tool; GLINT_EDGE_CACHE moves it.
+
+    Raises:
+        ConfigError: there is no home folder that it could be in.
+    """
     import platformdirs  # of the toolkit: an application that only runs a bundle has none
 
-    root = os.environ.get("GLINT_EDGE_CACHE") or platformdirs.user_cache_dir("glint-edge")
-    return Path(root).expanduser()
+    try:
+        root = os.environ.get("GLINT_EDGE_CACHE") or platformdirs.user_cache_dir("glint-edge")
+        return Path(root).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            "this user has no home folder to keep a cache in; name a folder for it by the variable "
+            "GLINT_EDGE_CACHE"
+        ) from error
 
 
 def write_atomic(path: Path, data: bytes) -> None:

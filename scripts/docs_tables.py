@@ -2,6 +2,7 @@
 
     glint-edge bench … --output docs/measured/NAME.json
     python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
+    python -m tests.campaign … --json docs/measured/reliability.json
     python scripts/docs_tables.py
 
 Between `<!-- table KIND NAME -->` and `<!-- end of table -->` stands what KIND makes of NAME.json,
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,41 @@ def _name(row: Mapping[str, Any]) -> str:
     return f"{artifact(row)}, {where(row) or 'python'}"
 
 
-KINDS: Mapping[str, Callable[[Path], str]] = {"gate": gate, "bench": bench, "runners": runners}
+def inputs(path: Path) -> str:
+    """A line a kind of input: how many there were, and what came of them."""
+    return _outcomes("input", json.loads(path.read_text("utf-8"))["inputs"])
+
+
+def stops(path: Path) -> str:
+    """A line a kind of stop, over all writers."""
+    counts = json.loads(path.read_text("utf-8"))
+    kinds = {kind: own for kind, own in counts.items() if kind != "inputs"}
+    return _outcomes("stop", {kind: _sum(own.values()) for kind, own in kinds.items()})
+
+
+def _outcomes(head: str, rows: Mapping[str, Mapping[str, int]]) -> str:
+    rows = {**rows, "all": _sum(rows.values())}
+    words = rows["all"]
+    return table(
+        [head, "tried", *words],
+        [
+            [name, f"{sum(own.values()):,}", *(f"{own.get(word, 0):,}" for word in words)]
+            for name, own in rows.items()
+        ],
+    )
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for own in counts:
+        for word, count in own.items():
+            total[word] = total.get(word, 0) + count
+    return total
+
+
+KINDS: Mapping[str, Callable[[Path], str]] = {
+    "gate": gate, "bench": bench, "runners": runners, "inputs": inputs, "stops": stops,
+}  # fmt: skip
 
 
 def table(head: list[str], lines: list[list[str]]) -> str:

@@ -15,7 +15,7 @@ from glint_edge.checkpoints.checkpoint import (
     load_checkpoint,
     model_digest,
 )
-from glint_edge.errors import CheckpointError
+from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import cache_folder, write_atomic
 
 log = logging.getLogger("glint_edge.bench")
@@ -59,7 +59,7 @@ def remember_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         return
     try:
         write_atomic(_note(checkpoint.digest), f"{folder.resolve()}\n".encode())
-    except OSError as error:
+    except (OSError, ConfigError) as error:  # the second: there is no home folder
         log.info("where the checkpoint lies is not remembered: %s", error)
 
 
@@ -68,10 +68,10 @@ def _place_of(bundle: Bundle, digest: str) -> Path:
     path: str | None = bundle.manifest["checkpoint"]["path"]
     if path:
         return Path(os.path.realpath(os.path.realpath(bundle.path) + f"/{path}"))
-    for note in (_note(digest), _note(_titled_digest(bundle))):
+    for known in (digest, _titled_digest(bundle)):
         try:
-            noted = note.read_text("utf-8").strip()
-        except (OSError, UnicodeError):
+            noted = _note(known).read_text("utf-8").strip()
+        except (OSError, UnicodeError, ConfigError):
             continue
         if noted.isprintable() and noted:
             return Path(noted)

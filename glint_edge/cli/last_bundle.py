@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from glint_edge.bundles.manifest import MANIFEST, SCHEMA
-from glint_edge.errors import BundleError
+from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import cache_folder, write_atomic
 from glint_edge.json_files import Fault
 
@@ -17,7 +17,7 @@ def remember_bundle(path: Path) -> None:
     """Note for this user that a bundle was written, if the cache folder takes notes."""
     try:
         write_atomic(_note(), f"{path.resolve()}\n".encode())
-    except (OSError, RuntimeError) as error:  # the second: there is no home folder
+    except (OSError, ConfigError) as error:  # the second: there is no home folder
         log.warning("`glint-edge bench` will need this bundle's name: no note is kept (%s)", error)
 
 
@@ -39,7 +39,7 @@ def last_bundle() -> Path:
 def _remembered() -> Path | None:
     try:
         return Path(_note().read_text("utf-8").strip())
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError, ConfigError):
         return None
 
 

@@ -20,7 +20,11 @@ def main():
     parser.add_argument("--kills", type=int, default=200, help="of all writers together")
     parser.add_argument("--seconds", type=float, default=1e9, help="then stop, and go on next time")
     parser.add_argument("--json", type=Path, help="counts so far; written after each part")
-    parser.add_argument("--only", default="", help="targets and writers with this in their name")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="with one of these in their name, with commas",
+    )
     parser.add_argument("--number", type=int, help="this one input of a target, and what it says")
     asked = parser.parse_args()
     campaign = Campaign(asked.json, asked.only, time.monotonic() + asked.seconds)
@@ -28,10 +32,13 @@ def main():
         faults = campaign.repeat(asked.number)
     else:
         faults = campaign.run(asked.inputs, asked.kills)
+    kinds = Counter()
     for where, what in faults:
+        kinds[where.rpartition(" ")[0]] += 1
         sys.stdout.write(f"FAULT {where}\n{what}\n\n")
-    sys.stdout.write(json.dumps(Counter(where.rpartition(" ")[0] for where, _ in faults)) + "\n")
-    return 1 if faults else 0
+        sys.stdout.flush()
+    sys.stdout.write(json.dumps(kinds) + "\n")
+    return 1 if kinds else 0
 
 
 if __name__ == "__main__":

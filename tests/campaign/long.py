@@ -10,13 +10,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import torch
+
+from tests.campaign.stops import jobs as stops
+from tests.campaign.stops import outcomes
+from tests.campaign.targets import TARGETS
 from tests.campaign.trials import CRASH, DIED, FAULTS, HANG, SECONDS, judged, seeded
 
 CHUNK = 500  # inputs of a process; then a new one begins
 MEMORY = 12 << 30  # bytes that a process may have of its own: what asks for more is refused
 PATIENCE = 3 * SECONDS  # native code takes no alarm
-# Inputs of a target that parses in native code, and dies of some: the process is no caller's.
-PRELOADED = ("tests.forked", "tests.campaign.targets", "tests.campaign.writers")
 
 
 class Campaign:
@@ -29,15 +32,13 @@ class Campaign:
     def __init__(self, file=None, only="", until=float("inf")):
         self._file, self._only, self._until = file, only, until
         self.counts = json.loads(file.read_text()) if file and file.exists() else {}
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(PRELOADED))
+        # Of a process that has imported all and run nothing: its libraries' threads are unborn.
+        self._context = multiprocessing.get_context("fork")
 
     def run(self, inputs, kills):
-        """All that is left of so many inputs and kills; the faults."""
-        faults = []
+        """All that is left of so many inputs and kills; gives the faults as they come."""
         for job, count in self._jobs(inputs, kills):
-            faults += self._do(job, count)
-        return faults
+            yield from self._do(job, count)
 
     def repeat(self, number):
         """One input, or one stop of a writer."""
@@ -45,27 +46,25 @@ class Campaign:
         return self._part(job, number, 1)[1]
 
     def _jobs(self, inputs, kills):
-        from tests.campaign.stops import jobs as stops
-        from tests.campaign.targets import TARGETS
-
         shares = sum(target.share for target in TARGETS)
         for target in TARGETS:
-            if self._only in target.name:
+            if self._is_asked_for(target.name):
                 yield ("inputs", target.name), max(1, round(inputs * target.share / shares))
         for kind, name, count in stops(kills):
-            if self._only in name:
+            if self._is_asked_for(name):
                 yield (kind, name), count
 
+    def _is_asked_for(self, name):
+        return any(part in name for part in self._only.split(","))
+
     def _do(self, job, count):
-        faults = []
         own = self.counts.setdefault(job[0], {}).setdefault(job[1], {})
         while (done := sum(own.values())) < count and time.monotonic() < self._until:
             counted, some = self._part(job, done, min(CHUNK, count - done))
-            faults += some
+            yield from some
             for word, number in counted.items():
                 own[word] = own.get(word, 0) + number
             self._write()
-        return faults
 
     def _write(self):
         if self._file:
@@ -106,10 +105,9 @@ class Campaign:
 
 
 def _death(job, code):
-    from tests.campaign.targets import TARGETS
-
     may_die = any(target.may_die for target in TARGETS if target.name == job[1])
-    return (DIED, "") if may_die else (CRASH, f"exit code {code}")
+    # One that only fails has not begun: that is a fault of the campaign's.
+    return (DIED, "") if may_die and code < 0 else (CRASH, f"exit code {code}")
 
 
 def _work(pipe, kind, name, start, count, until):
@@ -129,12 +127,8 @@ def _work(pipe, kind, name, start, count, until):
 
 def _outcomes(kind, name, place, start, count):
     if kind != "inputs":
-        from tests.campaign.stops import outcomes
-
         yield from outcomes(kind, name, place, start, count)
         return
-    from tests.campaign.targets import TARGETS
-
     (target,) = (target for target in TARGETS if target.name == name)
     trial = target.prepare(place)
     for number in range(start, start + count):
@@ -144,8 +138,6 @@ def _outcomes(kind, name, place, start, count):
 
 def _alone():
     """What native code prints is nobody's, and no input may take all memory."""
-    import torch
-
     torch.set_num_threads(1)
     logging.getLogger("glint_edge").setLevel(logging.CRITICAL)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import safetensors.torch
 
+from device_bench.document import read_document
 from device_bench.native.exchange import OUTPUTS, RESULT, read_result
 from glint_edge.checkpoints.changes import read_rows
 from glint_edge.config import ModelConfig, TrainConfig
@@ -23,13 +24,14 @@ from glint_edge.errors import (
     GlintEdgeError,
     RunnerError,
 )
-from glint_edge.files import new_folder, sha256
+from glint_edge.files import cache_folder, new_folder, sha256
 from glint_edge.keys import text_of_key
 from glint_edge.training.epochs import begin, epochs
 from glint_edge.training.resume_file import packed, unpacked
 from glint_edge.training.run_file import read_run
 from glint_edge.training.run_folder import RESUME, restore, save_run
 from tests.campaign.disturbances import Disturbance, forked
+from tests.device_bench.reports.documents import document_of, profile_of, row_of
 
 
 def test_an_error_is_one_bounded_line_without_commands_to_a_terminal():
@@ -208,3 +210,23 @@ def test_a_signal_at_any_step_leaves_nothing_half_written(tmp_path):
             ended = forked(lambda: folder_written(place / "x"), tmp_path, disturbance)
             assert ended.code in (0, code)
             assert {path.name for path in place.iterdir()} <= {"x"}, (kind, at)
+
+
+def test_a_user_without_a_home_folder_is_told_where_a_cache_could_be(monkeypatch):
+    def nowhere(*_):
+        raise RuntimeError("could not determine the home directory for '~/.cache'")
+
+    monkeypatch.delenv("GLINT_EDGE_CACHE")
+    monkeypatch.setattr("platformdirs.user_cache_dir", nowhere)
+    with pytest.raises(ConfigError, match="GLINT_EDGE_CACHE"):
+        cache_folder()
+
+
+@pytest.mark.parametrize("change", [{"runtime": None}, {"methods": [{}]}, {"methods": {}}])
+def test_a_profile_of_another_kind_is_no_bench_document(change, tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(document_of(row_of(profile=profile_of("conv") | change))))
+    with pytest.raises(ConfigError, match=r"is no bench result \(\$\.rows\[0\]\.profile"):
+        read_document(path)
+    path.write_text(json.dumps(document_of(row_of(profile=profile_of("conv")))))
+    assert read_document(path)["rows"][0]["profile"]["methods"]
