@@ -185,15 +185,24 @@ def tune(
 
     in_a_row = 0
     while (finished := len(_results(study, plan))) < trials:
-        study.optimize(
-            lambda trial: _train(trial, plan), n_trials=1, callbacks=[after],
-            catch=(DivergedError,),
-        )  # fmt: skip
+        _one_more(study, plan, after)
         in_a_row = in_a_row + 1 if len(_results(study, plan)) == finished else 0
         if in_a_row == MOST_DIVERGED:
             way_out = "fix --learning-rate at a lower value, or search other levers"
             raise DivergedError(f"{in_a_row} trials in a row diverged", way_out)
     return _results(study, plan)
+
+
+def _one_more(study: optuna.Study, plan: _Plan, after: Callable[..., None]) -> None:
+    try:
+        study.optimize(
+            lambda trial: _train(trial, plan), n_trials=1, callbacks=[after],
+            catch=(DivergedError,),
+        )  # fmt: skip
+    except AssertionError as error:  # Optuna's, of a trial whose end it could not write down
+        raise ConfigError(
+            f"{plan.folder / JOURNAL} cannot be written; free space or choose another place"
+        ) from error
 
 
 def _train(trial: optuna.Trial, plan: _Plan) -> float:
