@@ -82,16 +82,12 @@ def _name(row: Mapping[str, Any]) -> str:
     return f"{artifact(row)}, {where(row) or 'python'}"
 
 
-def inputs(path: Path) -> str:
-    """A line a kind of input: how many there were, and what came of them."""
-    return _outcomes("input", json.loads(path.read_text("utf-8"))["inputs"])
-
-
-def stops(path: Path) -> str:
-    """A line a kind of stop, over all writers."""
+def campaign(path: Path) -> str:
+    """How many inputs of each kind, and stops of each over all writers, and what came of them."""
     counts = json.loads(path.read_text("utf-8"))
-    kinds = {kind: own for kind, own in counts.items() if kind != "inputs"}
-    return _outcomes("stop", {kind: _sum(own.values()) for kind, own in kinds.items()})
+    inputs = _outcomes("input", counts.pop("inputs"))
+    stops = {kind: _sum(own.values()) for kind, own in counts.items()}
+    return f"{inputs}\n\n{_outcomes('stop', stops)}"
 
 
 def _outcomes(head: str, rows: Mapping[str, Mapping[str, int]]) -> str:
@@ -115,7 +111,7 @@ def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 KINDS: Mapping[str, Callable[[Path], str]] = {
-    "gate": gate, "bench": bench, "runners": runners, "inputs": inputs, "stops": stops,
+    "gate": gate, "bench": bench, "runners": runners, "campaign": campaign,
 }  # fmt: skip
 
 

@@ -183,7 +183,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
     except Fault as error:
         raise CheckpointError(f"{path} is incomplete: it {error}; train again") from error
     rest = {name: value for name, value in config.items() if name != "digest"}
-    if config["format_version"] > 2 and config.get("digest") != digest_of(rest):
+    # Formats 1 and 2 had none; where there is one it holds, whatever became of the format's number.
+    has_digest = config["format_version"] > 2 or "digest" in config
+    if has_digest and config.get("digest") != digest_of(rest):
         raise CheckpointError(
             f"{path} is damaged or was edited: its digest does not match; restore it, or continue "
             "the training: glint-edge train --resume"

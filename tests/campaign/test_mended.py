@@ -12,8 +12,11 @@ import safetensors.torch
 from device_bench.document import read_document
 from device_bench.native.exchange import OUTPUTS, RESULT, read_result
 from glint_edge.checkpoints.changes import read_rows
+from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.log import load_log
+from glint_edge.data.record import DataSource
 from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.data.sharded.shards import open_shards
 from glint_edge.errors import (
@@ -32,6 +35,7 @@ from glint_edge.training.run_file import read_run
 from glint_edge.training.run_folder import RESUME, restore, save_run
 from tests.campaign.disturbances import Disturbance, forked
 from tests.device_bench.reports.documents import document_of, profile_of, row_of
+from tests.small import tiny_model
 
 
 def test_an_error_is_one_bounded_line_without_commands_to_a_terminal():
@@ -230,3 +234,14 @@ def test_a_profile_of_another_kind_is_no_bench_document(change, tmp_path):
         read_document(path)
     path.write_text(json.dumps(document_of(row_of(profile=profile_of("conv")))))
     assert read_document(path)["rows"][0]["profile"]["methods"]
+
+
+def test_a_flipped_bit_in_a_checkpoints_format_does_not_leave_its_digest_out(tmp_path):
+    catalogue = Catalogue(("", *(f"k{n}" for n in range(1, 41))), {})
+    save_checkpoint(Checkpoint(tiny_model(), catalogue, DataSource("x", "x")), tmp_path)
+    whole = (tmp_path / "config.json").read_text()
+    (tmp_path / "config.json").write_text(
+        whole.replace('"format_version": 3', '"format_version": 2')
+    )
+    with pytest.raises(CheckpointError, match="its digest does not match"):
+        load_checkpoint(tmp_path)
