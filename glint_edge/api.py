@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from glint_edge.runtime.recommendation import Recommendations
     from glint_edge.runtime.recommender import Recommender
     from glint_edge.training.epochs import Progress
-    from glint_edge.training.tune import TrialResult, Trials
+    from glint_edge.training.trials import TrialResult, Trials
 
 AnyPath: TypeAlias = str | Path
 AnyCheckpoint: TypeAlias = "Checkpoint | str | Path | None"

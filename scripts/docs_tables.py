@@ -61,7 +61,8 @@ def bench(path: Path) -> str:
 
 def runners(path: Path) -> str:
     """A line a row: times and memory, for the same artifacts from Python and from C++."""
-    rows = [row for row in read_document(path)["rows"] if row["target"] != "torch"]
+    rows = read_document(path)["rows"]
+    rows = [row for row in rows if row["target"] != "torch" and median_us(row, "append")]
     methods = ("append", "recommend", "cold_start_50", "cold_start_200")
     sizes = few(rows, ("load ms", "added MB", "peak MB"))
     return table(

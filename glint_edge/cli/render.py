@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from glint_edge.diagnosis import Report
     from glint_edge.evaluation.appraisal import Appraisal
     from glint_edge.evaluation.slices import Slice
-    from glint_edge.training.tune import TrialResult, Trials
+    from glint_edge.training.trials import TrialResult, Trials
 
 
 def data(log: Log) -> str:

@@ -25,72 +25,23 @@ from glint_edge.errors import CheckpointError, ConfigError, DivergedError, Missi
 from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
-from glint_edge.tables import Table, columns, figure
 from glint_edge.training.epochs import begin, epochs
 from glint_edge.training.run_file import command_of, run_settings, write_run
 from glint_edge.training.search_space import OF_A_TRIAL, SPACE, draw, rounded, searched
+from glint_edge.training.trials import TrialResult, Trials
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages.journal import JournalFileSymlinkLock
 
 log = logging.getLogger(__name__)
 
 EXTRA = "glint-edge[tune]"
-SHOWN = 10  # trials of a table
 JOURNAL, BEST, BEST_RUN = "journal.log", "best.json", "best.toml"
 STUDY = "glint-edge"
 LOG = "log"  # its digest, among what a study's trials share
 THREADS = "threads"
 MOST_DIVERGED = 10  # in a row
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """What a trial came to.
-
-    Attributes:
-        number: of the trial, from 0.
-        settings: the values of the levers that were drawn.
-        ndcg: best validation NDCG@10 of its epochs.
-        epochs: trained.
-        stopped: it was behind the others and not trained to its end.
-        command: trains the same with `glint-edge train`.
-    """
-
-    number: int
-    settings: dict[str, Setting]
-    ndcg: float
-    epochs: int
-    stopped: bool
-    command: str
-
-    def text(self, lever: str, digits: int) -> str:
-        """A lever's value to read; a dash where it was not drawn."""
-        value = self.settings.get(lever, "–")
-        return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-
-class Trials(list[TrialResult]):
-    """The finished trials of a study, best first."""
-
-    def table(self, title: str) -> Table:
-        """The best of them, for people."""
-        shown = self[:SHOWN]
-        # Not every trial has every lever.
-        names = list(dict.fromkeys(name for result in shown for name in result.settings))
-        return columns(
-            title,
-            ("trial", "NDCG@10", "epochs", *(name.replace("_", " ") for name in names)),
-            [
-                (str(result.number), figure(result.ndcg), str(result.epochs),
-                 *(result.text(name, digits=3) for name in names))
-                for result in shown
-            ],
-        )  # fmt: skip
-
-    def _repr_html_(self) -> str:
-        title = f"the best of {len(self)} trials, on the validation items"
-        return self.table(title)._repr_html_()
 
 
 @dataclass(frozen=True)
@@ -234,23 +185,34 @@ def _study(folder: Path, seed: int) -> optuna.Study:
         raise MissingExtraError(EXTRA, "tuning") from error
     # Of a trial that fails it would print the stack.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    journal = str(folder / JOURNAL)
+    journal = folder / JOURNAL
     # It is held for milliseconds; one that a kill left is not to be waited for half a minute.
-    lock = JournalFileSymlinkLock(journal, grace_period=5)
+    lock = JournalFileSymlinkLock(str(journal), grace_period=5)
     try:
+        _end_last_line(journal, lock)
         study = optuna.create_study(
             study_name=STUDY, direction="maximize", load_if_exists=True,
-            storage=JournalStorage(JournalFileBackend(journal, lock)),
+            storage=JournalStorage(JournalFileBackend(str(journal), lock)),
             # Behind the median of the others at the same epoch; five have to be through.
             pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2),
         )  # fmt: skip
         # Not the first call's draws once more, where a study is continued.
         study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
         return study
-    except (ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{folder / JOURNAL} is damaged ({error}); choose another --out"
-        ) from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{journal} is damaged ({error}); choose another --out") from error
+
+
+def _end_last_line(journal: Path, lock: JournalFileSymlinkLock) -> None:
+    """Take away a last line that a kill or a full disk cut: what comes next would be part of it."""
+    if not journal.is_file():
+        return
+    lock.acquire()
+    try:
+        with journal.open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 def _claim(study: optuna.Study, shared: dict[str, Any], folder: Path) -> None:

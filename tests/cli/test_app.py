@@ -203,13 +203,14 @@ def test_a_signal_that_ends_programs_cleans_up_first(number, run, monkeypatch, t
             pytest.fail("the program went on")
 
     left = []
+    before = signal.signal(number, signal.SIG_DFL)  # nohup has SIGHUP ignored
     monkeypatch.setattr(manners.Command, "invoke", stop)
     code, out, err = run("doctor")
     assert (code, out) == (128 + number, "")
     assert only_line(err) == f"error: stopped by {number.name}"
     assert not left[0].parent.exists()
     assert list(tmp_path.iterdir()) == []
-    assert signal.getsignal(number) == signal.SIG_DFL
+    assert signal.signal(number, before) == signal.SIG_DFL
 
 
 def test_what_nohup_ignores_stays_ignored(run, monkeypatch):

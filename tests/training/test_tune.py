@@ -13,7 +13,8 @@ from glint_edge.levers import OneOf
 from glint_edge.training import tune as tuning
 from glint_edge.training.run_file import read_run
 from glint_edge.training.search_space import OF_A_TRIAL, SPACE, USUAL
-from glint_edge.training.tune import TrialResult, Trials, _study, tune
+from glint_edge.training.trials import TrialResult, Trials
+from glint_edge.training.tune import _study, tune
 from tests.logs import write_ring
 from tests.skips import needs
 
@@ -280,11 +281,19 @@ def test_a_log_that_leaves_nothing_to_learn_is_refused(tmp_path):
     assert not (tmp_path / "study").exists()
 
 
-def test_a_damaged_journal_is_one_line(log, tmp_path):
+@pytest.mark.parametrize("line", ["not json\n", "[]\n", "{}\n", f"{'[' * 100_000}\n"])
+def test_a_damaged_journal_is_one_line(log, tmp_path, line):
     search_in(log, tmp_path, 1)
-    (tmp_path / "journal.log").write_text("not json\n" * 3)
+    (tmp_path / "journal.log").write_text(line * 3)
     with pytest.raises(CheckpointError, match="damaged"):
         search_in(log, tmp_path, 2)
+
+
+def test_a_journal_cut_within_its_last_line_goes_on(log, tmp_path):
+    search_in(log, tmp_path, 1)
+    with (tmp_path / "journal.log").open("a") as journal:
+        journal.write('{"op_code":4,"worker_id":"1')
+    assert len(search_in(log, tmp_path, 2)) == 2
 
 
 def test_trials_are_a_list_and_a_table_in_a_notebook():

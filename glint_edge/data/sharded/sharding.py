@@ -55,20 +55,8 @@ def make_shards(
         ConfigError: `out` exists, or an option is impossible.
         DataError: the log cannot be read or nothing is left of it.
     """
-    if not 1 <= parts <= MOST_PARTS or held_out < 1:
-        raise ConfigError(
-            f"parts must be 1 to {MOST_PARTS:,} and held-out users ≥ 1, not {parts} and {held_out}"
-        )
     options = options or LoadOptions()
-    options.require_possible()
-    if options.k_core or options.min_length not in (
-        None,
-        replace(options, min_length=None).shortest,
-    ):
-        raise ConfigError(
-            "a k-core needs the whole log in memory, and so does another shortest length: leave "
-            "them out, or train on the log itself"
-        )
+    _require_possible(options, parts, held_out)
     if out.exists():
         raise ConfigError(f"{out} exists; choose another --out")
     table = _table(source, options)
@@ -110,6 +98,25 @@ def make_shards(
     for warning in warnings:
         log.warning("%s: %s", source.name, warning)
     return open_shards(out)
+
+
+def _require_possible(options: LoadOptions, parts: int, held_out: int) -> None:
+    """Refuse what no log can be cut by.
+
+    Raises:
+        ConfigError: an option is impossible, or needs the whole log.
+    """
+    if not 1 <= parts <= MOST_PARTS or held_out < 1:
+        raise ConfigError(
+            f"parts must be 1 to {MOST_PARTS:,} and held-out users ≥ 1, not {parts} and {held_out}"
+        )
+    options.require_possible()
+    usual = replace(options, min_length=None).shortest
+    if options.k_core or options.min_length not in (None, usual):
+        raise ConfigError(
+            "a k-core needs the whole log in memory, and so does another shortest length: leave "
+            "them out, or train on the log itself"
+        )
 
 
 def _table(source: Path, options: LoadOptions) -> Table:
