@@ -351,7 +351,7 @@ def recommend(
     history: Sequence[Key] = (),
     *,
     k: int | None = None,
-    exclude_seen: bool = False,
+    exclude_seen: bool | None = None,
     target: str | None = None,
     window: str | None = None,
 ) -> Recommendations:
@@ -364,7 +364,8 @@ def recommend(
         bundle: loaded, or its folder; also a checkpoint.
         history: item keys, oldest first.
         k: so many; None: as many as a bundle's artifact returns, or 10.
-        exclude_seen: leave out the history's own items; fewer than k may be left.
+        exclude_seen: leave out the history's own items; fewer than k may be left. None: where
+            nobody takes an item again in the log of the training.
         target: whose artifact; None: the lightest that an installed runtime runs.
         window: "sliding" or "unbounded"; None: what the bundle was exported for.
 

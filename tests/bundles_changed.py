@@ -103,6 +103,8 @@ REFUSED = (
         ("model", (GONE, *NO_OBJECT)),
         ("state", (GONE, *NO_OBJECT)),
         ("state.shape", (GONE, None, {}, "19", [], [1], [1, 0], [1, "9"], [1, 9.5], [1, 2**40])),
+        ("data", ([], "x", 3)),
+        ("data.repeats", (True, "0", [0], {}, -0.1, 1.5, 1e999)),
         ("methods", (GONE, *NO_OBJECT)),
         ("methods.append_many", NO_OBJECT),
         ("methods.append_many.inputs", (GONE, None, {}, "x", [], [None], [[]])),
@@ -158,6 +160,8 @@ ALL_REFUSED = pytest.mark.parametrize(
 # What each reader takes, though export would not write it.
 TAKEN = (
     Change(MANIFEST, ("later",), {"a": [1, None, "\U0001d11e"]}),
+    Change(MANIFEST, ("data",), GONE),
+    *(Change(MANIFEST, ("data", "repeats"), share) for share in (None, 0, 0.4, 1)),
     Change(ITEMS, ("titles",), GONE),
     Change(ITEMS, ("keys",), _first(10**15)),
     Change(ITEMS, ("keys",), _first("constructor \U0001d11e")),

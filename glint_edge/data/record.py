@@ -14,6 +14,15 @@ HELD_OUT = 2  # a user's last items: one to validate on, one to test on
 MIN_LENGTH = 1 + HELD_OUT
 MIN_LENGTH_CUT = 2  # split by time or by file: an item, and one that follows
 
+# From this share of repeating targets on, a log is one in which people take an item again. Ratings
+# and reviews have none, but for a row written twice; shops, music and news 10 to 60 %.
+REPEATS_FROM = 0.01
+
+
+def nobody_repeats(repeats: float | None) -> bool:
+    """Whether a share of repeating targets is that of such a log; an unknown one is not."""
+    return repeats is not None and repeats < REPEATS_FROM
+
 
 @dataclass(frozen=True)
 class DataSource:

@@ -29,10 +29,6 @@ Ids = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float32]
 _Number = TypeVar("_Number", np.int64, np.float32)
 
-# From this share of repeating targets on, a log is one in which people take an item again. Ratings
-# and reviews have none, but for a row written twice; shops, music and news 10 to 60 %.
-REPEATS_FROM = 0.01
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequences:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 from glint_edge.config import AUTO
-from glint_edge.data.record import DataSource
-from glint_edge.data.sequences import REPEATS_FROM, Split, repeat_share
+from glint_edge.data.record import DataSource, nobody_repeats
+from glint_edge.data.sequences import Split, repeat_share
 
 if TYPE_CHECKING:
     from glint_edge.data.sharded.shards import ShardedLog
@@ -33,4 +33,4 @@ def chosen_protocol(choice: str | None, source: DataSource, data: Split | Sharde
 
 def fitting(repeats: float) -> Protocol:
     """What is ranked where this share of targets repeats an item of its own history."""
-    return "unseen" if repeats < REPEATS_FROM else "full"
+    return "unseen" if nobody_repeats(repeats) else "full"

@@ -24,7 +24,7 @@ def recommend_apart(
     history: Sequence[str],
     *,
     k: int | None,
-    exclude_seen: bool,
+    exclude_seen: bool | None,
     target: str | None,
     window: str | None,
 ) -> Recommendations:

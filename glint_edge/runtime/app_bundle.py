@@ -16,6 +16,7 @@ from glint_edge.bundles.manifest import ITEMS, SCHEMA, check_file, read_manifest
 from glint_edge.bundles.target import canonical_target
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.record import nobody_repeats
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.extras import missing
 from glint_edge.runtime.engines import Engine, engines
@@ -39,6 +40,7 @@ class AppBundle:
         target: "onnx", "tflite", "executorch" or another engine's name.
         artifact: the file that the runtime loads.
         catalogue: the user's item keys by id, and what is shown of them.
+        repeats: share of the log's targets that repeat an item of their user's; None: not known.
     """
 
     digest: str
@@ -48,6 +50,7 @@ class AppBundle:
     target: str
     artifact: Path
     catalogue: Catalogue
+    repeats: float | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -58,6 +61,11 @@ class AppBundle:
     def titles(self) -> Mapping[str, str]:
         """Title by key; may be empty."""
         return self.catalogue.titles
+
+    @property
+    def excludes_seen(self) -> bool:
+        """What lists do that were not asked to leave out, or keep, the history's own items."""
+        return nobody_repeats(self.repeats)
 
     @property
     def name(self) -> str:
@@ -92,6 +100,7 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
         target=chosen,
         artifact=path / has[chosen],
         catalogue=read_catalogue(path / ITEMS, config),
+        repeats=manifest.get("data", {}).get("repeats"),
     )
 
 

@@ -98,5 +98,6 @@ def open_checkpoint(
         target="torch",
         artifact=(checkpoint.folder or Path()) / WEIGHTS,
         catalogue=catalogue,
+        repeats=checkpoint.data.repeats,
     )
     return bundle, runtime

@@ -115,7 +115,7 @@ class Recommender:
         return f"Recommender({bundle.name!r}, {bundle.target}, {bundle.config.items:,} items)"
 
     def recommend(
-        self, history: Sequence[Key] = (), k: int | None = 10, *, exclude_seen: bool = False
+        self, history: Sequence[Key] = (), k: int | None = 10, *, exclude_seen: bool | None = None
     ) -> Recommendations:
         """The best k items after a history of keys, oldest first; see `Session.top`.
 

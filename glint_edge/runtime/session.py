@@ -60,17 +60,21 @@ class Session:
             self._state = self._recommender.step(self._state, number)
         self._ids.append(number)
 
-    def top(self, k: int | None = 10, *, exclude_seen: bool = False) -> Recommendations:
+    def top(self, k: int | None = 10, *, exclude_seen: bool | None = None) -> Recommendations:
         """The best k items now, best first.
 
         Args:
             k: up to the bundle's top-k; None: so many.
-            exclude_seen: leave out the session's own items. Fewer than k may be left of what the
-                artifact returns: export with a `--top-k` as much larger as histories are long.
+            exclude_seen: leave out the session's own items; None: where nobody takes an item again
+                in the log of the training (`AppBundle.excludes_seen`). Fewer than k may be left of
+                what the artifact returns: export with a `--top-k` as much larger as histories are
+                long.
 
         Raises:
             ConfigError: the artifact returns fewer than k items.
         """
+        if exclude_seen is None:
+            exclude_seen = self._recommender.bundle.excludes_seen
         seen = frozenset(self._ids) if exclude_seen else frozenset()
         titles = self._recommender.bundle.titles
         after = ", ".join(titles.get(key, key) for key in self.history[-SHOWN:])

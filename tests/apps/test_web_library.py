@@ -209,6 +209,34 @@ def test_seen_items_are_left_out_on_request(library, bundle, target):
     assert "--top-k" in refusals[0]["message"]
 
 
+def test_where_nobody_says_seen_items_are_left_out_as_the_log_is(library, bundle):
+    key = bundle.catalogue.keys[1]
+    shares = [None, 0, 0.0099, 0.01, 0.4]
+    found = library.evaluate(
+        """async ([key, shares]) => {
+            const whole = fromUrl(place), found = [];
+            const manifest = JSON.parse(new TextDecoder().decode(await whole.read('manifest.json')));
+            for (const repeats of shares) {
+                const changed = { ...manifest, data: { ...manifest.data, repeats } };
+                const bytes = new TextEncoder().encode(JSON.stringify(changed));
+                const read = async (name) => name === 'manifest.json' ? bytes : whole.read(name);
+                const engine = engines.onnx;
+                const recommender = await Recommender.load({ place, read }, { engine });
+                const seen = [(await recommender.recommend([], 50))[0].key, key];
+                const lists = [undefined, {}, { excludeSeen: false }, { excludeSeen: true }].map(
+                    (options) => recommender.recommend(seen, 50, options));
+                const has = (list) => list.some(({ key }) => seen.includes(key));
+                found.push((await Promise.all(lists)).map(has));
+                await recommender.close();
+            }
+            return found;
+        }""",
+        [key, shares],
+    )
+    kept, left_out = [True, True, True, False], [False, False, True, False]
+    assert found == [kept, left_out, left_out, kept, kept]
+
+
 def test_a_long_session_is_the_one_begun_from_its_last_items(library, bundle, target):
     keys = [bundle.catalogue.keys[1 + number % 300] for number in range(201)]
     together, apart, last = library.evaluate(

@@ -1,6 +1,9 @@
 """One Recommender: from a bundle as from a checkpoint; and keys as people pass them."""
 
+import json
 import shutil
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from converters.export import export
 from converters.options import ExportOptions
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.record import REPEATS_FROM
 from glint_edge.data.source import DataSource
 from glint_edge.errors import (
     BundleError,
@@ -21,6 +25,7 @@ from glint_edge.errors import (
     UnknownItemError,
 )
 from glint_edge.runtime import Recommender
+from tests.bundles_changed import MANIFEST, Change, changed_copies
 
 N, ITEMS = 6, 40
 KEYS = [str(100 + n) for n in range(ITEMS)]
@@ -53,6 +58,44 @@ def bundle(folder, tmp_path_factory):
     return export(
         load_checkpoint(folder), options, folder=folder, histories=[[1, 2]], check=lambda *_: []
     )
+
+
+# ---- what was seen ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("repeats", "left_out"),
+    [(None, False), (0.0, True), (0.0099, True), (REPEATS_FROM, False), (0.4, False)],
+)
+def test_where_nobody_says_seen_items_are_left_out_as_the_log_is(
+    folder, bundle, tmp_path, repeats, left_out
+):
+    change = Change(MANIFEST, ("data", "repeats"), repeats)
+    ((_, copy),) = changed_copies(bundle.path, tmp_path, [change])
+    stored = load_checkpoint(folder)
+    checkpoint = replace(stored, data=replace(stored.data, repeats=repeats))
+    seen = [one.key for one in Recommender.load(copy).recommend([], 2)]
+    for loaded in (Recommender.load(copy), Recommender.load(checkpoint)):
+        for recommend in (loaded.start(seen).top, partial(loaded.recommend, seen)):
+            whole = recommend(12, exclude_seen=False)
+            others = [one for one in whole if one.key not in seen]
+            assert len(others) < len(whole)
+            assert recommend(12, exclude_seen=True)[:9] == others[:9]
+            assert recommend(12)[:9] == (others if left_out else whole)[:9]
+    assert Recommender.load(bundle).bundle.repeats is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "left_out"), [([], True), (["--include-seen"], False), (["--exclude-seen"], True)]
+)
+def test_the_command_lists_what_was_seen_as_the_log_is(bundle, tmp_path, run, flags, left_out):
+    change = Change(MANIFEST, ("data", "repeats"), 0.0)
+    ((_, copy),) = changed_copies(bundle.path, tmp_path, [change])
+    best = Recommender.load(copy).recommend([], 1)[0].key
+    code, out, err = run("recommend", copy, "--history", f"{best},{KEYS[1]}", "--json", *flags)
+    assert code == 0, err
+    listed = {one["key"] for one in json.loads(out)["items"]}
+    assert listed.isdisjoint({best, KEYS[1]}) == left_out
 
 
 # ---- from a checkpoint --------------------------------------------------------------------------

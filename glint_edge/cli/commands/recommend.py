@@ -36,6 +36,14 @@ def recommend(
             "all.  [default: what the bundle was exported for]"
         ),
     ] = None,
+    exclude_seen: Annotated[
+        bool | None,
+        typer.Option(
+            "--exclude-seen/--include-seen",
+            help="Leave out the history's own items, or list them too; of what is left out nothing "
+            "takes the place.  [default: left out where nobody takes an item again in the log]",
+        ),
+    ] = None,
     show_fields: Annotated[
         bool, typer.Option("--show-fields", help="Also what else the bundle tells of an item.")
     ] = False,
@@ -44,7 +52,10 @@ def recommend(
     """What the bundle's artifact recommends after a history."""
     from glint_edge import api
 
-    items = api.recommend(chosen_bundle(bundle), history or (), target=target, window=window)
+    items = api.recommend(
+        chosen_bundle(bundle), history or (),
+        exclude_seen=exclude_seen, target=target, window=window,
+    )  # fmt: skip
     listed = [one.to_dict() for one in items]
     table = items.table(fields=show_fields)
     console.show_result({"items": listed}, table, json=json)

@@ -31,7 +31,11 @@ struct Bundle {
   Texts titles;
   std::vector<std::pair<std::string, Texts>> fields;  // a field's name, and its values
   Texts images;                     // addresses, http or https
+  std::optional<double> repeats;    // share of the log's targets that repeat; none: not known
   GoldenCase golden;                // what a load runs
+
+  // Whether lists leave out the session's own items, where nobody says.
+  bool excludes_seen() const;
 };
 
 // Throws Error if a file is missing, damaged or of a later version, or there is no .pte.

@@ -233,6 +233,8 @@ const std::string& Json::string() const { return get<std::string>("string"); }
 
 bool Json::is_number() const { return std::holds_alternative<Number>(value_); }
 
+bool Json::is_null() const { return std::holds_alternative<std::nullptr_t>(value_); }
+
 std::int64_t Json::integer() const {
   const std::string& text = get<Number>("number").text;
   std::int64_t found = 0;

@@ -33,6 +33,7 @@ class Json {
   double number() const;
 
   bool is_number() const;
+  bool is_null() const;
 
   // A member of an object, by name, the last of several; nullptr, or an Error, if there is none.
   const Json* find(std::string_view name) const;

@@ -75,6 +75,7 @@ std::vector<Item> Session::top(std::size_t k, SeenItems seen) const {
         std::to_string(bundle.top_k) + " items; export with a larger --top-k");
   }
   std::unordered_set<std::int64_t> without;
+  if (seen == SeenItems::by_log && bundle.excludes_seen()) seen = SeenItems::exclude;
   if (seen == SeenItems::exclude) without.insert(ids_.begin(), ids_.end());
   const TopK found = model_->stream.top(state_);
   std::vector<Item> items;

@@ -156,10 +156,10 @@ void test_unknown_items(
 
 void test_lists(const Bundle& bundle, const Recommender& recommender) {
   const Session session = recommender.start(history_of(bundle, 4));
-  const auto whole = session.top(bundle.top_k);
+  const auto whole = session.top(bundle.top_k, SeenItems::keep);
   CHECK(whole.size() == bundle.top_k);
-  CHECK(same(session.top(1), {whole[0]}));
-  CHECK(same(recommender.recommend(session.history(), bundle.top_k), whole));
+  CHECK(same(session.top(1, SeenItems::keep), {whole[0]}));
+  CHECK(same(recommender.recommend(session.history(), bundle.top_k, SeenItems::keep), whole));
   for (const Item& item : whole) {
     const auto title = bundle.titles.find(item.key);
     CHECK(item.title.has_value() == (title != bundle.titles.end()));
@@ -181,15 +181,25 @@ void test_lists(const Bundle& bundle, const Recommender& recommender) {
 }
 
 void test_seen_items(const Bundle& bundle, const Recommender& recommender) {
-  const auto best = recommender.recommend({bundle.keys[0]}, bundle.top_k);
+  const auto best = recommender.recommend({bundle.keys[0]}, bundle.top_k, SeenItems::keep);
   const Keys seen{best[0].key, bundle.keys[0]};
   const Session session = recommender.start(seen);
-  auto expected = session.top(bundle.top_k);
+  const auto whole = session.top(bundle.top_k, SeenItems::keep);
+  auto expected = whole;
   const auto is_seen = [&](const Item& item) {
     return std::find(seen.begin(), seen.end(), item.key) != seen.end();
   };
   expected.erase(std::remove_if(expected.begin(), expected.end(), is_seen), expected.end());
   CHECK(same(session.top(bundle.top_k, SeenItems::exclude), expected));
+  // Where nobody says, it is as the log is.
+  Bundle logged;
+  CHECK(!logged.excludes_seen());
+  for (const double share : {0.0, 0.0099, 0.01, 0.4}) {
+    logged.repeats = share;
+    CHECK(logged.excludes_seen() == (share < 0.01));
+  }
+  CHECK(same(session.top(bundle.top_k), bundle.excludes_seen() ? expected : whole));
+  CHECK(same(recommender.recommend(seen, bundle.top_k), session.top(bundle.top_k)));
   // All that is recommended is taken in, until nothing is left of a list.
   Session full = recommender.start();
   for (const Item& item : full.top(bundle.top_k)) full.append(item.key);

@@ -40,8 +40,9 @@ struct Item {
 // What a key that is not in the catalogue does: throw, or be left out and counted.
 enum class UnknownItems { refuse, skip };
 
-// Whether the session's own items may be recommended again.
-enum class SeenItems { keep, exclude };
+// Whether the session's own items may be recommended again; by_log: they are left out where nobody
+// takes an item again in the log of the training.
+enum class SeenItems { keep, exclude, by_log };
 
 struct Options {
   UnknownItems unknown = UnknownItems::refuse;
@@ -59,7 +60,7 @@ class Session {
 
   // The k best items, best first. Seen items are left out of the list that the bundle was exported
   // to give, so fewer than k may be left: export with a larger --top-k.
-  std::vector<Item> top(std::size_t k = 10, SeenItems seen = SeenItems::keep) const;
+  std::vector<Item> top(std::size_t k = 10, SeenItems seen = SeenItems::by_log) const;
 
   // The keys taken in, the oldest first: what a session of another bundle is started from.
   std::vector<std::string> history() const;
@@ -91,7 +92,7 @@ class Recommender {
   // The k best items after a history of keys, the oldest first.
   std::vector<Item> recommend(
       const std::vector<std::string>& history, std::size_t k = 10,
-      SeenItems seen = SeenItems::keep) const;
+      SeenItems seen = SeenItems::by_log) const;
 
   // A session that has taken in a history of keys, the oldest first.
   Session start(const std::vector<std::string>& history = {}) const;

@@ -36,9 +36,11 @@ public final class Session {
   /// The k best items, best first. Leaving out what was seen filters the bundle's list, so fewer
   /// than k may be left: export with a larger `--top-k`.
   ///
+  /// - Parameter excludeSeen: leave out the session's own items; nil: where nobody takes an item
+  ///   again in the log of the training.
   /// - Throws: `GlintError` `.argument`: k is larger than what the bundle was exported for.
-  public func top(_ k: Int = 10, excludeSeen: Bool = false) throws -> [Recommendation] {
-    try recommender.top(state, k, without: excludeSeen ? Set(ids) : [])
+  public func top(_ k: Int = 10, excludeSeen: Bool? = nil) throws -> [Recommendation] {
+    try recommender.top(state, k, without: (excludeSeen ?? recommender.bundle.excludesSeen) ? Set(ids) : [])
   }
 
   /// For `Recommender.resume`, on any platform, with the same bundle.

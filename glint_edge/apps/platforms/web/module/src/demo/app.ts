@@ -5,6 +5,7 @@ import {
   BundleStore,
   type BundleSource,
   type Engine,
+  excludesSeen,
   fromUrl,
   type Item,
   type Recommendation,
@@ -86,7 +87,9 @@ class Demo {
     view.hide.onchange = () => this.change(this.keys, '');
     view.undo.onclick = () => this.change(this.past.pop() ?? [], 'Undone.');
     view.clear.onclick = () => this.remembering([], 'Cleared.');
-    view.hide.checked = this.recommender.manifest.top_k > SHOWN; // else too few would be left
+    const { manifest } = this.recommender;
+    const fits = typeof manifest.data?.repeats !== 'number' || excludesSeen(manifest);
+    view.hide.checked = fits && manifest.top_k > SHOWN; // else too few would be left
     await this.show();
     view.search.disabled = view.hide.disabled = false;
   }

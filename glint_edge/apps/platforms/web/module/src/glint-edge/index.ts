@@ -1,7 +1,7 @@
 /** Recommendations on the device, from a glint-edge bundle. */
 
 export { fromBase64, toBase64 } from './base64';
-export { type BundleSource, fromUrl, type Manifest } from './bundle';
+export { type BundleSource, excludesSeen, fromUrl, type Manifest } from './bundle';
 export { Catalogue, type Item, type UnknownItems } from './catalogue';
 export { GlintError, type GlintErrorCode } from './errors';
 export { type Replay, replayGolden } from './golden';

@@ -1,5 +1,6 @@
 /** One person's history, with the state the model keeps of it. */
 
+import { excludesSeen } from './bundle';
 import type { Catalogue, Item, UnknownItems } from './catalogue';
 import { GlintError } from './errors';
 import { encodeSession } from './session-bytes';
@@ -12,7 +13,10 @@ export interface Recommendation extends Item {
 }
 
 export interface TopOptions {
-  /** Leave out what is in the history; fewer than k may be left (default: false). */
+  /**
+   * Leave out what is in the history; fewer than k may be left (default: where nobody takes an item
+   * again in the log of the training).
+   */
   readonly excludeSeen?: boolean;
 }
 
@@ -69,7 +73,7 @@ export class Session {
    *
    * @throws GlintError `argument`: k is larger than what the bundle was exported for.
    */
-  async top(k: number, { excludeSeen = false }: TopOptions = {}): Promise<Recommendation[]> {
+  async top(k: number, { excludeSeen }: TopOptions = {}): Promise<Recommendation[]> {
     const most = this.stream.manifest.top_k;
     if (!Number.isInteger(k) || k < 1 || k > most) {
       throw new GlintError(
@@ -79,7 +83,8 @@ export class Session {
     }
     return this.turns.take(async () => {
       const { ids, scores } = await this.stream.top(this.state);
-      const seen = new Set(excludeSeen ? this.ids : []);
+      const without = excludeSeen ?? excludesSeen(this.stream.manifest);
+      const seen = new Set(without ? this.ids : []);
       return ids
         .flatMap((id, place) => {
           const item = this.catalogue.item(id);

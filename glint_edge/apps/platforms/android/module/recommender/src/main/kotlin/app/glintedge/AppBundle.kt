@@ -16,6 +16,7 @@ import org.json.JSONObject
  * @property titles by key; may be empty.
  * @property fields of each field, such as a category, the value by key; may be empty.
  * @property images address of a picture by key, http or https; may be empty.
+ * @property repeats share of the log's targets that repeat an item of their user's; null: not known.
  */
 internal class AppBundle(
     val folder: File,
@@ -28,6 +29,7 @@ internal class AppBundle(
     val titles: Map<String, String>,
     val fields: Map<String, Map<String, String>>,
     val images: Map<String, String>,
+    val repeats: Double?,
 ) {
     companion object {
         private const val SCHEMA_VERSION = 1
@@ -68,8 +70,14 @@ internal class AppBundle(
                     titles = items.titles,
                     fields = items.fields,
                     images = items.images,
+                    repeats = repeatsOf(manifest.objectIfAny("data")),
                 )
             }
+        }
+
+        private fun repeatsOf(data: JSONObject): Double? {
+            if (data.isNull("repeats")) return null // or not there
+            return data.number("repeats").takeIf { it in 0.0..1.0 } ?: throw JSONException("repeats is no share")
         }
 
         private class Items(

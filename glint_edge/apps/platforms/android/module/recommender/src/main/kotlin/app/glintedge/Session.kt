@@ -36,12 +36,13 @@ class Session internal constructor(
     /**
      * The k best items, best first.
      *
-     * @param excludeSeen leave out the session's own items. That filters the bundle's list, so
-     *   fewer than k may be left: export with a larger `--top-k`.
+     * @param excludeSeen leave out the session's own items; null: where nobody takes an item again
+     *   in the log of the training. That filters the bundle's list, so fewer than k may be left:
+     *   export with a larger `--top-k`.
      * @throws GlintException `ARGUMENT`: k is larger than what the bundle was exported for.
      */
-    fun top(k: Int = 10, excludeSeen: Boolean = false): List<Recommendation> =
-        recommender.top(state, k, if (excludeSeen) ids.toSet() else emptySet())
+    fun top(k: Int = 10, excludeSeen: Boolean? = null): List<Recommendation> =
+        recommender.top(state, k, if (excludeSeen ?: recommender.excludesSeen) ids.toSet() else emptySet())
 
     /** For `Recommender.resume`, on any platform, with the same bundle. */
     fun save(): ByteArray = SavedSession(recommender.digest, state, ids).pack()

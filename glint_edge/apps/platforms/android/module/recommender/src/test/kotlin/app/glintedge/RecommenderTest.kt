@@ -30,7 +30,7 @@ class RecommenderTest {
 
     private val folder: File = Files.createTempDirectory("bundle").toFile()
 
-    private fun write(window: String = "sliding", version: Int = 1, topK: Int = 4, golden: String = GOLDEN): File {
+    private fun write(window: String = "sliding", version: Int = 1, topK: Int = 4, golden: String = GOLDEN, data: Any? = null): File {
         val files = mapOf(
             "items.json" to """{"keys": ["a", "b", "c", "d"], "titles": {"b": "Zweiter"},
                 "fields": {"kind": {"b": "Book"}, "brand": {"a": "Acme", "b": "Beta"}},
@@ -53,6 +53,7 @@ class RecommenderTest {
             .put("methods", JSONObject().put("append_many", JSONObject().put("inputs", JSONArray(listOf(items)))))
             .put("artifacts", JSONArray(listOf(JSONObject().put("target", "executorch").put("file", "model.pte"))))
             .put("files", listed)
+            .put("data", data)
         File(folder, "manifest.json").writeText(manifest.toString())
         return folder
     }
@@ -74,6 +75,25 @@ class RecommenderTest {
         assertEquals(listOf("a", "b", "d"), load().recommend(listOf("c"), 4, excludeSeen = true).map { it.key })
         assertEquals(GlintException.Code.ARGUMENT, refusal { load().recommend(emptyList(), 5) })
         assertEquals(GlintException.Code.ARGUMENT, refusal { load().recommend(emptyList(), 0) })
+    }
+
+    @Test
+    fun whereNobodySaysSeenItemsAreLeftOutAsTheLogIs() {
+        val kept = listOf("a", "b", "c", "d")
+        for ((share, excluded) in listOf(null to false, JSONObject.NULL to false, 0 to true, 0.0099 to true,
+                                         0.01 to false, 0.4 to false)) {
+            write(data = JSONObject().put("repeats", share))
+            val recommender = load()
+            val left = if (excluded) kept - "c" else kept
+            assertEquals(left, recommender.recommend(listOf("c"), 4).map { it.key })
+            assertEquals(left, recommender.start(listOf("c")).top(4).map { it.key })
+            assertEquals(kept, recommender.recommend(listOf("c"), 4, excludeSeen = false).map { it.key })
+            assertEquals(kept - "c", recommender.recommend(listOf("c"), 4, excludeSeen = true).map { it.key })
+        }
+        for (share in listOf("0", true, -0.1, 1.5)) {
+            write(data = JSONObject().put("repeats", share))
+            assertEquals(GlintException.Code.DAMAGED, refusal { load() })
+        }
     }
 
     @Test
