@@ -215,7 +215,8 @@ def test_where_nobody_says_seen_items_are_left_out_as_the_log_is(library, bundle
     found = library.evaluate(
         """async ([key, shares]) => {
             const whole = fromUrl(place), found = [];
-            const manifest = JSON.parse(new TextDecoder().decode(await whole.read('manifest.json')));
+            const told = await whole.read('manifest.json');
+            const manifest = JSON.parse(new TextDecoder().decode(told));
             for (const repeats of shares) {
                 const changed = { ...manifest, data: { ...manifest.data, repeats } };
                 const bytes = new TextEncoder().encode(JSON.stringify(changed));
