@@ -684,7 +684,7 @@ def taps(tmp_path, oracle):
 
 
 @pytest.mark.slow
-def test_from_import_to_bench(folder, taps, run, tmp_path, monkeypatch, oracle):
+def test_from_import_to_bench(folder, taps, run, tmp_path, monkeypatch, oracle, in_process):
     """The whole way: the bundle is judged good on users' data, and answers with their keys."""
     require("onnxscript", "onnx")
     monkeypatch.setenv("GLINT_EDGE_CACHE", str(tmp_path / "cache"))

@@ -173,6 +173,7 @@ def test_a_profiler_that_fails_leaves_the_times(model, checkpoint, monkeypatch):
     assert all(method.method_us > 0 and not method.operators for method in profiled.methods)
 
 
+@pytest.mark.full
 def test_a_target_without_a_profiler_has_times_and_a_note(model, checkpoint):
     profiled = profile("torch", checkpoint, model.config.to_dict(), 5, HISTORIES, runs=20)
     assert profiled.note == "There is no profiler for this target."
