@@ -3,6 +3,10 @@
 The long form is `python -m tests.campaign`; docs/reliability.md has its counts.
 """
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.campaign.kills import Place, steps_of, stopped_at
@@ -32,3 +36,14 @@ def test_stops(writer, tmp_path):
     for number, kind in enumerate(("SIGKILL", "ENOSPC", "SIGTERM")):
         word, what = stopped_at(place, kind, (number + 1) * steps // 4)
         assert word not in FAULTS, f"{writer.name}, {kind}: {what}"
+
+
+@pytest.mark.full
+def test_the_long_form():
+    """In processes of their own, all targets and writers, as many as a night has time for."""
+    words = ("--inputs", "10000", "--kills", "100", "--seconds", "1200")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.campaign", *words], capture_output=True, text=True,
+        check=False, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
