@@ -115,41 +115,21 @@ def reading(flags: dict[str, Any]) -> Reading:
 
 # ---- what is shown of the items ------------------------------------------------------------------
 
-_ITEMS_PANEL = "What is shown of the items"
-ItemsPath = Annotated[
-    Path | None,
-    typer.Option(help="A CSV, TSV, JSON lines or Parquet file with a row an item.",
-                 rich_help_panel=_ITEMS_PANEL),
-]  # fmt: skip
-ItemKey = Annotated[
-    str | None,
-    typer.Option(help="Its column of the item's key.  [default: by its name, as sku]",
-                 rich_help_panel=_ITEMS_PANEL),
-]  # fmt: skip
-ItemTitle = Annotated[
-    str | None,
-    typer.Option(help="Its column of the title.  [default: by its name, as title]",
-                 rich_help_panel=_ITEMS_PANEL),
-]  # fmt: skip
-ItemField = Annotated[
-    list[str] | None,
-    typer.Option(metavar="COLUMN,…", callback=keys, rich_help_panel=_ITEMS_PANEL,
-                 help="Its columns that are shown beside the title, such as a category."),
-]  # fmt: skip
-ItemImage = Annotated[
-    str | None,
-    typer.Option(help="Its column of a picture's http or https address, which apps may show.",
-                 rich_help_panel=_ITEMS_PANEL),
-]  # fmt: skip
+_ITEMS = "What is shown of the items"
 
 # A parameter `shown` of a command stands for all of these (`manners.add`).
 ITEMS = {
-    "items": ItemsPath,
-    "item_key": ItemKey,
-    "item_title": ItemTitle,
-    "item_field": ItemField,
-    "item_image": ItemImage,
-}
+    "items": _flag(Path, "A CSV, TSV, JSON lines or Parquet file with a row an item.",
+                   panel=_ITEMS),
+    "item_key": _flag(str, "Its column of the item's key.  [default: by its name, as sku]",
+                      panel=_ITEMS),
+    "item_title": _flag(str, "Its column of the title.  [default: by its name, as title]",
+                        panel=_ITEMS),
+    "item_field": _flag(list[str], "Its columns that are shown beside the title, such as a "
+                        "category.", panel=_ITEMS, metavar="COLUMN,…", callback=keys),
+    "item_image": _flag(str, "Its column of a picture's http or https address, which apps may "
+                        "show.", panel=_ITEMS),
+}  # fmt: skip  # a table
 
 
 Items: TypeAlias = dict[str, Any]  # the flags above, by name
