@@ -55,7 +55,7 @@ def manifest_of(
         },
         "no_history": no_history(config),
         "state": state_of(config),
-        "methods": methods_of(config, program.top_k, program.append_many.chunk),
+        "methods": methods_of(config, program.top_k, program.append_many.chunk, program.rows),
         "quantization": {
             "precision": program.precision,
             "layers": [layer.to_dict() for layer in layers],

@@ -133,7 +133,7 @@ def write_bundle(
         files = [(artifact, work / artifact.file) for artifact in artifacts]
         for artifact, file in files:
             lower(program, artifact, file)
-        golden = golden_of(program, histories)
+        golden = golden_of(program, histories, checkpoint.catalogue)
         write_json(work / ITEMS, checkpoint.catalogue.to_dict())
         write_json(work / GOLDEN, golden.to_dict())
         manifest = manifest_of(checkpoint, options, program, artifacts, layers)

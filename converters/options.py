@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from converters.targets import find_target, targets
 from glint_edge.bundles.manifest import MANIFEST, SUFFIX, require_name
@@ -13,7 +14,10 @@ from glint_edge.bundles.target import Target, canonical_target
 from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.files import Identity, identity
-from glint_edge.model.state import CHUNK
+from glint_edge.model.state import CHUNK, top_k_of
+
+if TYPE_CHECKING:
+    from glint_edge.model.glint_ru import GlintRU
 
 ALL = "all"
 
@@ -25,7 +29,7 @@ class ExportOptions:
     Attributes:
         target: installed targets' names; among them "all" for every one that holds the precision.
         quantize: one of `glint_edge.bundles.precisions.flags`.
-        top_k: items that `recommend` returns.
+        top_k: items that `recommend` returns; None: 50, or as many as are on offer.
         out: the bundle's folder, ending in .glint.
         window: "sliding": a session is encoded again from its last items when it is longer than
             the model was trained for; "unbounded": its state keeps all.
@@ -39,7 +43,7 @@ class ExportOptions:
 
     target: tuple[str, ...]
     quantize: str
-    top_k: int
+    top_k: int | None
     out: Path
     window: str = "sliding"
     opset: int | None = None
@@ -82,6 +86,10 @@ class ExportOptions:
                 "an imported model cannot be trained here, so there is no int8-qat of it; "
                 "choose --quantize int8"
             )
+
+    def top_k_for(self, model: GlintRU) -> int:
+        """Items that `recommend` of this model's artifacts returns."""
+        return top_k_of(self.top_k, model.config.items - len(model.retired))
 
     @property
     def fine_tuning(self) -> bool:

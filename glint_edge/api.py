@@ -272,7 +272,7 @@ def export(
     targets: Sequence[str] = ("executorch",),
     quantize: str = "int8",
     name: str | None = None,
-    top_k: int = 10,
+    top_k: int | None = None,
     window: str = "sliding",
     opset: int | None = None,
     spare_items: int | None = None,
@@ -291,7 +291,7 @@ def export(
         targets: "executorch", "onnx", "tflite"; or "all".
         quantize: "none", "fp16", "int8-table", "int8" or "int8-qat".
         name: the bundle's; None: that of `out`.
-        top_k: items that `recommend` returns.
+        top_k: items that `recommend` returns at once; None: 50, or as many as are on offer.
         window: "sliding" or "unbounded": what a session longer than the model's N does.
         opset: the ONNX operator set.
         spare_items: rows to keep free for items to come; None: the catalogue is fixed.
@@ -836,7 +836,7 @@ def _check(
     def check(artifacts: Sequence[tuple[Artifact, Path]], golden: Golden) -> list[dict[str, Any]]:
         window = checkpoint.model.config.window_items(options.window)
         return check_artifacts(
-            artifacts, model=checkpoint.model, top_k=options.top_k, window=window,
+            artifacts, model=checkpoint.model, top_k=options.top_k_for(checkpoint.model), window=window,
             held_out=positions, golden=golden, on_step=on_step,
         )  # fmt: skip
 

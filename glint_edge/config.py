@@ -138,6 +138,15 @@ class ModelConfig(_JsonConfig):
             )
         return self.max_length if window == "sliding" else None
 
+    @property
+    def most_held(self) -> int:
+        """Items that a sliding session's state holds at most: N and a quarter.
+
+        Then it is encoded anew from the last N. An imported model promises its authors' scores of
+        the last N, so that its state holds no more.
+        """
+        return self.max_length + (self.max_length // 4 if self.padding == "masked" else 0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(_JsonConfig):

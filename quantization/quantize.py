@@ -11,6 +11,7 @@ from torch import nn
 
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import StreamProgram
+from glint_edge.model.stream_methods import Similar
 from quantization.fp16 import Fp16Embedding, Fp16Linear
 from quantization.int8 import Int8Embedding, Int8Linear
 
@@ -71,12 +72,15 @@ def quantize(program: StreamProgram, precision: str = "int8") -> StreamProgram:
     if program.precision != "fp32":
         raise ConfigError(f"only an fp32 program can be quantized, this one is {program.precision}")
     form = FORMS[precision]
+    append = _replaced(program.append, form)
+    recommend = _replaced(program.recommend, form)
     return replace(
         program,
         precision=precision,
-        append=_replaced(program.append, form),
+        append=append,
         append_many=_replaced(program.append_many, form),
-        recommend=_replaced(program.recommend, form),
+        recommend=recommend,
+        similar=Similar(append.item, recommend).eval(),
     )
 
 

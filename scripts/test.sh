@@ -32,14 +32,14 @@ tests() {
 types=$(mktemp)
 .venv/bin/mypy >"$types" 2>&1 &
 mypy=$!
-# Three at a time, since some wait for a browser or for a file that another one converts; and then,
+# Four at a time, since some wait for a browser or for a file that another one converts; and then,
 # with nothing beside them, those that compare times.
 failed=
-tests -n 3 --dist loadfile --no-loadscope-reorder --alone not "$@" || failed=yes
+tests -n 4 --dist loadfile --no-loadscope-reorder --alone not "$@" || failed=yes
 wait "$mypy" || failed=yes
 cat "$types"
 rm "$types"
-took "types, and tests three at a time"
+took "types, and tests four at a time"
 [ -z "$failed" ]
 # Read the files of those few only, if no others are asked for.
 [ $# -gt 0 ] || set -- $(grep -rl "pytest.mark.alone" tests --include="test_*.py")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +14,9 @@ from onnx import helper, numpy_helper
 Array: TypeAlias = npt.NDArray[Any]
 # What an operator takes: a value's name ("" is an input left out), or a constant.
 Operand: TypeAlias = "str | int | float | Sequence[int] | Array"
-Attribute: TypeAlias = "int | float | Sequence[int] | onnx.GraphProto"
+Attribute: TypeAlias = "int | float | Sequence[int]"
+Info: TypeAlias = onnx.ValueInfoProto
+Branch: TypeAlias = "tuple[Graph, Sequence[str]]"
 
 FEW_BYTES = 64  # of a number or a shape; weights are larger
 END = np.iinfo(np.int64).max  # of a slice: as far as there is
@@ -43,6 +45,7 @@ class Graph:
         self._users: defaultdict[str, list[Graph]] = (
             self.outermost._users if outer else defaultdict(list)
         )
+        self._choices: list[tuple[onnx.NodeProto, Mapping[str, Branch], Sequence[Info]]] = []
 
     def op(self, kind: str, *inputs: Operand, **attributes: Attribute) -> str:
         """Add an operator of one output, and return that value's name."""
@@ -85,11 +88,36 @@ class Graph:
         return self._constants[key]
 
     def branch(self, name: str) -> Graph:
-        """A graph inside this one, for an `If`."""
+        """A graph inside this one, for `choose`."""
         return Graph(name, self)
 
-    def sink(self) -> None:
-        """Move what only one branch uses into that branch; call it before `as_branch`."""
+    def choose(
+        self, condition: str, then: Branch, otherwise: Branch, outputs: Sequence[Info]
+    ) -> list[str]:
+        """What one of two branches gives, each a graph with the names of its results.
+
+        Args:
+            condition: the name of a bool [1].
+            then: computed if it holds.
+            otherwise: computed if not.
+            outputs: types and shapes of the results, and their names, which the outermost graph
+                takes as they are.
+        """
+        prefix = "" if self.outermost is self else f"{self.name}/"
+        results = [self._new_name(prefix + output.name) for output in outputs]
+        node = helper.make_node("If", [condition], results, results[0])
+        self.nodes.append(node)
+        self._users[condition].append(self)
+        self._choices.append((node, {"then_branch": then, "else_branch": otherwise}, outputs))
+        return results
+
+    def finish(self) -> None:
+        """Write the branches into the outermost graph; nothing can be added after it."""
+        self._sink()
+        self._write_branches()
+
+    def _sink(self) -> None:
+        """Move what only one branch uses into that branch."""
         for node in reversed(self.nodes):
             users = self._users_of(node.output)
             if len(users) == 1 and users[0] is not self:
@@ -107,10 +135,14 @@ class Graph:
         """The graphs that use any of these values."""
         return list({id(user): user for name in names for user in self._users[name]}.values())
 
-    def as_branch(
-        self, values: Sequence[str], outputs: Sequence[onnx.ValueInfoProto]
-    ) -> onnx.GraphProto:
-        """The finished branch, giving these values, of the types that `outputs` have."""
+    def _write_branches(self) -> None:
+        for node, branches, outputs in self._choices:
+            for name, (graph, values) in branches.items():
+                graph._write_branches()
+                node.attribute.append(helper.make_attribute(name, graph._proto(values, outputs)))
+
+    def _proto(self, values: Sequence[str], outputs: Sequence[Info]) -> onnx.GraphProto:
+        """This branch, giving these values, of the types that `outputs` have."""
         results = []
         for output, value in zip(outputs, values, strict=True):
             info = onnx.ValueInfoProto()

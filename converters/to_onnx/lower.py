@@ -1,10 +1,11 @@
 """Stream program → one `model.onnx` for all methods, and `model.ort` beside it.
 
-    (method int64[1], state float32[1, S], items int64[1, C], count int64[1])
+    (method int64[1], state float32[1, S], items int64[1, C], count int64[1], bias float32[1, R])
         -> (new_state float32[1, S], top_items int64[1, k], top_scores float32[1, k])
 
 `method` is 0 for append (of the first item), 1 for append_many (of the first `count`; C is any), 2
-for recommend. What a method does not take is ignored, and what it does not give is the state as it
+for recommend, 3 for similar (to the first item). R is the rows of the table, or 1: the same number
+for every row. What a method does not take is ignored, and what it does not give is the state as it
 was, or zeros. One graph with a branch for each method holds every weight once, in a single file
 that an app can load from its assets.
 """
@@ -19,14 +20,14 @@ import onnx
 from onnx import TensorProto, helper
 
 from converters.to_onnx.graph import Graph
-from converters.to_onnx.methods import append, append_many, recommend
+from converters.to_onnx.methods import append, append_many, best_items
 from converters.to_onnx.ort import write_ort
 from glint_edge.bundles.target import ConvertOptions
+from glint_edge.bundles.wire import ONNX_METHODS
 from glint_edge.errors import ConfigError
 from glint_edge.model.state import state_size
 from glint_edge.model.stream import StreamProgram
 
-METHODS = {"append": 0, "append_many": 1}  # any other number is recommend: 2 by agreement
 OPSET = 18  # the oldest that has all operators in the form used, so that older runtimes read it
 NEWEST_OPSET = 27  # ONNX Runtime 1.32 does not run all of 28
 
@@ -66,38 +67,33 @@ def lowered(program: StreamProgram, options: ConvertOptions) -> onnx.ModelProto:
 
 
 def _graph(program: StreamProgram) -> onnx.GraphProto:
-    """Two choices: append or not, then append_many or recommend.
+    """Three choices: append or not, append_many or a list, and after what.
 
-    The one made most often comes first: a choice costs some microseconds in ONNX Runtime.
+    The one made most often comes first: a choice costs some microseconds in ONNX Runtime. Any other
+    number than those of the first two methods and of similar is recommend.
     """
     inputs, outputs = _signature(program)
     config, k = program.config, program.top_k
     g = Graph("stream")
     rest = g.branch("other")
-    one, many, best = g.branch("append"), rest.branch("append_many"), rest.branch("recommend")
+    one, many, best = g.branch("append"), rest.branch("append_many"), rest.branch("list")
 
     item = one.op("Gather", "items", 0, axis=1)
     of_one = [append(one, config, program.append, "state", item), *_no_items(one, k)]
     state = append_many(many, config, program.append_many, "state", "items", "count")
     of_many = [state, *_no_items(many, k)]
-    of_best = [best.op("Identity", "state"), *recommend(best, config, program.recommend, "state")]
+    items, scores = best_items(best, program, "state", "items", "bias", _is(best, "similar"))
+    of_best = [best.op("Identity", "state"), items, scores]
 
-    g.sink()
-    of_rest = rest.ops(
-        "If",
-        rest.op("Equal", "method", METHODS["append_many"]),
-        outputs=len(outputs),
-        then_branch=many.as_branch(of_many, outputs),
-        else_branch=best.as_branch(of_best, outputs),
-    )
-    g.ops(
-        "If",
-        g.op("Equal", "method", METHODS["append"]),
-        outputs=[output.name for output in outputs],
-        then_branch=one.as_branch(of_one, outputs),
-        else_branch=rest.as_branch(of_rest, outputs),
-    )
+    of_rest = rest.choose(_is(rest, "append_many"), (many, of_many), (best, of_best), outputs)
+    g.choose(_is(g, "append"), (one, of_one), (rest, of_rest), outputs)
+    g.finish()
     return helper.make_graph(g.nodes, g.name, inputs, outputs, list(g.initializers.values()))
+
+
+def _is(g: Graph, method: str) -> str:
+    """Whether this method is to be computed."""
+    return g.op("Equal", "method", ONNX_METHODS[method])
 
 
 def _signature(
@@ -111,6 +107,7 @@ def _signature(
         value("state", TensorProto.FLOAT, state),
         value("items", TensorProto.INT64, [1, "C"]),
         value("count", TensorProto.INT64, [1]),
+        value("bias", TensorProto.FLOAT, [1, "R"]),
     ]
     outputs = [
         value("new_state", TensorProto.FLOAT, state),

@@ -11,12 +11,13 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from converters.to_onnx.graph import END, Graph
 from converters.to_onnx.layers import Gru, Rows, Weights, linear, linear_rows
 from glint_edge.config import ModelConfig
 from glint_edge.model.state import state_layout
+from glint_edge.model.stream import StreamProgram
 from glint_edge.model.stream_layers import FoldedNorm, Pads, UnitHeads
 from glint_edge.model.stream_methods import Append, AppendMany, Recommend
 
@@ -170,18 +171,48 @@ def _of_positions(m: Method, c: str, before: str) -> str:
     return g.op("Slice", c, start, [END], [0])
 
 
-def recommend(g: Graph, config: ModelConfig, module: Recommend, state: str) -> tuple[str, str]:
-    """`Recommend`: float32 [1, S] → items int64 [1, k], scores float32 [1, k]."""
-    m = Method(g, config, module, state)
-    count = m.parts()[0]
-    hidden = g.op("Mul", _hidden(m, module), m.within_one(count))
-    scores = m.cut(linear(g, m.weights("scores"), hidden), 1, -1)
-    scores, index = g.ops("TopK", scores, [module.top_k], outputs=2, axis=1)
-    ids = g.op("Add", index, 1)
-    if module.ranks_all:
-        return ids, scores
-    items = g.op("Where", g.op("Greater", count, 0.0), ids, module.popular.numpy())
-    return items, scores
+def best_items(
+    g: Graph, program: StreamProgram, state: str, items: str, bias: str, is_similar: str
+) -> tuple[str, str]:
+    """`Recommend`, or `Similar` to the first item: items int64 [1, k], scores float32 [1, k].
+
+    Both score one row of d floats with the one table, so that a runtime packs it once: what
+    differs is where the row comes from, and what its scores are multiplied by.
+    """
+    after, like = g.branch("recommend"), g.branch("similar")
+    value = helper.make_tensor_value_info
+    row, factor = g.choose(
+        is_similar,
+        (like, _like_item(like, program, items)),
+        (after, _after_history(after, program, state)),
+        [
+            value("row", TensorProto.FLOAT, [1, program.config.d]),
+            value("factor", TensorProto.FLOAT, [1, None]),
+        ],
+    )
+    scores = linear(g, Weights.of("scores", program.recommend.scores), row)
+    scores = g.op("Add", g.op("Mul", scores, factor), bias)
+    # Padding and the unknown item are never ranked.
+    scores = g.op("Slice", scores, [1], [-1], [1])
+    scores, index = g.ops("TopK", scores, [program.top_k], outputs=2, axis=1)
+    return g.op("Add", index, 1), scores
+
+
+def _after_history(g: Graph, program: StreamProgram, state: str) -> tuple[str, str]:
+    """The hidden after a history [1, d], zeros after none, and 1: its scores stay as they are."""
+    m = Method(g, program.config, program.recommend, state)
+    hidden = g.op("Mul", _hidden(m, program.recommend), m.within_one(m.parts()[0]))
+    return hidden, g.op("Identity", np.ones((1, 1), np.float32))
+
+
+def _like_item(g: Graph, program: StreamProgram, items: str) -> tuple[str, str]:
+    """The first item's row at length 1 [1, d], and the inverse lengths of all rows [1, rows]."""
+    module = program.similar
+    known = g.op("Clip", g.op("Gather", items, 0, axis=1), 0, module.items + 1)
+    x = Rows(g, Weights.of("table", module.table), known, single=True).last()
+    squares = g.op("ReduceSumSquare", x, [1])
+    unit = g.op("Div", x, g.op("Sqrt", g.op("Add", squares, module.tiny.item())))
+    return unit, g.op("Identity", module.inverse.numpy())
 
 
 def _hidden(m: Method, module: Recommend) -> str:

@@ -165,20 +165,20 @@ def state_of(config: ModelConfig) -> dict[str, Any]:
     return {"dtype": "float32", "shape": [1, state_size(config)], "fields": fields}
 
 
-def methods_of(config: ModelConfig, top_k: int, chunk: int) -> dict[str, Any]:
+def methods_of(config: ModelConfig, top_k: int, chunk: int, rows: int) -> dict[str, Any]:
     """The manifest's description of the methods: names, dtypes and shapes, in call order."""
     state = {"name": "state", "dtype": "float32", "shape": [1, state_size(config)]}
     item = {"name": "item", "dtype": "int64", "shape": [1]}
     items = {"name": "items", "dtype": "int64", "shape": [1, chunk]}
     count = {"name": "count", "dtype": "int64", "shape": [1]}
+    bias = {"name": "bias", "dtype": "float32", "shape": [1, rows]}
+    best = [
+        {"name": "items", "dtype": "int64", "shape": [1, top_k]},
+        {"name": "scores", "dtype": "float32", "shape": [1, top_k]},
+    ]
     return {
         "append": {"inputs": [state, item], "outputs": [state]},
         "append_many": {"inputs": [state, items, count], "outputs": [state]},
-        "recommend": {
-            "inputs": [state],
-            "outputs": [
-                {"name": "items", "dtype": "int64", "shape": [1, top_k]},
-                {"name": "scores", "dtype": "float32", "shape": [1, top_k]},
-            ],
-        },
+        "recommend": {"inputs": [state, bias], "outputs": best},
+        "similar": {"inputs": [item, bias], "outputs": best},
     }

@@ -1,6 +1,7 @@
 """Golden vectors: histories with what they must give, so that an app can test its integration.
 
-Each case holds a history, the checksum of the state after it, and the top-k. They come from the
+Each case holds a history, the checksum of the state after it, and the top-k; lists with filters and
+of what is like an item stand beside them (`golden_lists.py`). They come from the
 stream program in plain torch, at the bundle's precision; another machine's kernels round
 differently, so each figure is compared within the tolerance that the file states.
 """
@@ -8,16 +9,18 @@ differently, so each figure is compared within the tolerance that the file state
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from glint_edge.bundles.golden_lists import GoldenList, golden_lists, golden_similar
 from glint_edge.bundles.precisions import PRECISIONS
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from glint_edge.data.catalogue import Catalogue
     from glint_edge.model.stream import StreamProgram
 
 
@@ -47,12 +50,18 @@ class Golden:
     Attributes:
         relative_state_error: of `state_sum` and `state_norm`, relative to the norm.
         score_error: of each score, absolute; items whose scores differ by less may swap.
+        cosine_error: the same of the scores of what is like an item.
         cases: the histories.
+        lists: with filters.
+        similar: what is like an item.
     """
 
     relative_state_error: float
     score_error: float
+    cosine_error: float
     cases: tuple[GoldenCase, ...]
+    lists: tuple[GoldenList, ...] = ()
+    similar: tuple[GoldenList, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As golden.json has it."""
@@ -60,31 +69,45 @@ class Golden:
             "tolerance": {
                 "relative_state_error": self.relative_state_error,
                 "score_error": self.score_error,
+                "cosine_error": self.cosine_error,
             },
             "cases": [asdict(case) for case in self.cases],
+            "lists": [one.to_dict() for one in self.lists],
+            "similar": [one.to_dict() for one in self.similar],
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Golden:
         """Inverse of `to_dict`, of what conforms to golden.schema.json."""
-        cases = tuple(GoldenCase(**case) for case in values["cases"])
-        return cls(**values["tolerance"], cases=cases)
+        return cls(
+            **values["tolerance"],
+            cases=tuple(GoldenCase(**case) for case in values["cases"]),
+            lists=tuple(GoldenList(**one) for one in values["lists"]),
+            similar=tuple(GoldenList(**one) for one in values["similar"]),
+        )
 
 
-def golden_of(program: StreamProgram, histories: Iterable[Sequence[int]]) -> Golden:
+def golden_of(
+    program: StreamProgram, histories: Sequence[Sequence[int]], catalogue: Catalogue
+) -> Golden:
     """Run histories through the stream program.
 
     Args:
         program: at the precision of the artifacts.
         histories: item ids; the empty history is always added, first.
+        catalogue: the items' keys and fields.
     """
     precision = PRECISIONS[program.precision]
     cases = tuple(_case(program, history) for history in ([], *histories))
     largest = max(abs(score) for case in cases for score in case.scores)
+    score_error, cosine_error = precision.golden_score * largest, precision.golden_score
     return Golden(
         relative_state_error=precision.golden_state,
-        score_error=precision.golden_score * largest,
+        score_error=score_error,
+        cosine_error=cosine_error,
         cases=cases,
+        lists=golden_lists(program, catalogue, histories, score_error),
+        similar=golden_similar(program, catalogue, cosine_error),
     )
 
 

@@ -19,7 +19,8 @@ from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import recover, sha256
 from glint_edge.json_files import Fault, Schema
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+WITHOUT_FILTERS = 1  # its artifacts have no bias
 SCHEMA = Schema(Path(__file__).with_name("manifest.schema.json"))
 LATEST_SCHEMA = Schema(Path(__file__).with_name("latest.schema.json"), most_bytes=1 << 20)
 SUFFIX = ".glint"
@@ -50,6 +51,11 @@ def read_manifest(path: Path, schema: Schema = SCHEMA) -> dict[str, Any]:
         raise BundleError(
             f"{path} has schema version {version}, this glint-edge reads {SCHEMA_VERSION}; "
             "upgrade glint-edge"
+        )
+    if version == WITHOUT_FILTERS:
+        raise BundleError(
+            f"{path} was exported by an earlier glint-edge, whose lists know no filters; "
+            "export it again"
         )
     try:
         schema.check(manifest)

@@ -12,6 +12,19 @@ from glint_edge.config import ModelConfig
 
 CHUNK = 25  # items of one `append_many`; two make 50, eight 200 (docs/design.md has the trade-off)
 
+TOP_K = 50  # items of a list, where nobody says how many: enough for a shelf and a filter
+
+
+def top_k_of(wanted: int | None, offered: int) -> int:
+    """Items of a list: as many as are wanted; None: `TOP_K`, or all on offer if these are fewer."""
+    return min(TOP_K, offered) if wanted is None else wanted
+
+
+# What a bias leaves a row out with. Finite: −∞ would be no number where a kernel multiplies it by
+# 0. No score comes near; one below the other number is of a row that is left out.
+LEFT_OUT = -1e30
+NOTHING_LEFT = -1e29
+
 
 @dataclass(frozen=True)
 class StateField:

@@ -1,7 +1,7 @@
 """GLINT-RU's third form: a state that each new item updates at constant cost.
 
 `Append` takes the state one item further, `AppendMany` up to a chunk of items at once (the cold
-start); `Recommend` turns a state into the top-k. Together they compute exactly what
+start); `Recommend` turns a state into the top-k, and `Similar` gives what is like an item. Together they compute exactly what
 `GlintRU.encode` computes of the whole history (tests hold them equal), in O(1) a tap. Every
 converter exports these modules, so they are written for exporters:
 
@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.model.state import CHUNK, state_size
-from glint_edge.model.stream_methods import Append, AppendMany, Recommend
+from glint_edge.model.state import CHUNK, state_size, top_k_of
+from glint_edge.model.stream_methods import Append, AppendMany, Recommend, Similar
 
 
 @dataclass(frozen=True)
@@ -46,27 +46,35 @@ class StreamProgram:
     append: Append
     append_many: AppendMany
     recommend: Recommend
+    similar: Similar
     spare_items: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """Of the table, spare ones, padding and the unknown item among them: a bias has so many."""
+        return self.append.item.items + 2
 
     def methods(self) -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
         """Each method's module and an example of its inputs, by name and in order."""
         state, item = empty_state(self.config), torch.tensor([1])
+        bias = torch.zeros(1, self.rows)
         chunk = {"items": item.repeat(1, self.append_many.chunk), "count": item}
         return {
             "append": (self.append, {"state": state, "item": item}),
             "append_many": (self.append_many, {"state": state, **chunk}),
-            "recommend": (self.recommend, {"state": state}),
+            "recommend": (self.recommend, {"state": state, "bias": bias}),
+            "similar": (self.similar, {"item": item, "bias": bias}),
         }
 
 
 def stream_program(
-    model: GlintRU, top_k: int = 10, chunk: int = CHUNK, spare_items: int | None = None
+    model: GlintRU, top_k: int | None = None, chunk: int = CHUNK, spare_items: int | None = None
 ) -> StreamProgram:
     """The float stream of a model, its weights copied and folded.
 
     Args:
         model: in evaluation mode.
-        top_k: items that `recommend` returns.
+        top_k: items that `recommend` returns; None: 50, or as many as are on offer.
         chunk: most items of one `append_many`.
         spare_items: rows kept free for items to come, ≥ 0; None: none, and a catalogue that is
             fixed, unless items of it are retired.
@@ -78,13 +86,17 @@ def stream_program(
         raise ConfigError("the model is in training mode; call model.eval() first")
     if spare_items is None and model.retired:
         spare_items = 0
+    top_k = top_k_of(top_k, model.config.items - len(model.retired))
+    append = Append(model, spare_items).eval()
+    recommend = Recommend(model, top_k, spare_items).eval()
     return StreamProgram(
         config=model.config,
         top_k=top_k,
         precision="fp32",
-        append=Append(model, spare_items).eval(),
+        append=append,
         append_many=AppendMany(model, chunk, spare_items).eval(),
-        recommend=Recommend(model, top_k, spare_items).eval(),
+        recommend=recommend,
+        similar=Similar(append.item, recommend).eval(),
         spare_items=spare_items,
     )
 

@@ -13,11 +13,9 @@ from torch import Tensor, nn
 
 from glint_edge.config import ModelConfig
 from glint_edge.model.glint_ru import HEAD_NORM_EPS, GlintRU
-from glint_edge.model.state import state_layout
+from glint_edge.model.state import LEFT_OUT, state_layout
 
 CLOSED = 1e4  # a gate's input at which the sigmoid is 1 in float32
-# Finite: −∞ would be no number where a kernel multiplies it by 0. No score comes near.
-NOT_OFFERED = -1e30
 POPULARITY_STEP = 1e-30  # a normal float32, and so are its multiples up to any table's rows
 
 
@@ -67,15 +65,15 @@ def table_of(model: GlintRU, spare_items: int) -> Tensor:
 def offers_of(model: GlintRU, spare_items: int) -> Tensor:
     """What is added to each row's score: [V + spare + 2].
 
-    `NOT_OFFERED` on rows that are never recommended: padding, spare, retired and unknown items. On
+    `LEFT_OUT` on rows that are never recommended: padding, spare, retired and unknown items. On
     others a number far below a score's last digit, the larger the more popular the item, so that a
     hidden of zeros (no history) ranks them by popularity.
     """
     rows = model.config.items + spare_items + 2
     offers = torch.arange(rows, 0, -1, dtype=torch.float32) * POPULARITY_STEP
-    offers[0] = NOT_OFFERED
-    offers[model.config.items + 1 :] = NOT_OFFERED
-    offers[list(model.retired)] = NOT_OFFERED
+    offers[0] = LEFT_OUT
+    offers[model.config.items + 1 :] = LEFT_OUT
+    offers[list(model.retired)] = LEFT_OUT
     return offers
 
 

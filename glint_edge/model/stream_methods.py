@@ -1,4 +1,4 @@
-"""The stream's three methods as modules: append, append_many and recommend; see `stream.py`."""
+"""The stream's methods as modules: append, append_many, recommend and similar; see `stream.py`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from glint_edge.model.stream_layers import (
     table_of,
     taps_of,
 )
+
+TINY = 1e-24  # beside a squared length of a row: next to nothing, and not zero
+ROWS_AT_ONCE = 65_536
 
 
 class Append(nn.Module):
@@ -118,17 +121,17 @@ class AppendMany(nn.Module):
 
 
 class Recommend(nn.Module):
-    """`recommend(state) -> (items, scores)`: the k best next items, best first.
+    """`recommend(state, bias) -> (items, scores)`: the k best next items, best first.
+
+    The bias is added to every item's score before the best are taken: `LEFT_OUT` leaves an item
+    out, other numbers push it. So every filter of a list is exact, whatever k is.
 
     The last p positions take a provisional step, as if the history ended there, and it is
     forgotten: the state does not change. With reference padding so do the first p pads.
 
-    Of a catalogue that may change (`spare_items` is a number), the file's only constants that
-    depend on it are the table's rows and what is added to their scores: an update writes over
-    these.
+    The only constants that depend on the catalogue are the table's rows and what is added to their
+    scores: a change of the catalogue writes over these.
     """
-
-    popular: Tensor
 
     def __init__(self, model: GlintRU, top_k: int, spare_items: int | None = None) -> None:
         super().__init__()
@@ -156,24 +159,26 @@ class Recommend(nn.Module):
         if config.gated_mlp:
             self.mlp_in = stacked(model.mlp_gate, model.mlp_in)
             self.mlp_out = linear_of(model.mlp_out.weight, model.mlp_out.bias)
-        offers = None if spare_items is None else offers_of(model, spare_items)
         # The rows of the lookup: files hold them once.
-        self.scores = linear_of(table_of(model, spare_items or 0), offers)
-        self.ranks_all = offers is not None
-        self.register_buffer("popular", torch.arange(1, top_k + 1).unsqueeze(0))
+        spare = spare_items or 0
+        self.scores = linear_of(table_of(model, spare), offers_of(model, spare))
 
-    def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        """State float32 [1, S] → items int64 [1, k], scores float32 [1, k].
+    def forward(self, state: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The list after a history; without one, by popularity if ids are ranks, with score 0.
 
-        With no history: items 1 … k, the most popular if ids are ranks, with score 0.
+        Args:
+            state: float32 [1, S].
+            bias: float32 [1, rows], by item id; None: zeros. Programs on a device have no None.
+
+        Returns:
+            Items int64 [1, k] and scores float32 [1, k], the bias among them.
         """
-        count = state[:, :1]
-        hidden = self.hidden(state) * torch.clamp(count, 0.0, 1.0)  # no history scores 0
-        scores = self.scores(hidden)[:, 1:-1]  # padding and the unknown item are never ranked
-        scores, index = torch.topk(scores, self.top_k)
-        if self.ranks_all:
-            return index + 1, scores
-        return torch.where(count > 0.0, index + 1, self.popular), scores
+        return best(self.every(state), bias, self.top_k)
+
+    def every(self, state: Tensor) -> Tensor:
+        """Scores of all rows: [1, S] → [1, rows]; next to 0 without a history."""
+        scores: Tensor = self.scores(self.hidden(state) * torch.clamp(state[:, :1], 0.0, 1.0))
+        return scores
 
     def hidden(self, state: Tensor) -> Tensor:
         """The hidden r of the history so far (eq. 12): [1, S] → [1, d]."""
@@ -219,3 +224,55 @@ class Recommend(nn.Module):
         if self.pads is None or step < self.p:
             return torch.clamp(count - (self.p - 1.0 - step), 0.0, 1.0)
         return self.pads.exists(count, step - self.p)
+
+
+class Similar(nn.Module):
+    """`similar(item, bias) -> (items, scores)`: the k items whose rows are most like an item's.
+
+    The score is the cosine of both rows. The item itself comes first, unless the bias leaves it
+    out. Like `Recommend` but for one more constant of the catalogue: the rows' inverse lengths.
+    """
+
+    ones: Tensor
+    tiny: Tensor
+    inverse: Tensor
+
+    def __init__(self, item: ItemInputs, recommend: Recommend) -> None:
+        """Shares the table of `append` and the scoring of `recommend`, at their precision."""
+        super().__init__()
+        self.items, self.top_k = item.items, recommend.top_k
+        self.table, self.scores = item.table, recommend.scores
+        with torch.no_grad():
+            every = torch.arange(self.items + 2).split(ROWS_AT_ONCE)
+            lengths = torch.cat([self.table(ids).norm(dim=1) for ids in every])
+        # A row of zeros is like none.
+        self.register_buffer("inverse", torch.where(lengths > 0, 1.0 / lengths, 1.0)[None])
+        self.register_buffer("ones", torch.ones(1, item.d))
+        self.register_buffer("tiny", torch.full((1,), TINY))
+
+    def forward(self, item: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Items like another.
+
+        Args:
+            item: its id, int64 [1]; one outside the catalogue is like none.
+            bias: float32 [1, rows], by item id, added to the cosines; None: zeros.
+
+        Returns:
+            Items int64 [1, k], best first, and scores float32 [1, k].
+        """
+        return best(self.every(item), bias, self.top_k)
+
+    def every(self, item: Tensor) -> Tensor:
+        """Cosines to all rows: [1] → [1, rows]."""
+        x = self.table(item.clamp(0, self.items + 1))
+        unit = x * torch.rsqrt(F.linear(x * x, self.ones, self.tiny))
+        cosines: Tensor = self.scores(unit) * self.inverse
+        return cosines
+
+
+def best(scores: Tensor, bias: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
+    """The k best rows' ids int64 [1, k] and scores [1, k], of scores and a bias [1, rows]."""
+    biased = scores if bias is None else scores + bias
+    # Padding and the unknown item are never ranked.
+    top, index = torch.topk(biased[:, 1:-1], k)
+    return index + 1, top

@@ -24,7 +24,7 @@ from glint_edge.runtime.engines import Engine, engines
 # A later version's bundle may say more, and an application needs no more than this.
 APP_SCHEMA = replace(
     SCHEMA,
-    needs=("schema_version", "model", "window", "top_k", "artifacts", "files", "digest"),
+    needs=("schema_version", "model", "window", "top_k", "methods", "artifacts", "files", "digest"),
 )
 
 
@@ -35,7 +35,8 @@ class AppBundle:
     Attributes:
         digest: the manifest's: which model this is, to the last bit.
         config: the model's.
-        top_k: items that the artifact returns.
+        top_k: items that the artifact returns at once.
+        rows: of its table: a bias has so many numbers.
         window: how many of a session's last items count; None: all.
         target: "onnx", "tflite", "executorch" or another engine's name.
         artifact: the file that the runtime loads.
@@ -46,11 +47,17 @@ class AppBundle:
     digest: str
     config: ModelConfig
     top_k: int
+    rows: int
     window: int | None
     target: str
     artifact: Path
     catalogue: Catalogue
     repeats: float | None = None
+
+    @property
+    def most_held(self) -> int | None:
+        """Items that a session's state holds before it is encoded anew; None: any number."""
+        return None if self.window is None else self.config.most_held
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -96,6 +103,7 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
         digest=manifest["digest"],
         config=config,
         top_k=manifest["top_k"],
+        rows=_rows_of(path, manifest),
         window=config.window_items(manifest["window"]),
         target=chosen,
         artifact=path / has[chosen],
@@ -122,6 +130,20 @@ def check_listed(path: Path, manifest: Mapping[str, Any], name: str) -> None:
     if name not in manifest["files"]:
         raise BundleError(f"{path}: the manifest does not list {name}; export it again")
     check_file(path / name, manifest["files"][name])
+
+
+def _rows_of(path: Path, manifest: Mapping[str, Any]) -> int:
+    """How many numbers the bias of `recommend` has.
+
+    Raises:
+        BundleError: it has none, or fewer than there are items.
+    """
+    inputs = manifest["methods"].get("recommend", {}).get("inputs", ())
+    shapes = [tensor["shape"] for tensor in inputs if tensor["name"] == "bias"]
+    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] < manifest["model"]["items"] + 2:
+        raise BundleError(f"{path}: the manifest names no bias of `recommend`; export it again")
+    rows: int = shapes[0][1]
+    return rows
 
 
 def _choose(path: Path, has: Mapping[str, str], target: str | None) -> str:

@@ -38,6 +38,10 @@ class ExecutorchRuntime:
         self._append_many = program.load_method("append_many")
         self.chunk: int = self._append_many.method_meta().input_tensor_meta(1).sizes()[-1]
         self._recommend = program.load_method("recommend")
+        rows = self._recommend.method_meta().input_tensor_meta(1).sizes()[-1]
+        self._no_bias = torch.zeros(1, rows)
+        # It packs the table once more, and many an application has no use for it.
+        self._program, self._similar = program, None
 
     def empty_state(self) -> torch.Tensor:
         """Zeros float32 [1, S]."""
@@ -55,10 +59,24 @@ class ExecutorchRuntime:
             state = self._append_many(inputs)[0]
         return state
 
-    def recommend(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def recommend(
+        self, state: torch.Tensor, bias: npt.NDArray[Any] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Items int64 [1, k] and scores float32 [1, k]."""
-        items, scores = self._recommend((state,))
+        items, scores = self._recommend((state, self._bias(bias)))
         return items, scores
+
+    def similar(
+        self, item: int, bias: npt.NDArray[Any] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Items int64 [1, k] and scores float32 [1, k]."""
+        if self._similar is None:
+            self._similar = self._program.load_method("similar")
+        items, scores = self._similar((torch.tensor([item]), self._bias(bias)))
+        return items, scores
+
+    def _bias(self, bias: npt.NDArray[Any] | None) -> torch.Tensor:
+        return self._no_bias if bias is None else torch.from_numpy(bias)
 
     def to_numpy(self, tensor: torch.Tensor) -> npt.NDArray[Any]:
         """The same memory as an array."""

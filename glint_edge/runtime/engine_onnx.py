@@ -16,9 +16,13 @@ from glint_edge.errors import BundleError
 from glint_edge.model.state import state_size
 
 State: TypeAlias = npt.NDArray[np.float32]
+Bias: TypeAlias = npt.NDArray[np.float32]
+Items: TypeAlias = npt.NDArray[np.int64]
+Scores: TypeAlias = npt.NDArray[np.float32]
 
-APPEND, APPEND_MANY, RECOMMEND = (np.array([number]) for number in ONNX_METHODS.values())
+APPEND, APPEND_MANY, RECOMMEND, SIMILAR = (np.array([n]) for n in ONNX_METHODS.values())
 NO_ITEM, ONE = np.zeros((1, 1), dtype=np.int64), np.array([1])
+NO_BIAS = np.zeros((1, 1), dtype=np.float32)  # as good as one for every row, and cheaper
 FATAL_ONLY = 4  # of ONNX Runtime's own log
 
 
@@ -30,7 +34,7 @@ class OnnxRuntime:
     ) -> None:
         self.config, self.top_k = config, top_k
         self.threads: int = session.get_session_options().intra_op_num_threads
-        self._run = session.run
+        self._run, self._no_state = session.run, self.empty_state()
 
     def empty_state(self) -> State:
         """Zeros float32 [1, S]."""
@@ -45,11 +49,13 @@ class OnnxRuntime:
         ids = np.asarray(items, dtype=np.int64)[None]
         return self._step(APPEND_MANY, state, ids, np.array([len(items)]))
 
-    def recommend(self, state: State) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    def recommend(self, state: State, bias: Bias | None = None) -> tuple[Items, Scores]:
         """Items int64 [1, k] and scores float32 [1, k]."""
-        feed = {"method": RECOMMEND, "state": state, "items": NO_ITEM, "count": ONE}
-        items, scores = self._run(("top_items", "top_scores"), feed)
-        return items, scores
+        return self._list(RECOMMEND, state, NO_ITEM, bias)
+
+    def similar(self, item: int, bias: Bias | None = None) -> tuple[Items, Scores]:
+        """Items int64 [1, k] and scores float32 [1, k]."""
+        return self._list(SIMILAR, self._no_state, np.array([[item]]), bias)
 
     def to_numpy(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The array itself."""
@@ -66,9 +72,25 @@ class OnnxRuntime:
         items: npt.NDArray[np.int64],
         count: npt.NDArray[np.int64],
     ) -> State:
-        feed = {"method": method, "state": state, "items": items, "count": count}
+        feed = {
+            "method": method, "state": state, "items": items, "count": count, "bias": NO_BIAS,
+        }  # fmt: skip
         after: State = self._run(("new_state",), feed)[0]
         return after
+
+    def _list(
+        self,
+        method: npt.NDArray[np.int64],
+        state: State,
+        items: npt.NDArray[np.int64],
+        bias: Bias | None,
+    ) -> tuple[Items, Scores]:
+        feed = {
+            "method": method, "state": state, "items": items, "count": ONE,
+            "bias": NO_BIAS if bias is None else bias,
+        }  # fmt: skip
+        top, scores = self._run(("top_items", "top_scores"), feed)
+        return top, scores
 
 
 def load(path: Path, config: ModelConfig, top_k: int | None, threads: int) -> OnnxRuntime:

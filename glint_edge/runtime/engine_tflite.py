@@ -18,6 +18,8 @@ from glint_edge.processes.native_output import held_back
 from glint_edge.runtime.engines import in_chunks
 
 State: TypeAlias = npt.NDArray[np.float32]
+Bias: TypeAlias = npt.NDArray[np.float32]
+Lists: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 IDENTIFIER = b"TFL3"
 ID_MIN, ID_MAX = -1, 2**31 - 1  # ids are int32 here; what lies beyond is unknown either way
@@ -48,11 +50,14 @@ class TfliteRuntime:
     def __init__(self, interpreter: Interpreter, config: ModelConfig, threads: int) -> None:
         self.config, self.threads = config, threads
         self._append, self._append_many, self._recommend = (
-            _Method(interpreter, name) for name in TFLITE_INPUTS
+            _Method(interpreter, name) for name in ("append", "append_many", "recommend")
         )
+        self._similar: _Method | None = None  # it takes memory, and many an application has no use
         self.top_k: int = _width(self._recommend.outputs, "top_items")
         self.state: int = _width(self._append.inputs, "state")
         self.chunk: int = _width(self._append_many.inputs, "items")
+        rows = _width(self._recommend.inputs, "bias")
+        self._no_bias = np.zeros((1, rows), dtype=np.float32)
         self._interpreter = interpreter  # what the methods call dies with it
 
     def empty_state(self) -> State:
@@ -73,9 +78,17 @@ class TfliteRuntime:
             state = self._append_many(state, chunk.astype(np.int32), added)[0]
         return state
 
-    def recommend(self, state: State) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    def recommend(self, state: State, bias: Bias | None = None) -> Lists:
         """Items int64 [1, k] and scores float32 [1, k]."""
-        items, scores = self._recommend(state)
+        items, scores = self._recommend(state, self._no_bias if bias is None else bias)
+        return items.astype(np.int64), scores
+
+    def similar(self, item: int, bias: Bias | None = None) -> Lists:
+        """Items int64 [1, k] and scores float32 [1, k]."""
+        if self._similar is None:
+            self._similar = _Method(self._interpreter, "similar")
+        ids = np.array([min(max(item, ID_MIN), ID_MAX)], dtype=np.int32)
+        items, scores = self._similar(ids, self._no_bias if bias is None else bias)
         return items.astype(np.int64), scores
 
     def to_numpy(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -16,7 +16,7 @@ from glint_edge.processes.threads import check_threads
 from glint_edge.runtime.app_bundle import AppBundle
 from glint_edge.runtime.engines import in_chunks
 
-MOST = 1000  # items that a checkpoint's Recommender can return
+MOST = 1000  # items that a checkpoint's Recommender ranks at once
 
 
 class TorchRuntime:
@@ -48,9 +48,21 @@ class TorchRuntime:
         return state
 
     @torch.inference_mode()
-    def recommend(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def recommend(
+        self, state: torch.Tensor, bias: npt.NDArray[Any] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Items int64 [1, k] and scores float32 [1, k]."""
-        items, scores = self._program.recommend(state)
+        added = None if bias is None else torch.from_numpy(bias)
+        items, scores = self._program.recommend(state, added)
+        return items, scores
+
+    @torch.inference_mode()
+    def similar(
+        self, item: int, bias: npt.NDArray[Any] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Items int64 [1, k] and scores float32 [1, k]."""
+        added = None if bias is None else torch.from_numpy(bias)
+        items, scores = self._program.similar(torch.tensor([item]), added)
         return items, scores
 
     def to_numpy(self, tensor: torch.Tensor) -> npt.NDArray[Any]:
@@ -65,8 +77,7 @@ class TorchRuntime:
 def load(folder: Path, config: ModelConfig, top_k: int | None, threads: int) -> TorchRuntime:
     """Load a checkpoint folder and fold its model; its own configuration is what counts."""
     model = load_checkpoint(folder).model
-    program = stream_program(model) if top_k is None else stream_program(model, top_k)
-    return TorchRuntime(program, threads)
+    return TorchRuntime(stream_program(model, top_k), threads)
 
 
 def open_checkpoint(
@@ -89,15 +100,16 @@ def open_checkpoint(
     checkpoint = source if isinstance(source, Checkpoint) else load_checkpoint(source)
     config, catalogue = checkpoint.model.config, checkpoint.catalogue
     top_k = min(config.items - len(catalogue.retired), MOST)
-    runtime = TorchRuntime(stream_program(checkpoint.model, top_k), threads)
+    program = stream_program(checkpoint.model, top_k)
     bundle = AppBundle(
         digest=checkpoint.sha256 or "0" * 64,
         config=config,
         top_k=top_k,
+        rows=program.rows,
         window=config.window_items("sliding"),
         target="torch",
         artifact=(checkpoint.folder or Path()) / WEIGHTS,
         catalogue=catalogue,
         repeats=checkpoint.data.repeats,
     )
-    return bundle, runtime
+    return bundle, TorchRuntime(program, threads)

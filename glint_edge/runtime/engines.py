@@ -34,6 +34,7 @@ GROUP = "glint_edge.engines"
 ATTRIBUTES = ("name", "extra", "runtime_extra", "packages", "prepare", "load")
 
 Tensor: TypeAlias = Any  # the runtime's own kind
+Bias: TypeAlias = npt.NDArray[np.float32]
 
 
 class Runtime(Protocol):
@@ -61,8 +62,14 @@ class Runtime(Protocol):
     def append_many(self, state: Tensor, items: Sequence[int]) -> Tensor:
         """Any number of items further, in as few calls as the artifact allows."""
 
-    def recommend(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Items [1, k], best first, and their scores float32 [1, k]."""
+    def recommend(self, state: Tensor, bias: Bias | None = None) -> tuple[Tensor, Tensor]:
+        """Items [1, k], best first, and their scores float32 [1, k].
+
+        The bias, float32 [1, rows], is added to the scores first, by item id; None: zeros.
+        """
+
+    def similar(self, item: int, bias: Bias | None = None) -> tuple[Tensor, Tensor]:
+        """Items [1, k] most like an item, and the cosines of their rows float32 [1, k]."""
 
     def to_numpy(self, tensor: Tensor) -> npt.NDArray[Any]:
         """A tensor of this runtime as an array."""

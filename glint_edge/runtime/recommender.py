@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import threading
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.bundles.manifest import no_history
 from glint_edge.errors import (
     BundleError,
     CheckpointError,
@@ -26,8 +26,10 @@ from glint_edge.errors import (
 )
 from glint_edge.extras import missing
 from glint_edge.keys import Key, text_of_key, texts_of_keys
+from glint_edge.model.state import NOTHING_LEFT
 from glint_edge.runtime.app_bundle import AppBundle, read_app_bundle
 from glint_edge.runtime.engines import StreamRuntime, load_artifact
+from glint_edge.runtime.filters import Ask, Bias, Filter, Numbers, Rows, best
 from glint_edge.runtime.recommendation import Recommendation, Recommendations
 from glint_edge.runtime.replay import require_golden
 from glint_edge.runtime.session import Session
@@ -43,8 +45,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-WHY_K = "a bundle's --top-k is chosen when it is exported"
-
 
 class Recommender:
     """Safe to use from several threads; they take turns in the runtime. Not after a fork.
@@ -59,7 +59,7 @@ class Recommender:
     ) -> None:
         self.bundle, self.unknown = bundle, unknown
         self._runtime, self._turn, self._process = runtime, threading.Lock(), os.getpid()
-        self._ids = {key: number for number, key in enumerate(bundle.keys) if number}
+        self._rows = Rows(bundle.catalogue, bundle.rows)
 
     @classmethod
     def load(
@@ -115,15 +115,61 @@ class Recommender:
         return f"Recommender({bundle.name!r}, {bundle.target}, {bundle.config.items:,} items)"
 
     def recommend(
-        self, history: Sequence[Key] = (), k: int | None = 10, *, exclude_seen: bool | None = None
+        self,
+        history: Sequence[Key] = (),
+        k: int | None = 10,
+        *,
+        exclude_seen: bool | None = None,
+        without: Iterable[Key] = (),
+        among: Iterable[Key] | None = None,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        boost: Mapping[Key, float] | None = None,
+        most_per: Mapping[str, int] | None = None,
     ) -> Recommendations:
         """The best k items after a history of keys, oldest first; see `Session.top`.
 
         Raises:
-            UnknownItemError: a key is not in the catalogue, and those are refused.
-            ConfigError: the artifact returns fewer than k items.
+            UnknownItemError: a key of the history is not in the catalogue, and those are refused.
+            ConfigError: k is below 1, or a filter says nothing that can be followed.
         """
-        return self.start(history).top(k, exclude_seen=exclude_seen)
+        return self.start(history).top(
+            k, exclude_seen=exclude_seen, without=without, among=among, where=where, boost=boost,
+            most_per=most_per,
+        )  # fmt: skip
+
+    def similar(
+        self,
+        key: Key,
+        k: int | None = 10,
+        *,
+        without: Iterable[Key] = (),
+        among: Iterable[Key] | None = None,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        boost: Mapping[Key, float] | None = None,
+        most_per: Mapping[str, int] | None = None,
+    ) -> Recommendations:
+        """The k items most like one, which is not among them: cosines of what the model knows.
+
+        Args:
+            key: of the item; one that is unknown, and skipped, is like none.
+            k: so many; None: the bundle's top-k.
+            without: as for `Session.top`, and so are the others.
+            among: see there.
+            where: see there.
+            boost: see there.
+            most_per: see there.
+
+        Raises:
+            UnknownItemError: the key is not in the catalogue, and those are refused.
+            ConfigError: k is below 1, or a filter says nothing that can be followed.
+        """
+        chosen = Filter(without, among, where or {}, boost or {}, most_per or {})
+        number = self.id_of(key)
+        if number is None:
+            return Recommendations(title=f"{key} is not in the catalogue")
+        text = self.bundle.keys[number]
+        ask = functools.partial(self.alike, number)
+        return self.listed(ask, k, chosen, [number], f"like {self.bundle.titles.get(text, text)}")
 
     def start(self, history: Sequence[Key] = ()) -> Session:
         """A session that has taken in a history of keys, oldest first.
@@ -167,7 +213,7 @@ class Recommender:
             UnknownItemError: it is unknown, and those are refused.
         """
         text = text_of_key(key)
-        number = self._ids.get(text)
+        number = self._rows.id_of.get(text)
         if number is None and self.unknown == "refuse":
             raise UnknownItemError(
                 f"item {text!r} is not in the catalogue of {self.bundle.name} "
@@ -192,15 +238,24 @@ class Recommender:
             lambda runtime: runtime.to_numpy(runtime.append(runtime.from_numpy(state), item))
         )
 
-    def ranked(self, state: State) -> tuple[npt.NDArray[np.int64], State]:
+    def ranked(self, state: State, bias: Bias | None = None) -> tuple[Numbers, State]:
         """What the artifact returns: items int64 [1, k], best first, and scores float32 [1, k].
 
         Raises:
-            BundleError: the runtime fails, or it gives no numbers, or no items of the catalogue.
+            BundleError: the runtime fails, or it gives no numbers, or no items of the catalogue, or
+                one that the bias leaves out.
         """
+        return self._list(lambda run: run.recommend(run.from_numpy(state), bias), bias)
 
-        def run(runtime: StreamRuntime) -> tuple[npt.NDArray[np.int64], State]:
-            items, scores = runtime.recommend(runtime.from_numpy(state))
+    def alike(self, item: int, bias: Bias | None = None) -> tuple[Numbers, State]:
+        """What the artifact finds like an item, which comes first; as `ranked`."""
+        return self._list(lambda run: run.similar(item, bias), bias)
+
+    def _list(
+        self, call: Callable[[StreamRuntime], tuple[Any, Any]], bias: Bias | None
+    ) -> tuple[Numbers, State]:
+        def run(runtime: StreamRuntime) -> tuple[Numbers, State]:
+            items, scores = call(runtime)
             return runtime.to_numpy(items), runtime.to_numpy(scores)
 
         items, scores = self._run(run)
@@ -208,8 +263,11 @@ class Recommender:
             raise self._damaged(f"it recommends {items.size} items, not {self.bundle.top_k}")
         if not np.isfinite(scores).all():
             raise self._damaged("its scores are no numbers")
-        if not ((items > 0) & (items < len(self.bundle.keys))).all():
+        listed = items[scores > NOTHING_LEFT]
+        if not ((listed > 0) & (listed < len(self.bundle.keys))).all():
             raise self._damaged("it recommends items that are not in the catalogue")
+        if bias is not None and (bias[0, listed] <= NOTHING_LEFT).any():
+            raise self._damaged("it recommends items that a filter leaves out")
         return items, scores
 
     def _run(self, call: Callable[[StreamRuntime], T]) -> T:
@@ -232,24 +290,20 @@ class Recommender:
             return CheckpointError(f"{self.bundle.name} cannot be run ({reason}); train it again")
         return BundleError(f"{self.bundle.artifact} cannot be run ({reason}); export it again")
 
-    def top(
-        self, state: State, k: int | None, without: Container[int], title: str = ""
+    def listed(
+        self, ask: Ask, k: int | None, chosen: Filter, left_out: Iterable[int], title: str
     ) -> Recommendations:
-        """The best k items after a state, best first, but for those left out; None: all there are.
+        """The best k items that an artifact gives and a filter allows; None: its own top-k.
 
         Raises:
-            ConfigError: k is not between 1 and what the artifact returns.
+            ConfigError: k is below 1, or no item has a field of the filter.
         """
         k = self.bundle.top_k if k is None else k
-        if not 1 <= k <= self.bundle.top_k:
-            raise ConfigError(f"k must be between 1 and {self.bundle.top_k}, not {k}; {WHY_K}")
-        items, scores = self.ranked(state)
-        ranked = zip(items[0].tolist(), scores[0].tolist(), strict=True)
-        left = [(item, score) for item, score in ranked if item not in without]
-        return Recommendations(
-            (self._shown(self.bundle.keys[item], score) for item, score in left[:k]),
-            title=title or f"no history: {no_history(self.bundle.config)}",
-        )
+        if k < 1:
+            raise ConfigError(f"k is at least 1, not {k}")
+        ranked = best(ask, self._rows, k, chosen, left_out)
+        shown = (self._shown(self.bundle.keys[item], score) for item, score in ranked)
+        return Recommendations(shown, title=title)
 
     def _shown(self, key: str, score: float) -> Recommendation:
         catalogue = self.bundle.catalogue

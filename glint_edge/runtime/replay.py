@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ class _Lists:
 
 
 def replay_golden(recommender: Recommender) -> tuple[str, ...]:
-    """Run every golden case, item by item by `append` and at once by `append_many`.
+    """Run every golden case, item by item by `append` and at once by `append_many`; and each list.
 
     Returns:
         One sentence for each case that differs beyond the file's own tolerance.
@@ -42,11 +43,33 @@ def replay_golden(recommender: Recommender) -> tuple[str, ...]:
             state = recommender.step(state, item)
         one_by_one.append(state)
         at_once.append(recommender.encode(case.history))
-    return tuple(
+    plain = tuple(
         f"by {method}, {failure}"
         for method, states in (("append", one_by_one), ("append_many", at_once))
         for failure in golden_failures(golden, np.concatenate(states), _lists(recommender, states))
     )
+    return plain + tuple(_filtered(recommender, golden))
+
+
+def _filtered(recommender: Recommender, golden: Golden) -> Iterator[str]:
+    """What is wrong with the lists that have filters, and with what is like an item."""
+    keys = recommender.bundle.keys
+    number_of = {key: number for number, key in enumerate(keys)}
+    for kind, expected, error in (
+        ("list", golden.lists, golden.score_error),
+        ("similar", golden.similar, golden.cosine_error),
+    ):
+        for number, one in enumerate(expected):
+            words = {"exclude_seen": False, **one.filter}
+            if one.history is not None:
+                session = recommender.start([keys[item] for item in one.history])
+                got = session.top(one.k, **words)
+            else:
+                del words["exclude_seen"]
+                got = recommender.similar(keys[one.item or 0], one.k, **words)
+            ids, scores = [number_of[item.key] for item in got], [item.score for item in got]
+            for failure in one.failures(ids, scores, error):
+                yield f"golden {kind} {number} ({', '.join(one.filter) or 'no filter'}): {failure}"
 
 
 def require_golden(recommender: Recommender) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from glint_edge.bundles.manifest import no_history
+from glint_edge.runtime.filters import Filter
 from glint_edge.runtime.session_bytes import pack
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from glint_edge.runtime.recommender import Recommender
 
 SHOWN = 20  # items of a history that a list's title names
+COUNT = 0  # where in a state the number of its items stands
 
 
 class Session:
@@ -43,7 +47,9 @@ class Session:
     def append(self, item: Key) -> None:
         """Take one more item in. What the user saw before is a session's to remember.
 
-        A session longer than a sliding window is encoded again, from its last items.
+        A state cannot forget its oldest item. Where the window slides, it takes a quarter more
+        items than the window has, and is then encoded anew from its last ones: so a tap costs the
+        same on average, however long the session is.
 
         Raises:
             UnknownItemError: the key is not in the catalogue, and those are refused.
@@ -53,42 +59,76 @@ class Session:
         if number is None:
             self.skipped += 1
             return
-        window = self._recommender.bundle.window
-        if window is not None and len(self._ids) >= window:
-            self._state = self._recommender.encode([*self._ids[-window:], number])
+        most = self._recommender.bundle.most_held
+        if most is not None and self._state[0, COUNT] >= most:
+            self._state = self._recommender.encode([*self._ids, number])
         else:
             self._state = self._recommender.step(self._state, number)
         self._ids.append(number)
 
-    def top(self, k: int | None = 10, *, exclude_seen: bool | None = None) -> Recommendations:
-        """The best k items now, best first.
+    def top(
+        self,
+        k: int | None = 10,
+        *,
+        exclude_seen: bool | None = None,
+        without: Iterable[Key] = (),
+        among: Iterable[Key] | None = None,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        boost: Mapping[Key, float] | None = None,
+        most_per: Mapping[str, int] | None = None,
+    ) -> Recommendations:
+        """The best k items now, best first; fewer only where the filters leave fewer.
+
+        Keys that are not in the catalogue say nothing in a filter: what is in stock may be newer
+        than the model.
 
         Args:
-            k: up to the bundle's top-k; None: so many.
+            k: so many, also more than the bundle's top-k, which then is asked several times; None:
+                the bundle's top-k.
             exclude_seen: leave out the session's own items; None: where nobody takes an item again
-                in the log of the training (`AppBundle.excludes_seen`). Fewer than k may be left of
-                what the artifact returns: export with a `--top-k` as much larger as histories are
-                long.
+                in the log of the training (`AppBundle.excludes_seen`).
+            without: keys to leave out.
+            among: keys to choose from; None: all.
+            where: by field, the value, or values of which one must be the item's; an item without
+                the field is left out.
+            boost: by key, what is added to the item's score, which the list then shows.
+            most_per: by field, how many items of one value there may be at most; an item without
+                the field counts as of none.
 
         Raises:
-            ConfigError: the artifact returns fewer than k items.
+            ConfigError: k is below 1, or a filter says nothing that can be followed.
         """
+        chosen = Filter(without, among, where or {}, boost or {}, most_per or {})
         if exclude_seen is None:
             exclude_seen = self._recommender.bundle.excludes_seen
+        ask = functools.partial(self._recommender.ranked, self._state)
         seen = frozenset(self._ids) if exclude_seen else frozenset()
+        return self._recommender.listed(ask, k, chosen, seen, self._title())
+
+    def _title(self) -> str:
+        """What stands over a list."""
+        if not self._ids:
+            rest = no_history(self._recommender.bundle.config)
+            gone = f"none of {self.skipped:,} items is in the catalogue" if self.skipped else ""
+            return f"{gone or 'no history'}: {rest}"
         titles = self._recommender.bundle.titles
         after = ", ".join(titles.get(key, key) for key in self.history[-SHOWN:])
         more = f"{len(self._ids) - SHOWN} items, then " if len(self._ids) > SHOWN else ""
-        title = f"after {more}{after}" if after else self._nothing_known()
-        return self._recommender.top(self._state, k, seen, title)
-
-    def _nothing_known(self) -> str:
-        """What stands over a list after a history of which nothing is left; "" if there is none."""
-        if not self.skipped:
-            return ""
-        rest = no_history(self._recommender.bundle.config)
-        return f"none of {self.skipped:,} items is in the catalogue: {rest}"
+        return f"after {more}{after}"
 
     def save(self) -> bytes:
-        """The session as bytes, for `Recommender.resume` with the same bundle."""
-        return pack(self._recommender.bundle.digest, self._state[0], self._ids)
+        """The session as bytes, for `Recommender.resume` with the same bundle.
+
+        Where the window slides, items before it are kept as seen, each once.
+        """
+        window = self._recommender.bundle.window
+        ids = self._ids if window is None else _that_count(self._ids, window)
+        return pack(self._recommender.bundle.digest, self._state[0], ids)
+
+
+def _that_count(ids: list[int], window: int) -> list[int]:
+    """The last items, which a state is made of, and before them each other item once, as seen."""
+    last = ids[-window:]
+    before = dict.fromkeys(reversed(ids[: len(ids) - len(last)]))
+    held = frozenset(last)
+    return [*reversed([number for number in before if number not in held]), *last]
