@@ -20,8 +20,8 @@ from glint_edge.data.items import described, item_file
 from glint_edge.data.log import Log, load_log
 from glint_edge.data.options import load_options
 from glint_edge.data.sequencing.splits import LEAVE_ONE_OUT, PARTS
-from glint_edge.errors import CheckpointError, ConfigError, DataError
-from glint_edge.files import new_folder
+from glint_edge.errors import BundleError, CheckpointError, ConfigError, DataError
+from glint_edge.files import new_folder, scratch
 from glint_edge.keys import Key, texts_of_keys
 from glint_edge.model.state import CHUNK
 
@@ -541,18 +541,40 @@ def retire_items(
     )  # fmt: skip
 
 
-def embed(bundle: AnyBundle, platform: str, out: AnyPath, target: str | None = None) -> list[Path]:
+@_shows("on_step", "steps")
+def embed(
+    bundle: AnyBundle,
+    platform: str,
+    out: AnyPath,
+    target: str | Sequence[str] | None = None,
+    *,
+    on_step: OnStep = _silent,
+) -> list[Path]:
     """Write a small module around a bundle, to be copied into an app; the files written.
+
+    Of the bundle the module gets what it reads. An artifact that the bundle lacks is exported from
+    its checkpoint, where this machine still has that; the app's bundle is then a new one.
 
     Args:
         bundle: loaded, or its folder.
         platform: "web", "android", "ios", "cpp" or "python".
         out: the module's folder; new or empty.
-        target: whose artifact it loads; None: the platform's best in the bundle.
+        target: whose artifact it gets, or several, of which it loads the platform's best;
+            None: the best one in the bundle.
+        on_step: told what is being done.
     """
     from glint_edge.apps import module
 
-    return module.embed(_bundle(bundle), module.find_platform(platform), Path(out), target)
+    place, opened = module.find_platform(platform), _bundle(bundle)
+    targets = module.targets_for(opened, place, _several(target or ()))
+    module.require_new(Path(out))
+    missing = module.lacking(opened, targets)
+    if not missing:
+        return module.embed(opened, place, Path(out), targets)
+    with scratch() as folder:
+        reason = module.lack(opened, place, missing)
+        again = _exported_again(opened, targets, folder, reason, on_step)
+        return module.embed(again, place, Path(out), targets)
 
 
 def publish(bundle: AnyBundle, out: AnyPath) -> Path:
@@ -826,6 +848,50 @@ def _several(names: Sequence[str]) -> tuple[str, ...]:
 def _require_new(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} exists and is not empty; choose another --out")
+
+
+def _exported_again(
+    bundle: Bundle, targets: Sequence[str], folder: Path, reason: str, on_step: OnStep
+) -> Bundle:
+    """A bundle's checkpoint exported for other targets, with the same options.
+
+    Args:
+        bundle: has a checkpoint that this machine remembers.
+        targets: whose artifacts it gets.
+        folder: where the new bundle is written.
+        reason: why, for who is told of it.
+        on_step: told what is being done.
+
+    Raises:
+        BundleError: the checkpoint is not at hand, or has not the bundle's weights.
+        MissingExtraError: a target's toolchain is not installed.
+    """
+    from converters.catalogue.update import options_of
+    from glint_edge.bundles.manifest import SUFFIX
+    from glint_edge.checkpoints.of_bundle import find_checkpoint
+
+    name, wanted = bundle.path.name, ",".join(targets)
+    every = ",".join(dict.fromkeys([*(one.target for one in bundle.artifacts), *targets]))
+    command = f"glint-edge export CHECKPOINT --target {every} --out {bundle.path}"
+    floats = find_checkpoint(bundle)
+    if floats is None:
+        raise BundleError(f"{reason}, and its checkpoint is not at hand; run {command}")
+    spare = bundle.manifest.get("catalogue", {}).get("spare")
+    try:
+        options = options_of(bundle, folder / f"{bundle.name}{SUFFIX}", spare)
+    except BundleError as error:
+        raise BundleError(f"{reason}; run {command} --quantize int8-qat") from error
+    log.info("%s: exporting %s from %s", reason, wanted, floats.folder)
+    exported = export(
+        replace(floats, catalogue=bundle.catalogue), options.out,
+        targets=targets, quantize=options.quantize, name=bundle.name, top_k=options.top_k,
+        window=options.window, spare_items=spare, chunk=options.chunk, offline=True,
+        on_step=on_step,
+    )  # fmt: skip
+    for check in exported.manifest["checks"]:
+        for failure in check["failures"]:
+            log.warning("%s is not good for %s: %s", name, check["target"], failure)
+    return exported
 
 
 def _check(

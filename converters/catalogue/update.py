@@ -30,7 +30,7 @@ def spare_after(bundle: Bundle, after: Checkpoint) -> int | None:
     return left if left >= 0 else None
 
 
-def options_of(bundle: Bundle, out: Path, spare_items: int) -> ExportOptions:
+def options_of(bundle: Bundle, out: Path, spare_items: int | None) -> ExportOptions:
     """What a bundle was exported with, to be exported again.
 
     Raises:

@@ -2,8 +2,8 @@
 
 Each platform is a folder of `platforms/`: `platform.json` says which artifacts it can
 run and where the bundle goes, `module/` is what is written. A file whose name ends in `.j2` is a
-template of the values in `_values`; every other file is copied as it stands, so that it can be
-read, compiled and tested where it lies.
+template of the values in `_values`, and is left out where nothing comes of it; every other file is
+copied as it stands, so that it can be read, compiled and tested where it lies.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from glint_edge.apps.escapes import environment_for
-from glint_edge.bundles.copies import copy_listed
+from glint_edge.bundles.copies import copy_part
+from glint_edge.bundles.manifest import SCHEMA_VERSION
 from glint_edge.bundles.target import canonical_target
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from glint_edge.bundles.bundle import Artifact, Bundle
 
@@ -66,68 +67,109 @@ def find_platform(name: str) -> Platform:
     return Platform(name, root, tuple(declared["targets"]), declared["assets"])
 
 
-def embed(bundle: Bundle, platform: Platform, out: Path, target: str | None = None) -> list[Path]:
+def targets_for(bundle: Bundle, platform: Platform, wanted: Sequence[str] = ()) -> list[str]:
+    """Whose artifacts a module gets, the platform's best one first, which it loads.
+
+    Args:
+        bundle: need not have them.
+        platform: from `find_platform`.
+        wanted: targets; none: the platform's best one that the bundle has, else its best one.
+
+    Raises:
+        ConfigError: the platform cannot run one of them.
+    """
+    has = {artifact.target for artifact in bundle.artifacts}
+    best = next((name for name in platform.targets if name in has), platform.targets[0])
+    chosen = set(map(canonical_target, wanted)) or {best}
+    for name in chosen:
+        if name not in platform.targets:
+            raise ConfigError(
+                f"{platform.name} cannot run {name!r}; choose one of {', '.join(platform.targets)}"
+            )
+    return sorted(chosen, key=platform.targets.index)
+
+
+def lacking(bundle: Bundle, targets: Iterable[str]) -> list[str]:
+    """Those of the targets of which a bundle has no artifact that apps of today run."""
+    if bundle.manifest["schema_version"] < SCHEMA_VERSION:
+        return list(targets)
+    has = {artifact.target for artifact in bundle.artifacts}
+    return [name for name in targets if name not in has]
+
+
+def lack(bundle: Bundle, platform: Platform, missing: Iterable[str]) -> str:
+    """What `lacking` came to, in words that more follow."""
+    if bundle.manifest["schema_version"] < SCHEMA_VERSION:
+        return f"{bundle.path} was exported by an earlier glint-edge, without filters"
+    has = ", ".join(artifact.target for artifact in bundle.artifacts)
+    no = " and no ".join(missing)
+    return f"{bundle.path} has no {no} artifact for {platform.name}, but {has}"
+
+
+def require_new(out: Path) -> None:
+    """Refuse a folder that has something in it.
+
+    Raises:
+        ConfigError: it has.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} exists and is not empty; choose another --out")
+
+
+def embed(bundle: Bundle, platform: Platform, out: Path, targets: Sequence[str] = ()) -> list[Path]:
     """Write a module around a bundle.
 
     Args:
         bundle: a checked one.
         platform: from `find_platform`.
         out: the module's folder; it must be new or empty.
-        target: whose artifact the module loads; None: the platform's best one in the bundle.
+        targets: whose artifacts it gets, as for `targets_for`.
 
     Returns:
         The files written, in `out`, in alphabetical order.
 
     Raises:
-        ConfigError: `out` has something in it, or the platform cannot run `target`.
-        BundleError: the bundle has no artifact that the platform can run, or a file of it is a
-            link.
+        ConfigError: `out` has something in it, or the platform cannot run a target.
+        BundleError: the bundle has no artifact of a target, or a file of it is a link.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} exists and is not empty; choose another --out")
-    values = _values(bundle, platform, _choose(bundle, platform, target))
+    require_new(out)
+    names = targets_for(bundle, platform, targets)
+    if missing := lacking(bundle, names):
+        raise BundleError(f"{lack(bundle, platform, missing)}; export with --target {missing[0]}")
+    artifacts = [next(one for one in bundle.artifacts if one.target == name) for name in names]
+    values = _values(bundle, platform, artifacts)
     with new_folder(out, stood=None) as work:
         for source in _files(platform.root / "module"):
-            place = work / source.relative_to(platform.root / "module")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if place.suffix == TEMPLATE:
-                file = place.with_suffix("")
-                template = environment_for(file.suffix).from_string(source.read_text("utf-8"))
-                file.write_text(template.render(values), "utf-8")
-            else:
-                shutil.copyfile(source, place)
+            _write(source, work / source.relative_to(platform.root / "module"), values)
         assets = work / platform.assets / f"{bundle.name}.glint"
         assets.mkdir(parents=True)
-        copy_listed(bundle, assets)
+        copy_part(bundle, artifacts, assets)
     return sorted(path for path in out.rglob("*") if path.is_file())
 
 
-def _choose(bundle: Bundle, platform: Platform, target: str | None) -> Artifact:
-    has = {artifact.target: artifact for artifact in reversed(bundle.artifacts)}
-    target = canonical_target(target) if target else None
-    if target is not None and target not in platform.targets:
-        raise ConfigError(
-            f"{platform.name} cannot run {target!r}; choose one of {', '.join(platform.targets)}"
-        )
-    for name in [target] if target else platform.targets:
-        if name in has:
-            return has[name]
-    wanted = target or " or ".join(platform.targets)
-    raise BundleError(
-        f"{bundle.path} has no artifact for {platform.name} (it has {', '.join(has)}); "
-        f"export with --target {(target or platform.targets[0])}, which gives {wanted}"
-    )
+def _write(source: Path, place: Path, values: dict[str, Any]) -> None:
+    if source.suffix != TEMPLATE:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, place)
+        return
+    file = place.with_suffix("")
+    template = environment_for(file.suffix).from_string(source.read_text("utf-8"))
+    if (text := template.render(values)).strip():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
 
 
-def _values(bundle: Bundle, platform: Platform, artifact: Artifact) -> dict[str, Any]:
+def _values(bundle: Bundle, platform: Platform, artifacts: Sequence[Artifact]) -> dict[str, Any]:
     """What a template may name; any other name is an error."""
+    artifact = artifacts[0]
     return {
         "name": bundle.name,
         "assets": f"{platform.assets}/{bundle.name}.glint",
         "target": artifact.target,
+        "targets": [each.target for each in artifacts],
         "precision": artifact.precision,
         "file": artifact.file,
-        "runtime": dict(artifact.runtime),
+        "runtime": {name: least for one in artifacts for name, least in one.runtime.items()},
         "digest": bundle.manifest["digest"],
         "top_k": bundle.top_k,
         "window": bundle.manifest["window"],

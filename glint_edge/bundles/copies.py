@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from glint_edge.bundles.bundle import Bundle
-from glint_edge.bundles.manifest import MANIFEST, check_file, read_manifest
+from glint_edge.bundles.bundle import Artifact, Bundle
+from glint_edge.bundles.manifest import (
+    GOLDEN,
+    ITEMS,
+    MANIFEST,
+    PART_OF,
+    check_file,
+    read_manifest,
+)
 from glint_edge.errors import BundleError
+from glint_edge.files import sha256, write_json
 
 
 def copy_listed(bundle: Bundle, folder: Path) -> None:
@@ -16,7 +25,36 @@ def copy_listed(bundle: Bundle, folder: Path) -> None:
     Raises:
         BundleError: a file is a link, which may lead anywhere, or changed since it was checked.
     """
-    for name in (MANIFEST, *bundle.manifest["files"]):
+    _copy(bundle, bundle.manifest["files"], folder)
+
+
+def copy_part(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> None:
+    """Copy what runs some of a bundle's artifacts: these, the items and the golden vectors.
+
+    The manifest lists them alone. It keeps the bundle's digest, and with it the sessions.
+
+    Raises:
+        BundleError: as `copy_listed`.
+    """
+    names = {ITEMS, GOLDEN, *(artifact.file for artifact in artifacts)}
+    _copy(bundle, names, folder)
+    listed = bundle.manifest
+    whole = {
+        "manifest_sha256": sha256(folder / MANIFEST),
+        "artifacts": listed["artifacts"],
+        "files": listed["files"],
+    }
+    part = {
+        **listed,
+        "artifacts": [one for one in listed["artifacts"] if one["file"] in names],
+        "files": {name: sums for name, sums in listed["files"].items() if name in names},
+        PART_OF: listed.get(PART_OF, whole),  # one may be embedded out of an app
+    }
+    write_json(folder / MANIFEST, part)
+
+
+def _copy(bundle: Bundle, names: Collection[str], folder: Path) -> None:
+    for name in (MANIFEST, *names):
         source = bundle.path / name
         if source.is_symlink():
             raise BundleError(f"{source} is a link; put the file itself there")
@@ -25,5 +63,5 @@ def copy_listed(bundle: Bundle, folder: Path) -> None:
         shutil.copyfile(source, folder / name)
     if read_manifest(folder)["digest"] != bundle.manifest["digest"]:
         raise BundleError(f"{bundle.path / MANIFEST} changed meanwhile; try again")
-    for name, expected in bundle.manifest["files"].items():
-        check_file(folder / name, expected)
+    for name in names:
+        check_file(folder / name, bundle.manifest["files"][name])

@@ -26,6 +26,7 @@ LATEST_SCHEMA = Schema(Path(__file__).with_name("latest.schema.json"), most_byte
 SUFFIX = ".glint"
 MANIFEST, ITEMS, GOLDEN = "manifest.json", "items.json", "golden.json"
 LATEST = "latest.json"  # beside published bundles: which one is the newest
+PART_OF = "part_of"  # of the manifest in an app: what the whole bundle lists
 
 
 def read_manifest(path: Path, schema: Schema = SCHEMA) -> dict[str, Any]:
@@ -61,13 +62,23 @@ def read_manifest(path: Path, schema: Schema = SCHEMA) -> dict[str, Any]:
         schema.check(manifest)
     except Fault as error:
         raise BundleError(f"{file} {error}; copy the bundle again, or export it again") from error
-    if manifest["digest"] != digest_of(manifest):
+    if manifest["digest"] != digest_of(manifest) or not _is_part(manifest):
         raise BundleError(
             f"{file} is damaged or was edited: its digest does not match; "
             "copy the bundle again, or export it again"
         )
     whole: dict[str, Any] = manifest
     return whole
+
+
+def _is_part(manifest: Mapping[str, Any]) -> bool:
+    """Whether all that is listed stands in the whole bundle's list too."""
+    if PART_OF not in manifest:
+        return True
+    whole = manifest[PART_OF]
+    return all(one in whole["artifacts"] for one in manifest["artifacts"]) and all(
+        whole["files"].get(name) == listed for name, listed in manifest["files"].items()
+    )
 
 
 @cache
@@ -99,8 +110,13 @@ def plain_name(text: str) -> str:
 
 
 def digest_of(manifest: Mapping[str, Any]) -> str:
-    """A manifest's checksum of itself: a flipped bit in a figure is still good JSON."""
-    rest = {name: value for name, value in manifest.items() if name != "digest"}
+    """A manifest's checksum of itself: a flipped bit in a figure is still good JSON.
+
+    A part of a bundle has the whole one's, so that sessions go on.
+    """
+    rest = {name: value for name, value in manifest.items() if name not in ("digest", PART_OF)}
+    if isinstance(whole := manifest.get(PART_OF), Mapping):
+        rest |= {name: whole[name] for name in ("artifacts", "files") if name in whole}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

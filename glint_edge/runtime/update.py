@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
-from glint_edge.bundles.manifest import LATEST, LATEST_SCHEMA, MANIFEST
+from glint_edge.bundles.manifest import LATEST, LATEST_SCHEMA, MANIFEST, PART_OF
 from glint_edge.errors import BundleError, UpdateError
 from glint_edge.files import sha256, sync_folder, write_atomic, write_json
 from glint_edge.json_files import Fault, Schema
@@ -183,7 +183,11 @@ class BundleStore:
             raise UpdateError(f"the new bundle is not taken: {error}") from error
 
     def _built_in_version(self) -> str | None:
-        return sha256(self.built_in / MANIFEST) if _is_whole(self.built_in) else None
+        """As latest.json names it; None: it is damaged, or not there."""
+        if not _is_whole(self.built_in):
+            return None
+        part: dict[str, str] = read_app_manifest(self.built_in).get(PART_OF, {})
+        return part.get("manifest_sha256") or sha256(self.built_in / MANIFEST)
 
     def _place(self, version: str) -> Path:
         return self.folder / VERSIONS / version

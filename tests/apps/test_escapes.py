@@ -189,7 +189,7 @@ def test_a_link_in_a_bundle_is_not_followed(bundle, name, tmp_path):
     (copied / name).rename(elsewhere)
     (copied / name).symlink_to(elsewhere)
     for ship in (
-        lambda: embed(load_bundle(copied), find_platform("android"), tmp_path / "out"),
+        lambda: embed(load_bundle(copied), find_platform("web"), tmp_path / "out"),
         lambda: publish(load_bundle(copied), tmp_path / "out"),
     ):
         with pytest.raises(BundleError, match=f"{name} is a link; put the file itself there"):

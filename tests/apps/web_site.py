@@ -93,7 +93,7 @@ def make_bundle(out):
 
 def build(bundle, folder):
     """Embed a bundle and build the module."""
-    embed(bundle, find_platform("web"), folder)
+    embed(bundle, find_platform("web"), folder, ("onnx", "tflite"))
     (folder / "library.html").write_text(LIBRARY_PAGE)
     (folder / "src/library-page.ts").write_text(LIBRARY_SCRIPT)
     (folder / "node_modules").symlink_to(_node_modules(folder))

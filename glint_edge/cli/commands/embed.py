@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console
+from glint_edge.cli.names import several
 from glint_edge.cli.options import BundleArgument, Json, chosen_bundle
 
 
@@ -16,15 +17,22 @@ def embed(
     out: Annotated[Path, typer.Option(help="The module's folder; new or empty.")],
     bundle: BundleArgument = None,
     target: Annotated[
-        str | None,
-        typer.Option(help="Whose artifact it loads.  [default: the platform's best in the bundle]"),
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,…",
+            callback=several,
+            help="Whose artifact it gets; of several it loads the platform's best. One that the "
+            "bundle lacks is exported from its checkpoint.  [default: the platform's best in the "
+            "bundle]",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Write a small module around a bundle, to be copied into an app."""
     from glint_edge import api
 
-    files = api.embed(chosen_bundle(bundle), platform, out, target)
+    with console.steps() as on_step:
+        files = api.embed(chosen_bundle(bundle), platform, out, target, on_step=on_step)
     listed = {"folder": str(out), "files": [str(file.relative_to(out)) for file in files]}
     text = f"{out}: {len(files)} files; {out / 'README.md'} says how to build and call it"
     console.show_result(listed, text, json=json)

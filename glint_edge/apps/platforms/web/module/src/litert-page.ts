@@ -1,10 +1,11 @@
 import script from '@litertjs/core/wasm/litert_wasm_compat_internal.js?url';
 import wasm from '@litertjs/core/wasm/litert_wasm_compat_internal.wasm?url';
 
+import { PAGES } from './config';
 import { run } from './demo/app';
 import { litert } from './glint-edge/litert';
 
 void run(litert({ script, wasm }), {
   name: 'LiteRT.js',
-  other: { name: 'onnxruntime-web', page: 'index.html' },
+  other: { name: 'onnxruntime-web', page: PAGES.onnx },
 });

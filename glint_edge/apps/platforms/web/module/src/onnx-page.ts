@@ -1,6 +1,10 @@
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 
+import { PAGES } from './config';
 import { run } from './demo/app';
 import { onnx } from './glint-edge/onnx';
 
-void run(onnx(wasm), { name: 'onnxruntime-web', other: { name: 'LiteRT.js', page: 'litert.html' } });
+void run(onnx(wasm), {
+  name: 'onnxruntime-web',
+  other: { name: 'LiteRT.js', page: PAGES.tflite },
+});

@@ -5,7 +5,8 @@ import type { Item, Recommendation } from '../glint-edge';
 
 export interface Runtime {
   readonly name: string;
-  readonly other: { readonly name: string; readonly page: string };
+  /** The same page on another runtime, if it is here. */
+  readonly other: { readonly name: string; readonly page?: string | undefined };
 }
 
 /** How many recommendations are shown. */
@@ -54,7 +55,8 @@ const TEMPLATE = `
       <button id="update" type="button" disabled>Look for a newer model</button>
     </div>
     <p id="checked" role="status"></p>
-    <p><span id="leaves">Nothing leaves this device.</span> The same page on <a id="other"></a>.</p>
+    <p><span id="leaves">Nothing leaves this device.</span>
+      <span id="elsewhere">The same page on <a id="other"></a>.</span></p>
   </details>
 </footer>`;
 
@@ -69,9 +71,9 @@ export function createView(root: HTMLElement, runtime: Runtime) {
     const from = PICTURES.map((source) => source.replace(/^https?:\/\//, '')).join(', ');
     find('leaves').textContent = `Pictures are fetched (${from}); nothing else leaves this device.`;
   }
-  const other = find<HTMLAnchorElement>('other');
-  other.textContent = runtime.other.name;
-  other.href = runtime.other.page;
+  const { name, page } = runtime.other;
+  if (page === undefined) find('elsewhere').remove();
+  else Object.assign(find<HTMLAnchorElement>('other'), { textContent: name, href: page });
   return {
     search: find<HTMLInputElement>('search'),
     matches: find<HTMLUListElement>('matches'),

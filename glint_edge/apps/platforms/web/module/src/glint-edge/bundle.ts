@@ -47,6 +47,8 @@ export interface Manifest {
     readonly repeats?: number | null;
   };
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
+  /** In an app: the bundle of which its own is the part that it runs. */
+  readonly part_of?: { readonly manifest_sha256: string };
 }
 
 /** Where a bundle's files come from: a folder on a server, a cache, an app's own assets. */
@@ -130,7 +132,8 @@ function isManifest(manifest: Manifest): boolean {
     isObject(files) &&
     Object.keys(files).every((file) => isMatch(file, FILE)) &&
     sums.every(({ bytes, sha256 }) => isWhole(bytes, 0, MOST_BYTES) && isMatch(sha256, SHA256)) &&
-    isData(manifest.data ?? {})
+    isData(manifest.data ?? {}) &&
+    isMatch(manifest.part_of?.manifest_sha256 ?? manifest.digest, SHA256)
   );
 }
 

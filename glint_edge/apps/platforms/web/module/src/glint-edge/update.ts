@@ -149,7 +149,9 @@ async function manifestSha256(
   builtIn: BundleSource,
   current: string | null,
 ): Promise<string | null> {
-  return current === null ? sha256(await builtIn.read('manifest.json')) : null;
+  if (current !== null) return null;
+  const bytes = await builtIn.read('manifest.json');
+  return parseManifest(bytes, builtIn.place).part_of?.manifest_sha256 ?? sha256(bytes);
 }
 
 function parseLatest(bytes: Uint8Array, address: URL): Latest {
