@@ -99,7 +99,7 @@ def golden_lists(
     from glint_edge.model.stream import empty_state
 
     shelf = _Shelf(catalogue)
-    N = program.config.max_length  # noqa: N806  # the paper's name
+    N = program.config.max_length
     known = [[item for item in history if item][-N:] for history in histories]
     lists = []
     for number, history in enumerate([*[one for one in known if one][:HISTORIES], []]):

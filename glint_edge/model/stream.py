@@ -1,9 +1,10 @@
 """GLINT-RU's third form: a state that each new item updates at constant cost.
 
 `Append` takes the state one item further, `AppendMany` up to a chunk of items at once (the cold
-start); `Recommend` turns a state into the top-k, and `Similar` gives what is like an item. Together they compute exactly what
-`GlintRU.encode` computes of the whole history (tests hold them equal), in O(1) a tap. Every
-converter exports these modules, so they are written for exporters:
+start); `Recommend` turns a state into the top-k. Together they compute exactly what
+`GlintRU.encode` computes of the whole history (tests hold them equal), in O(1) a tap. `Similar`
+gives what is like an item. Every converter exports these modules, so they are written for
+exporters:
 
 - constants are folded: the softmax of α, the attention's scale, α into the convolution and LN_a;
 - the taps of a convolution are one linear over concatenated neighbours, and linears of the same

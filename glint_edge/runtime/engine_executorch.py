@@ -41,7 +41,8 @@ class ExecutorchRuntime:
         rows = self._recommend.method_meta().input_tensor_meta(1).sizes()[-1]
         self._no_bias = torch.zeros(1, rows)
         # It packs the table once more, and many an application has no use for it.
-        self._program, self._similar = program, None
+        self._program: _C.ExecuTorchProgram = program
+        self._similar: _C.ExecuTorchMethod | None = None
 
     def empty_state(self) -> torch.Tensor:
         """Zeros float32 [1, S]."""

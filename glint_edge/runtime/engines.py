@@ -62,6 +62,16 @@ class Runtime(Protocol):
     def append_many(self, state: Tensor, items: Sequence[int]) -> Tensor:
         """Any number of items further, in as few calls as the artifact allows."""
 
+    def recommend(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Items [1, k], best first, and their scores float32 [1, k]."""
+
+    def to_numpy(self, tensor: Tensor) -> npt.NDArray[Any]:
+        """A tensor of this runtime as an array."""
+
+
+class StreamRuntime(Runtime, Protocol):
+    """A runtime whose state is one array, so that a session can be kept; its lists take filters."""
+
     def recommend(self, state: Tensor, bias: Bias | None = None) -> tuple[Tensor, Tensor]:
         """Items [1, k], best first, and their scores float32 [1, k].
 
@@ -70,13 +80,6 @@ class Runtime(Protocol):
 
     def similar(self, item: int, bias: Bias | None = None) -> tuple[Tensor, Tensor]:
         """Items [1, k] most like an item, and the cosines of their rows float32 [1, k]."""
-
-    def to_numpy(self, tensor: Tensor) -> npt.NDArray[Any]:
-        """A tensor of this runtime as an array."""
-
-
-class StreamRuntime(Runtime, Protocol):
-    """A runtime whose state is one array, so that a session can be kept and taken up again."""
 
     def from_numpy(self, array: npt.NDArray[Any]) -> Tensor:
         """An array as a tensor of this runtime; may be the same memory."""
