@@ -900,10 +900,11 @@ def _check(
     from device_bench.bench import check_artifacts
 
     def check(artifacts: Sequence[tuple[Artifact, Path]], golden: Golden) -> list[dict[str, Any]]:
-        window = checkpoint.model.config.window_items(options.window)
+        model = checkpoint.model
         return check_artifacts(
-            artifacts, model=checkpoint.model, top_k=options.top_k_for(checkpoint.model), window=window,
-            held_out=positions, golden=golden, on_step=on_step,
+            artifacts, model=model, top_k=options.top_k_for(model),
+            window=model.config.window_items(options.window), held_out=positions,
+            golden=golden, on_step=on_step,
         )  # fmt: skip
 
     return check

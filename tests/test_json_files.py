@@ -22,7 +22,7 @@ SHA = 64 * "a"
 TENSOR = {"name": "state", "dtype": "float32", "shape": [1, 4]}
 METHOD = {"inputs": [TENSOR], "outputs": [TENSOR]}
 MANIFEST = {
-    "schema_version": 1, "name": "app", "created": "2026-01-01T00:00:00+00:00",
+    "schema_version": 2, "name": "app", "created": "2026-01-01T00:00:00+00:00",
     "tool": {"name": "glint-edge", "version": "0.1.0"}, "model": {"items": 3, "d": 2},
     "window": "sliding", "top_k": 2, "state": {"dtype": "float32", "shape": [1, 4], "fields": []},
     "methods": {"append": METHOD, "append_many": METHOD, "recommend": METHOD},
@@ -36,7 +36,14 @@ MANIFEST = {
 }  # fmt: skip
 ITEMS = {"keys": ["a", 7, "c"], "titles": {"a": "A"}, "retired": ["c"], "added": 1, "version": 2}
 CASE = {"history": [1, 0], "state_sum": 0.5, "state_norm": 1, "items": [1], "scores": [0.5]}
-GOLDEN = {"tolerance": {"relative_state_error": 0.1, "score_error": 0.1}, "cases": [CASE]}
+LISTED = {
+    "k": 2, "filter": {"where": {"kind": ["a"]}, "boost": {"a": 0.5}, "most_per": {"kind": 1}},
+    "items": [1], "scores": [0.5], "near": {"2": 0.4},
+}  # fmt: skip
+GOLDEN = {
+    "tolerance": {"relative_state_error": 0.1, "score_error": 0.1, "cosine_error": 0.1},
+    "cases": [CASE], "lists": [{"history": [1], **LISTED}], "similar": [{"item": 1, **LISTED}],
+}  # fmt: skip
 POINTER = {"current": SHA, "previous": None}
 LATEST = {"name": "app", "path": "bundles/one", "manifest_sha256": SHA, "bytes": 5}
 SHARDS = {

@@ -68,4 +68,10 @@ def read_golden(file: Path, config: ModelConfig, top_k: int) -> Golden:
             raise BundleError(
                 f"{file} is of another model (golden case {number}); export the bundle again"
             )
+    for one in (*golden.lists, *golden.similar):
+        ids = [*one.items, *(one.history or ()), one.item or 1, *map(int, one.near)]
+        if not len(one.items) == len(one.scores) <= one.k or max(ids) > config.items:
+            raise BundleError(
+                f"{file} is of another model (its lists with filters); export the bundle again"
+            )
     return golden

@@ -64,7 +64,7 @@ class GoldenList:
             return
         known = {**{int(item): score for item, score in self.near.items()},
                  **dict(zip(self.items, self.scores, strict=True))}  # fmt: skip
-        error = error if self.history != [] else 0.0  # without a history the order is exact
+        swap = error if self.history != [] else 0.0  # without a history the order is exact
         for place, (item, score) in enumerate(zip(ids, scores, strict=True)):
             expected = self.scores[place]
             if not abs(score - expected) <= error:  # so that NaN is wrong
@@ -75,7 +75,7 @@ class GoldenList:
             elif ids.index(item) != place:
                 yield f"item {item} stands there twice"
             elif item != self.items[place] and not (
-                item in known and abs(known[item] - expected) <= error
+                item in known and abs(known[item] - expected) <= swap
             ):
                 yield f"item {item} in place {place + 1} should be {self.items[place]}"
             else:

@@ -99,6 +99,7 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
     for name in (ITEMS, has[chosen]):
         check_listed(path, manifest, name)
     config = read_config(path, manifest)
+    catalogue = read_catalogue(path / ITEMS, config)
     return AppBundle(
         digest=manifest["digest"],
         config=config,
@@ -107,7 +108,7 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
         window=config.window_items(manifest["window"]),
         target=chosen,
         artifact=path / has[chosen],
-        catalogue=read_catalogue(path / ITEMS, config),
+        catalogue=catalogue,
         repeats=manifest.get("data", {}).get("repeats"),
     )
 

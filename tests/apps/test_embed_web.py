@@ -147,7 +147,7 @@ def test_a_damaged_file_is_refused_in_a_sentence_on_the_page(browser, bundle, si
     data[len(data) // 2] ^= 1
     if file == "manifest.json":
         data = (bundle.path / name).read_bytes()
-        data = data.replace(b'"schema_version": 1', b'"schema_version": 9')
+        data = data.replace(b'"schema_version": 2', b'"schema_version": 9')
     with serve(site) as own:
         own.replaced[f"/{bundle.name}.glint/{name}"] = bytes(data)
         page = browser.new_page()

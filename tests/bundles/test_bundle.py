@@ -83,7 +83,7 @@ def test_its_readme_names_the_real_numbers_and_leaves_nothing_open(bundle):
 def test_golden_vectors_are_what_the_int8_stream_gives(bundle, make_model):
     from quantization import quantize
 
-    program = quantize(stream_program(make_model()))
+    program = quantize(stream_program(make_model(), 10))
     cases = bundle.golden.cases
     assert [case.history for case in cases] == [[], *HISTORIES]
     assert cases[0].items == list(range(1, 11))
@@ -104,8 +104,8 @@ def test_the_checksum_sees_a_change_in_one_float(make_model):
     assert checksum(state) != checksum(changed)
 
 
-def test_golden_vectors_of_fp32_are_tighter(make_model):
-    fp32 = golden_of(stream_program(make_model()), HISTORIES)
+def test_golden_vectors_of_fp32_are_tighter(make_model, bundle):
+    fp32 = golden_of(stream_program(make_model()), HISTORIES, bundle.catalogue)
     assert 0 < fp32.score_error <= 1e-4
 
 

@@ -8,16 +8,19 @@ import pytest
 from device_bench.measure.job import TopK
 from glint_edge.bundles.golden import Golden, GoldenCase, checksum, golden_of
 from glint_edge.bundles.golden_check import golden_failures
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.model.stream import stream_program
 from tests.device_bench.makers import (
     HISTORIES,
     answers,
 )
 
+CATALOGUE = Catalogue(("", *(f"i{n}" for n in range(1, 41))), {})
+
 
 @pytest.fixture(scope="module")
 def golden(make_model):
-    return golden_of(stream_program(make_model()), HISTORIES)
+    return golden_of(stream_program(make_model(), 10), HISTORIES, CATALOGUE)
 
 
 def test_the_right_answers_pass(golden, model):
@@ -82,7 +85,7 @@ def test_items_of_nearly_equal_scores_may_swap(items, wrong):
     scores = [5.0, 3.05, 3.0, 1.0]
     case = GoldenCase([7], 0.0, 0.0, [1, 2, 3, 4], scores)
     failures = golden_failures(
-        Golden(1e-5, 0.1, (case,)),
+        Golden(1e-5, 0.1, 0.1, (case,)),
         np.zeros((1, 4), np.float32),
         TopK(np.array([items]), np.array([scores], np.float32)),
     )

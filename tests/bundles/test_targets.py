@@ -244,6 +244,7 @@ def test_the_program_names_its_methods_in_order(model):
     assert {name: tuple(inputs) for name, (_, inputs) in program.methods().items()} == {
         "append": ("state", "item"),
         "append_many": ("state", "items", "count"),
-        "recommend": ("state",),
+        "recommend": ("state", "bias"),
+        "similar": ("item", "bias"),
     }
     assert program.methods()["append_many"][1]["items"].shape == (1, 7)

@@ -112,7 +112,7 @@ class Fails:
 
     append_many = append
 
-    def recommend(self, state):
+    def recommend(self, state, bias=None):
         return self.items, self.scores
 
     def to_numpy(self, tensor):
@@ -206,8 +206,8 @@ def test_a_refusal_of_the_child_is_the_same_error(bundle, tmp_path, monkeypatch)
     assert type(ours.value).__name__ == "UnknownItemError"
     with pytest.raises(BundleError, match=r"^nothing\.glint is not a bundle"):
         ge.recommend("nothing.glint")
-    with pytest.raises(ConfigError, match="k must be between 1 and 10, not 11"):
-        ge.recommend("app.glint", k=11)
+    with pytest.raises(ConfigError, match="k is at least 1, not 0"):
+        ge.recommend("app.glint", k=0)
     with pytest.raises(BundleError, match="has no artifact for tflite"):
         ge.recommend("app.glint", target="tflite")
 

@@ -31,7 +31,8 @@ def make_bundle(path, name, **more):
     seal(
         path,
         {
-            "schema_version": 1, "name": name, "model": {}, "window": "unbounded", "top_k": 10,
+            "schema_version": 2, "name": name, "model": {}, "window": "unbounded", "top_k": 10,
+            "methods": {"recommend": {"inputs": [BIAS], "outputs": [BIAS]}},
             "artifacts": [], "files": listed, **more,
         },
     )  # fmt: skip
@@ -53,6 +54,9 @@ def name_of(path):
     for file in manifest["files"]:
         check_listed(path, manifest, file)
     return manifest["name"]
+
+
+BIAS = {"name": "bias", "dtype": "float32", "shape": [1, 5]}
 
 
 class Server:
@@ -243,7 +247,7 @@ def test_what_the_check_or_the_network_raises_ends_the_update(store, server):
 def test_a_bundle_of_a_later_version_is_not_taken(store, server):
     bundle = server.publish("one")
     manifest = json.loads((bundle / "manifest.json").read_bytes())
-    (bundle / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 2}))
+    (bundle / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 3}))
     server.announce(bundle)
     with pytest.raises(UpdateError, match="upgrade glint-edge"):
         update(store, server)

@@ -12,7 +12,7 @@ def test_inspect_shows_each_layer(bundle, run):
     assert code == 0
     for name in ("append.gru.step_state", "recommend.scores", "model.onnx"):
         assert name in out
-    assert json.loads(run("inspect", bundle, "--json")[1])["schema_version"] == 1
+    assert json.loads(run("inspect", bundle, "--json")[1])["schema_version"] == 2
 
 
 @pytest.mark.parametrize("command", ["bench", "recommend", "inspect"])
