@@ -96,12 +96,12 @@ def build(bundle, folder):
     embed(bundle, find_platform("web"), folder, ("onnx", "tflite"))
     (folder / "library.html").write_text(LIBRARY_PAGE)
     (folder / "src/library-page.ts").write_text(LIBRARY_SCRIPT)
-    (folder / "node_modules").symlink_to(_node_modules(folder))
+    (folder / "node_modules").symlink_to(node_modules(folder))
     done = _npm("run", "build", folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _node_modules(folder):
+def node_modules(folder):
     """What `npm ci` installs, kept in the user's cache by the lock file's hash."""
     if shutil.which("npm") is None:
         pytest.skip("needs npm (Debian: apt-get install npm)")

@@ -14,10 +14,12 @@ import {
 } from './documents';
 import { GlintError, reasonOf } from './errors';
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 const MOST_ITEMS = 1e8;
 const MOST_STEPS = 1e6;
 const MOST_FLOATS = 2 ** 28;
+/** Of the item table: padding and the unknown item. */
+const MORE_ROWS = 2;
 const MOST_BYTES = 1e12;
 /**
  * From this share of repeating targets on, people take an item again. Ratings and reviews have
@@ -33,12 +35,17 @@ export interface Manifest {
   readonly created?: string;
   readonly top_k: number;
   readonly window: 'sliding' | 'unbounded';
-  readonly model: { readonly items: number; readonly max_length: number };
+  readonly model: {
+    readonly items: number;
+    readonly max_length: number;
+    /** `reference`: an imported model, which computes what its authors' code does. */
+    readonly padding?: 'masked' | 'reference';
+  };
   readonly state: { readonly shape: readonly [1, number] };
   readonly methods: {
-    readonly append_many: {
-      readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
-    };
+    readonly append_many: Method;
+    readonly recommend: Method;
+    readonly similar: Method;
   };
   readonly artifacts: readonly { readonly target: string; readonly file: string }[];
   readonly data?: {
@@ -49,6 +56,10 @@ export interface Manifest {
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
   /** In an app: the bundle of which its own is the part that it runs. */
   readonly part_of?: { readonly manifest_sha256: string };
+}
+
+interface Method {
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
 }
 
 /** Where a bundle's files come from: a folder on a server, a cache, an app's own assets. */
@@ -110,12 +121,18 @@ export function parseManifest(bytes: Uint8Array, place: string): Manifest {
       `${place} has schema version ${version}, this app reads ${SCHEMA_VERSION}; upgrade the app`,
     );
   }
+  if (Number.isInteger(version) && (version as number) > 0 && (version as number) < SCHEMA_VERSION) {
+    throw new GlintError(
+      'damaged',
+      `${place} was exported by an earlier glint-edge, without filters; export it again`,
+    );
+  }
   return requireForm(manifest, `${place}manifest.json`, isManifest);
 }
 
 function isManifest(manifest: Manifest): boolean {
   const { model, state, files, artifacts } = manifest;
-  const { inputs } = manifest.methods.append_many;
+  const { append_many, recommend, similar } = manifest.methods;
   const sums = Object.values(files);
   return (
     manifest.schema_version === SCHEMA_VERSION &&
@@ -124,10 +141,15 @@ function isManifest(manifest: Manifest): boolean {
     ['sliding', 'unbounded'].includes(manifest.window) &&
     isWhole(model.max_length, 1, MOST_STEPS) &&
     isWhole(model.items, 1, MOST_ITEMS) &&
+    [undefined, 'masked', 'reference'].includes(model.padding) &&
     isWhole(manifest.top_k, 1, Math.min(model.items, MOST_STEPS)) &&
     isShape(state.shape) &&
-    inputs.some(({ name, shape }) => name === 'items' && isShape(shape)) &&
-    inputs.every(({ name, shape }) => isText(name) && shape.every(isSize)) &&
+    [append_many, recommend, similar].every(isMethod) &&
+    isShape(shapeOf(append_many, 'items')) &&
+    isShape(shapeOf(recommend, 'bias')) &&
+    isShape(shapeOf(similar, 'bias')) &&
+    rowsOf(manifest) >= model.items + MORE_ROWS &&
+    shapeOf(similar, 'bias')[1] === rowsOf(manifest) &&
     artifacts.every(({ target, file }) => isText(target) && isMatch(file, FILE)) &&
     isObject(files) &&
     Object.keys(files).every((file) => isMatch(file, FILE)) &&
@@ -151,6 +173,25 @@ function isData(data: NonNullable<Manifest['data']>): boolean {
     share >= 0 &&
     share <= 1
   );
+}
+
+function isMethod({ inputs }: Method): boolean {
+  return inputs.every(({ name, shape }) => isText(name) && shape.every(isSize));
+}
+
+/** The shape of a method's input; empty: it has none of this name. */
+function shapeOf({ inputs }: Method, input: string): readonly number[] {
+  return inputs.find(({ name }) => name === input)?.shape ?? [];
+}
+
+/** Items that an artifact with fixed shapes takes at once. */
+export function chunkOf({ methods }: Manifest): number {
+  return shapeOf(methods.append_many, 'items')[1] ?? 1;
+}
+
+/** Rows of the item table, of which each has a place in a bias: more than there are items. */
+export function rowsOf({ methods }: Manifest): number {
+  return shapeOf(methods.recommend, 'bias')[1] ?? 0;
 }
 
 /** Of a batch of one. */

@@ -2,6 +2,7 @@
 
 import { isObject, isText, parseJson, requireForm } from './documents';
 import { GlintError } from './errors';
+import { Fields } from './fields';
 
 /** An item as the app knows it. */
 export interface Item {
@@ -55,6 +56,8 @@ export type UnknownItems = 'refuse' | 'skip';
 export class Catalogue {
   /** All items; those of a bundle made by training come the most popular first. */
   readonly items: readonly Item[];
+  /** @internal What filters ask. */
+  readonly fields: Fields;
   private readonly idOf: ReadonlyMap<string, number>;
 
   /** @param file items.json, parsed. */
@@ -73,6 +76,8 @@ export class Catalogue {
       ),
       image: images.get(key) ?? null,
     }));
+    const names = fields.map(([name]) => name);
+    this.fields = new Fields(names, this.items);
     this.idOf = new Map(this.items.map(({ key }, position) => [key, position + 1]));
   }
 
@@ -85,18 +90,26 @@ export class Catalogue {
     return this.items[id - 1];
   }
 
+  /** The id of a key; undefined: it is not in the catalogue. */
+  find(key: string): number | undefined {
+    return this.idOf.get(key);
+  }
+
   /**
    * The id of a key; null if it is to be skipped.
    *
    * @throws GlintError `unknown-item`
    */
   id(key: string, unknown: UnknownItems): number | null {
-    const id = this.idOf.get(key);
+    const id = this.find(key);
     if (id !== undefined) return id;
     if (unknown === 'skip') return null;
-    throw new GlintError(
-      'unknown-item',
-      `item ${JSON.stringify(key)} is not in the catalogue; leave it out, or load with unknown: 'skip'`,
-    );
+    throw unknownItem(key, "leave it out, or load with unknown: 'skip'");
   }
+}
+
+/** @param advice what to do then. */
+export function unknownItem(key: string, advice: string): GlintError {
+  const message = `item ${JSON.stringify(key)} is not in the catalogue; ${advice}`;
+  return new GlintError('unknown-item', message);
 }

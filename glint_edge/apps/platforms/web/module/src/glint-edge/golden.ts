@@ -1,67 +1,26 @@
 /** Replaying golden.json: does this browser compute what was exported. */
 
-import { type BundleSource, type Manifest, readChecked } from './bundle';
-import { isList, isWhole, parseJson, requireForm } from './documents';
+import type { BundleSource } from './bundle';
+import type { Filters } from './filters';
+import {
+  type Golden,
+  type GoldenCase,
+  type GoldenFilter,
+  type GoldenItems,
+  type GoldenList,
+  readGolden,
+} from './golden-file';
 import { GlintError } from './errors';
+import type { Recommendation } from './lists';
 import type { Recommender } from './recommender';
 import type { TopK } from './runtime';
 import type { Stream } from './stream';
 
-interface GoldenCase {
-  readonly history: readonly number[];
-  readonly state_sum: number;
-  readonly state_norm: number;
-  readonly items: readonly number[];
-  readonly scores: readonly number[];
-}
-
-interface Golden {
-  readonly tolerance: { readonly relative_state_error: number; readonly score_error: number };
-  readonly cases: readonly GoldenCase[];
-}
-
 export interface Replay {
+  /** How many there are: histories, lists with filters, and lists of what is like an item. */
   readonly cases: number;
   /** One sentence for each case that differs. */
   readonly failures: readonly string[];
-}
-
-/**
- * Read golden.json.
- *
- * @throws GlintError `damaged`
- */
-export async function readGolden(source: BundleSource, manifest: Manifest): Promise<Golden> {
-  const place = `${source.place}golden.json`;
-  const golden = parseJson(await readChecked(source, manifest, 'golden.json'), place);
-  return requireForm<Golden>(
-    golden,
-    place,
-    ({ tolerance, cases }) =>
-      isPositive(tolerance.relative_state_error) &&
-      tolerance.relative_state_error <= 1 &&
-      isPositive(tolerance.score_error) &&
-      cases.length > 0 &&
-      cases.every((one) => isCase(one, manifest)),
-  );
-}
-
-function isCase(one: GoldenCase, { model, top_k }: Manifest): boolean {
-  const { history, items, scores } = one;
-  return (
-    Number.isFinite(one.state_sum) &&
-    isPositive(one.state_norm) &&
-    [history, items, scores].every(isList) &&
-    [items, scores].every((list) => list.length === top_k) &&
-    history.every((id) => isWhole(id, 0, model.items)) &&
-    items.every((id) => isWhole(id, 1, model.items)) &&
-    scores.every(Number.isFinite)
-  );
-}
-
-/** A number that is not below 0. */
-function isPositive(value: number): boolean {
-  return Number.isFinite(value) && value >= 0;
 }
 
 /**
@@ -76,44 +35,99 @@ export async function requireGolden(stream: Stream, golden: Golden, place: strin
   );
   const [expected] = fitting.sort((one, other) => other.history.length - one.history.length);
   if (expected === undefined) return;
-  let state = await stream.encode(expected.history.slice(0, -1));
-  if (expected.history.length > 0) state = await stream.append(state, expected.history);
-  const wrong = [
-    ...stateErrors(golden, expected, state),
-    ...listErrors(golden, expected, await stream.top(state)),
-  ];
-  if (wrong.length === 0) return;
+  const { history } = expected;
+  let state = await stream.encode(history.slice(0, -1));
+  for (const id of history.slice(-1)) state = await stream.append(state, history.slice(0, -1), id);
+  const [wrong] = caseErrors(golden, expected, state, await stream.top(state));
+  if (wrong === undefined) return;
   const number = golden.cases.indexOf(expected);
   throw new GlintError(
     'damaged',
-    `${place} does not compute what was exported (golden case ${number}: ${wrong[0]}); ` +
+    `${place} does not compute what was exported (golden case ${number}: ${wrong}); ` +
       'copy the bundle again',
   );
 }
 
-/** Run every golden case of a bundle, at once by `append_many` and item by item by `append`. */
+/**
+ * Run every golden case of a bundle, at once by `append_many` and item by item by `append`, and
+ * every list by the words that an app has.
+ */
 export async function replayGolden(recommender: Recommender, source: BundleSource): Promise<Replay> {
   const golden = await readGolden(source, recommender.manifest);
-  const { stream } = recommender;
+  const { cases, lists, similar, tolerance } = golden;
   const failures: string[] = [];
-  for (const [number, expected] of golden.cases.entries()) {
-    let state = stream.empty();
-    for (let n = 1; n <= expected.history.length; n++) {
-      state = await stream.append(state, expected.history.slice(0, n));
-    }
-    for (const found of [state, await stream.encode(expected.history)]) {
-      const wrong = [
-        ...stateErrors(golden, expected, found),
-        ...listErrors(golden, expected, await stream.top(found)),
-      ];
-      if (wrong.length > 0) failures.push(`golden case ${number}: ${wrong.join(', and ')}`);
+  const note = (name: string, wrong: readonly string[]) => {
+    if (wrong.length > 0) failures.push(`golden ${name}: ${wrong.join(', and ')}`);
+  };
+  for (const [number, expected] of cases.entries()) {
+    for (const state of await statesAfter(recommender.stream, expected.history)) {
+      const top = await recommender.stream.top(state);
+      note(`case ${number}`, caseErrors(golden, expected, state, top));
     }
   }
-  return { cases: golden.cases.length, failures };
+  const keys = (ids: readonly number[]) => ids.map((id) => recommender.catalogue.item(id)!.key);
+  const ids = (list: readonly Recommendation[]): TopK => ({
+    ids: list.map(({ key }) => recommender.catalogue.find(key)!),
+    scores: list.map(({ score }) => score),
+  });
+  for (const [number, expected] of lists.entries()) {
+    const options = { excludeSeen: false, ...inWords(expected.filter) };
+    const list = await recommender.recommend(keys(expected.history), expected.k, options);
+    note(`list ${number}`, listErrors(expected, ids(list), tolerance.score_error));
+  }
+  for (const [number, expected] of similar.entries()) {
+    const [key = ''] = keys([expected.item]);
+    const list = await recommender.similar(key, expected.k, inWords(expected.filter));
+    note(`similar ${number}`, listErrors(expected, ids(list), tolerance.cosine_error));
+  }
+  return { cases: cases.length + lists.length + similar.length, failures };
 }
 
-function stateErrors(golden: Golden, expected: GoldenCase, state: Float32Array): string[] {
-  const allowed = golden.tolerance.relative_state_error * expected.state_norm;
+/** By `append`, item by item, and by `append_many`. */
+async function statesAfter(stream: Stream, history: readonly number[]): Promise<Float32Array[]> {
+  let state = stream.empty();
+  for (const [place, id] of history.entries()) {
+    state = await stream.append(state, history.slice(0, place), id);
+  }
+  return [state, await stream.encode(history)];
+}
+
+/** A filter of the file in this platform's words. */
+function inWords(filter: GoldenFilter): Filters & { excludeSeen?: boolean } {
+  const { exclude_seen, most_per, ...same } = filter;
+  return {
+    ...same,
+    ...(exclude_seen !== undefined && { excludeSeen: exclude_seen }),
+    ...(most_per !== undefined && { mostPer: most_per }),
+  };
+}
+
+/**
+ * Where a case differs. An item that it does not list may come in where the score is near that of
+ * the last one. Without a history nothing is computed, and the order is exact.
+ */
+function caseErrors(
+  { tolerance }: Golden,
+  expected: GoldenCase,
+  state: Float32Array,
+  list: TopK,
+): string[] {
+  const unlisted = expected.scores.at(-1) ?? NaN;
+  const scoreOf =
+    expected.history.length > 0 ? scoresOf(expected, {}, unlisted) : () => NaN;
+  return [
+    ...stateErrors(tolerance.relative_state_error, expected, state),
+    ...placeErrors(expected, list, tolerance.score_error, scoreOf),
+  ];
+}
+
+/** Where a list differs. Of an item that it does not list, the score must be known. */
+function listErrors(expected: GoldenList, list: TopK, tolerance: number): string[] {
+  return placeErrors(expected, list, tolerance, scoresOf(expected, expected.near, NaN));
+}
+
+function stateErrors(tolerance: number, expected: GoldenCase, state: Float32Array): string[] {
+  const allowed = tolerance * expected.state_norm;
   const found = {
     state_sum: state.reduce((sum, value) => sum + value, 0),
     state_norm: Math.sqrt(state.reduce((sum, value) => sum + value * value, 0)),
@@ -123,35 +137,38 @@ function stateErrors(golden: Golden, expected: GoldenCase, state: Float32Array):
     .map((name) => `${name} is ${found[name]}, not ${expected[name]}`);
 }
 
-function listErrors(golden: Golden, expected: GoldenCase, { ids, scores }: TopK): string[] {
-  const tolerance = golden.tolerance.score_error;
+/** What an item's score should be. */
+function scoresOf(
+  { items, scores }: GoldenItems,
+  near: Readonly<Record<string, number>>,
+  unlisted: number,
+): (id: number) => number {
+  const known = new Map(Object.entries(near).map(([id, score]) => [Number(id), score]));
+  items.forEach((id, place) => known.set(id, scores[place] ?? NaN));
+  return (id) => known.get(id) ?? unlisted;
+}
+
+/** Items may swap places if their scores differ by no more than the tolerance. */
+function placeErrors(
+  expected: GoldenItems,
+  { ids, scores }: TopK,
+  tolerance: number,
+  scoreOf: (id: number) => number,
+): string[] {
   if (ids.length !== expected.items.length) {
     return [`it recommends ${ids.length} items, not ${expected.items.length}`];
   }
-  const errors: string[] = [];
-  expected.scores.forEach((score, place) => {
+  const isNear = (one: number, other: number) => Math.abs(one - other) <= tolerance;
+  return ids.flatMap((id, place) => {
+    const number = place + 1;
+    const [item, score] = [expected.items[place]!, expected.scores[place]!];
     const found = scores[place] ?? NaN;
-    if (!(Math.abs(found - score) <= tolerance)) {
-      errors.push(`the score in place ${place + 1} is ${found}, not ${score}`);
-    }
-  });
-  ids.forEach((id, place) => {
+    const errors: string[] = [];
+    if (!isNear(found, score)) errors.push(`the score in place ${number} is ${found}, not ${score}`);
     if (ids.indexOf(id) !== place) errors.push(`item ${id} is in the list twice`);
-    else if (!mayStand(expected, id, place, tolerance)) {
-      errors.push(`item ${id} in place ${place + 1} should be ${expected.items[place]}`);
+    else if (id !== item && !isNear(scoreOf(id), score)) {
+      errors.push(`item ${id} in place ${number} should be ${item}`);
     }
+    return errors;
   });
-  return errors;
-}
-
-/**
- * Items may swap places if their scores differ by no more than the tolerance, and one from beyond
- * the list may come in where the score is that near to the last. Without a history nothing is
- * computed, and the order is exact.
- */
-function mayStand(expected: GoldenCase, id: number, place: number, tolerance: number): boolean {
-  if (id === expected.items[place]) return true;
-  const other = expected.scores.at(expected.items.indexOf(id)) ?? NaN; // -1: the last one
-  const score = expected.scores[place] ?? NaN;
-  return expected.history.length > 0 && Math.abs(score - other) <= tolerance;
 }

@@ -5,7 +5,9 @@ export { type BundleSource, excludesSeen, fromUrl, type Manifest } from './bundl
 export { Catalogue, type Item, type UnknownItems } from './catalogue';
 export { GlintError, type GlintErrorCode } from './errors';
 export { type Replay, replayGolden } from './golden';
+export type { Filters } from './filters';
+export type { Recommendation } from './lists';
 export { type LoadOptions, Recommender } from './recommender';
 export type { Engine, Runtime } from './runtime';
-export { type Recommendation, Session, type TopOptions } from './session';
+export { Session, type TopOptions } from './session';
 export { BundleStore, type Latest, type UpdateOptions } from './update';

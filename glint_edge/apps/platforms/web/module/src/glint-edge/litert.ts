@@ -48,10 +48,15 @@ function start(files: LiteRtFiles): Promise<unknown> {
 }
 
 class LiteRtRuntime implements Runtime {
+  /** Zeros for each row, in WebAssembly memory once for all calls without a filter. */
+  private readonly noBias: Tensor;
+
   constructor(
     private readonly model: CompiledModel,
     private readonly shapes: Shapes,
-  ) {}
+  ) {
+    this.noBias = this.biasTensor(new Float32Array(shapes.rows));
+  }
 
   append(state: Float32Array, id: number): Promise<Float32Array> {
     return this.step('append', { state: this.stateTensor(state), item: int32([id]) });
@@ -71,18 +76,32 @@ class LiteRtRuntime implements Runtime {
     return state;
   }
 
-  async recommend(state: Float32Array): Promise<TopK> {
-    const result = await this.run('recommend', { state: this.stateTensor(state) });
-    return { ids: Array.from(result('top_items')), scores: Array.from(result('top_scores')) };
+  recommend(state: Float32Array, bias: Float32Array | null): Promise<TopK> {
+    return this.list('recommend', { state: this.stateTensor(state) }, bias);
+  }
+
+  similar(id: number, bias: Float32Array | null): Promise<TopK> {
+    return this.list('similar', { item: int32([id]) }, bias);
   }
 
   async close(): Promise<void> {
+    this.noBias.delete();
     this.model.delete();
   }
 
   private async step(signature: string, inputs: Record<string, Tensor>): Promise<Float32Array> {
     const result = await this.run(signature, inputs);
     return result('new_state') as Float32Array;
+  }
+
+  private async list(
+    signature: string,
+    inputs: Record<string, Tensor>,
+    bias: Float32Array | null,
+  ): Promise<TopK> {
+    const tensor = bias === null ? this.noBias : this.biasTensor(bias);
+    const result = await this.run(signature, { ...inputs, bias: tensor });
+    return { ids: Array.from(result('top_items')), scores: Array.from(result('top_scores')) };
   }
 
   /** Run a signature; tensors live in WebAssembly memory, which nobody else gives back. */
@@ -102,8 +121,14 @@ class LiteRtRuntime implements Runtime {
         return copy;
       };
     } finally {
-      for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor.delete();
+      for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) {
+        if (tensor !== this.noBias) tensor.delete();
+      }
     }
+  }
+
+  private biasTensor(bias: Float32Array): Tensor {
+    return Tensor.fromTypedArray(bias, [1, this.shapes.rows]);
   }
 
   private stateTensor(state: Float32Array): Tensor {

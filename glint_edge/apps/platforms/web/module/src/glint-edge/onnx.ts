@@ -8,6 +8,7 @@ import type { Engine, Runtime, Shapes, TopK } from './runtime';
 const APPEND = 0;
 const APPEND_MANY = 1;
 const RECOMMEND = 2;
+const SIMILAR = 3;
 
 /**
  * onnxruntime-web as an engine.
@@ -31,10 +32,16 @@ export function onnx(wasm: string): Engine {
 }
 
 class OnnxRuntime implements Runtime {
+  /** For each row the same: this target alone takes one number in place of all. */
+  private readonly noBias = new ort.Tensor('float32', new Float32Array(1), [1, 1]);
+  private readonly noState: Float32Array;
+
   constructor(
     private readonly session: ort.InferenceSession,
     private readonly shapes: Shapes,
-  ) {}
+  ) {
+    this.noState = new Float32Array(shapes.state);
+  }
 
   append(state: Float32Array, id: number): Promise<Float32Array> {
     return this.step(APPEND, state, [id]);
@@ -44,15 +51,12 @@ class OnnxRuntime implements Runtime {
     return ids.length === 0 ? state : this.step(APPEND_MANY, state, ids); // any length in one call
   }
 
-  async recommend(state: Float32Array): Promise<TopK> {
-    const result = await this.session.run(this.feed(RECOMMEND, state, [0]), [
-      'top_items',
-      'top_scores',
-    ]);
-    return {
-      ids: Array.from(output(result, 'top_items').data as BigInt64Array, Number),
-      scores: Array.from(output(result, 'top_scores').data as Float32Array),
-    };
+  recommend(state: Float32Array, bias: Float32Array | null): Promise<TopK> {
+    return this.list(RECOMMEND, state, 0, bias);
+  }
+
+  similar(id: number, bias: Float32Array | null): Promise<TopK> {
+    return this.list(SIMILAR, this.noState, id, bias);
   }
 
   async close(): Promise<void> {
@@ -68,13 +72,33 @@ class OnnxRuntime implements Runtime {
     return output(result, 'new_state').data as Float32Array;
   }
 
-  /** All four inputs are always given; a method ignores what it does not use. */
-  private feed(method: number, state: Float32Array, ids: readonly number[]) {
+  private async list(
+    method: number,
+    state: Float32Array,
+    id: number,
+    bias: Float32Array | null,
+  ): Promise<TopK> {
+    const feed = this.feed(method, state, [id], bias);
+    const result = await this.session.run(feed, ['top_items', 'top_scores']);
+    return {
+      ids: Array.from(output(result, 'top_items').data as BigInt64Array, Number),
+      scores: Array.from(output(result, 'top_scores').data as Float32Array),
+    };
+  }
+
+  /** All five inputs are always given; a method ignores what it does not use. */
+  private feed(
+    method: number,
+    state: Float32Array,
+    ids: readonly number[],
+    bias: Float32Array | null = null,
+  ) {
     return {
       method: int64([method], [1]),
       state: new ort.Tensor('float32', state, [1, this.shapes.state]),
       items: int64(ids, [1, ids.length]),
       count: int64([ids.length], [1]),
+      bias: bias === null ? this.noBias : new ort.Tensor('float32', bias, [1, bias.length]),
     };
   }
 }

@@ -1,12 +1,23 @@
 /** The way in: load a bundle, start sessions. */
 
-import { type BundleSource, fromUrl, type Manifest, readChecked, readManifest } from './bundle';
-import { Catalogue, parseItems, type UnknownItems } from './catalogue';
+import {
+  type BundleSource,
+  chunkOf,
+  fromUrl,
+  type Manifest,
+  readChecked,
+  readManifest,
+  rowsOf,
+} from './bundle';
+import { Catalogue, parseItems, unknownItem, type UnknownItems } from './catalogue';
 import { GlintError, reasonOf } from './errors';
-import { readGolden, requireGolden } from './golden';
+import { requireGolden } from './golden';
+import { readGolden } from './golden-file';
+import type { Filters } from './filters';
+import { bestItems, type Recommendation } from './lists';
 import type { Engine } from './runtime';
 import { decodeSession } from './session-bytes';
-import { type Recommendation, Session, type TopOptions } from './session';
+import { Session, type TopOptions } from './session';
 import { Stream } from './stream';
 
 export interface LoadOptions {
@@ -70,11 +81,23 @@ export class Recommender {
    */
   async recommend(
     history: readonly string[],
-    k: number,
+    k?: number,
     options?: TopOptions,
   ): Promise<Recommendation[]> {
     const session = await this.start(history);
     return session.top(k, options);
+  }
+
+  /**
+   * The k items most like one, best first, itself never among them; the scores are cosines.
+   *
+   * @throws GlintError `unknown-item` or `argument`.
+   */
+  async similar(key: string, k = 10, filters: Filters = {}): Promise<Recommendation[]> {
+    const { stream, catalogue } = this;
+    const id = catalogue.find(key);
+    if (id === undefined) throw unknownItem(key, 'its items are in recommender.catalogue');
+    return bestItems(stream, catalogue, k, filters, [id], (bias) => stream.similar(id, bias));
   }
 
   /**
@@ -97,7 +120,7 @@ export class Recommender {
       state: this.manifest.state.shape[1],
       items: this.catalogue.size,
     });
-    return new Session(this.stream, this.catalogue, this.unknown, state, ids);
+    return new Session(this.stream, this.catalogue, this.unknown, state, [...ids]);
   }
 
   /** Give back the runtime's memory; no session works after it. */
@@ -116,6 +139,5 @@ function artifactFor(manifest: Manifest, engine: Engine, place: string): string 
 }
 
 function shapesOf(manifest: Manifest) {
-  const items = manifest.methods.append_many.inputs.find(({ name }) => name === 'items');
-  return { state: manifest.state.shape[1], chunk: items?.shape[1] ?? 1 };
+  return { state: manifest.state.shape[1], chunk: chunkOf(manifest), rows: rowsOf(manifest) };
 }

@@ -6,14 +6,21 @@ export interface TopK {
   readonly scores: readonly number[];
 }
 
-/** A loaded artifact: the model's three methods. It is called once at a time. */
+/**
+ * A loaded artifact: the model's four methods. It is called once at a time.
+ *
+ * A bias has a number for each row of the item table, its place the id, that is added to the row's
+ * score; null: no filter, all zeros.
+ */
 export interface Runtime {
   /** One item further; the given state stays as it is. */
   append(state: Float32Array, id: number): Promise<Float32Array>;
   /** Any number of items further, in as few calls as the artifact allows. */
   appendMany(state: Float32Array, ids: readonly number[]): Promise<Float32Array>;
   /** The artifact's whole list for a state. */
-  recommend(state: Float32Array): Promise<TopK>;
+  recommend(state: Float32Array, bias: Float32Array | null): Promise<TopK>;
+  /** The artifact's whole list of what is like an item; the scores are cosines. */
+  similar(id: number, bias: Float32Array | null): Promise<TopK>;
   /** Give back what the runtime holds. */
   close(): Promise<void>;
 }
@@ -24,6 +31,8 @@ export interface Shapes {
   readonly state: number;
   /** Items that an artifact with fixed shapes takes at once. */
   readonly chunk: number;
+  /** Rows of the item table: floats of a bias. */
+  readonly rows: number;
 }
 
 /** A runtime that is not loaded yet, and which of a bundle's artifacts it runs. */

@@ -23,6 +23,19 @@ const MAGIC = new TextEncoder().encode('GLINTSES');
 const VERSION = 1;
 const HEADER = 52;
 
+/**
+ * What of a history still counts: its last items, and before them, in order, each other item that
+ * was seen, where it came last.
+ *
+ * @param window how many of its last items; a history that is no longer stays as it is.
+ */
+export function whatCounts(ids: readonly number[], window: number): readonly number[] {
+  if (ids.length <= window) return ids;
+  const begin = ids.length - window;
+  const last = new Map(ids.map((id, place) => [id, place]));
+  return ids.filter((id, place) => place >= begin || last.get(id) === place);
+}
+
 /** Write a session. */
 export function encodeSession({ digest, state, ids }: SessionBytes): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER + 4 * (state.length + ids.length) + 4);

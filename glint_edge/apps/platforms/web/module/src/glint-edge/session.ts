@@ -2,20 +2,16 @@
 
 import { excludesSeen } from './bundle';
 import type { Catalogue, Item, UnknownItems } from './catalogue';
-import { GlintError } from './errors';
-import { encodeSession } from './session-bytes';
+import { type Filters, textsOf } from './filters';
+import { bestItems, type Recommendation } from './lists';
+import { encodeSession, whatCounts } from './session-bytes';
 import type { Stream } from './stream';
 import { Turns } from './turns';
 
-/** An item with its score; only the order of scores means something. */
-export interface Recommendation extends Item {
-  readonly score: number;
-}
-
-export interface TopOptions {
+export interface TopOptions extends Filters {
   /**
-   * Leave out what is in the history; fewer than k may be left (default: where nobody takes an item
-   * again in the log of the training).
+   * Leave out what is in the history (default: where nobody takes an item again in the log of the
+   * training).
    */
   readonly excludeSeen?: boolean;
 }
@@ -32,7 +28,7 @@ export class Session {
     private readonly catalogue: Catalogue,
     private readonly unknown: UnknownItems,
     private state: Float32Array = stream.empty(),
-    private ids: readonly number[] = [],
+    private ids: number[] = [],
   ) {}
 
   /** The items, the oldest first. */
@@ -54,9 +50,8 @@ export class Session {
     const [id] = this.known([key]);
     if (id === undefined) return;
     await this.turns.take(async () => {
-      const ids = [...this.ids, id];
-      this.state = await this.stream.append(this.state, ids);
-      this.ids = ids;
+      this.state = await this.stream.append(this.state, this.ids, id);
+      this.ids.push(id);
     });
   }
 
@@ -69,28 +64,16 @@ export class Session {
   }
 
   /**
-   * The k best items, best first.
+   * The k best items, best first; fewer where the filters leave fewer. The state stays.
    *
-   * @throws GlintError `argument`: k is larger than what the bundle was exported for.
+   * @param k from 1, also above what the artifact gives at once.
+   * @throws GlintError `argument`
    */
-  async top(k: number, { excludeSeen }: TopOptions = {}): Promise<Recommendation[]> {
-    const most = this.stream.manifest.top_k;
-    if (!Number.isInteger(k) || k < 1 || k > most) {
-      throw new GlintError(
-        'argument',
-        `k is ${k}, but this bundle gives 1 to ${most} items; export with a larger --top-k`,
-      );
-    }
-    return this.turns.take(async () => {
-      const { ids, scores } = await this.stream.top(this.state);
-      const without = excludeSeen ?? excludesSeen(this.stream.manifest);
-      const seen = new Set(without ? this.ids : []);
-      return ids
-        .flatMap((id, place) => {
-          const item = this.catalogue.item(id);
-          return item && !seen.has(id) ? { ...item, score: scores[place] ?? NaN } : [];
-        })
-        .slice(0, k);
+  async top(k = 10, { excludeSeen, ...filters }: TopOptions = {}): Promise<Recommendation[]> {
+    return this.turns.take(() => {
+      const { stream, catalogue, state } = this;
+      const seen = (excludeSeen ?? excludesSeen(stream.manifest)) ? this.ids : [];
+      return bestItems(stream, catalogue, k, filters, seen, (bias) => stream.top(state, bias));
     });
   }
 
@@ -99,12 +82,12 @@ export class Session {
     return encodeSession({
       digest: this.stream.manifest.digest,
       state: this.state,
-      ids: this.ids,
+      ids: whatCounts(this.ids, this.stream.window),
     });
   }
 
   private known(keys: readonly string[]): number[] {
-    const ids = keys.map((key) => this.catalogue.id(key, this.unknown));
+    const ids = textsOf(keys, 'the history').map((key) => this.catalogue.id(key, this.unknown));
     const known = ids.filter((id) => id !== null);
     this.skippedItems += ids.length - known.length;
     return known;

@@ -1,7 +1,8 @@
 /** The model of a bundle as a stream of states, whatever runs it. */
 
-import type { Manifest } from './bundle';
+import { type Manifest, rowsOf } from './bundle';
 import { GlintError, reasonOf } from './errors';
+import { NOTHING_LEFT } from './filters';
 import type { Runtime, TopK } from './runtime';
 import { Turns } from './turns';
 
@@ -10,25 +11,32 @@ export class Stream {
   /** The runtimes take one call at a time. */
   private readonly turns = new Turns();
   private closed = false;
+  /** Rows of the item table: numbers of a bias. */
+  readonly rows: number;
+  /** How many of a session's last items count. */
+  readonly window: number;
+  /** A state takes in so many items more before it begins again from the last ones. */
+  private readonly slack: number;
 
+  /** @param items how many the catalogue has. */
   constructor(
     private readonly runtime: Runtime,
     readonly manifest: Manifest,
-    /** How many items the catalogue has. */
     private readonly items: number,
-  ) {}
+  ) {
+    const { max_length, padding } = manifest.model;
+    this.rows = rowsOf(manifest);
+    this.window = manifest.window === 'sliding' ? max_length : Infinity;
+    // An imported model gives its authors' scores, which are those of the last items exactly.
+    this.slack = padding === 'reference' ? 0 : Math.floor(max_length / 4);
+  }
 
   /** The state of no history. */
   empty(): Float32Array {
     return new Float32Array(this.manifest.state.shape[1]);
   }
 
-  /** How many of a session's last items count. */
-  get window(): number {
-    return this.manifest.window === 'sliding' ? this.manifest.model.max_length : Infinity;
-  }
-
-  /** The state after a whole history. */
+  /** The state after a whole history, of which the window's last items count. */
   async encode(ids: readonly number[]): Promise<Float32Array> {
     const counted = ids.slice(Math.max(0, ids.length - this.window));
     return this.state(() => this.runtime.appendMany(this.empty(), counted));
@@ -37,27 +45,24 @@ export class Stream {
   /**
    * The state one item further.
    *
-   * @param ids the whole history, the new item its last.
+   * @param ids the history before it.
    */
-  async append(state: Float32Array, ids: readonly number[]): Promise<Float32Array> {
-    // A state cannot forget its oldest item: a full one begins again from the last ones.
-    if (ids.length > this.window) return this.encode(ids);
-    return this.state(() => this.runtime.append(state, ids.at(-1) ?? 0));
+  async append(state: Float32Array, ids: readonly number[], id: number): Promise<Float32Array> {
+    // A state cannot forget its oldest item: a full one begins again from the last ones, which the
+    // slack makes rare.
+    const held = state[0] ?? 0; // it begins with its count
+    if (held >= this.window + this.slack) return this.encode([...ids.slice(-this.window), id]);
+    return this.state(() => this.runtime.append(state, id));
   }
 
-  /** The artifact's list for a state. */
-  async top(state: Float32Array): Promise<TopK> {
-    const found = await this.run(() => this.runtime.recommend(state));
-    const { ids, scores } = found;
-    const most = this.manifest.top_k;
-    if (ids.length !== most || scores.length !== most) {
-      throw this.damaged(`it recommends ${ids.length} items, not ${most}`);
-    }
-    if (!scores.every(Number.isFinite)) throw this.damaged('its scores are no numbers');
-    if (!ids.every((id) => id >= 1 && id <= this.items)) {
-      throw this.damaged('it recommends items that are not in the catalogue');
-    }
-    return found;
+  /** The best items for a state, of those that a bias leaves: `top_k`, or all that there are. */
+  top(state: Float32Array, bias: Float32Array | null = null): Promise<TopK> {
+    return this.list(bias, () => this.runtime.recommend(state, bias));
+  }
+
+  /** The same of the items that are most like one; the scores are cosines. */
+  similar(id: number, bias: Float32Array | null = null): Promise<TopK> {
+    return this.list(bias, () => this.runtime.similar(id, bias));
   }
 
   /** Give back the runtime's memory, after the calls that are under way. */
@@ -66,6 +71,24 @@ export class Stream {
     const closing = this.run(() => this.runtime.close());
     this.closed = true;
     await closing;
+  }
+
+  private async list(bias: Float32Array | null, call: () => Promise<TopK>): Promise<TopK> {
+    let { ids, scores } = await this.run(call);
+    const most = this.manifest.top_k;
+    if (ids.length !== most || scores.length !== most) {
+      throw this.damaged(`it recommends ${ids.length} items, not ${most}`);
+    }
+    const left = scores.findIndex((score) => score < NOTHING_LEFT);
+    if (left >= 0) [ids, scores] = [ids.slice(0, left), scores.slice(0, left)];
+    if (!scores.every(Number.isFinite)) throw this.damaged('its scores are no numbers');
+    if (!ids.every((id) => id >= 1 && id <= this.items)) {
+      throw this.damaged('it recommends items that are not in the catalogue');
+    }
+    if (bias !== null && ids.some((id) => bias[id]! < NOTHING_LEFT)) {
+      throw this.damaged('it recommends items that were left out');
+    }
+    return { ids, scores };
   }
 
   private async state(call: () => Promise<Float32Array>): Promise<Float32Array> {

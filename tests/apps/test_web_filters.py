@@ -1,0 +1,274 @@
+"""The web library's filters, lists of any length and windows, with scores that are known."""
+
+import numpy as np
+import pytest
+
+from tests.apps.web_node import run_node
+
+pytestmark = pytest.mark.slow
+
+ITEMS, SPARE, TOP_K = 60, 3, 10
+KEYS = [f"k{number}" for number in range(1, ITEMS + 1)]
+LEFT_OUT = np.float32(-1e30)
+FIELDS = {
+    "category": {key: f"c{number % 4}" for number, key in enumerate(KEYS) if number % 7},
+    "brand": {key: f"b{number % 9}" for number, key in enumerate(KEYS) if number % 2},
+    "empty": {"gone": "x"},
+}
+BUNDLE = {"items": {"keys": KEYS, "fields": FIELDS}, "topK": TOP_K}
+
+
+@pytest.fixture
+def node(tmp_path):
+    return lambda script, values: run_node(tmp_path, script, values)
+
+
+def drawn_scores(rng):
+    """By row, of distinct items; those of rows that are no items are out."""
+    scores = np.full(ITEMS + SPARE + 2, LEFT_OUT)
+    scores[1 : ITEMS + 1] = rng.permutation(ITEMS) / 8 - 3
+    return scores
+
+
+def drawn_filter(rng):
+    """Some of each, as the words have it."""
+
+    def keys(most):
+        return [*rng.choice([*KEYS, "gone", "constructor"], rng.integers(most + 1))]
+
+    def some(**parts):
+        return {name: part for name, part in parts.items() if rng.random() < 0.35}
+
+    return some(
+        excludeSeen=bool(rng.random() < 0.7),
+        without=keys(20),
+        among=keys(50),
+        where=some(category=[*rng.choice(["c0", "c1", "none"], 2)], brand="b3"),
+        boost={key: round(float(rng.normal() * 4), 3) for key in keys(10)},
+        mostPer=some(category=int(rng.integers(1, 4)), brand=int(rng.integers(1, 3))),
+    )
+
+
+def expected_list(scores, history, k, words):
+    """Keys and scores by the words' own meaning, item by item."""
+    seen = history if words.get("excludeSeen", False) else ()
+    counts, found = {}, []
+    boosts = {key: np.float32(number) for key, number in words.get("boost", {}).items()}
+    ranked = sorted(
+        ((np.float32(scores[number]) + boosts.get(key, np.float32(0)), -number, key)
+         for number, key in enumerate(KEYS, 1)),
+        reverse=True,
+    )  # fmt: skip
+    for score, _, key in ranked:
+        fields = {name: values[key] for name, values in FIELDS.items() if key in values}
+        among, where = words.get("among"), words.get("where", {})
+        if key in seen or key in words.get("without", ()):
+            continue
+        if among is not None and key not in among:
+            continue
+        if any(fields.get(name) not in np.ravel(value) for name, value in where.items()):
+            continue
+        limits = words.get("mostPer", {})
+        kinds = [(name, fields[name]) for name in limits if name in fields]
+        if any(counts.get(kind, 0) >= limits[kind[0]] for kind in kinds):
+            continue
+        for kind in kinds:
+            counts[kind] = counts.get(kind, 0) + 1
+        found.append([key, float(score)])
+    return found[:k]
+
+
+def test_a_list_is_exactly_what_the_filters_leave_for_every_k(node):
+    rng = np.random.default_rng(7)
+    cases = [
+        {
+            "scores": drawn_scores(rng).tolist(), "cosines": drawn_scores(rng).tolist(),
+            "history": [*rng.choice(KEYS, rng.integers(30))], "k": int(rng.integers(1, 80)),
+            "words": drawn_filter(rng), "item": str(rng.choice(KEYS)),
+        }
+        for _ in range(300)
+    ]  # fmt: skip
+    lists = node(
+        """const short = (list) => list.map(({ key, score }) => [key, score]);
+        return Promise.all(values.cases.map(async (drawn) => {
+            const { history, k, words, item } = drawn;
+            const { recommender } = load({ ...values.bundle, ...drawn });
+            const session = await recommender.start(history), before = [...session.save()];
+            const lists = [
+                await session.top(k, words), await recommender.recommend(history, k, words),
+                await recommender.similar(item, k, words),
+            ];
+            return [...lists.map(short), String(before) === String(session.save())];
+        }));""",
+        {"bundle": BUNDLE, "cases": cases},
+    )
+    lengths = set()
+    for case, (top, recommended, similar, same_state) in zip(cases, lists, strict=True):
+        words, k = case["words"], case["k"]
+        assert top == expected_list(case["scores"], case["history"], k, words), words
+        assert recommended == top
+        others = words | {"excludeSeen": True}
+        assert similar == expected_list(case["cosines"], [case["item"]], k, others), words
+        assert same_state
+        lengths.add((len(top) > TOP_K, len(top) == k))
+    assert lengths == {(True, True), (True, False), (False, True), (False, False)}
+
+
+def test_what_cannot_be_carried_out_is_one_sentence(node):
+    fields = "; the fields are category, brand"
+    refused = [
+        ({"without": "k1"}, "without must be a list of texts"),
+        ({"among": "k1"}, "among must be a list of texts"),
+        ({"without": ["k1", 5]}, "without must be a list of texts"),
+        ({"among": 5}, "among must be a list of texts"),
+        ({"where": {"colour": "red"}}, f"no item has the field 'colour'{fields}"),
+        ({"where": {"empty": "x"}}, f"no item has the field 'empty'{fields}"),
+        ({"where": {"constructor": "x"}}, f"no item has the field 'constructor'{fields}"),
+        ({"where": {"brand": 5}}, "where of brand must be a list of texts"),
+        ({"where": "brand"}, "where must be an object"),
+        ({"mostPer": {"colour": 1}}, f"no item has the field 'colour'{fields}"),
+        *(({"mostPer": {"brand": most}}, "mostPer of brand must be a whole number from 1")
+          for most in (0, -1, 1.5, "2", None)),
+        *(({"boost": {"k1": number}}, 'boost of "k1" must be a number up to a million in size')
+          for number in (1e6 + 1, -2e6, None, "5")),
+        ({"boost": ["k1"]}, "boost must be an object"),
+        *(({"k": k}, "k must be a whole number from 1") for k in (0, -1, 1.5, "3")),
+    ]  # fmt: skip
+    answers, others = node(
+        """const { recommender } = load({ ...values.bundle, scores: values.scores });
+        const session = await recommender.start(['k1']);
+        const bare = load({ items: { keys: ['a'] }, topK: 1, scores: [-1e30, 0, -1e30] });
+        return [
+            await Promise.all(values.words.map(async ({ k = 3, ...words }) => [
+                await said(() => session.top(k, words)),
+                await said(() => recommender.similar('k1', k, words)),
+            ])),
+            await Promise.all([
+                () => session.top(3, { boost: { k1: NaN } }),
+                () => bare.recommender.recommend([], 1, { where: { colour: 'red' } }),
+                () => recommender.start('k1'),
+                () => recommender.similar('gone'),
+            ].map(said)),
+        ];""",
+        {"bundle": BUNDLE, "scores": drawn_scores(np.random.default_rng(0)).tolist(),
+         "words": [words for words, _ in refused]},
+    )  # fmt: skip
+    for (words, message), said in zip(refused, answers, strict=True):
+        for each in said:
+            assert each["code"] == "argument", words
+            assert each["message"].startswith(message), words
+    assert [each["code"] for each in others] == ["argument"] * 3 + ["unknown-item"]
+    assert others[1]["message"] == "no item has the field 'colour'; this bundle has no fields"
+
+
+def test_a_list_without_filters_gives_the_runtime_no_bias(node):
+    """So that it need not be filled, and an artifact that leaves nothing out is asked once."""
+    calls, lists = node(
+        """const { recommender, calls } = load({ ...values.bundle, scores: values.scores });
+        const session = await recommender.start(['k1']), lists = [];
+        for (const [k, options] of [
+            [undefined, undefined], [10, {}], [3, { without: ['gone'], boost: undefined }],
+            [10, { excludeSeen: true }], [10, { among: [] }], [1000, { where: { brand: 'none' } }],
+        ]) lists.push((await session.top(k, options)).length);
+        return [calls, lists];""",
+        {"bundle": BUNDLE, "scores": drawn_scores(np.random.default_rng(0)).tolist()},
+    )
+    assert lists == [10, 10, 3, 10, 0, 0]
+    assert calls == ["encode 1", *["list"] * 3, *["list with a bias"] * 3]
+
+
+def test_an_artifact_that_gives_what_was_left_out_is_refused(node):
+    """It would be asked for ever."""
+    said = node(
+        """const { recommender } = load({ ...values.bundle, scores: values.scores });
+        const { runtime } = recommender.stream;
+        const { recommend } = runtime;
+        runtime.recommend = (state) => recommend(state, null);
+        return said(() => recommender.recommend([], 11));""",
+        {"bundle": BUNDLE, "scores": drawn_scores(np.random.default_rng(0)).tolist()},
+    )
+    assert said["code"] == "damaged" and "items that were left out" in said["message"]
+
+
+# ---- windows -------------------------------------------------------------------------------------
+
+
+def mark_of(ids):
+    """A state's second number after these items."""
+    mark = 0
+    for number in ids:
+        mark = (mark * 7 + number) % 10007
+    return mark
+
+
+@pytest.mark.parametrize(
+    ("window", "padding", "most", "slack"),
+    [("sliding", "masked", 9, 2), ("sliding", None, 3, 0), ("sliding", "reference", 8, 0),
+     ("sliding", "masked", 1, 0), ("unbounded", "masked", 8, None)],
+)  # fmt: skip
+def test_a_session_beyond_the_window_is_encoded_anew_once_in_a_while(
+    node, window, padding, most, slack
+):
+    rng = np.random.default_rng(1)
+    ids = rng.integers(1, ITEMS + 1, 40).tolist()
+    states, calls = node(
+        """const { bundle, keys, first } = values, states = [];
+        const { recommender, calls } = load(bundle);
+        let session = await recommender.start(keys.slice(0, first));
+        for (const [place, key] of keys.slice(first).entries()) {
+            await session.append(key);
+            states.push([...session.state]);
+            // What was saved goes on as what was not.
+            if (place % 5 === 0) session = recommender.resume(session.save());
+        }
+        return [states, calls];""",
+        {
+            "bundle": BUNDLE | {"window": window, "padding": padding, "maxLength": most,
+                                "scores": drawn_scores(rng).tolist()},
+            "keys": [KEYS[number - 1] for number in ids], "first": 5,
+        },
+    )  # fmt: skip
+    held = ids[:5] if slack is None else ids[:5][-most:]
+    expected, log = [[len(held), mark_of(held)]], [f"encode {len(held)}"]
+    for place, number in enumerate(ids[5:], 6):
+        if slack is not None and len(held) >= most + slack:
+            held = ids[place - most : place]
+            log.append(f"encode {most}")
+        else:
+            held = [*held, number]
+            log.append("append")
+        expected.append([len(held), mark_of(held)])
+    assert states == expected[1:]
+    assert calls == log
+
+
+def test_a_saved_session_keeps_what_still_counts(node):
+    rng = np.random.default_rng(2)
+    histories = [rng.integers(1, 9, rng.integers(0, 30)).tolist() for _ in range(40)]
+    saved, unbounded = node(
+        """const ids = (bytes) => {
+            const view = new DataView(bytes.buffer);
+            return Array.from({ length: view.getUint32(12, true) }, (_, place) =>
+                view.getInt32(52 + 4 * (2 + place), true));
+        };
+        return Promise.all(['sliding', 'unbounded'].map((window) => {
+            const { recommender } = load({ ...values.bundle, window });
+            return Promise.all(values.histories.map(async (keys) => {
+                const saved = (await recommender.start(keys)).save();
+                return [ids(saved), ids(recommender.resume(saved).save())];
+            }));
+        }));""",
+        {
+            "bundle": BUNDLE | {"maxLength": 6, "scores": drawn_scores(rng).tolist()},
+            "histories": [[KEYS[number - 1] for number in history] for history in histories],
+        },
+    )
+    for history, (once, twice) in zip(histories, saved, strict=True):
+        before, last = history[:-6], history[-6:]
+        earlier = [
+            number for place, number in enumerate(before)
+            if number not in before[place + 1 :] and number not in last
+        ]  # fmt: skip
+        expected = [*earlier, *last] if len(history) > 6 else history
+        assert once == twice == expected
+    assert [each[0] for each in unbounded] == histories
