@@ -6,9 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from device_bench.measure.job import TopK
-from glint_edge.bundles.golden_check import golden_failures
-from tests.apps.web_site import serve
+from tests.apps.web_site import library_page
 from tests.runtime.saved_session import saved_example
 
 pytestmark = pytest.mark.slow
@@ -26,65 +24,8 @@ def target(request):
 
 @pytest.fixture(scope="module")
 def library(browser, web_app):
-    """A page with the library in it, and a recommender of each engine."""
-    with serve(web_app.site) as server:
-        page = browser.new_page()
-        page.goto(server.address + "library.html")
-        page.evaluate("""async () => {
-            window.loaded = {};
-            for (const [name, engine] of Object.entries(engines))
-                loaded[name] = await Recommender.load(place, { engine });
-        }""")
+    with library_page(browser, web_app.site) as page:
         yield page
-        page.close()
-
-
-@pytest.mark.golden
-def test_every_golden_case_replays_through_the_library(library, bundle, target):
-    """By `append` and by `append_many`; compared here, not by the page's own code."""
-    runs = library.evaluate(
-        """async ([target, histories]) => {
-            const { stream } = loaded[target], runs = { append: [], append_many: [] };
-            for (const ids of histories) {
-                let state = stream.empty();
-                for (let n = 1; n <= ids.length; n++)
-                    state = await stream.append(state, ids.slice(0, n));
-                const both = { append: state, append_many: await stream.encode(ids) };
-                for (const [name, state] of Object.entries(both))
-                    runs[name].push({ state: [...state], ...await stream.top(state) });
-            }
-            return runs;
-        }""",
-        [target, [case.history for case in bundle.golden.cases]],
-    )
-    for run in runs.values():
-        states = np.array([each["state"] for each in run], dtype=np.float32)
-        ids = np.array([each["ids"] for each in run])
-        scores = np.array([each["scores"] for each in run], dtype=np.float32)
-        assert golden_failures(bundle.golden, states, TopK(ids, scores)) == ()
-
-
-def test_the_librarys_own_replay_can_fail(library, target):
-    replay = """async ([target, field, change]) => {
-        const source = fromUrl(place);
-        const golden = JSON.parse(new TextDecoder().decode(await source.read('golden.json')));
-        if (field === 'items') golden.cases[4].items[change] = 1682;
-        else golden.cases[4][field] += change;
-        const bytes = new TextEncoder().encode(JSON.stringify(golden));
-        const hash = [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))];
-        const sha256 = hash.map((byte) => byte.toString(16).padStart(2, '0')).join('');
-        const recommender = {
-            stream: loaded[target].stream,
-            manifest: {
-                ...loaded[target].manifest,
-                files: { 'golden.json': { bytes: bytes.length, sha256 } },
-            },
-        };
-        return replayGolden(recommender, { place: '', read: async () => bytes });
-    }"""
-    for field, change in (("state_sum", 50), ("state_norm", 50), ("items", 0)):
-        failures = library.evaluate(replay, [target, field, change])["failures"]
-        assert failures and "golden case 4" in failures[0], field
 
 
 def test_items_have_the_fields_and_pictures_of_the_file(library):
@@ -169,11 +110,12 @@ def test_bytes_that_are_not_this_models_are_refused(library, bundle, target):
 
 
 def test_unknown_keys_are_refused_or_skipped_and_counted(library, target):
-    refused, skipped, length, same = library.evaluate(
+    refused, lengths, same = library.evaluate(
         """async (target) => {
             const refused = [
                 await refusal(() => loaded[target].start(['50', 'no such'])),
                 await refusal(async () => (await loaded[target].start()).append('no such')),
+                await refusal(() => loaded[target].similar('no such')),
             ];
             const skipping = await Recommender.load(place, {
                 engine: engines[target], unknown: 'skip',
@@ -182,74 +124,36 @@ def test_unknown_keys_are_refused_or_skipped_and_counted(library, target):
             await session.append('__proto__');
             await session.append('181');
             const same = [await session.top(9), await skipping.recommend(['50', '181'], 9)];
+            const like = await skipping.similar('x');
             await skipping.close();
-            return [refused, session.skipped, session.history.length, same];
+            return [refused, [session.skipped, session.history.length, like.length], same];
         }""",
         target,
     )
-    assert [each["code"] for each in refused] == ["unknown-item"] * 2
+    assert [each["code"] for each in refused] == ["unknown-item"] * 3
     assert '"no such"' in refused[0]["message"]
-    assert (skipped, length) == (3, 2)
+    assert lengths == [3, 2, 0]
     assert [item["key"] for item in same[0]] == [item["key"] for item in same[1]]
 
 
-def test_seen_items_are_left_out_on_request(library, bundle, target):
-    keys = list(bundle.catalogue.keys[1:4])
-    whole, without, refusals = library.evaluate(
-        """async ([target, keys]) => {
-            const session = await loaded[target].start(keys);
-            return [await session.top(50), await session.top(50, { excludeSeen: true }),
-                await Promise.all([51, 0, 1.5].map((k) => refusal(() => session.top(k))))];
-        }""",
-        [target, keys],
-    )
-    assert without == [item for item in whole if item["key"] not in keys]
-    assert len(without) < 50
-    assert [each["code"] for each in refusals] == ["argument"] * 3
-    assert "--top-k" in refusals[0]["message"]
-
-
-def test_where_nobody_says_seen_items_are_left_out_as_the_log_is(library, bundle):
-    key = bundle.catalogue.keys[1]
-    shares = [None, 0, 0.0099, 0.01, 0.4]
-    found = library.evaluate(
-        """async ([key, shares]) => {
-            const whole = fromUrl(place), found = [];
-            const told = await whole.read('manifest.json');
-            const manifest = JSON.parse(new TextDecoder().decode(told));
-            for (const repeats of shares) {
-                const changed = { ...manifest, data: { ...manifest.data, repeats } };
-                const bytes = new TextEncoder().encode(JSON.stringify(changed));
-                const read = async (name) => name === 'manifest.json' ? bytes : whole.read(name);
-                const engine = engines.onnx;
-                const recommender = await Recommender.load({ place, read }, { engine });
-                const seen = [(await recommender.recommend([], 50))[0].key, key];
-                const lists = [undefined, {}, { excludeSeen: false }, { excludeSeen: true }].map(
-                    (options) => recommender.recommend(seen, 50, options));
-                const has = (list) => list.some(({ key }) => seen.includes(key));
-                found.push((await Promise.all(lists)).map(has));
-                await recommender.close();
-            }
-            return found;
-        }""",
-        [key, shares],
-    )
-    kept, left_out = [True, True, True, False], [False, False, True, False]
-    assert found == [kept, left_out, left_out, kept, kept]
-
-
 def test_a_long_session_is_the_one_begun_from_its_last_items(library, bundle, target):
-    keys = [bundle.catalogue.keys[1 + number % 300] for number in range(201)]
-    together, apart, last = library.evaluate(
-        """async ([target, keys]) => {
-            const session = await loaded[target].start(keys.slice(0, 197));
+    """Once it holds a quarter more than the window; tests/apps/test_web_filters.py has the rest."""
+    most = bundle.config.max_length
+    keys = [bundle.catalogue.keys[1 + number % 300] for number in range(most + most // 4 + 1)]
+    together, apart, last, before = library.evaluate(
+        """async ([target, keys, most]) => {
+            const session = await loaded[target].start(keys.slice(0, most - 3));
             // Nobody waits for the one before: they take their turns.
-            await Promise.all(keys.slice(197).map((key) => session.append(key)));
+            await Promise.all(keys.slice(most - 3, -1).map((key) => session.append(key)));
+            const before = session.save();
+            await session.append(keys.at(-1));
             const scores = (items) => items.map(({ score }) => score);
-            return [await loaded[target].start(keys), session,
-                await loaded[target].start(keys.slice(1))].reduce(
-                async (all, each) => [...await all, scores(await each.top(50))], []);
+            return Promise.all([
+                await loaded[target].start(keys), session,
+                await loaded[target].start(keys.slice(-most)), loaded[target].resume(before),
+            ].map(async (each) => scores(await each.top(50))));
         }""",
-        [target, keys],
+        [target, keys, most],
     )
     assert together == apart == last  # to the last digit: all three are encoded anew
+    assert before != last

@@ -16,7 +16,7 @@ CHANGED = """() => {
         target,
         open: async (...words) => {
             const runtime = await engines[target].open(...words), own = {};
-            for (const name of ['append', 'appendMany', 'recommend', 'close'])
+            for (const name of ['append', 'appendMany', 'recommend', 'similar', 'close'])
                 own[name] = (...words) => runtime[name](...words);
             return Object.assign(own, change(own));
         },
@@ -62,9 +62,9 @@ def test_a_load_has_run_each_method_once(library, target):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("recommend: async (s) => ({ ...await r.recommend(s), scores: Array(50).fill(NaN) })",
+        ("recommend: async (s) => ({ ...await r.recommend(s, null), scores: Array(50).fill(NaN) })",
          "its scores are no numbers"),
-        ("recommend: async (s) => ({ ...await r.recommend(s), ids: Array(50).fill(9999) })",
+        ("recommend: async (s) => ({ ...await r.recommend(s, null), ids: Array(50).fill(9999) })",
          "items that are not in the catalogue"),
         ("recommend: async () => ({ ids: [1], scores: [1] })", "it recommends 1 items, not 50"),
         ("recommend: async () => { throw new RangeError('out of\\nmemory') }", "(out of memory)"),

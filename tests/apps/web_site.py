@@ -173,3 +173,18 @@ def serve(folder):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextlib.contextmanager
+def library_page(browser, site):
+    """A page with the library in it, and a recommender of each engine in `loaded`."""
+    with serve(site) as server:
+        page = browser.new_page()
+        page.goto(server.address + "library.html")
+        page.evaluate("""async () => {
+            window.loaded = {};
+            for (const [name, engine] of Object.entries(engines))
+                loaded[name] = await Recommender.load(place, { engine });
+        }""")
+        yield page
+        page.close()

@@ -15,7 +15,7 @@ import {
 import { GlintError, reasonOf } from './errors';
 
 export const SCHEMA_VERSION = 2;
-const MOST_ITEMS = 1e8;
+export const MOST_ITEMS = 1e8;
 const MOST_STEPS = 1e6;
 const MOST_FLOATS = 2 ** 28;
 /** Of the item table: padding and the unknown item. */

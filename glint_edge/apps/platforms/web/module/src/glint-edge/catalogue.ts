@@ -1,6 +1,6 @@
 /** The app's own items, by its keys; inside, an item is its place in the list, from 1. */
 
-import { isObject, isText, parseJson, requireForm } from './documents';
+import { isList, isObject, isText, parseJson, requireForm } from './documents';
 import { GlintError } from './errors';
 import { Fields } from './fields';
 
@@ -15,9 +15,11 @@ export interface Item {
   readonly image: string | null;
 }
 
-/** What is read of items.json; retired items are there too, a history may hold them. */
+/** What is read of items.json. */
 export interface ItemsFile {
   readonly keys: readonly (string | number)[];
+  /** Of these, what is never in a list; a history may hold it. */
+  readonly retired?: readonly (string | number)[];
   readonly titles?: Texts;
   /** Of each field, the value by key. */
   readonly fields?: Readonly<Record<string, Texts>>;
@@ -36,14 +38,19 @@ export function parseItems(bytes: Uint8Array, place: string, items: number): Ite
   return requireForm<ItemsFile>(
     parseJson(bytes, place),
     place,
-    ({ keys, titles = {}, fields = {}, images = {} }) =>
+    ({ keys, retired = [], titles = {}, fields = {}, images = {} }) =>
       keys.length === items &&
-      keys.every((key) => (isText(key) ? key !== '' : Number.isSafeInteger(key))) &&
+      isList(retired) &&
+      [...keys, ...retired].every(isKey) &&
       new Set(keys.map(String)).size === items &&
       isObject(fields) &&
       [titles, images, ...Object.values(fields)].every(areTexts) &&
       Object.values(images).every((address) => /^https?:\/\//i.test(address)),
   );
+}
+
+function isKey(key: unknown): boolean {
+  return isText(key) ? key !== '' : Number.isSafeInteger(key);
 }
 
 function areTexts(texts: object): boolean {
@@ -104,12 +111,9 @@ export class Catalogue {
     const id = this.find(key);
     if (id !== undefined) return id;
     if (unknown === 'skip') return null;
-    throw unknownItem(key, "leave it out, or load with unknown: 'skip'");
+    throw new GlintError(
+      'unknown-item',
+      `item ${JSON.stringify(key)} is not in the catalogue; leave it out, or load with unknown: 'skip'`,
+    );
   }
-}
-
-/** @param advice what to do then. */
-export function unknownItem(key: string, advice: string): GlintError {
-  const message = `item ${JSON.stringify(key)} is not in the catalogue; ${advice}`;
-  return new GlintError('unknown-item', message);
 }

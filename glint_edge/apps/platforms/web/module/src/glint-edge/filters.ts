@@ -51,7 +51,7 @@ export function biasOf(
     for (const id of idsOf(among, 'among', catalogue)) bias[id] = 0;
   }
   for (const [key, number] of entriesOf(boost, 'boost')) {
-    if (typeof number !== 'number' || !(Math.abs(number) <= LARGEST_BOOST)) {
+    if (!isBoost(number)) {
       throw argument(`boost of ${JSON.stringify(key)} must be a number up to a million in size`);
     }
     const id = catalogue.find(key);
@@ -64,6 +64,11 @@ export function biasOf(
   }
   for (const id of out) bias[id] = LEFT_OUT;
   return bias;
+}
+
+/** Whether it is a number that may be added to a score. */
+export function isBoost(value: unknown): boolean {
+  return typeof value === 'number' && Math.abs(value) <= LARGEST_BOOST;
 }
 
 /** Leave out the items that are so. */

@@ -1,7 +1,8 @@
 /** golden.json: histories and lists with what they must give. */
 
-import { type BundleSource, type Manifest, readChecked } from './bundle';
+import { type BundleSource, type Manifest, MOST_ITEMS, readChecked } from './bundle';
 import { isList, isMatch, isObject, isText, isWhole, parseJson, requireForm } from './documents';
+import { isBoost } from './filters';
 
 /** What must come, best first. */
 export interface GoldenItems {
@@ -88,7 +89,7 @@ function isCase(one: GoldenCase, { model, top_k }: Manifest): boolean {
 function isFiltered(one: GoldenList, items: number): boolean {
   const { k, filter, near } = one;
   return (
-    isWhole(k, 1, Infinity) &&
+    isWhole(k, 1, MOST_ITEMS) &&
     areItems(one, items) &&
     one.items.length <= k &&
     isFilter(filter) &&
@@ -104,9 +105,9 @@ const FILTER: Readonly<Record<string, (value: unknown) => boolean>> = {
   without: areTexts,
   among: areTexts,
   where: (value) => isObject(value) && Object.values(value).every(areTexts),
-  boost: (value) => isObject(value) && Object.values(value).every(Number.isFinite),
+  boost: (value) => isObject(value) && Object.values(value).every(isBoost),
   most_per: (value) =>
-    isObject(value) && Object.values(value).every((most) => isWhole(most, 1, Infinity)),
+    isObject(value) && Object.values(value).every((most) => isWhole(most, 1, MOST_ITEMS)),
 };
 
 function isFilter(filter: GoldenFilter): boolean {

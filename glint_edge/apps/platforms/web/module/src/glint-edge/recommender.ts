@@ -9,7 +9,7 @@ import {
   readManifest,
   rowsOf,
 } from './bundle';
-import { Catalogue, parseItems, unknownItem, type UnknownItems } from './catalogue';
+import { Catalogue, parseItems, type UnknownItems } from './catalogue';
 import { GlintError, reasonOf } from './errors';
 import { requireGolden } from './golden';
 import { readGolden } from './golden-file';
@@ -91,12 +91,12 @@ export class Recommender {
   /**
    * The k items most like one, best first, itself never among them; the scores are cosines.
    *
-   * @throws GlintError `unknown-item` or `argument`.
+   * @throws GlintError `unknown-item`, unless these are skipped: nothing is like it then; `argument`.
    */
   async similar(key: string, k = 10, filters: Filters = {}): Promise<Recommendation[]> {
     const { stream, catalogue } = this;
-    const id = catalogue.find(key);
-    if (id === undefined) throw unknownItem(key, 'its items are in recommender.catalogue');
+    const id = catalogue.id(key, this.unknown);
+    if (id === null) return [];
     return bestItems(stream, catalogue, k, filters, [id], (bias) => stream.similar(id, bias));
   }
 
