@@ -1,9 +1,7 @@
-"""The web library's filters, lists of any length and windows, with scores that are known."""
+"""The web library's filters, and lists of any length, with scores that are known."""
 
 import numpy as np
 import pytest
-
-from tests.apps.web_node import run_node
 
 pytestmark = pytest.mark.slow
 
@@ -16,11 +14,6 @@ FIELDS = {
     "empty": {"gone": "x"},
 }
 BUNDLE = {"items": {"keys": KEYS, "fields": FIELDS}, "topK": TOP_K}
-
-
-@pytest.fixture
-def node(tmp_path):
-    return lambda script, values: run_node(tmp_path, script, values)
 
 
 def drawn_scores(rng):
@@ -190,85 +183,50 @@ def test_an_artifact_that_gives_what_was_left_out_is_refused(node):
     assert said["code"] == "damaged" and "items that were left out" in said["message"]
 
 
-# ---- windows -------------------------------------------------------------------------------------
+# ---- golden.json ---------------------------------------------------------------------------------
 
 
-def mark_of(ids):
-    """A state's second number after these items."""
-    mark = 0
-    for number in ids:
-        mark = (mark * 7 + number) % 10007
-    return mark
-
-
-@pytest.mark.parametrize(
-    ("window", "padding", "most", "slack"),
-    [("sliding", "masked", 9, 2), ("sliding", None, 3, 0), ("sliding", "reference", 8, 0),
-     ("sliding", "masked", 1, 0), ("unbounded", "masked", 8, None)],
-)  # fmt: skip
-def test_a_session_beyond_the_window_is_encoded_anew_once_in_a_while(
-    node, window, padding, most, slack
-):
-    rng = np.random.default_rng(1)
-    ids = rng.integers(1, ITEMS + 1, 40).tolist()
-    states, calls = node(
-        """const { bundle, keys, first } = values, states = [];
-        const { recommender, calls } = load(bundle);
-        let session = await recommender.start(keys.slice(0, first));
-        for (const [place, key] of keys.slice(first).entries()) {
-            await session.append(key);
-            states.push([...session.state]);
-            // What was saved goes on as what was not.
-            if (place % 5 === 0) session = recommender.resume(session.save());
-        }
-        return [states, calls];""",
-        {
-            "bundle": BUNDLE | {"window": window, "padding": padding, "maxLength": most,
-                                "scores": drawn_scores(rng).tolist()},
-            "keys": [KEYS[number - 1] for number in ids], "first": 5,
-        },
-    )  # fmt: skip
-    held = ids[:5] if slack is None else ids[:5][-most:]
-    expected, log = [[len(held), mark_of(held)]], [f"encode {len(held)}"]
-    for place, number in enumerate(ids[5:], 6):
-        if slack is not None and len(held) >= most + slack:
-            held = ids[place - most : place]
-            log.append(f"encode {most}")
-        else:
-            held = [*held, number]
-            log.append("append")
-        expected.append([len(held), mark_of(held)])
-    assert states == expected[1:]
-    assert calls == log
-
-
-def test_a_saved_session_keeps_what_still_counts(node):
-    rng = np.random.default_rng(2)
-    histories = [rng.integers(1, 9, rng.integers(0, 30)).tolist() for _ in range(40)]
-    saved, unbounded = node(
-        """const ids = (bytes) => {
-            const view = new DataView(bytes.buffer);
-            return Array.from({ length: view.getUint32(12, true) }, (_, place) =>
-                view.getInt32(52 + 4 * (2 + place), true));
-        };
-        return Promise.all(['sliding', 'unbounded'].map((window) => {
-            const { recommender } = load({ ...values.bundle, window });
-            return Promise.all(values.histories.map(async (keys) => {
-                const saved = (await recommender.start(keys)).save();
-                return [ids(saved), ids(recommender.resume(saved).save())];
-            }));
+def test_a_golden_list_allows_what_rounding_can_do_and_no_more(node):
+    """Another item may come in where its score is known to be as near as the tolerance."""
+    scores = [-1e30, 4, 3, 2, 1.96, 1, -1e30]
+    rounded = [-1e30, 4, 3, 1.97, 1.98, 1, -1e30]
+    case = {"history": [], "state_sum": 0, "state_norm": 0, "items": [1, 2], "scores": [4, 3]}
+    plain = {"k": 3, "filter": {"where": {"kind": ["x"]}}, "items": [1, 2, 3], "scores": [4, 3, 2]}
+    near = plain | {"near": {"4": 1.96}}
+    far = plain | {"near": {"4": 1.9}}
+    lists = [near, far, plain | {"near": {}}, near | {"items": [1, 3, 2]},
+             near | {"scores": [4, 3, 2.1]}, near | {"items": [1, 2], "scores": [4, 3]},
+             {"k": 2, "filter": {"most_per": {"kind": 1}, "exclude_seen": True},
+              "items": [3, 5], "scores": [2, 1], "near": {"4": 1.96}}]  # fmt: skip
+    golden = {
+        "tolerance": {"relative_state_error": 1e-3, "score_error": 0.05, "cosine_error": 0.01},
+        "cases": [case],
+        "lists": [{"history": [1, 2], **one} for one in lists] + [{"history": [], **near}],
+        "similar": [{"item": 5, **near}],
+    }
+    failures = node(
+        """const { createHash, webcrypto } = await import('node:crypto');
+        globalThis.crypto ??= webcrypto;
+        const { replayGolden } = await import('./src/glint-edge');
+        return Promise.all([values.scores, values.rounded].map(async (scores) => {
+            const { recommender } = load({ items: values.items, scores, topK: 2 });
+            const bytes = new TextEncoder().encode(JSON.stringify(values.golden));
+            const sha256 = createHash('sha256').update(bytes).digest('hex');
+            recommender.manifest.files = { 'golden.json': { bytes: bytes.length, sha256 } };
+            const source = { place: '', read: async () => bytes };
+            return (await replayGolden(recommender, source)).failures;
         }));""",
-        {
-            "bundle": BUNDLE | {"maxLength": 6, "scores": drawn_scores(rng).tolist()},
-            "histories": [[KEYS[number - 1] for number in history] for history in histories],
-        },
-    )
-    for history, (once, twice) in zip(histories, saved, strict=True):
-        before, last = history[:-6], history[-6:]
-        earlier = [
-            number for place, number in enumerate(before)
-            if number not in before[place + 1 :] and number not in last
-        ]  # fmt: skip
-        expected = [*earlier, *last] if len(history) > 6 else history
-        assert once == twice == expected
-    assert [each[0] for each in unbounded] == histories
+        {"scores": scores, "rounded": rounded, "golden": golden,
+         "items": {"keys": ["a", "b", "c", "d", "e"],
+                   "fields": {"kind": {"a": "x", "b": "x", "c": "x", "d": "x"}}}},
+    )  # fmt: skip
+    known = [
+        "golden list 3: item 2 in place 2 should be 3, and item 3 in place 3 should be 2",
+        "golden list 4: the score in place 3 is 2, not 2.1",
+        "golden list 5: it recommends 3 items, not 2",
+    ]
+    assert failures[0] == known
+    assert [failure[:14].rstrip(":") for failure in failures[1]] == [
+        *(f"golden list {number}" for number in (1, 2, 3, 4, 5, 7)), "golden similar",
+    ]  # fmt: skip
+    assert failures[1][0] == "golden list 1: item 4 in place 3 should be 3"
