@@ -90,11 +90,16 @@ def _first(value):
     return _doc(f"first {value!r:.40}", lambda values: [value, *values[1:]])
 
 
+def _of_lists(*names):
+    """Where the first list with a filter, and the first of what is like an item, have these."""
+    return [(part, 0, name) for part in ("lists", "similar") for name in names]
+
+
 REFUSED = (
     *_rows(
         MANIFEST,
         ((), (*NO_JSON, *NO_OBJECT)),
-        ("schema_version", (GONE, None, True, "1", 0, 1.5, [1])),
+        ("schema_version", (GONE, None, True, "1", 0, 1, 1.5, [1])),
         ("digest", NO_SHA256),
         ("window", (*NO_TEXT, "both")),
         (["top_k", "model.items", "model.max_length"], NO_SIZE),
@@ -111,6 +116,11 @@ REFUSED = (
         (("methods", "append_many", "inputs", 1, "name"), NO_TEXT),
         (("methods", "append_many", "inputs", 1, "shape"),
          (GONE, None, {}, "x", [1, 0], [1, "4"], [1, 4.5], [1, 2**41])),
+        ("methods.recommend", (GONE, *NO_OBJECT)),
+        ("methods.recommend.inputs", (GONE, None, {}, "x", [], [None], [[]])),
+        (("methods", "recommend", "inputs", 1, "name"), (*NO_TEXT, "other")),
+        (("methods", "recommend", "inputs", 1, "shape"),
+         (GONE, None, {}, "x", [44], [1, 0], [1, 3], [1, "44"], [1, 44.5], [1, 2**41])),
         ("artifacts", (GONE, None, {}, "x", [None], [[]], AND_NOTHING)),
         (("artifacts", 0, "file"), (*NO_TEXT, *ELSEWHERE)),
         (("artifacts", 0, "target"), NO_TEXT),
@@ -134,7 +144,8 @@ REFUSED = (
         GOLDEN,
         ((), (*NO_JSON, *NO_OBJECT)),
         ("tolerance", (GONE, *NO_OBJECT)),
-        (["tolerance.relative_state_error", "tolerance.score_error"], (*NO_NUMBER, -1)),
+        ([f"tolerance.{name}" for name in ("relative_state_error", "score_error", "cosine_error")],
+         (*NO_NUMBER, -1)),
         ("tolerance.relative_state_error", (2,)),
         ("cases", (GONE, None, {}, "x", 3, [], [None], [[]], [{}], AND_NOTHING)),
         ([("cases", 1, "state_sum"), ("cases", 1, "state_norm")], NO_NUMBER),
@@ -145,6 +156,19 @@ REFUSED = (
         ([("cases", 1, name) for name in ("history", "items")],
          map(_first, (1.5, True, -1, 2**31, 2**32 + 1, 100_000_000))),
         (("cases", 1, "items"), (_first(0),)),
+        (["lists", "similar"], (GONE, None, {}, "x", 3, [None], [[]], [{}], AND_NOTHING)),
+        (_of_lists("k"), (GONE, None, True, "10", 0, -1, 10.5, [10])),
+        (_of_lists("filter"), (
+            GONE, None, [], "x", {"without": "k1"}, {"among": [5]}, {"where": {"f": "x"}},
+            {"boost": {"k1": "1"}}, {"boost": {"k1": 1e7}}, {"most_per": {"f": 0}},
+        )),
+        (_of_lists("near"), (GONE, None, [], "x", {"a": 1}, {"0": 1}, {"1": None}, {"1": "x"})),
+        (_of_lists("items", "scores"),
+         (GONE, None, 3, "abc", {}, ONE_LESS, *map(_first, (None, "1", [1], 1e999)))),
+        ([("lists", 0, "history"), *_of_lists("items")],
+         map(_first, (0, 1.5, True, -1, 2**31, 2**32 + 1, 100_000_000))),
+        (("lists", 0, "filter"), ({"exclude_seen": 1},)),
+        (("similar", 0, "item"), (GONE, None, True, "1", 0, -1, 1.5, 2**31, 100_000_000)),
     ),
 )  # fmt: skip
 # Where a change costs a process, or a page's time; --full replays all.

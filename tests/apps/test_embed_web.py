@@ -119,7 +119,8 @@ def test_the_pages_own_check_passes(visit, bundle, target):
     page = visit(target)
     page.get_by_text("About this model").click()
     page.get_by_role("button", name="Check the model").click()
-    count = len(bundle.golden.cases)
+    golden = bundle.golden
+    count = len(golden.cases) + len(golden.lists) + len(golden.similar)
     page.get_by_text(f"All {count} golden cases give what was exported.").wait_for()
 
 
