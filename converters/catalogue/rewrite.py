@@ -1,10 +1,11 @@
 """A changed catalogue written over the constants of a converted file, without its toolchain.
 
 Of a program with spare rows (`glint_edge.model.stream.stream_program`), a change of the catalogue
-changes three constants and no shape: the table's rows, their scales where they are int8, and what
-is added to each item's score. Every target stores each of them as one block of bytes, so what the
-program before the change says is looked for in the file, and what the one after it says is put in
-its place. Nothing is assumed of the format: a file in which a block cannot be found is refused.
+changes constants and no shape: the table's rows, their scales where they are int8, their inverse
+lengths, and what is added to each item's score. Every target stores each of them as one block of
+bytes, so what the program before the change says is looked for in the file, and what the one after
+it says is put in its place. Nothing is assumed of the format: a file in which a block cannot be
+found is refused.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ def _blocks(program: StreamProgram) -> Iterator[tuple[str, Forms]]:
     bias = program.recommend.scores.bias
     assert bias is not None  # of every program with spare items
     yield "numbers that are added to scores", [bias.detach().numpy()]
+    inverse = program.similar.inverse.numpy()
+    yield "inverse lengths of the item rows", [inverse, inverse[:, 1:-1]]
 
 
 def _same_shape(

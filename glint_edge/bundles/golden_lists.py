@@ -124,7 +124,8 @@ def golden_similar(
     on_offer = [number for number in range(1, len(shelf.keys)) if number not in shelf.retired]
     for item in dict.fromkeys((on_offer[0], on_offer[len(on_offer) // 2])):
         with torch.inference_mode():
-            scores = program.similar.every(torch.tensor([item]))[0].numpy()
+            cosines = program.similar.every(torch.tensor([item]))
+            scores = torch.nn.functional.pad(cosines, (1, 0))[0].numpy()
         best, _, _ = shelf.list_of(scores, 3, {}, [item], 0.0)
         for words in ({}, {"without": [shelf.keys[one] for one in best[:2]]}):
             expected = shelf.list_of(scores, FEW, {**words, "exclude_seen": True}, [item], error)

@@ -173,7 +173,9 @@ class Recommend(nn.Module):
         Returns:
             Items int64 [1, k] and scores float32 [1, k], the bias among them.
         """
-        return best(self.every(state), bias, self.top_k)
+        scores = self.every(state)
+        # Padding and the unknown item are never ranked.
+        return best((scores if bias is None else scores + bias)[:, 1:-1], self.top_k)
 
     def every(self, state: Tensor) -> Tensor:
         """Scores of all rows: [1, S] → [1, rows]; next to 0 without a history."""
@@ -260,19 +262,19 @@ class Similar(nn.Module):
         Returns:
             Items int64 [1, k], best first, and scores float32 [1, k].
         """
-        return best(self.every(item), bias, self.top_k)
+        cosines = self.every(item)
+        return best(cosines if bias is None else cosines + bias[:, 1:-1], self.top_k)
 
     def every(self, item: Tensor) -> Tensor:
-        """Cosines to all rows: [1] → [1, rows]."""
+        """Cosines to all rows but padding and the unknown item: [1] → [1, rows − 2]."""
         x = self.table(item.clamp(0, self.items + 1))
         unit = x * torch.rsqrt(F.linear(x * x, self.ones, self.tiny))
-        cosines: Tensor = self.scores(unit) * self.inverse
+        # Cut first: LiteRT's toolchain would multiply the table itself, and store it twice.
+        cosines: Tensor = self.scores(unit)[:, 1:-1] * self.inverse[:, 1:-1]
         return cosines
 
 
-def best(scores: Tensor, bias: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
-    """The k best rows' ids int64 [1, k] and scores [1, k], of scores and a bias [1, rows]."""
-    biased = scores if bias is None else scores + bias
-    # Padding and the unknown item are never ranked.
-    top, index = torch.topk(biased[:, 1:-1], k)
+def best(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k best of items 1, 2, …: ids int64 [1, k] and scores [1, k], of scores [1, n]."""
+    top, index = torch.topk(scores, k)
     return index + 1, top

@@ -226,9 +226,9 @@ def test_a_list_cannot_be_longer_than_what_is_on_offer(changed):
 # ---- the files ----------------------------------------------------------------------------------
 
 
-def programs(trained, changed, precision, **more):
-    before = stream_program(trained.model, spare_items=4, **more)
-    after = stream_program(changed.model, spare_items=3, **more)
+def programs(trained, changed, precision, top_k=10, **more):
+    before = stream_program(trained.model, top_k, spare_items=4, **more)
+    after = stream_program(changed.model, top_k, spare_items=3, **more)
     return quantize(before, precision), quantize(after, precision)
 
 

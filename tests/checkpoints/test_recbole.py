@@ -130,7 +130,7 @@ def test_the_stream_gives_the_authors_scores_at_every_length(save, d, heads, len
     state_dict = weights(d=d, seed=length)
     settings = SETTINGS | {"n_heads": heads, "MAX_ITEM_LIST_LENGTH": length}
     model = import_recbole(save(checkpoint_bytes(state_dict, settings))).model
-    program, oracle = stream_program(model, chunk=4), Oracle(state_dict, heads, length)
+    program, oracle = stream_program(model, 10, chunk=4), Oracle(state_dict, heads, length)
     history, state = histories(length, 1)[0], empty_state(model.config)
     with torch.no_grad():
         for at, item in enumerate(history):
@@ -140,7 +140,7 @@ def test_the_stream_gives_the_authors_scores_at_every_length(save, d, heads, len
 
 
 def test_a_history_taken_in_by_chunks_gives_the_authors_scores(imported, oracle):
-    program = stream_program(imported, chunk=5)
+    program = stream_program(imported, 10, chunk=5)
     for length in range(1, N + 1):
         state, history = empty_state(imported.config), histories(length, 1)[0]
         with torch.no_grad():
@@ -165,7 +165,7 @@ def test_the_closed_form_of_the_pads_is_the_padded_batch(make_model, kernel):
 
 
 def test_id_0_and_ids_outside_the_catalogue_are_the_pad_item(imported):
-    program, lists = stream_program(imported), []
+    program, lists = stream_program(imported, 10), []
     for unknown in (0, -1, ITEMS + 1, 2**40):
         state = empty_state(imported.config)
         with torch.no_grad():
@@ -196,7 +196,7 @@ def overlap(oracle, recommend):
 @pytest.mark.parametrize("padding", ["reference", "masked"])
 def test_int8_without_the_pads_is_below_the_bar(imported, oracle, padding):
     """Otherwise the int8 artifacts would pass the next test whatever their pads add."""
-    program = quantize(stream_program(with_padding(imported, padding)), "int8")
+    program = quantize(stream_program(with_padding(imported, padding), 10), "int8")
 
     def recommend(history):
         state = empty_state(program.config)
@@ -223,7 +223,7 @@ def test_int8_without_the_pads_is_below_the_bar(imported, oracle, padding):
 def test_every_artifact_gives_the_authors_scores(imported, oracle, tmp_path, target, precision):
     """At every length, and beyond N over the last N items."""
     require(TARGETS[target], target)
-    program = quantize(stream_program(imported, chunk=2), precision)
+    program = quantize(stream_program(imported, 10, chunk=2), precision)
     path = tmp_path / f"model{targets()[target].suffix}"
     convert(program, targets()[target], path)
     runtime = load_runtime(target, path, imported.config, top_k=10)

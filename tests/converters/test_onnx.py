@@ -30,7 +30,7 @@ from glint_edge.config import ModelConfig  # noqa: E402
 from glint_edge.errors import BundleError, ConfigError  # noqa: E402
 from glint_edge.model.state import state_size  # noqa: E402
 from glint_edge.model.stream import empty_state, stream_program  # noqa: E402
-from glint_edge.runtime.engine_onnx import OnnxRuntime, load  # noqa: E402
+from glint_edge.runtime.engine_onnx import NO_BIAS, OnnxRuntime, load  # noqa: E402
 from quantization import quantize  # noqa: E402
 from quantization.int8 import Int8Embedding, Int8Linear  # noqa: E402
 
@@ -241,7 +241,7 @@ def test_no_items_at_all_leave_the_state_as_it_is(running, precision, count):
     """The runtime's GRU ends the process when it gets none."""
     state = running[precision].append_many(running[precision].empty_state(), [1, 2, 3])
     feed = {"method": np.array([1]), "state": state, "count": np.array([count])}
-    feed["items"] = np.zeros((1, 0), dtype=np.int64)
+    feed |= {"items": np.zeros((1, 0), dtype=np.int64), "bias": NO_BIAS}
     assert (running[precision]._run(["new_state"], feed)[0] == state).all()
 
 
@@ -254,7 +254,7 @@ def test_a_count_beyond_the_items_is_all_of_them(running):
 def test_without_history_it_recommends_the_most_popular(running, precision):
     items, scores = running[precision].recommend(running[precision].empty_state())
     assert items.tolist() == [[1, 2, 3, 4, 5]]
-    assert not scores.any()
+    assert np.abs(scores).max() < 1e-20
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
@@ -289,17 +289,22 @@ def test_no_result_is_written_over_by_the_next_call(running):
 def test_the_standard_operators_say_the_same_without_onnx_runtime(files, running, precision):
     reference = ReferenceEvaluator(onnx.load(files[precision]))
     state = running[precision].append_many(running[precision].empty_state(), TAPS)
-    for method, items, count in (
-        (0, [[9]], 1),
-        (1, [[9, 4, 4, 8]], 3),
-        (1, [[9]], 0),
-        (2, [[0]], 1),
+    some = np.random.default_rng(0).normal(size=(1, 42)).astype(np.float32)
+    for method, items, count, bias in (
+        (0, [[9]], 1, NO_BIAS),
+        (1, [[9, 4, 4, 8]], 3, NO_BIAS),
+        (1, [[9]], 0, NO_BIAS),
+        (2, [[0]], 1, NO_BIAS),
+        (2, [[0]], 1, some),
+        (3, [[9]], 1, NO_BIAS),
+        (3, [[99]], 1, some),
     ):
         feed = {
             "method": np.array([method]),
             "state": state,
             "items": np.array(items),
             "count": np.array([count]),
+            "bias": bias,
         }
         names = ["new_state", "top_items", "top_scores"]
         for name, mine, theirs in zip(
@@ -492,6 +497,7 @@ def test_what_a_method_does_not_give_is_zeros_or_the_state_as_it_was(running, pr
         "state": state,
         "items": np.array([[9]]),
         "count": np.array([1]),
+        "bias": NO_BIAS,
     }
     assert (running[precision]._run(["new_state"], feed)[0] == state).all()
     feed["method"] = np.array([0])

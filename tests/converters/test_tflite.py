@@ -131,7 +131,7 @@ def test_what_is_no_item_is_unknown(converted, item):
 def test_without_history_it_recommends_the_most_popular(converted):
     items, scores = converted.runtime.recommend(converted.runtime.empty_state())
     assert items.tolist() == [list(range(1, 11))]
-    assert not scores.any()
+    assert np.abs(scores).max() < 1e-20
 
 
 def test_every_int8_weight_in_the_file_is_quantizations_own(int8):
@@ -167,7 +167,8 @@ def test_every_int8_weight_in_the_file_is_quantizations_own(int8):
             for index in weights
             if graph.tensors[index].type == TensorType.FLOAT32
         ]
-        # What stays float are the constant matrices of norms: a row a head, or one.
+        # What stays float are the constant matrices of norms, a row a head, or one; and the item
+        # rows as whole numbers, of the lookup
         assert all(shape in ([4, 16], [1, 16]) for shape in floats), (method, floats)
         assert len(weights) - len(floats) == sum(isinstance(m, Int8Linear) for m in layers)
 
@@ -183,7 +184,8 @@ def test_names_are_for_people(converted):
     assert interpreter.get_signature_list() == {
         "append": {"inputs": ["item", "state"], "outputs": ["new_state"]},
         "append_many": {"inputs": ["count", "items", "state"], "outputs": ["new_state"]},
-        "recommend": {"inputs": ["state"], "outputs": ["top_items", "top_scores"]},
+        "recommend": {"inputs": ["bias", "state"], "outputs": ["top_items", "top_scores"]},
+        "similar": {"inputs": ["bias", "item"], "outputs": ["top_items", "top_scores"]},
     }
     for graph in model_of(converted.path).subgraphs:
         for index in (*graph.inputs, *graph.outputs):
@@ -261,7 +263,7 @@ for item in history:
     state = one(state=state, item=np.array([item], np.int32))["new_state"]
 chunk = np.array([(history * 4)[:4]], np.int32)
 more = many(state=state, items=chunk, count=np.array([3], np.int32))["new_state"]
-found = top(state=more)
+found = top(state=more, bias=np.zeros((1, int(sys.argv[4])), np.float32))
 print(json.dumps({"state": more.tolist(), "items": found["top_items"].tolist(),
                   "scores": found["top_scores"].tolist()}))
 """
@@ -283,7 +285,15 @@ def test_tflite_runtime_2_14_gives_the_same(converted, old_python):
     """It knows one scale a tensor: a file with a scale a row would load there and give nonsense."""
     history = HISTORIES[2]
     size = empty_state(converted.program.config).shape[1]
-    command = [old_python, "-c", RUN_OLD, converted.path, size, json.dumps(history)]
+    command = [
+        old_python,
+        "-c",
+        RUN_OLD,
+        converted.path,
+        size,
+        json.dumps(history),
+        converted.program.rows,
+    ]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
     old = json.loads(done.stdout)
     runtime = converted.runtime
