@@ -125,6 +125,7 @@ def test_what_cannot_be_carried_out_is_one_sentence(node):
         *(({"boost": {"k1": number}}, 'boost of "k1" must be a number up to a million in size')
           for number in (1e6 + 1, -2e6, None, "5")),
         ({"boost": ["k1"]}, "boost must be an object"),
+        ({"where": ""}, "where must be an object"),
         *(({"k": k}, "k must be a whole number from 1") for k in (0, -1, 1.5, "3")),
     ]  # fmt: skip
     answers, others = node(
@@ -160,7 +161,8 @@ def test_a_list_without_filters_gives_the_runtime_no_bias(node):
         """const { recommender, calls } = load({ ...values.bundle, scores: values.scores });
         const session = await recommender.start(['k1']), lists = [];
         for (const [k, options] of [
-            [undefined, undefined], [10, {}], [3, { without: ['gone'], boost: undefined }],
+            [undefined, undefined], [10, { among: null, where: {}, mostPer: null }],
+            [3, { without: ['gone'], boost: undefined }],
             [10, { excludeSeen: true }], [10, { among: [] }], [1000, { where: { brand: 'none' } }],
         ]) lists.push((await session.top(k, options)).length);
         return [calls, lists];""",

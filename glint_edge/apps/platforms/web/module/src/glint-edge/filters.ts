@@ -43,21 +43,23 @@ export function biasOf(
   rows: number,
   seen: readonly number[],
 ): Float32Array | null {
-  const out = without === undefined ? seen : [...seen, ...idsOf(without, 'without', catalogue)];
-  if (!among && !where && !boost && out.length === 0) return null;
+  const out = [...seen, ...idsOf(without ?? [], 'without', catalogue)];
+  const kept = among === undefined || among === null ? null : idsOf(among, 'among', catalogue);
+  const [pushes, conditions] = [entriesOf(boost, 'boost'), entriesOf(where, 'where')];
+  if (kept === null && [out, pushes, conditions].every(({ length }) => length === 0)) return null;
   const bias = new Float32Array(rows);
-  if (among) {
+  if (kept !== null) {
     bias.fill(LEFT_OUT);
-    for (const id of idsOf(among, 'among', catalogue)) bias[id] = 0;
+    for (const id of kept) bias[id] = 0;
   }
-  for (const [key, number] of entriesOf(boost, 'boost')) {
+  for (const [key, number] of pushes) {
     if (!isBoost(number)) {
       throw argument(`boost of ${JSON.stringify(key)} must be a number up to a million in size`);
     }
     const id = catalogue.find(key);
-    if (id !== undefined) bias[id]! += number; // to what is left out, nothing is near enough
+    if (id !== undefined) bias[id]! += number; // what is left out stays out: no boost is near its size
   }
-  for (const [name, values] of entriesOf(where, 'where')) {
+  for (const [name, values] of conditions) {
     const field = catalogue.fields.named(name);
     const codes = field.codesOf(isText(values) ? [values] : textsOf(values, `where of ${name}`));
     leaveOut(bias, catalogue, (id) => !codes.has(field.code(id)));
@@ -131,7 +133,7 @@ function idsOf(keys: Keys, name: string, catalogue: Catalogue): number[] {
 }
 
 function entriesOf<T>(values: Readonly<Record<string, T>> | undefined, name: string): [string, T][] {
-  if (values === undefined) return [];
+  if (values === undefined || values === null) return [];
   if (!isObject(values)) throw argument(`${name} must be an object`);
   return Object.entries(values);
 }
