@@ -18,7 +18,7 @@ from device_bench.judge.row import (
 )
 from device_bench.judge.rows import BenchResult, Row
 from device_bench.judge.tolerance import tolerance_of
-from device_bench.measure.job import Job
+from device_bench.measure.job import Job, taps_a_cycle
 from device_bench.measure.machine import conditions
 from device_bench.measure.runtimes import REFERENCE, require_runtime
 from device_bench.measure.sampling import Plan
@@ -221,6 +221,7 @@ def _entry(subject: Subject, runner: Runner, settings: Settings) -> _Entry:
     job = Job(
         subject.target, str(subject.file.resolve()), subject.config, subject.top_k,
         subject.window, settings.threads, settings.rounds > 0, settings.plan,
+        cycle=taps_a_cycle(subject.window, subject.config),
     )  # fmt: skip
     return _Entry(
         name=row.name, runner=runner, job=job, inputs=fewer.inputs, subject=fewer, row=row

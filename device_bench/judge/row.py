@@ -13,7 +13,15 @@ import numpy as np
 from device_bench.judge.parity import Parity, Reference, agreement
 from device_bench.judge.rows import Row
 from device_bench.judge.tolerance import judge, judge_agreement, tolerance_of, what_is_open
-from device_bench.measure.job import Histories, Inputs, Outcome, Times, TopK
+from device_bench.measure.job import (
+    TAP_ANEW,
+    TAP_BEYOND,
+    Histories,
+    Inputs,
+    Outcome,
+    Times,
+    TopK,
+)
 from device_bench.measure.machine import Conditions, condition_warnings, conditions_of
 from device_bench.measure.statistics import (
     busy_warnings,
@@ -203,6 +211,8 @@ def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:
             for name, figures in latencies.items()
             if name.startswith(COLD_START)
         },
+        tap_beyond_us=latencies.get(TAP_BEYOND),
+        tap_anew_us=latencies.get(TAP_ANEW),
         interval_us={
             name: ends
             for name, rounds in times.items()
@@ -250,7 +260,12 @@ def _warnings(
     ]
     warnings = [
         *(warning for outcome in outcomes for warning in outcome.warnings),
-        *(w for name, rounds in times.items() for w in warnings_of(name, rounds, runs)),
+        *(
+            warning
+            for name, rounds in times.items()
+            # Of a cycle of taps fewer are enough.
+            for warning in warnings_of(name, rounds, 0 if name in (TAP_BEYOND, TAP_ANEW) else runs)
+        ),
         *busy_warnings(cpu),
         *speed_warnings([part for rounds in calibrations.values() for part in rounds]),
     ]

@@ -28,6 +28,10 @@ class Row:
         recommend_us: as `append_us`.
         cold_start_us: from no history to the first top-k (`append_many` and `recommend`), by the
             history's length.
+        tap_beyond_us: `append` and `recommend` in a session longer than its window N: the mean of a
+            cycle of taps, the one that encodes the last N items anew among them; None where all of
+            a history counts.
+        tap_anew_us: the tap that does.
         interval_us: where the median of each method lies, (low, high), with 95 % confidence;
             methods are named as in `quantiles_us`. Empty with one round: nothing is known of the
             next process.
@@ -77,6 +81,8 @@ class Row:
     append_us: Latency | None = None
     recommend_us: Latency | None = None
     cold_start_us: Mapping[str, Latency] = field(default_factory=dict)
+    tap_beyond_us: Latency | None = None
+    tap_anew_us: Latency | None = None
     interval_us: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     quantiles_us: Mapping[str, list[float]] = field(default_factory=dict)
     first_call_us: Mapping[str, float] = field(default_factory=dict)

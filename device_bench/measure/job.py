@@ -15,6 +15,9 @@ COLD_STARTS = (20, 50, 200)  # items
 # Files by which a runner in Python and its worker speak.
 INPUTS, OUTPUTS, RESULT = "inputs.npz", "outputs.npz", "result.json"
 SAMPLE = 32  # histories whose states are timed, in turn
+# Taps (`append` and `recommend`) of a session longer than its window: the mean over a cycle, from
+# one encoding of the last N items to the next, and the tap that encodes them anew.
+TAP_BEYOND, TAP_ANEW = "tap_beyond", "tap_anew"
 
 Ids: TypeAlias = npt.NDArray[np.int64]
 Times: TypeAlias = npt.NDArray[np.float64]
@@ -34,6 +37,8 @@ class Job:
         timed: False runs the histories only.
         plan: how many calls of each method.
         cold_starts: items of the histories that a cold start takes in.
+        cycle: taps of a session longer than the window, one of which encodes the window anew; 0:
+            such taps are not timed.
     """
 
     target: str
@@ -45,6 +50,18 @@ class Job:
     timed: bool = True
     plan: Plan = field(default_factory=Plan)
     cold_starts: Sequence[int] = COLD_STARTS
+    cycle: int = 0
+
+
+def taps_a_cycle(window: int | None, config: Mapping[str, Any]) -> int:
+    """Of a long session, from one encoding of its last N items to the next; 0: all count.
+
+    A session keeps N/4 items more than the window; of an imported model, whose authors score the
+    last N, none.
+    """
+    if window is None:
+        return 0
+    return 1 if config["padding"] == "reference" else window // 4 + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +144,8 @@ class Outcome:
         golden_states: float32 [G, S], after the golden histories, item by item.
         golden_cold_states: the same by `append_many`.
         golden: their lists.
-        samples_ns: nanoseconds a call by method: "append", "recommend", "cold_start_20", …;
-            empty if it was not timed.
+        samples_ns: nanoseconds a call by method: "append", "recommend", "cold_start_20", …,
+            "tap_beyond", "tap_anew"; empty if it was not timed.
         cpu_ns: CPU time a call by method, averaged.
         calibration_ns: of a fixed piece of work, done between the timed calls, by method.
         first_call_us: of a fresh process, by method.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ RUNS = 200  # timed calls a round; below, the 99th percentile is one or two call
 BUDGET_MS = 1000.0  # a slow method ends here, after LEAST_RUNS at least
 LEAST_RUNS = 20
 CALIBRATE_EVERY = 10  # timed calls between two looks at the machine's own speed
+CYCLES, LEAST_CYCLES = 20, 5  # timed cycles a round, and how many whatever the budget
 
 # What `calibrate` multiplies: a matrix of the first cache and one of the second.
 SMALL, LARGE = np.full((64, 64), 0.01, np.float32), np.full((256, 256), 0.01, np.float32)
@@ -66,28 +68,54 @@ def sample(call: Callable[[int], object], plan: Plan) -> Samples:
         call: given the number of the call, so that it can take its input from a list.
         plan: how many.
     """
-    # A collection of the harness' own garbage would land in some call's time.
+    with _no_collection():
+        steady = _warm_up(call, plan)
+        return _timed(call, plan.runs, LEAST_RUNS, plan.budget_ms, steady)
+
+
+def sample_cycles(cycle: Callable[[int], object], taps: int, plan: Plan) -> Samples:
+    """Time cycles of calls as wholes; the figures are of one call, the mean over its cycle.
+
+    Args:
+        cycle: given its number. What it calls was sampled before, so there is no warm-up.
+        taps: calls in a cycle.
+        plan: how many calls.
+    """
+    with _no_collection():
+        runs = max(CYCLES, -(-plan.runs // taps))
+        wholes = _timed(cycle, runs, LEAST_CYCLES, plan.budget_ms, steady=True)
+    return replace(wholes, calls_ns=wholes.calls_ns / taps, cpu_ns=wholes.cpu_ns / taps)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """A collection of the harness' own garbage would land in some call's time."""
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
-        steady = _warm_up(call, plan)
-        calls: list[int] = []
-        calibration: list[int] = []
-        spent, most = 0, plan.budget_ms * 1e6
-        cpu = time.process_time_ns()
-        while len(calls) < plan.runs and (spent < most or len(calls) < LEAST_RUNS):
-            if len(calls) % CALIBRATE_EVERY == 0:
-                aside = time.process_time_ns()
-                calibration.append(_took(calibrate, 0))
-                call(len(calls))  # untimed: the calibration has taken the first cache
-                cpu += time.process_time_ns() - aside
-            calls.append(_took(call, len(calls)))
-            spent += calls[-1]
-        cpu = time.process_time_ns() - cpu
+        yield
     finally:
         if collecting:
             gc.enable()
+
+
+def _timed(
+    call: Callable[[int], object], runs: int, least: int, budget_ms: float, steady: bool
+) -> Samples:
+    calls: list[int] = []
+    calibration: list[int] = []
+    spent, most = 0, budget_ms * 1e6
+    cpu = time.process_time_ns()
+    while len(calls) < runs and (spent < most or len(calls) < least):
+        if len(calls) % CALIBRATE_EVERY == 0:
+            aside = time.process_time_ns()
+            calibration.append(_took(calibrate, 0))
+            call(len(calls))  # untimed: the calibration has taken the first cache
+            cpu += time.process_time_ns() - aside
+        calls.append(_took(call, len(calls)))
+        spent += calls[-1]
+    cpu = time.process_time_ns() - cpu
     return Samples(
         np.array(calls, np.float64), cpu / len(calls), np.array(calibration, np.float64), steady
     )

@@ -17,7 +17,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from device_bench.measure.job import INPUTS, OUTPUTS, RESULT, Histories, Job
+from device_bench.measure.job import (
+    INPUTS,
+    OUTPUTS,
+    RESULT,
+    TAP_ANEW,
+    TAP_BEYOND,
+    Histories,
+    Job,
+)
 from device_bench.measure.memory import forget_peak, peak_memory, resident_memory
 from device_bench.measure.runtimes import (
     load_runtime,
@@ -25,7 +33,7 @@ from device_bench.measure.runtimes import (
     prepare_runtime,
     replay,
 )
-from device_bench.measure.sampling import Plan, sample
+from device_bench.measure.sampling import Plan, Samples, sample, sample_cycles
 from glint_edge.config import ModelConfig
 from glint_edge.errors import GlintEdgeError
 from glint_edge.processes.child import pin
@@ -115,13 +123,21 @@ def _measure(job: Job, runtime: Runtime, histories: Histories) -> dict[str, Any]
     if not job.timed:
         return measured
     for name, call in {**calls, **_cold_starts(runtime, kept, job.cold_starts)}.items():
-        samples = sample(call, job.plan)
-        measured["samples_ns"][name] = samples.calls_ns.tolist()
-        measured["cpu_ns"][name] = samples.cpu_ns
-        measured["calibration_ns"][name] = samples.calibration_ns.tolist()
-        if not samples.steady:
-            measured["warnings"].append(f"{name}: the times were not steady after the warm-up")
+        _add(measured, name, sample(call, job.plan))
+    if job.window is not None and job.cycle:
+        cycle = _Cycle(runtime, kept, job.window, job.cycle)
+        _add(measured, TAP_BEYOND, sample_cycles(cycle, job.cycle, job.plan))
+        measured["samples_ns"][TAP_ANEW] = cycle.anew_ns
+        measured["calibration_ns"][TAP_ANEW] = measured["calibration_ns"][TAP_BEYOND]
     return measured
+
+
+def _add(measured: dict[str, Any], name: str, samples: Samples) -> None:
+    measured["samples_ns"][name] = samples.calls_ns.tolist()
+    measured["cpu_ns"][name] = samples.cpu_ns
+    measured["calibration_ns"][name] = samples.calibration_ns.tolist()
+    if not samples.steady:
+        measured["warnings"].append(f"{name}: the times were not steady after the warm-up")
 
 
 def _took_us(call: Call) -> float:
@@ -154,6 +170,28 @@ def _cold_starts(
         )
         for length in lengths
     }
+
+
+class _Cycle:
+    """Taps of a session longer than its window N, up to the one that encodes its last N anew."""
+
+    def __init__(
+        self, runtime: Runtime, histories: list[list[int]], window: int, taps: int
+    ) -> None:
+        self._runtime, self._taps = runtime, taps
+        self._histories = [(items * window)[:window] for items in histories]
+        self._state = _at_once(runtime, self._histories[0])
+        self.anew_ns: list[int] = []  # what the last tap of each cycle took
+
+    def __call__(self, number: int) -> None:
+        items = self._histories[number % len(self._histories)]
+        for tap in range(self._taps - 1):
+            self._state = self._runtime.append(self._state, items[tap])
+            self._runtime.recommend(self._state)
+        start = time.perf_counter_ns()
+        self._state = _at_once(self._runtime, items)
+        self._runtime.recommend(self._state)
+        self.anew_ns.append(time.perf_counter_ns() - start)
 
 
 def _at_once(runtime: Runtime, items: list[int]) -> Any:  # noqa: ANN401  # the runtime's own kind

@@ -6,7 +6,8 @@
                   golden_cold_states f32 [G, S]   the same by `append_many`
                   golden_items i64 [G, k], golden_scores f32 [G, k]
                   items i64 [U, k], scores f32 [U, k]
-    result.json   samples_ns: times of single calls, by "append", "recommend", "cold_start_20", …;
+    result.json   samples_ns: times of single calls, by "append", "recommend", "cold_start_20", …,
+                  "tap_beyond" (the mean over a cycle of taps), "tap_anew";
                   cpu_ns: CPU time a call, averaged;
                   calibration_ns: of fixed products of matrices, before every tenth of those;
                   load_ms; first_call_us; memory; threads; state_size; top_k; warnings;

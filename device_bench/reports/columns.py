@@ -9,9 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from device_bench.judge.recorded import COLD_START, Json, median_us
+from device_bench.measure.job import TAP_ANEW, TAP_BEYOND
 from device_bench.reports.labels import METHODS, MISSING, lengths, microseconds, verdict
 
 COLD = (50, 200)  # lengths of the cold starts that a table of a few columns shows
+# Of a session longer than its window, by method: what its columns are called, and hints.
+TAPS = {
+    TAP_BEYOND: (
+        "tap beyond N",
+        "append and recommend in a session longer than its window of N items: the mean of a cycle "
+        "of N/4 taps and the one that encodes the last N items anew",
+    ),
+    TAP_ANEW: ("tap anew", "the tap of such a cycle that encodes the last N items anew"),
+}
 OK = "ok"
 
 
@@ -66,6 +76,12 @@ def cold_heading(length: int) -> str:
     return f"cold {length} µs"
 
 
+def tap_columns(rows: Sequence[Json]) -> list[Column]:
+    """Those of taps beyond the window; none where no row has such taps."""
+    timed = any(median_us(row, method) is not None for row in rows for method in TAPS)
+    return few(rows, [f"{title} µs" for title, _ in TAPS.values()]) if timed else []
+
+
 def figures(rows: Sequence[Json]) -> list[Column]:
     """Those in which any row has a figure; all but the verdict."""
     return [
@@ -95,6 +111,8 @@ def _times(rows: Sequence[Json]) -> Iterable[Column]:
     hint = "the median of a call, and where that lies or how far it may be off (95 %)"
     for method in METHODS:
         yield Column(group, method, hint, _time(method), "µs")
+    for method, (title, hint) in TAPS.items():
+        yield Column(group, title, hint, _time(method), "µs")
     for length in sorted({*COLD, *lengths(rows)}):
         hint = f"from no history to the first top-k of {length} items"
         yield Column(group, f"cold {length}", hint, _time(f"{COLD_START}{length}"), "µs")

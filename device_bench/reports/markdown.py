@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from device_bench.judge.recorded import Json
-from device_bench.reports.columns import COLD, OK, Column, cold_heading, few
+from device_bench.reports.columns import COLD, OK, Column, cold_heading, few, tap_columns
 from device_bench.reports.labels import (
     SCALE,
     common_warnings,
@@ -61,8 +61,11 @@ def _columns(document: Json) -> list[Column]:
     rows, generated = document["rows"], document["kind"] == SCALE
     starts = lengths(rows)[-len(COLD) :] if generated else COLD
     accuracy = () if generated else ("NDCG@10 (float)", "overlap")
-    times = ("append µs", "recommend µs", *map(cold_heading, starts))
-    return few(rows, (*times, "file KB", *accuracy, OK))
+    starts_us = few(rows, map(cold_heading, starts))
+    return [
+        *few(rows, ("append µs", "recommend µs")), *tap_columns(rows), *starts_us,
+        *few(rows, ("file KB", *accuracy, OK)),
+    ]  # fmt: skip
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from device_bench.judge.recorded import Json, artifact, where
 from device_bench.judge.rows import Row, ScaleRow
 from device_bench.profiling.profile import Profile
 from device_bench.profiling.table import render_profile
-from device_bench.reports.columns import COLD, OK, cold_heading, few
+from device_bench.reports.columns import COLD, OK, cold_heading, few, tap_columns
 from device_bench.reports.labels import (
     MISSING,
     SCALE,
@@ -41,6 +41,7 @@ TABLES = {
         "overlap", "weighted", "agreement", "score error", "golden", OK,
     ),
 }  # fmt: skip
+BEYOND = "µs a tap, in a session longer than its window of N items"
 EXPLAINED = (
     cold_heading(COLD[0]), "added MB", "peak MB", "lost %", "overlap", "weighted", "agreement",
     "score error",
@@ -127,6 +128,9 @@ def _ratio(change: Change) -> str:
 
 def _tables(about: str, rows: Sequence[Json]) -> list[Table]:
     names = row_names(rows)
+    tables = [(what, few(rows, headings)) for what, headings in TABLES.items()]
+    if taps := tap_columns(rows):
+        tables.insert(1, (BEYOND, taps))
     return [
         columns(
             f"{about}: {what}",
@@ -136,7 +140,7 @@ def _tables(about: str, rows: Sequence[Json]) -> list[Table]:
                 for name, row in zip(names, rows, strict=True)
             ],
         )
-        for what, shown in ((what, few(rows, headings)) for what, headings in TABLES.items())
+        for what, shown in tables
     ]
 
 
@@ -194,7 +198,8 @@ def _shape(row: Json) -> tuple[str, str, str]:
 
 
 def _legend(document: Json) -> str:
-    explained = few(document["rows"], EXPLAINED)
+    rows = document["rows"]
+    explained = [*tap_columns(rows), *few(rows, EXPLAINED)]
     legend = "; ".join(f"{column.title}: {column.hint}" for column in explained)
     threads = document["settings"].get("threads", MISSING)
     return f"threads: {threads}; runner: python, unless named; {legend}."

@@ -149,6 +149,7 @@ def arguments(job: Job, artifact: Path | str) -> list[str]:
         "outputs": OUTPUTS,
         "result": RESULT,
         "window": job.window or 0,
+        "cycle": job.cycle,
         "threads": job.threads,
         "timed": int(job.timed),
         "warmup": job.plan.warmup,

@@ -106,7 +106,7 @@ class StockRunner:
     def run(self, job: Job, inputs: Inputs) -> Outcome:
         """Run the program. Golden vectors are of the stream's state, which it has not."""
         starts = [items for items in job.cold_starts if items <= job.config["max_length"]]
-        stock_job = replace(job, target=STOCK + job.target, cold_starts=starts)
+        stock_job = replace(job, target=STOCK + job.target, cold_starts=starts, cycle=0)
         golden = Histories.of([])
         outcome = PythonRunner().run(stock_job, Inputs(inputs.sample, golden, inputs.histories))
         return _without_append(outcome)

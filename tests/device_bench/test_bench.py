@@ -43,7 +43,7 @@ MORE_KEYS = {
     "cold_start_us", "rank_weighted_overlap", "agreement", "device", "interval_us", "quantiles_us",
     "first_call_us", "instructions", "calibrations_us", "medians_us", "cpu_us",
     "steady_memory_bytes", "rounds", "warnings", "conditions", "profile", "note",
-    "ndcg_loss", "cannot_tell",
+    "ndcg_loss", "cannot_tell", "tap_beyond_us", "tap_anew_us",
 }  # fmt: skip
 
 
@@ -70,9 +70,13 @@ def test_the_keys_are_what_scripts_rely_on(reference):
     for method, times in (
         ("append", row["append_us"]),
         ("cold_start_50", row["cold_start_us"]["50"]),
+        ("tap_beyond", row["tap_beyond_us"]),
+        ("tap_anew", row["tap_anew_us"]),
     ):
         low, high = row["interval_us"][method]
         assert 0 < low <= times["p50"] <= high
+    # A mean of a quarter of the window and one tap, which costs more than the others.
+    assert row["append_us"]["p50"] < row["tap_beyond_us"]["p50"] < row["tap_anew_us"]["p50"]
     assert row["conditions"]["before"]["load"] >= 0
 
 

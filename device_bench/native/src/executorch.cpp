@@ -190,8 +190,9 @@ class Executorch final : public Runtime {
         program_(checked(Program::load(&loader_))),
         append_(program_, "append", 2, 1),
         append_many_(program_, "append_many", 3, 1),
-        recommend_(program_, "recommend", 1, 2),
-        chunk_(static_cast<size_t>(append_many_.input_width(1))) {
+        recommend_(program_, "recommend", 2, 2),
+        chunk_(static_cast<size_t>(append_many_.input_width(1))),
+        no_filter_(static_cast<size_t>(recommend_.input_width(1))) {
     const int64_t size = state_size();
     if (append_.output_width(0) != size || append_many_.input_width(0) != size ||
         append_many_.output_width(0) != size || recommend_.input_width(0) != size ||
@@ -224,7 +225,7 @@ class Executorch final : public Runtime {
   }
 
   void recommend(const float* state, int64_t* items, float* scores) override {
-    recommend_({state});
+    recommend_({state, no_filter_.data()});
     std::copy_n(recommend_.output<int64_t>(0), top_k(), items);
     std::copy_n(recommend_.output<float>(1), top_k(), scores);
   }
@@ -238,6 +239,7 @@ class Executorch final : public Runtime {
   Program program_;
   Stage append_, append_many_, recommend_;
   std::vector<int64_t> chunk_;
+  std::vector<float> no_filter_;  // zeros, one a row of the table
 };
 
 }  // namespace

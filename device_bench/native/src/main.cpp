@@ -1,8 +1,8 @@
 // Runs one artifact: times its methods, then writes the lists and states it gives.
 //
 //     glint-runner --artifact FILE --inputs FILE --outputs FILE --result FILE [--window W]
-//                  [--threads T] [--timed 0|1] [--warmup N] [--runs N] [--budget-ms M]
-//                  [--counted CALLS]
+//                  [--cycle TAPS] [--threads T] [--timed 0|1] [--warmup N] [--runs N]
+//                  [--budget-ms M] [--counted CALLS]
 //
 // The files are described in `exchange.py`; what is called, and in which order, is what
 // `device_bench/measure/worker.py` does in Python. Exit code 0 with a result, 2 with an error of one line
@@ -113,7 +113,7 @@ Result run(const Options& options) {
   const std::unique_ptr<Runtime> runtime = load_timed(options, result);
   call_first(*runtime, result);
   {
-    Sample sample(*runtime, inputs.sample);
+    Sample sample(*runtime, inputs.sample, options.window, options.cycle);
     if (options.timed) {
       sample.measure(options.effort, result);
     } else if (options.counted > 0) {

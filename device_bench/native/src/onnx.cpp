@@ -12,7 +12,7 @@ namespace glint {
 namespace {
 
 // What the graph calls its inputs and outputs; `converters.to_onnx.lower` writes them.
-constexpr const char* kInputs[] = {"method", "state", "items", "count"};
+constexpr const char* kInputs[] = {"method", "state", "items", "count", "bias"};
 constexpr const char* kOutputs[] = {"new_state", "top_items", "top_scores"};
 constexpr int64_t kAppend = 0, kAppendMany = 1, kRecommend = 2;
 
@@ -106,7 +106,7 @@ std::vector<int64_t> widths(const OrtSession* session) {
     add(port(session, n, ort().SessionGetOutputTypeInfo, ort().SessionGetOutputName));
   }
   if (names != expected) throw Error("it is no stream program");
-  if (sizes[1] <= 0 || sizes[1] != sizes[4] || sizes[5] <= 0 || sizes[5] != sizes[6]) {
+  if (sizes[1] <= 0 || sizes[1] != sizes[5] || sizes[6] <= 0 || sizes[6] != sizes[7]) {
     throw Error("its methods do not fit together");
   }
   return sizes;
@@ -199,7 +199,7 @@ class Onnx final : public Runtime {
     *count_.data() = count;
     std::copy_n(state, size_, state_.data());
     const OrtValue* const inputs[] = {
-        method_.value(), state_.value(), items.value(), count_.value()};
+        method_.value(), state_.value(), items.value(), count_.value(), no_filter_.value()};
     check(ort().Run(
         session_.get(), nullptr, kInputs, inputs, std::size(kInputs), names, output_count,
         outputs));
@@ -209,11 +209,12 @@ class Onnx final : public Runtime {
   int64_t threads_;
   std::vector<int64_t> widths_;
   int64_t size_ = widths_[1];
-  int64_t top_k_ = widths_[5];
+  int64_t top_k_ = widths_[6];
   Tensor<int64_t> method_{{kAppend}, true};
   Tensor<int64_t> count_{{1}, true};
   Tensor<int64_t> one_item_{{0}};
   Tensor<int64_t> items_{{0}};
+  Tensor<float> no_filter_{{0}};  // one zero stands for all rows
   Tensor<float> state_{std::vector<float>(static_cast<size_t>(size_))};
   Tensor<float> new_state_{std::vector<float>(static_cast<size_t>(size_))};
   Tensor<int64_t> top_items_{std::vector<int64_t>(static_cast<size_t>(top_k_))};

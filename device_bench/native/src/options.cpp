@@ -32,6 +32,7 @@ Options parse(int count, char** arguments) {
   options.inputs = take("--inputs", "");
   options.outputs = take("--outputs", "");
   options.window = take_number("--window", "0", 0);
+  options.cycle = take_number("--cycle", "0", 0);
   options.threads = static_cast<int>(take_number("--threads", "1", 1));
   options.timed = take_number("--timed", "1", 0) != 0;
   options.counted = take_number("--counted", "0", 0);

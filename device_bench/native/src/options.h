@@ -12,6 +12,7 @@ namespace glint {
 struct Options {
   std::string artifact, inputs, outputs, result;
   int64_t window = 0;  // items of a history that count, its last; 0: all
+  int64_t cycle = 0;   // taps beyond the window, the last of which encodes it anew; 0: not timed
   int threads = 1;
   bool timed = true;
   int64_t counted = 0;  // calls of each method, if it is not timed

@@ -1,4 +1,4 @@
-// A loaded artifact: the stream's three methods, on one runtime. Each runner links one of them.
+// A loaded artifact: the stream's methods, on one runtime. Each runner links one of them.
 
 #pragma once
 
@@ -31,7 +31,7 @@ class Runtime {
   virtual void append_many(
       const float* state, const int64_t* items, int64_t count, float* after) = 0;
 
-  // `top_k()` items, best first, and their scores.
+  // `top_k()` items, best first, and their scores; without a filter.
   virtual void recommend(const float* state, int64_t* items, float* scores) = 0;
 };
 

@@ -188,7 +188,8 @@ class Tflite final : public Runtime {
         model_(open(path)),
         append_(model_.get(), "append", {"state", "item"}, {"new_state"}),
         append_many_(model_.get(), "append_many", {"state", "items", "count"}, {"new_state"}),
-        recommend_(model_.get(), "recommend", {"state"}, {"top_items", "top_scores"}),
+        // The bias stays as it was made: zeros, no filter.
+        recommend_(model_.get(), "recommend", {"state", "bias"}, {"top_items", "top_scores"}),
         compiled_(compile(model_.get(), threads)) {
     const int64_t size = state_size();
     if (size <= 0 || append_.output(0).width() != size || append_many_.input(0).width() != size ||

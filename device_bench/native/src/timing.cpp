@@ -13,6 +13,7 @@ constexpr int64_t kMostBlocks = 40;
 constexpr double kSteady = 0.05;    // of the median
 constexpr int64_t kLeastRuns = 20;  // whatever the budget
 constexpr int64_t kCalibrateEvery = 10;
+constexpr int64_t kCycles = 20, kLeastCycles = 5;
 
 Nanoseconds timed(const Call& call, int64_t number) {
   const Stopwatch watch;
@@ -75,18 +76,15 @@ Nanoseconds cpu_time() {
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-}  // namespace
-
-Timing measure(const Call& call, const Effort& effort) {
-  Timing timing;
-  warm_up(call, effort, timing);
+void time_calls(
+    const Call& call, int64_t runs, int64_t least, Nanoseconds budget, Timing& timing) {
   // Taken before, so that no allocation lands in a call's time.
-  timing.calls.reserve(static_cast<size_t>(effort.runs));
-  timing.calibration.reserve(static_cast<size_t>(effort.runs / kCalibrateEvery + 1));
+  timing.calls.reserve(static_cast<size_t>(runs));
+  timing.calibration.reserve(static_cast<size_t>(runs / kCalibrateEvery + 1));
   Nanoseconds spent = 0;
   Nanoseconds cpu = cpu_time();
-  for (int64_t number = 0; number < effort.runs; ++number) {
-    if (number >= kLeastRuns && spent > effort.budget) break;
+  for (int64_t number = 0; number < runs; ++number) {
+    if (number >= least && spent > budget) break;
     if (number % kCalibrateEvery == 0) {
       const Nanoseconds aside = cpu_time();
       timing.calibration.push_back(calibrate());
@@ -97,6 +95,24 @@ Timing measure(const Call& call, const Effort& effort) {
     spent += timing.calls.back();
   }
   timing.cpu = static_cast<double>(cpu_time() - cpu) / static_cast<double>(timing.calls.size());
+}
+
+}  // namespace
+
+Timing measure(const Call& call, const Effort& effort) {
+  Timing timing;
+  warm_up(call, effort, timing);
+  time_calls(call, effort.runs, kLeastRuns, effort.budget, timing);
+  return timing;
+}
+
+Timing measure_cycles(const Call& cycle, int64_t taps, const Effort& effort) {
+  Timing timing;
+  timing.steady = true;
+  const int64_t runs = std::max(kCycles, (effort.runs + taps - 1) / taps);
+  time_calls(cycle, runs, kLeastCycles, effort.budget, timing);
+  for (auto& call : timing.calls) call /= taps;
+  timing.cpu /= static_cast<double>(taps);
   return timing;
 }
 

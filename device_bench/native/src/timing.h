@@ -45,4 +45,8 @@ struct Timing {
 
 Timing measure(const Call& call, const Effort& effort);
 
+// Times cycles of `taps` calls as wholes; the figures are of one call, the mean over its cycle.
+// What a cycle calls was measured before, so there is no warm-up.
+Timing measure_cycles(const Call& cycle, int64_t taps, const Effort& effort);
+
 }  // namespace glint

@@ -66,6 +66,18 @@ def test_twice_the_time_is_a_regression_and_half_an_improvement():
     assert verdicts(once, once)["append µs"] == "noise"
 
 
+def test_taps_beyond_the_window_are_compared_as_other_times():
+    times = {"tap_beyond": [60.0, 61.0, 59.0], "tap_anew": [900.0, 910.0, 890.0]}
+    old = replace(row_of([10.0] * 3), medians_us=times, tap_beyond_us=Latency(60, 60, 60),
+                  tap_anew_us=Latency(900, 900, 900))  # fmt: skip
+    slow = replace(old, medians_us=times | {"tap_beyond": [120.0, 122.0, 118.0]},
+                   tap_beyond_us=Latency(120, 120, 120))  # fmt: skip
+    assert verdicts(old, slow) == {
+        "tap beyond µs": "regression", "tap anew µs": "noise", "file bytes": "same",
+        "ndcg_at_10": "same", "top10_overlap": "same",
+    }  # fmt: skip
+
+
 def test_a_machine_at_half_its_speed_is_no_regression():
     slow = row_of([20, 20.7, 19.6], speeds=[60.0, 61.0, 59.0])
     assert verdicts(row_of([10, 10.4, 9.8]), slow)["append µs"] == "noise"

@@ -9,10 +9,13 @@ from device_bench.measure import sampling
 from device_bench.measure.sampling import (
     BLOCK,
     CALIBRATE_EVERY,
+    CYCLES,
+    LEAST_CYCLES,
     LEAST_RUNS,
     MOST_BLOCKS,
     Plan,
     sample,
+    sample_cycles,
 )
 
 
@@ -77,6 +80,16 @@ def test_a_slow_method_ends_with_its_budget(clock):
     assert len(sample(clock.taking(lambda n: 900_000), Plan()).calls_ns) == LEAST_RUNS
     assert len(sample(clock.taking(lambda n: 10_000), Plan()).calls_ns) == 100
     assert len(sample(clock.taking(lambda n: 10), Plan()).calls_ns) == 200
+
+
+def test_a_cycle_is_timed_whole_and_told_a_call(clock):
+    cycles = sample_cycles(clock.taking(lambda n: 1300), 13, Plan())
+    assert set(cycles.calls_ns) == {100_000.0}
+    assert cycles.cpu_ns == 50_000.0
+    assert len(cycles.calls_ns) == CYCLES  # of 13 calls each: more than the plan's 200
+    assert len(sample_cycles(clock.taking(lambda n: 3), 3, Plan()).calls_ns) == 67
+    slow = sample_cycles(clock.taking(lambda n: 900_000), 13, Plan())
+    assert len(slow.calls_ns) == LEAST_CYCLES
 
 
 def test_the_garbage_collector_is_off_meanwhile_and_on_again():

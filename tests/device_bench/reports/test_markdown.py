@@ -29,6 +29,20 @@ def test_markup_in_a_document_is_text_in_markdown():
     assert len(cells.findall(row)) == len(cells.findall(header))
 
 
+def test_taps_beyond_the_window_have_columns_where_they_were_timed():
+    tap = {"tap_beyond_us": {"p50": 61.2, "p90": 70, "p99": 80},
+           "tap_anew_us": {"p50": 1050, "p90": 1100, "p99": 1200},
+           "interval_us": {"tap_beyond": [60.2, 61.7], "tap_anew": [1040, 1060]}}  # fmt: skip
+    document = document_of(row_of(**tap), row_of("onnx"))
+    text, page = markdown(document), html(document)
+    assert "| recommend µs | tap beyond N µs | tap anew µs | cold 50 µs |" in text
+    assert "| tflite int8 | 8.00 | 30.0 | 61.2 ± 1.0 | 1,050 ± 10 | 200 |" in text
+    assert "| onnx int8 | 8.00 ± 0.32 | 30.0 ± 1.2 | – | – | 200 |" in text
+    assert "tap beyond N" in page
+    assert "60.2–61.7" in page
+    assert "beyond" not in markdown(document_of(row_of())) + html(document_of(row_of()))
+
+
 def test_markdown_is_a_table_with_failures_below(full):
     text = markdown(full)
     assert (

@@ -29,6 +29,9 @@ def test_the_report_tells_everything_at_80_columns(reference):
         "threads: 1",
         "runner: python",
         "24 held",
+        "app: µs a tap, in a session longer than its window of N items",
+        "tap beyond N",
+        "tap anew",
     ):
         assert words in text
     assert "not measured" not in text
@@ -58,6 +61,7 @@ def test_bundles_stand_side_by_side(reference):
     for words in ("int8, fp16: µs a call", "onnx int8", "onnx fp16", "254", "470", "456", "0.9884"):
         assert words in text
     assert text.count("threads: 1") == 1, "notes are said once"
+    assert "beyond" not in text, "all of a history counts"
     rows = [row for result in (one, other) for row in result.to_dict()["rows"]]
     assert [row["bundle"] for row in rows] == ["int8", "fp16"]
     assert json.loads(json.dumps(rows))[0]["cold_start_us"]["50"] == {

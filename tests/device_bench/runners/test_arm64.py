@@ -20,7 +20,10 @@ from tests import conversions
 from tests.histories import recommend_history
 
 GOLDEN = Histories.of([[1, 2, 3], []])
-METHODS = {"append", "recommend", "cold_start_20", "cold_start_50", "cold_start_200"}
+METHODS = {
+    "append", "recommend", "cold_start_20", "cold_start_50", "cold_start_200", "tap_beyond",
+}  # fmt: skip
+WINDOW, CYCLE = 60, 3  # no history here is longer
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +57,8 @@ def lists_here(target, program, path, histories):
 
 
 def job_of(target, program, path):
-    return Job(target, str(path), program.config.to_dict(), program.top_k, None, timed=False)
+    config = program.config.to_dict()
+    return Job(target, str(path), config, program.top_k, WINDOW, timed=False, cycle=CYCLE)
 
 
 @pytest.mark.slow
@@ -110,6 +114,7 @@ def test_counts_are_the_same_at_every_run(run):
 def test_counts_grow_with_the_work(run):
     int8 = run("int8").instructions
     assert int8["append"] < int8["cold_start_20"] < int8["cold_start_50"] < int8["cold_start_200"]
+    assert int8["append"] < int8["tap_beyond"] < int8["cold_start_50"], "told a tap, not a cycle"
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest
 from converters.targets import find_target
 from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.measure.runtimes import load_runtime, replay
-from device_bench.measure.sampling import LEAST_RUNS, Plan
+from device_bench.measure.sampling import CYCLES, LEAST_RUNS, Plan
 from device_bench.native.build import PROGRAM, build
 from device_bench.native.exchange import INPUTS, read_result, write_inputs
 from device_bench.runners.native import NativeRunner, arguments, open_runner
@@ -27,6 +27,7 @@ QUICK = Plan(warmup=5, runs=30, budget_ms=500)
 ENDLESS = Plan(runs=10**9, budget_ms=10**7)
 CASES = [("executorch", "fp32"), ("executorch", "int8"), ("onnx", "int8"), ("tflite", "int8")]
 WINDOW = 9
+TAPS = ["tap_beyond", "tap_anew"]
 
 pytestmark = pytest.mark.slow
 
@@ -136,6 +137,17 @@ def test_it_brings_back_samples(case):
     assert outcome.threads == 1
     medians = {name: np.median(times) for name, times in outcome.samples_ns.items()}
     assert medians["append"] < medians["cold_start_20"] < medians["cold_start_200"]
+
+
+def test_it_times_taps_beyond_the_window(case):
+    outcome = NativeRunner().run(case.job(cycle=3), inputs_of(case))
+    assert list(outcome.samples_ns)[-2:] == list(outcome.calibration_ns)[-2:] == TAPS
+    cycles, anew = (outcome.samples_ns[name] for name in TAPS)
+    assert len(cycles) == CYCLES
+    assert CYCLES <= len(anew) <= CYCLES + 2  # of the untimed cycles too
+    assert 0 < np.median(cycles) < np.median(anew)
+    alone = NativeRunner().run(case.job(cycle=3, window=None), inputs_of(case))
+    assert not set(TAPS) & set(alone.samples_ns), "all of a history counts"
 
 
 def test_it_takes_two_threads(case):

@@ -11,7 +11,7 @@ from device_bench.judge.parity import (
 )
 from device_bench.judge.tolerance import judge, tolerance_of
 from device_bench.measure import worker
-from device_bench.measure.job import Histories, Inputs, Job
+from device_bench.measure.job import Histories, Inputs, Job, taps_a_cycle
 from device_bench.measure.memory import CLEAR
 from device_bench.measure.runtimes import prepare_beside
 from device_bench.runners import python as python_runner
@@ -27,6 +27,8 @@ from tests.device_bench.makers import (
     checkpoint_of,
     held_out_of,
 )
+
+MASKED = {"padding": "masked"}
 
 
 def worker_that(monkeypatch, script):
@@ -54,7 +56,7 @@ def run_job(job, histories, golden):
 
 
 def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
-    job = replace(job, plan=replace(job.plan, runs=5), cold_starts=(20, 50))
+    job = replace(job, plan=replace(job.plan, runs=5), cold_starts=(20, 50), cycle=3)
     held_out = held_out_of(model)
     cases = Histories.of([case.history for case in golden.cases])
     outcome = run_job(job, Histories(held_out.ids, held_out.offsets), cases)
@@ -67,10 +69,10 @@ def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
     )
     assert golden_failures(golden, outcome.golden_states, outcome.golden) == ()
     assert golden_failures(golden, outcome.golden_cold_states, outcome.golden) == ()
-    methods = ["append", "recommend", "cold_start_20", "cold_start_50"]
+    methods = ["append", "recommend", "cold_start_20", "cold_start_50", "tap_beyond", "tap_anew"]
     assert list(outcome.samples_ns) == methods
     assert all((calls > 0).all() for calls in outcome.samples_ns.values())
-    assert all(5 <= len(calls) <= 6 for calls in outcome.samples_ns.values())
+    assert all(5 <= len(outcome.samples_ns[name]) <= 6 for name in methods[:4])
     assert list(outcome.calibration_ns) == methods
     assert all(len(times) >= 1 for times in outcome.calibration_ns.values())
     assert all((times > 0).all() for times in outcome.calibration_ns.values())
@@ -81,6 +83,45 @@ def test_a_worker_brings_back_what_the_stream_gives(job, model, golden):
     assert outcome.peak_memory_bytes >= outcome.steady_memory_bytes
     assert outcome.peak_memory_bytes >= outcome.memory_before_load_bytes > 10**7
     assert outcome.peak_memory_bytes > outcome.runtime_memory_bytes > 0
+
+
+class Calls:
+    """A runtime that notes down what is called; its state is how many items it holds."""
+
+    def __init__(self):
+        self.called = []
+
+    def empty_state(self):
+        return 0
+
+    def append(self, state, item):
+        self.called.append("append")
+        return state + 1
+
+    def append_many(self, state, items):
+        self.called.append(f"encode {len(items)}")
+        return len(items)
+
+    def recommend(self, state):
+        self.called.append(f"recommend {state}")
+
+
+def test_a_long_session_keeps_a_few_more_than_its_window_and_then_encodes_it():
+    """As `Session` does: N + N/4 are held at most, then the last N."""
+    runtime = Calls()
+    cycle = worker._Cycle(runtime, [[1, 2, 3], [4]], window=8, taps=taps_a_cycle(8, MASKED))
+    cycle(0)
+    cycle(1)
+    one = ["append", "recommend 9", "append", "recommend 10", "encode 8", "recommend 8"]
+    assert runtime.called == ["encode 8", *one, *one]
+    assert len(cycle.anew_ns) == 2
+
+
+def test_a_cycle_is_a_quarter_of_the_window_and_the_tap_that_encodes():
+    assert taps_a_cycle(200, MASKED) == 51
+    assert taps_a_cycle(3, MASKED) == 1
+    assert taps_a_cycle(None, MASKED) == 0
+    assert taps_a_cycle(50, {"padding": "reference"}) == 1  # its authors score the last N
 
 
 def fresh(count):
