@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_bench.measure.sampling import Plan
+from glint_edge.config import ModelConfig
 
 COLD_STARTS = (20, 50, 200)  # items
 # Files by which a runner in Python and its worker speak.
@@ -56,12 +57,11 @@ class Job:
 def taps_a_cycle(window: int | None, config: Mapping[str, Any]) -> int:
     """Of a long session, from one encoding of its last N items to the next; 0: all count.
 
-    A session keeps N/4 items more than the window; of an imported model, whose authors score the
-    last N, none.
+    As `Session.append` goes about it.
     """
     if window is None:
         return 0
-    return 1 if config["padding"] == "reference" else window // 4 + 1
+    return ModelConfig.from_dict(dict(config)).most_held - window + 1
 
 
 @dataclass(frozen=True, eq=False)

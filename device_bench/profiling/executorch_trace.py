@@ -59,7 +59,14 @@ def _run(path: Path, method: str, arguments: Sequence[Arguments], runs: int) -> 
     with held_back(streams=True):
         program = bindings._load_program(str(path), enable_etdump=True)
         execute = program.load_method(method)
-        tensors = [tuple(torch.from_numpy(np.array(one)) for one in each) for each in arguments]
+        meta = execute.method_meta()
+        no_filter = [
+            torch.zeros(meta.input_tensor_meta(place).sizes())
+            for place in range(len(arguments[0]), meta.num_inputs())
+        ]
+        tensors = [
+            (*(torch.from_numpy(np.array(one)) for one in each), *no_filter) for each in arguments
+        ]
         took = []
         for number in range(runs):
             start = time.perf_counter_ns()

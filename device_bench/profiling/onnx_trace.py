@@ -22,6 +22,7 @@ from glint_edge.bundles.wire import ONNX_METHODS
 Array: TypeAlias = npt.NDArray[Any]
 
 NO_ITEM, ONE = np.zeros((1, 1), dtype=np.int64), np.array([1])
+NO_BIAS = np.zeros((1, 1), dtype=np.float32)
 CONTROL_FLOW = ("If", "Loop", "Scan")
 CALL, RECORDED = "model_run", "_kernel_time"
 NOTE = (
@@ -69,7 +70,7 @@ def _feed(
     """`append`'s one item is a row here, as `append_many`'s are."""
     return {
         "method": np.array([ONNX_METHODS[method]]), "state": state,
-        "items": np.reshape(items, (1, -1)), "count": count,
+        "items": np.reshape(items, (1, -1)), "count": count, "bias": NO_BIAS,
     }  # fmt: skip
 
 

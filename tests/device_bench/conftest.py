@@ -7,13 +7,13 @@ import pytest
 from device_bench.bench import bench
 from device_bench.native import emulator
 from device_bench.native.emulator import find_qemu
-from glint_edge.bundles.golden import golden_of
 from glint_edge.model.stream import stream_program
 from tests.device_bench.makers import (
-    HISTORIES,
     QUICK,
+    TOP_K,
     bundle_of,
     checkpoint_of,
+    golden_for,
     held_out_of,
     work_here,
 )
@@ -21,7 +21,7 @@ from tests.device_bench.makers import (
 
 @pytest.fixture(scope="session")
 def golden(make_model):
-    return golden_of(stream_program(make_model()), HISTORIES)
+    return golden_for(stream_program(make_model(), TOP_K))
 
 
 @pytest.fixture(scope="session")

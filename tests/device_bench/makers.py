@@ -21,6 +21,7 @@ from device_bench.measure.sampling import Plan
 from device_bench.reports.terminal import render
 from device_bench.runners import python as python_runner
 from glint_edge.bundles.bundle import Artifact, Bundle
+from glint_edge.bundles.golden import golden_of
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
@@ -28,6 +29,7 @@ from glint_edge.data.sequences import HeldOut
 from glint_edge.model.stream import empty_state, stream_program
 
 QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50))
+TOP_K = 10  # of the lists below
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 31))]
 
 
@@ -44,7 +46,7 @@ def held_out_of(model, users=24, seed=0):
     return HeldOut(packed.ids, packed.offsets, np.array(targets))
 
 
-def float_lists(model, held_out, k=10):
+def float_lists(model, held_out, k=TOP_K):
     histories = Histories(held_out.ids, held_out.offsets)
     items, scores = [], []
     with torch.no_grad():
@@ -56,12 +58,15 @@ def float_lists(model, held_out, k=10):
     return TopK(np.stack(items), np.stack(scores))
 
 
+def catalogue_of(items):
+    return Catalogue(("", *(f"k{n}" for n in range(1, items + 1))), {})
+
+
 def checkpoint_of(model):
-    keys = ("", *(f"k{n}" for n in range(1, model.config.items + 1)))
-    return Checkpoint(model, Catalogue(keys, {}), DataSource("x", "x"))
+    return Checkpoint(model, catalogue_of(model.config.items), DataSource("x", "x"))
 
 
-def bundle_of(model, path, artifacts, golden, *, top_k=10, named=None):
+def bundle_of(model, path, artifacts, golden, *, top_k=TOP_K, named=None):
     return Bundle(
         path=path,
         manifest={
@@ -77,9 +82,14 @@ def bundle_of(model, path, artifacts, golden, *, top_k=10, named=None):
     )
 
 
+def golden_for(program, histories=HISTORIES):
+    """Golden vectors of a program whose items have the keys of `checkpoint_of`."""
+    return golden_of(program, histories, catalogue_of(program.config.items))
+
+
 def answers(golden, model):
     """What the float stream gives for golden histories: states and lists, to be changed."""
-    program = stream_program(model)
+    program = stream_program(model, TOP_K)
     states = []
     with torch.no_grad():
         for case in golden.cases:

@@ -12,7 +12,6 @@ from device_bench.measure.job import Histories, Outcome, TopK
 from device_bench.runners import python as python_runner
 from device_bench.runners.python import PythonRunner
 from glint_edge.bundles.bundle import Artifact
-from glint_edge.bundles.golden import golden_of
 from glint_edge.errors import (
     BundleError,
     MissingExtraError,
@@ -21,12 +20,12 @@ from glint_edge.errors import (
 from glint_edge.model.stream import stream_program
 from tests.conversions import TOP_K
 from tests.device_bench.makers import (
-    HISTORIES,
     QUICK,
     answers,
     bundle_of,
     checkpoint_of,
     float_lists,
+    golden_for,
     held_out_of,
     printed,
     work_here,
@@ -232,7 +231,7 @@ def real(shipped, artifacts, tmp_path_factory):
         return bench(
             bundle_of(
                 model, path, [("executorch", "fp32", file) for file in files],
-                golden_of(artifacts["fp32"].program, HISTORIES), top_k=TOP_K,
+                golden_for(artifacts["fp32"].program), top_k=TOP_K,
             ),
             checkpoint=checkpoint_of(model), held_out=held_out_of(model),
             settings=replace(QUICK, threads=2),
@@ -272,7 +271,7 @@ def test_the_real_int8_artifact_passes_the_exports_gate(in_process, shipped, art
     (entry,) = check_artifacts(
         [(Artifact("executorch", "int8", "x", {}), artifacts["int8"].path)],
         model=model, top_k=TOP_K, window=200, held_out=held_out_of(model, users=200),
-        golden=golden_of(artifacts["int8"].program, HISTORIES),
+        golden=golden_for(artifacts["int8"].program),
     )  # fmt: skip
     assert list(entry) == [
         "target", "precision", "ok", "users", "file_bytes", "max_score_error", "top10_overlap",
@@ -291,7 +290,7 @@ def test_an_artifact_of_another_model_fails(in_process, make_model, artifacts, w
     (entry,) = check_artifacts(
         [(Artifact("executorch", "int8", "x", {}), artifacts["int8"].path)],
         model=other, top_k=TOP_K, window=200, held_out=held_out_of(other) if with_data else None,
-        golden=golden_of(stream_program(other, TOP_K), HISTORIES),
+        golden=golden_for(stream_program(other, TOP_K)),
     )  # fmt: skip
     assert entry["ok"] is False
     assert any("golden case" in failure for failure in entry["failures"])

@@ -23,11 +23,11 @@ from device_bench.measure.statistics import Latency
 from device_bench.reports.terminal import render_diff
 from device_bench.runners import python as python_runner
 from glint_edge.bundles.bundle import Artifact, Bundle
-from glint_edge.bundles.golden import golden_of
 from glint_edge.cli import console
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import stream_program
+from tests.device_bench.makers import golden_for
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -333,7 +333,7 @@ def run_both(make_model, tmp_path_factory):
     # A bundle has one artifact of a precision; what keeps the two apart here is that label alone.
     bundle = Bundle(
         path=path, manifest={"name": "app", "window": "sliding", "checkpoint": {}},
-        config=program.config, top_k=program.top_k, golden=golden_of(program, [[1, 2, 3]]),
+        config=program.config, top_k=program.top_k, golden=golden_for(program, [[1, 2, 3]]),
         artifacts=tuple(
             Artifact("onnx", label, f"{file}.onnx", runtime={})
             for label, file in (("fp32", "once"), ("int8", "twice"))

@@ -18,6 +18,7 @@ from device_bench.runners import python as python_runner
 from device_bench.runners.python import PythonRunner
 from glint_edge.bundles.golden_check import golden_failures
 from glint_edge.checkpoints.checkpoint import save_checkpoint
+from glint_edge.config import ModelConfig
 from glint_edge.errors import (
     RunnerError,
 )
@@ -27,8 +28,6 @@ from tests.device_bench.makers import (
     checkpoint_of,
     held_out_of,
 )
-
-MASKED = {"padding": "masked"}
 
 
 def worker_that(monkeypatch, script):
@@ -109,7 +108,8 @@ class Calls:
 def test_a_long_session_keeps_a_few_more_than_its_window_and_then_encodes_it():
     """As `Session` does: N + N/4 are held at most, then the last N."""
     runtime = Calls()
-    cycle = worker._Cycle(runtime, [[1, 2, 3], [4]], window=8, taps=taps_a_cycle(8, MASKED))
+    taps = taps_a_cycle(8, ModelConfig(items=9, max_length=8).to_dict())
+    cycle = worker._Cycle(runtime, [[1, 2, 3], [4]], 8, taps)
     cycle(0)
     cycle(1)
     one = ["append", "recommend 9", "append", "recommend 10", "encode 8", "recommend 8"]
@@ -118,10 +118,12 @@ def test_a_long_session_keeps_a_few_more_than_its_window_and_then_encodes_it():
 
 
 def test_a_cycle_is_a_quarter_of_the_window_and_the_tap_that_encodes():
-    assert taps_a_cycle(200, MASKED) == 51
-    assert taps_a_cycle(3, MASKED) == 1
-    assert taps_a_cycle(None, MASKED) == 0
-    assert taps_a_cycle(50, {"padding": "reference"}) == 1  # its authors score the last N
+    model = ModelConfig(items=9, max_length=200)
+    assert taps_a_cycle(200, model.to_dict()) == 51
+    assert taps_a_cycle(3, replace(model, max_length=3).to_dict()) == 1
+    assert taps_a_cycle(None, model.to_dict()) == 0
+    imported = replace(model, padding="reference")  # its authors score the last N
+    assert taps_a_cycle(200, imported.to_dict()) == 1
 
 
 def fresh(count):

@@ -23,7 +23,6 @@ from device_bench.stock import shelf as stock
 from device_bench.stock.build import build
 from device_bench.stock.shelf import STOCKS, Shelf, StockRunner, int8_weights
 from glint_edge.bundles.bundle import Bundle
-from glint_edge.bundles.golden import golden_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
@@ -31,7 +30,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConversionError, MissingExtraError, RunnerError
 from glint_edge.model.stream import stream_program
-from tests.device_bench.makers import work_here
+from tests.device_bench.makers import golden_for, work_here
 
 N = 6  # exporters unroll it
 QUICK = Settings(rounds=1, plan=Plan(warmup=1, runs=20, budget_ms=50), stock=True)
@@ -72,7 +71,7 @@ def bundle_of(model, path, window="sliding"):
     return Bundle(
         path=path, manifest={"name": "app", "window": window}, config=model.config, top_k=10,
         artifacts=(), catalogue=Catalogue(("",), {}),
-        golden=golden_of(stream_program(model, chunk=4), [[1, 2]]),
+        golden=golden_for(stream_program(model, 10, chunk=4), [[1, 2]]),
     )  # fmt: skip
 
 
