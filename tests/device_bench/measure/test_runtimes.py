@@ -106,7 +106,7 @@ def test_without_history_it_recommends_the_most_popular(running):
     runtime, _ = running
     items, scores = recommend_history(runtime, [], None)
     assert items.tolist() == [list(range(1, runtime.top_k + 1))]
-    assert not scores.any()
+    assert np.abs(scores).max() < 1e-20  # what ranks them is below the last digit of any score
 
 
 def test_a_target_of_a_newer_version_is_refused_by_name(tmp_path):
