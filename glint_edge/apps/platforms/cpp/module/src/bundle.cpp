@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2, kWithoutFilters = 1;
 constexpr std::int64_t kLargest = 1 << 28;  // of a size, that memory can hold
 // From this share of repeating targets on, people take an item again. Ratings and reviews have none,
 // but for a row written twice; shops, music and news 10 to 60 %.
@@ -134,13 +134,22 @@ std::size_t last(const Json& shape) {
   return size_of(shape.array().back(), kLargest);
 }
 
-std::size_t chunk_of(const Json& manifest) {
-  std::size_t chunk = 0;
-  for (const Json& input : manifest.at("methods").at("append_many").at("inputs").array()) {
-    if (input.at("name").string() == "items") chunk = last(input.at("shape"));
+// The size of what a method takes by this name.
+std::size_t input_of(const Json& manifest, const std::string& method, std::string_view name) {
+  std::size_t size = 0;
+  for (const Json& input : manifest.at("methods").at(method).at("inputs").array()) {
+    if (input.at("name").string() == name) size = last(input.at("shape"));
   }
-  if (chunk == 0) throw Error("append_many takes no items");
-  return chunk;
+  if (size == 0) throw Error(method + " takes no " + std::string(name));
+  return size;
+}
+
+// An imported model promises its authors' scores of its last N items: none may be beyond them.
+std::size_t most_held_of(const Json& model, std::size_t longest) {
+  const Json* padding = model.find("padding");
+  if (padding == nullptr || padding->string() == "masked") return longest + longest / 4;
+  if (padding->string() != "reference") throw Error("its padding is unknown");
+  return longest;
 }
 
 // Of a log's targets, those that repeat an item of their user's; none: not known.
@@ -159,9 +168,12 @@ Bundle described_by(const Json& manifest) {
   bundle.digest = manifest.at("digest").string();
   bundle.artifact = artifact_of(manifest);
   bundle.state_size = last(manifest.at("state").at("shape"));
-  bundle.chunk = chunk_of(manifest);
+  bundle.chunk = input_of(manifest, "append_many", "items");
   bundle.items = size_of(manifest.at("model").at("items"), kMostItems);
   bundle.longest = size_of(manifest.at("model").at("max_length"), kMostSteps);
+  bundle.most_held = most_held_of(manifest.at("model"), bundle.longest);
+  bundle.rows = input_of(manifest, "recommend", "bias");
+  if (bundle.rows < bundle.items + 2) throw Error("its table has fewer rows than items");
   const auto most = std::min<std::size_t>(bundle.items, kMostSteps);
   bundle.top_k = size_of(manifest.at("top_k"), static_cast<std::int64_t>(most));
   const std::string& window = manifest.at("window").string();
@@ -229,6 +241,11 @@ Json read_manifest(const fs::path& folder) {
   }
   const Json manifest = of_file(file, [&] { return Json::parse(read_text(file)); });
   const auto version = of_file(file, [&] { return manifest.at("schema_version").integer(); });
+  if (version == kWithoutFilters) {
+    throw Error(
+        folder.string() + " was exported by an earlier glint-edge, without filters; export it "
+        "again");
+  }
   if (version < kSchemaVersion) {
     throw Error(file.string() + " is damaged (its schema version); copy the bundle again");
   }
@@ -260,7 +277,10 @@ Bundle read_bundle(const fs::path& folder) {
   bundle.folder = folder;
   bundle.artifact = checked_artifact(folder, manifest, bundle.artifact.string());
   const Json golden = read_checked(folder, manifest, "golden.json");
-  bundle.golden = of_file(folder / "golden.json", [&] { return longest_case(golden, bundle); });
+  bundle.golden = of_file(folder / "golden.json", [&] {
+    lists_of(golden, bundle);  // read for what is wrong with them
+    return longest_case(golden, bundle);
+  });
   const Json items = read_checked(folder, manifest, "items.json");
   of_file(folder / "items.json", [&] { read_items(bundle, items); });
   return bundle;

@@ -25,7 +25,9 @@ struct Bundle {
   std::size_t items;                // of the model's catalogue
   std::size_t longest;              // the model's N: histories up to it were trained on
   std::size_t top_k;                // items that the artifact recommends
+  std::size_t rows;                 // of the artifact's table, which a bias has numbers for
   std::optional<std::size_t> window;  // how many of a session's last items count; none: all
+  std::size_t most_held;            // items that a state holds at most, where there is a window
   std::vector<std::string> keys;    // the user's own, by id - 1; retired ones too
   using Texts = std::unordered_map<std::string, std::string>;  // by key
   Texts titles;

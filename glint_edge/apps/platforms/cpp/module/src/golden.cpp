@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "bundle.h"
-#include "glint_edge/recommender.h"
+#include "filters.h"
 #include "stream.h"
 
 namespace glint_edge {
 namespace {
+
+constexpr std::int64_t kMostK = 100'000'000;
 
 std::string state_error(const GoldenCase& expected, const State& state) {
   double sum = 0, squares = 0;
@@ -65,22 +68,74 @@ double positive(const Json& told) {
   return number;
 }
 
+template <typename Id>
+std::vector<Id> ids_of(const Json& told, std::int64_t least, const Bundle& bundle) {
+  std::vector<Id> ids;
+  for (const Json& id : told.array()) {
+    ids.push_back(static_cast<Id>(id.integer(least, static_cast<std::int64_t>(bundle.items))));
+  }
+  return ids;
+}
+
 GoldenCase case_of(
     const Json& told, std::size_t number, const Json& tolerance, const Bundle& bundle) {
-  const auto most = static_cast<std::int64_t>(bundle.items);
   GoldenCase found{
       number, {}, told.at("state_sum").number(), positive(told.at("state_norm")), {}, {},
       positive(tolerance.at("relative_state_error")), positive(tolerance.at("score_error"))};
   if (found.state_error > 1) throw Error("its tolerance is above 1");
-  for (const Json& id : told.at("history").array()) {
-    found.history.push_back(static_cast<std::int32_t>(id.integer(0, most)));
-  }
-  for (const Json& id : told.at("items").array()) found.items.push_back(id.integer(1, most));
+  found.history = ids_of<std::int32_t>(told.at("history"), 0, bundle);
+  found.items = ids_of<std::int64_t>(told.at("items"), 1, bundle);
   for (const Json& score : told.at("scores").array()) found.scores.push_back(score.number());
   if (found.items.size() != bundle.top_k || found.scores.size() != bundle.top_k) {
     throw Error("a case has not as many items and scores as a list");
   }
   return found;
+}
+
+std::vector<std::string> texts_of(const Json& told) {
+  std::vector<std::string> texts;
+  for (const Json& text : told.array()) texts.push_back(text.string());
+  return texts;
+}
+
+void read_filter(GoldenList& list, const Json& told) {
+  for (const auto& [word, value] : told.object()) {
+    if (word == "exclude_seen") {
+      list.exclude_seen = value.boolean();
+    } else if (word == "without") {
+      list.filters.without = texts_of(value);
+    } else if (word == "among") {
+      list.filters.among = texts_of(value);
+    } else if (word == "where") {
+      for (const auto& [field, of] : value.object()) list.filters.where[field] = texts_of(of);
+    } else if (word == "boost") {
+      for (const auto& [key, push] : value.object()) {
+        list.filters.boost[key] = push.number();
+        if (std::abs(push.number()) > kMostBoost) throw Error("a boost is too large");
+      }
+    } else if (word == "most_per") {
+      for (const auto& [field, most] : value.object()) {
+        list.filters.most_per[field] = static_cast<std::size_t>(most.integer(1, kMostK));
+      }
+    } else {
+      throw Error("a filter is unknown");
+    }
+  }
+}
+
+GoldenList list_of(const Json& told, const Bundle& bundle) {
+  GoldenList list{};
+  list.k = static_cast<std::size_t>(told.at("k").integer(1, kMostK));
+  read_filter(list, told.at("filter"));
+  list.items = ids_of<std::int64_t>(told.at("items"), 1, bundle);
+  for (const Json& score : told.at("scores").array()) list.scores.push_back(score.number());
+  if (list.items.size() != list.scores.size()) throw Error("a list has not a score an item");
+  if (list.items.size() > list.k) throw Error("a list has more than k items");
+  for (const auto& [text, score] : told.at("near").object()) {
+    list.near[Json::parse(text).integer(1, static_cast<std::int64_t>(bundle.items))] =
+        score.number();
+  }
+  return list;
 }
 
 }  // namespace
@@ -98,16 +153,35 @@ GoldenCase longest_case(const Json& golden, const Bundle& bundle) {
   return *longest;
 }
 
-void require_golden(const Stream& stream, const GoldenCase& expected, const std::string& place) {
+std::vector<GoldenList> lists_of(const Json& golden, const Bundle& bundle) {
+  const double score_error = positive(golden.at("tolerance").at("score_error"));
+  const double cosine_error = positive(golden.at("tolerance").at("cosine_error"));
+  std::vector<GoldenList> lists;
+  for (const Json& told : golden.at("lists").array()) {
+    lists.push_back(list_of(told, bundle));
+    lists.back().history = ids_of<std::int32_t>(told.at("history"), 1, bundle);
+    lists.back().error = lists.back().history.empty() ? 0 : score_error;
+  }
+  for (const Json& told : golden.at("similar").array()) {
+    lists.push_back(list_of(told, bundle));
+    const auto most = static_cast<std::int64_t>(bundle.items);
+    lists.back().item = static_cast<std::int32_t>(told.at("item").integer(1, most));
+    lists.back().error = cosine_error;
+  }
+  return lists;
+}
+
+void require_golden(const Stream& stream, const Bundle& bundle) {
+  const GoldenCase& expected = bundle.golden;
   Ids before = expected.history;
   if (!before.empty()) before.pop_back();
   State state = stream.encode(before);
   if (!expected.history.empty()) state = stream.append(state, before, expected.history.back());
-  std::string wrong = list_error(expected, stream.top(state));
+  std::string wrong = list_error(expected, stream.top(state, Bias(bundle.rows)));
   if (wrong.empty()) wrong = state_error(expected, state);
   if (wrong.empty()) return;
   throw Error(
-      place + " does not compute what was exported (golden case " +
+      bundle.folder.string() + " does not compute what was exported (golden case " +
       std::to_string(expected.number) + ": " + wrong + "); copy the bundle again");
 }
 

@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
+#include "glint_edge/recommender.h"
 #include "json.h"
 
 namespace glint_edge {
@@ -27,8 +29,25 @@ struct GoldenCase {
 // The longest case of golden.json that no window cuts. Throws Error if any case is of another model.
 GoldenCase longest_case(const Json& golden, const Bundle& bundle);
 
-// Runs a case once, by each of the three methods: what a load can afford. It also sets up in the
-// runtime what later calls use. Throws Error with what differs; `place` is the bundle's folder.
-void require_golden(const Stream& stream, const GoldenCase& expected, const std::string& place);
+// One list of golden.json that was asked for with filters, best first.
+struct GoldenList {
+  std::vector<std::int32_t> history;
+  std::optional<std::int32_t> item;  // what the list is like; none: it comes after the history
+  std::size_t k;
+  bool exclude_seen;
+  Filters filters;
+  std::vector<std::int64_t> items;
+  std::vector<double> scores;
+  // Other items that another machine's rounding may put in, with their scores.
+  std::unordered_map<std::int64_t, double> near;
+  double error;  // that is allowed of each score; without a history nothing is computed: none
+};
+
+// The lists after a history, then those of what is like an item. Throws as `longest_case` does.
+std::vector<GoldenList> lists_of(const Json& golden, const Bundle& bundle);
+
+// Runs the bundle's case once, by each of the three methods: what a load can afford. It also sets up
+// in the runtime what later calls use. Throws Error with what differs.
+void require_golden(const Stream& stream, const Bundle& bundle);
 
 }  // namespace glint_edge

@@ -231,6 +231,8 @@ const Json::Array& Json::array() const { return get<Array>("list"); }
 const Json::Object& Json::object() const { return get<Object>("object"); }
 const std::string& Json::string() const { return get<std::string>("string"); }
 
+bool Json::boolean() const { return get<bool>("true or false"); }
+
 bool Json::is_number() const { return std::holds_alternative<Number>(value_); }
 
 bool Json::is_null() const { return std::holds_alternative<std::nullptr_t>(value_); }

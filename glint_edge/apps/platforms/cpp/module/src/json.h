@@ -31,6 +31,7 @@ class Json {
   std::int64_t integer() const;
   std::int64_t integer(std::int64_t least, std::int64_t most) const;
   double number() const;
+  bool boolean() const;
 
   bool is_number() const;
   bool is_null() const;

@@ -1,10 +1,9 @@
 #include "glint_edge/recommender.h"
 
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "bundle.h"
+#include "filters.h"
 #include "session_bytes.h"
 #include "stream.h"
 
@@ -13,22 +12,32 @@ namespace glint_edge {
 class Model {
  public:
   Model(Bundle read, UnknownItems unknown)
-      : bundle(std::move(read)), stream(bundle), unknown_(unknown) {
-    require_golden(stream, bundle.golden, bundle.folder.string());
-    for (std::size_t place = 0; place < bundle.keys.size(); ++place) {
-      ids_.emplace(bundle.keys[place], static_cast<std::int32_t>(place + 1));
-    }
+      : bundle(std::move(read)), index(bundle), stream(bundle), unknown_(unknown) {
+    require_golden(stream, bundle);
   }
 
   // A key's id; none if it is unknown and to be skipped.
   std::optional<std::int32_t> id_of(const std::string& key) const {
-    if (const auto found = ids_.find(key); found != ids_.end()) return found->second;
+    if (const auto id = index.id_of(key)) return id;
     if (unknown_ == UnknownItems::skip) return std::nullopt;
     throw Error(
         "item \"" + key + "\" is not in the catalogue; leave it out, or load with "
         "UnknownItems::skip");
   }
 
+  std::vector<Item> items(const TopK& list) const {
+    std::vector<Item> items;
+    for (std::size_t place = 0; place < list.ids.size(); ++place) {
+      items.push_back(item(list.ids[place], list.scores[place]));
+    }
+    return items;
+  }
+
+  const Bundle bundle;
+  const FilterIndex index;
+  const Stream stream;
+
+ private:
   Item item(std::int64_t id, float score) const {
     const std::string& key = bundle.keys[static_cast<std::size_t>(id - 1)];
     Item item{key, text_of(bundle.titles, key), score};
@@ -39,10 +48,6 @@ class Model {
     return item;
   }
 
-  const Bundle bundle;
-  const Stream stream;
-
- private:
   static std::optional<std::string> text_of(const Bundle::Texts& texts, const std::string& key) {
     const auto found = texts.find(key);
     if (found == texts.end()) return std::nullopt;
@@ -50,7 +55,6 @@ class Model {
   }
 
   UnknownItems unknown_;
-  std::unordered_map<std::string, std::int32_t> ids_;
 };
 
 // ---- Session --------------------------------------------------------------------------------
@@ -67,23 +71,12 @@ void Session::append(const std::string& key) {
   ids_.push_back(*id);
 }
 
-std::vector<Item> Session::top(std::size_t k, SeenItems seen) const {
-  const Bundle& bundle = model_->bundle;
-  if (k < 1 || k > bundle.top_k) {
-    throw Error(
-        "k is " + std::to_string(k) + ", but this bundle gives 1 to " +
-        std::to_string(bundle.top_k) + " items; export with a larger --top-k");
-  }
-  std::unordered_set<std::int64_t> without;
-  if (seen == SeenItems::by_log && bundle.excludes_seen()) seen = SeenItems::exclude;
-  if (seen == SeenItems::exclude) without.insert(ids_.begin(), ids_.end());
-  const TopK found = model_->stream.top(state_);
-  std::vector<Item> items;
-  for (std::size_t place = 0; place < found.ids.size() && items.size() < k; ++place) {
-    const std::int64_t id = found.ids[place];
-    if (without.count(id) == 0) items.push_back(model_->item(id, found.scores[place]));
-  }
-  return items;
+std::vector<Item> Session::top(std::size_t k, SeenItems seen, const Filters& filters) const {
+  const bool excluded = seen == SeenItems::exclude ||
+                        (seen == SeenItems::by_log && model_->bundle.excludes_seen());
+  return model_->items(model_->index.best(
+      k, filters, excluded ? ids_ : Ids(),
+      [this](const Bias& bias) { return model_->stream.top(state_, bias); }));
 }
 
 std::vector<std::string> Session::history() const {
@@ -95,7 +88,7 @@ std::vector<std::string> Session::history() const {
 }
 
 std::vector<std::uint8_t> Session::save() const {
-  return pack({model_->bundle.digest, state_, ids_});
+  return pack({model_->bundle.digest, state_, ids_to_save(ids_, model_->bundle.window)});
 }
 
 // ---- Recommender ----------------------------------------------------------------------------
@@ -107,8 +100,18 @@ Recommender Recommender::load(const std::filesystem::path& bundle, const Options
 }
 
 std::vector<Item> Recommender::recommend(
-    const std::vector<std::string>& history, std::size_t k, SeenItems seen) const {
-  return start(history).top(k, seen);
+    const std::vector<std::string>& history, std::size_t k, SeenItems seen,
+    const Filters& filters) const {
+  return start(history).top(k, seen, filters);
+}
+
+std::vector<Item> Recommender::similar(
+    const std::string& key, std::size_t k, const Filters& filters) const {
+  const auto id = model_->id_of(key);
+  if (!id) return {};
+  return model_->items(model_->index.best(k, filters, {*id}, [&](const Bias& bias) {
+    return model_->stream.similar(*id, bias);
+  }));
 }
 
 Session Recommender::start(const std::vector<std::string>& history) const {

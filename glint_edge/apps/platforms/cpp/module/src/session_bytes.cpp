@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <string_view>
+#include <unordered_set>
 
 #include "crc32.h"
 #include "glint_edge/recommender.h"
@@ -68,6 +70,20 @@ void check_envelope(const Bytes& saved) {
 }
 
 }  // namespace
+
+std::vector<std::int32_t> ids_to_save(
+    const std::vector<std::int32_t>& ids, std::optional<std::size_t> window) {
+  if (!window || ids.size() <= *window) return ids;
+  // From the end to the beginning: the first time that an id comes is its last.
+  const auto passed = ids.rbegin() + static_cast<std::ptrdiff_t>(*window);
+  std::vector<std::int32_t> saved(ids.rbegin(), passed);
+  std::unordered_set<std::int32_t> seen(saved.begin(), saved.end());
+  std::copy_if(passed, ids.rend(), std::back_inserter(saved), [&](std::int32_t id) {
+    return seen.insert(id).second;
+  });
+  std::reverse(saved.begin(), saved.end());
+  return saved;
+}
 
 std::vector<std::uint8_t> pack(const SavedSession& session) {
   Bytes bytes(kMagic.begin(), kMagic.end());

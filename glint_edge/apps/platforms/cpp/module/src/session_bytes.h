@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,11 @@ struct SavedSession {
   std::vector<float> state;
   std::vector<std::int32_t> ids;
 };
+
+// What is kept of a history: of a window its last items and, before them, each item that was seen
+// earlier and is not among them, once, in the order of their last times.
+std::vector<std::int32_t> ids_to_save(
+    const std::vector<std::int32_t>& ids, std::optional<std::size_t> window);
 
 std::vector<std::uint8_t> pack(const SavedSession& session);
 

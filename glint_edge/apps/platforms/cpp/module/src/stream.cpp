@@ -1,12 +1,15 @@
 #include "stream.h"
 
+#include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor.h>
 #include <executorch/extension/threadpool/threadpool_guard.h>
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
 
-#include "glint_edge/recommender.h"
+#include "bundle.h"
 
 namespace glint_edge {
 namespace {
@@ -59,24 +62,92 @@ std::vector<float> numbers_of(
 
 }  // namespace
 
+// The methods of an artifact. ExecuTorch's headers take a second to read: this file alone does.
+class Stream::Program {
+ public:
+  explicit Program(const Bundle& bundle)
+      : artifact_(bundle.artifact.string()),
+        state_size_(bundle.state_size),
+        top_k_(bundle.top_k),
+        rows_(bundle.rows),
+        items_(static_cast<std::int64_t>(bundle.keys.size())),
+        module_(artifact_, Module::LoadMode::Mmap) {
+    const OneThread guard;
+    // One packed copy of the weights that several methods use, instead of one each.
+    executorch::runtime::BackendOptions<1> xnnpack;
+    executorch::runtime::LoadBackendOptionsMap options;
+    check(xnnpack.set_option("weight_cache_enabled", true), "an option of XNNPACK");
+    check(options.set_options("XnnpackBackend", xnnpack.view()), "an option of XNNPACK");
+    check(module_.load(options), artifact_);
+    for (const char* method : {"append", "append_many", "recommend"}) load(method);
+  }
+
+  State step(const char* method, const State& state, std::vector<TensorPtr> ids) {
+    ids.insert(ids.begin(), tensor_of(state, state_size_));
+    return numbers_of(execute(method, ids), 0, state_size_);
+  }
+
+  TopK recommend(const State& state, const Bias& bias) {
+    return list_of(execute("recommend", {tensor_of(state, state_size_), tensor_of(bias, rows_)}));
+  }
+
+  TopK similar(std::int64_t item, const Bias& bias) {
+    // Not when the bundle is loaded: it may pack the table once more, which not every app needs.
+    load("similar");
+    return list_of(execute("similar", {ids_tensor(&item, {1}), tensor_of(bias, rows_)}));
+  }
+
+ private:
+  using Outputs = std::vector<executorch::runtime::EValue>;
+
+  void load(const char* method) {
+    const OneThread guard;
+    check(module_.load_method(method), artifact_ + ", method " + method);
+  }
+
+  Outputs execute(const char* method, const std::vector<TensorPtr>& inputs) {
+    const OneThread guard;
+    auto outputs = module_.execute(
+        method, std::vector<executorch::runtime::EValue>(inputs.begin(), inputs.end()));
+    check(outputs.error(), std::string("a call of ") + method);
+    return std::move(*outputs);
+  }
+
+  TensorPtr tensor_of(const std::vector<float>& numbers, std::size_t size) const {
+    return from_blob(const_cast<float*>(numbers.data()), {1, static_cast<int>(size)});
+  }
+
+  // Without those that were left out, which come last.
+  TopK list_of(const Outputs& outputs) const {
+    TopK list{
+        values_of<std::int64_t>(outputs, 0, ScalarType::Long, top_k_),
+        numbers_of(outputs, 1, top_k_)};
+    const auto is_left_out = [](float score) { return score < kNothingLeft; };
+    const auto end = std::find_if(list.scores.begin(), list.scores.end(), is_left_out);
+    list.ids.resize(static_cast<std::size_t>(end - list.scores.begin()));
+    list.scores.resize(list.ids.size());
+    const auto known = [this](std::int64_t id) { return id >= 1 && id <= items_; };
+    if (!std::all_of(list.ids.begin(), list.ids.end(), known)) {
+      throw Error(
+          "the artifact recommends items that are not in the catalogue; export the bundle again");
+    }
+    return list;
+  }
+
+  const std::string artifact_;
+  const std::size_t state_size_, top_k_, rows_;
+  const std::int64_t items_;
+  Module module_;
+};
+
 Stream::Stream(const Bundle& bundle)
     : state_size_(bundle.state_size),
       chunk_(bundle.chunk),
-      top_k_(bundle.top_k),
-      items_(static_cast<std::int64_t>(bundle.keys.size())),
       window_(bundle.window),
-      module_(bundle.artifact.string(), Module::LoadMode::Mmap) {
-  const OneThread guard;
-  // One packed copy of the weights that several methods use, instead of one each.
-  executorch::runtime::BackendOptions<1> xnnpack;
-  executorch::runtime::LoadBackendOptionsMap options;
-  check(xnnpack.set_option("weight_cache_enabled", true), "an option of XNNPACK");
-  check(options.set_options("XnnpackBackend", xnnpack.view()), "an option of XNNPACK");
-  check(module_.load(options), bundle.artifact.string());
-  for (const char* method : {"append", "append_many", "recommend"}) {
-    check(module_.load_method(method), bundle.artifact.string() + ", method " + method);
-  }
-}
+      most_held_(bundle.most_held),
+      program_(std::make_unique<Program>(bundle)) {}
+
+Stream::~Stream() = default;
 
 State Stream::encode(const Ids& history) const {
   const std::size_t kept = std::min(history.size(), window_.value_or(history.size()));
@@ -88,55 +159,36 @@ State Stream::encode(const Ids& history) const {
     const std::int64_t count = std::min<std::int64_t>(size, history.end() - next);
     std::vector<std::int64_t> chunk(chunk_);  // 0 is padding
     std::copy_n(next, count, chunk.begin());
-    state = state_of(execute(
-        "append_many",
-        {tensor_of(state), ids_tensor(chunk.data(), {1, static_cast<int>(chunk_)}),
-         ids_tensor(&count, {1})}));
+    state = program_->step(
+        "append_many", state,
+        {ids_tensor(chunk.data(), {1, static_cast<int>(chunk_)}), ids_tensor(&count, {1})});
     next += count;
   }
   return state;
 }
 
 State Stream::append(const State& state, const Ids& history, std::int32_t item) const {
-  if (window_ && history.size() >= *window_) {
-    // A state cannot forget its oldest item: a full one begins again from the last ones.
-    Ids last(history.end() - static_cast<std::ptrdiff_t>(*window_ - 1), history.end());
+  // A state begins with how many items it holds.
+  if (window_ && state[0] >= static_cast<float>(most_held_)) {
+    // It cannot forget the oldest of them: a full one begins again from the last items.
+    const std::size_t kept = std::min(history.size(), *window_ - 1);
+    Ids last(history.end() - static_cast<std::ptrdiff_t>(kept), history.end());
     last.push_back(item);
     return encode(last);
   }
   const std::int64_t id = item;
   const std::lock_guard lock(turn_);
-  return state_of(execute("append", {tensor_of(state), ids_tensor(&id, {1})}));
+  return program_->step("append", state, {ids_tensor(&id, {1})});
 }
 
-TopK Stream::top(const State& state) const {
+TopK Stream::top(const State& state, const Bias& bias) const {
   const std::lock_guard lock(turn_);
-  const Outputs outputs = execute("recommend", {tensor_of(state)});
-  TopK found{
-      values_of<std::int64_t>(outputs, 0, ScalarType::Long, top_k_),
-      numbers_of(outputs, 1, top_k_)};
-  const auto known = [this](std::int64_t id) { return id >= 1 && id <= items_; };
-  if (!std::all_of(found.ids.begin(), found.ids.end(), known)) {
-    throw Error(
-        "the artifact recommends items that are not in the catalogue; export the bundle again");
-  }
-  return found;
+  return program_->recommend(state, bias);
 }
 
-Stream::Outputs Stream::execute(const char* method, const Inputs& inputs) const {
-  const OneThread guard;
-  auto outputs = module_.execute(
-      method, std::vector<executorch::runtime::EValue>(inputs.begin(), inputs.end()));
-  check(outputs.error(), std::string("a call of ") + method);
-  return std::move(*outputs);
-}
-
-TensorPtr Stream::tensor_of(const State& state) const {
-  return from_blob(const_cast<float*>(state.data()), {1, static_cast<int>(state_size_)});
-}
-
-State Stream::state_of(const Outputs& outputs) const {
-  return numbers_of(outputs, 0, state_size_);
+TopK Stream::similar(std::int32_t item, const Bias& bias) const {
+  const std::lock_guard lock(turn_);
+  return program_->similar(item, bias);
 }
 
 }  // namespace glint_edge

@@ -2,32 +2,25 @@
 
 #pragma once
 
-#include <executorch/extension/module/module.h>
-#include <executorch/extension/tensor/tensor_ptr.h>
-
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
-#include "bundle.h"
+#include "filters.h"
 
 namespace glint_edge {
 
 using State = std::vector<float>;  // all zeros is no history
-using Ids = std::vector<std::int32_t>;
-
-// Best first.
-struct TopK {
-  std::vector<std::int64_t> ids;
-  std::vector<float> scores;
-};
 
 // Several threads may call it; they take turns.
 class Stream {
  public:
   // Throws Error if ExecuTorch refuses the artifact.
   explicit Stream(const Bundle& bundle);
+  ~Stream();
 
   // The state after a whole history.
   State encode(const Ids& history) const;
@@ -35,21 +28,21 @@ class Stream {
   // The state one item further; `history` is what `state` was made of.
   State append(const State& state, const Ids& history, std::int32_t item) const;
 
-  // The artifact's list for a state: numbers, and items of the catalogue.
-  TopK top(const State& state) const;
+  // The artifact's list for a state: numbers, and items of the catalogue, but for those that the bias
+  // leaves out.
+  TopK top(const State& state, const Bias& bias) const;
+
+  // The same of the items most like one.
+  TopK similar(std::int32_t item, const Bias& bias) const;
 
  private:
-  using Inputs = std::vector<executorch::extension::TensorPtr>;
-  using Outputs = std::vector<executorch::runtime::EValue>;
-  Outputs execute(const char* method, const Inputs& inputs) const;
-  executorch::extension::TensorPtr tensor_of(const State& state) const;
-  State state_of(const Outputs& outputs) const;
+  class Program;
 
-  const std::size_t state_size_, chunk_, top_k_;
-  const std::int64_t items_;
+  const std::size_t state_size_, chunk_;
   const std::optional<std::size_t> window_;
+  const std::size_t most_held_;  // the most items that a state holds, where there is a window
   mutable std::mutex turn_;
-  mutable executorch::extension::Module module_;  // guarded by turn_
+  const std::unique_ptr<Program> program_;  // guarded by turn_
 };
 
 }  // namespace glint_edge

@@ -100,10 +100,12 @@ void test_a_damaged_manifest(const fs::path& bundle) {
   copy.check_refused_with("its digest does not match");
 }
 
-void test_a_later_version(const fs::path& bundle) {
-  const Copy copy(bundle);
-  copy.edit("\"schema_version\": 1", "\"schema_version\": 2");
-  copy.check_refused_with("has schema version 2, this app reads 1; upgrade the app");
+void test_another_version(const fs::path& bundle) {
+  const Copy later(bundle), earlier(bundle);
+  later.edit("\"schema_version\": 2", "\"schema_version\": 3");
+  later.check_refused_with("has schema version 3, this app reads 2; upgrade the app");
+  earlier.edit("\"schema_version\": 2", "\"schema_version\": 1");
+  earlier.check_refused_with("was exported by an earlier glint-edge, without filters; export it again");
 }
 
 void test_a_damaged_file(const fs::path& bundle) {
@@ -168,7 +170,7 @@ void test(const fs::path& bundle) {
   test_a_whole_copy_is_loaded(bundle);
   test_no_bundle(bundle);
   test_a_damaged_manifest(bundle);
-  test_a_later_version(bundle);
+  test_another_version(bundle);
   test_a_damaged_file(bundle);
   test_a_manifest_that_says_otherwise(bundle);
   test_an_artifact_that_computes_something_else(bundle);

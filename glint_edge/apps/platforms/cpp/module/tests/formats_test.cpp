@@ -115,6 +115,17 @@ static void test_session_bytes() {
   check_refused("its sizes are not", [&] { glint_edge::unpack(bytes, digest, 2, 70000); });
 }
 
+// Beyond a window, an item counts as seen, once.
+static void test_ids_to_save() {
+  using Ids = std::vector<std::int32_t>;
+  const Ids ids{1, 2, 1, 3, 4, 2, 5, 6, 5};
+  CHECK(glint_edge::ids_to_save(ids, 3) == (Ids{1, 3, 4, 2, 5, 6, 5}));
+  CHECK(glint_edge::ids_to_save(ids, 2) == (Ids{1, 3, 4, 2, 6, 5}));
+  for (const std::size_t window : {9, 10}) CHECK(glint_edge::ids_to_save(ids, window) == ids);
+  CHECK(glint_edge::ids_to_save(ids, std::nullopt) == ids);
+  CHECK(glint_edge::ids_to_save({}, 3).empty());
+}
+
 int main() {
   test_sha256();
   test_crc32();
@@ -122,5 +133,6 @@ int main() {
   test_json_values();
   test_json_refusals();
   test_session_bytes();
+  test_ids_to_save();
   return failures == 0 ? 0 : 1;
 }

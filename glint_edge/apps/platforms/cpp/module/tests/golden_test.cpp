@@ -9,9 +9,11 @@
 
 #include "bundle.h"
 #include "check.h"
+#include "golden.h"
 #include "session_bytes.h"
 
 using glint_edge::Bundle;
+using glint_edge::GoldenList;
 using glint_edge::Item;
 using glint_edge::Json;
 using glint_edge::Recommender;
@@ -74,6 +76,38 @@ void check_list(const std::vector<Item>& list, const Case& expected, double tole
   }
 }
 
+std::vector<Item> listed(
+    const GoldenList& expected, const Recommender& recommender, const Bundle& bundle) {
+  const auto key = [&](std::int32_t id) { return bundle.keys.at(static_cast<std::size_t>(id - 1)); };
+  if (expected.item) return recommender.similar(key(*expected.item), expected.k, expected.filters);
+  std::vector<std::string> history;
+  for (const std::int32_t id : expected.history) history.push_back(key(id));
+  const auto seen = expected.exclude_seen ? SeenItems::exclude : SeenItems::keep;
+  return recommender.recommend(history, expected.k, seen, expected.filters);
+}
+
+// An item in another's place must be one whose score is known to be as near as the tolerance.
+void check_filtered(const GoldenList& expected, const std::vector<Item>& list, const Bundle& bundle) {
+  CHECK(list.size() == expected.items.size());
+  if (list.size() != expected.items.size()) return;
+  std::unordered_map<std::string, double> known;
+  const auto key = [&](std::int64_t id) { return bundle.keys.at(static_cast<std::size_t>(id - 1)); };
+  for (const auto& [id, score] : expected.near) known[key(id)] = score;
+  for (std::size_t place = 0; place < list.size(); ++place) {
+    known[key(expected.items[place])] = expected.scores[place];
+  }
+  for (std::size_t place = 0; place < list.size(); ++place) {
+    const Item& item = list[place];
+    const double score = expected.scores[place];
+    CHECK(std::abs(item.score - score) <= expected.error);
+    const auto own = known.find(item.key);
+    CHECK(
+        item.key == key(expected.items[place]) ||
+        (own != known.end() && std::abs(own->second - score) <= expected.error));
+    known.erase(item.key);  // no item twice
+  }
+}
+
 void replay(const std::filesystem::path& folder) {
   const Bundle bundle = glint_edge::read_bundle(folder);
   const Json golden =
@@ -90,7 +124,11 @@ void replay(const std::filesystem::path& folder) {
       check_list(session.top(bundle.top_k, SeenItems::keep), expected, score_error);
     }
   }
-  std::printf("%zu cases replayed\n", golden.at("cases").array().size());
+  const std::vector<GoldenList> lists = glint_edge::lists_of(golden, bundle);
+  for (const GoldenList& expected : lists) {
+    check_filtered(expected, listed(expected, recommender, bundle), bundle);
+  }
+  std::printf("%zu cases and %zu lists replayed\n", golden.at("cases").array().size(), lists.size());
 }
 
 }  // namespace

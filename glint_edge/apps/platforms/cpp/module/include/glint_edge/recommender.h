@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -44,6 +45,18 @@ enum class UnknownItems { refuse, skip };
 // takes an item again in the log of the training.
 enum class SeenItems { keep, exclude, by_log };
 
+// Which items a list may have, and which come first. Keys that are not in the catalogue are ignored,
+// as those of a stock that is newer than the model.
+struct Filters {
+  std::vector<std::string> without = {};               // these never
+  std::optional<std::vector<std::string>> among = {};  // none but these
+  // By field: only items with one of these values.
+  std::map<std::string, std::vector<std::string>> where = {};
+  std::map<std::string, double> boost = {};  // by key: added to its score; 1e6 at most, or -1e6
+  // By field: at most so many items of one of its values, 1 or more.
+  std::map<std::string, std::size_t> most_per = {};
+};
+
 struct Options {
   UnknownItems unknown = UnknownItems::refuse;
 };
@@ -54,13 +67,13 @@ class Model;  // a loaded bundle, which sessions share
 // its own way. It may outlive the Recommender that began it.
 class Session {
  public:
-  // Takes in one more item, at constant cost. A session longer than a sliding window is encoded
-  // again, from its last items. After an error the session is as it was.
+  // Takes in one more item, at constant cost. Of a sliding window, the last N items are encoded again
+  // once a quarter of N came after them. After an error the session is as it was.
   void append(const std::string& key);
 
-  // The k best items, best first. Seen items are left out of the list that the bundle was exported
-  // to give, so fewer than k may be left: export with a larger --top-k.
-  std::vector<Item> top(std::size_t k = 10, SeenItems seen = SeenItems::by_log) const;
+  // The k best items that the filters let through, best first; fewer only where no more are left.
+  std::vector<Item> top(
+      std::size_t k = 10, SeenItems seen = SeenItems::by_log, const Filters& filters = {}) const;
 
   // The keys taken in, the oldest first: what a session of another bundle is started from.
   std::vector<std::string> history() const;
@@ -68,7 +81,8 @@ class Session {
   // How many unknown items were left out since it began.
   std::size_t skipped() const { return skipped_; }
 
-  // For Recommender::resume, on any platform, with the same bundle.
+  // For Recommender::resume, on any platform, with the same bundle. What a sliding window has passed
+  // is kept as seen: each item once.
   std::vector<std::uint8_t> save() const;
 
  private:
@@ -89,10 +103,15 @@ class Recommender {
   // a golden case is run: an artifact that computes anything else is refused.
   static Recommender load(const std::filesystem::path& bundle, const Options& options = {});
 
-  // The k best items after a history of keys, the oldest first.
+  // The k best items after a history of keys, the oldest first; see Session::top.
   std::vector<Item> recommend(
       const std::vector<std::string>& history, std::size_t k = 10,
-      SeenItems seen = SeenItems::by_log) const;
+      SeenItems seen = SeenItems::by_log, const Filters& filters = {}) const;
+
+  // The k items most like one, without it: scores are cosines, and boosts. None is like an unknown
+  // item, where those are skipped.
+  std::vector<Item> similar(
+      const std::string& key, std::size_t k = 10, const Filters& filters = {}) const;
 
   // A session that has taken in a history of keys, the oldest first.
   Session start(const std::vector<std::string>& history = {}) const;

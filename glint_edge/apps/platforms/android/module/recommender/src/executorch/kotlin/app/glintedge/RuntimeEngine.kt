@@ -19,6 +19,9 @@ internal object RuntimeEngine : EngineFactory {
 
 private class ExecuTorchEngine(private val module: Module, private val shapes: Shapes) : Engine {
 
+    private val noBias = biasOf(FloatArray(shapes.rows))
+    private var isSimilarLoaded = false
+
     override fun append(state: FloatArray, id: Int): FloatArray =
         call("append", stateOf(state), ids(intArrayOf(id), 1))[0].toTensor().dataAsFloatArray
 
@@ -28,8 +31,18 @@ private class ExecuTorchEngine(private val module: Module, private val shapes: S
                 .toTensor().dataAsFloatArray
         }
 
-    override fun recommend(state: FloatArray): TopK {
-        val (items, scores) = call("recommend", stateOf(state))
+    override fun recommend(state: FloatArray, bias: FloatArray?): TopK =
+        list("recommend", stateOf(state), bias)
+
+    override fun similar(id: Int, bias: FloatArray?): TopK {
+        // Not when the bundle is loaded: it may pack the table once more, which not every app needs.
+        if (!isSimilarLoaded) module.loadMethod("similar")
+        isSimilarLoaded = true
+        return list("similar", ids(intArrayOf(id), 1), bias)
+    }
+
+    private fun list(method: String, of: EValue, bias: FloatArray?): TopK {
+        val (items, scores) = call(method, of, if (bias == null) noBias else biasOf(bias))
         val ids = items.toTensor().dataAsLongArray
         return TopK(IntArray(ids.size) { ids[it].toInt() }, scores.toTensor().dataAsFloatArray)
     }
@@ -38,8 +51,12 @@ private class ExecuTorchEngine(private val module: Module, private val shapes: S
 
     private fun call(method: String, vararg inputs: EValue): Array<EValue> = module.execute(method, *inputs)
 
-    private fun stateOf(values: FloatArray): EValue =
-        EValue.from(Tensor.fromBlob(values, longArrayOf(1, shapes.state.toLong())))
+    private fun stateOf(values: FloatArray): EValue = row(values, shapes.state)
+
+    private fun biasOf(values: FloatArray): EValue = row(values, shapes.rows)
+
+    private fun row(values: FloatArray, size: Int): EValue =
+        EValue.from(Tensor.fromBlob(values, longArrayOf(1, size.toLong())))
 
     private fun ids(values: IntArray, vararg shape: Long): EValue =
         EValue.from(Tensor.fromBlob(LongArray(values.size) { values[it].toLong() }, shape))

@@ -12,6 +12,7 @@ import org.json.JSONObject
  * @property digest which model this is, to the last bit; saved sessions carry it.
  * @property longest the model's N: histories up to it were trained on.
  * @property window how many of a session's last items count; null: all.
+ * @property mostHeld how many items a state holds at most, where there is a window.
  * @property keys the user's item keys by id; `keys[0]` is "", padding.
  * @property titles by key; may be empty.
  * @property fields of each field, such as a category, the value by key; may be empty.
@@ -24,6 +25,7 @@ internal class AppBundle(
     val shapes: Shapes,
     val longest: Int,
     val window: Int?,
+    val mostHeld: Int,
     val artifact: File,
     val keys: List<String>,
     val titles: Map<String, String>,
@@ -32,12 +34,14 @@ internal class AppBundle(
     val repeats: Double?,
 ) {
     companion object {
-        private const val SCHEMA_VERSION = 1
+        private const val SCHEMA_VERSION = 2
+        private const val WITHOUT_FILTERS = 1L
         private const val MOST_ITEMS = 100_000_000L
         private const val MOST_STEPS = 1_000_000L
         private const val MOST_BYTES = 1_000_000_000_000L
         private const val LONGEST_KEY = 999_999_999_999_999_999L // a number that every platform reads
         private val SIZES = 1L..(1L shl 28) // that memory can hold
+        private val PADDING = Regex("masked|reference")
         private val SHA256 = Regex("[0-9a-f]{64}")
 
         /** A file of the bundle's own folder. */
@@ -65,6 +69,7 @@ internal class AppBundle(
                     shapes = shapesOf(manifest, count),
                     longest = longest,
                     window = longest.takeIf { manifest.match("window", Regex("sliding|unbounded")) == "sliding" },
+                    mostHeld = mostHeldOf(model, longest),
                     artifact = File(folder, artifact),
                     keys = items.keys,
                     titles = items.titles,
@@ -73,6 +78,12 @@ internal class AppBundle(
                     repeats = repeatsOf(manifest.objectIfAny("data")),
                 )
             }
+        }
+
+        /** An imported model promises its authors' scores of its last N items: no more are held. */
+        private fun mostHeldOf(model: JSONObject, longest: Int): Int {
+            val padding = if (model.has("padding")) model.match("padding", PADDING) else "masked"
+            return if (padding == "masked") longest + longest / 4 else longest
         }
 
         private fun repeatsOf(data: JSONObject): Double? {
@@ -117,6 +128,9 @@ internal class AppBundle(
             return ofFile(file) {
                 val manifest = parseObject(file.readBytes())
                 val version = manifest.whole("schema_version", 1..Long.MAX_VALUE)
+                if (version == WITHOUT_FILTERS) {
+                    throw damaged("$folder was exported by an earlier glint-edge, without filters; export it again")
+                }
                 if (version > SCHEMA_VERSION) {
                     throw GlintException(
                         GlintException.Code.UPGRADE,
@@ -158,13 +172,21 @@ internal class AppBundle(
         }
 
         private fun shapesOf(manifest: JSONObject, items: Long): Shapes {
-            val inputs = manifest.getJSONObject("methods").getJSONObject("append_many").getJSONArray("inputs")
-            val shapes = inputs.objects().associate { it.text("name") to it.getJSONArray("shape") }
+            val rows = inputOf(manifest, "recommend", "bias")
+            if (rows < items + 2) throw JSONException("its table has fewer rows than items")
             return Shapes(
                 state = lastOf(manifest.getJSONObject("state").getJSONArray("shape")),
-                chunk = lastOf(shapes["items"] ?: throw JSONException("append_many takes no items")),
+                chunk = inputOf(manifest, "append_many", "items"),
                 topK = manifest.whole("top_k", 1..minOf(items, MOST_STEPS)).toInt(),
+                rows = rows,
             )
+        }
+
+        /** The size of what a method takes by this name. */
+        private fun inputOf(manifest: JSONObject, method: String, name: String): Int {
+            val inputs = manifest.getJSONObject("methods").getJSONObject(method).getJSONArray("inputs")
+            val shapes = inputs.objects().associate { it.text("name") to it.getJSONArray("shape") }
+            return lastOf(shapes[name] ?: throw JSONException("$method takes no $name"))
         }
 
         /** The second of a shape's two sizes. */

@@ -3,8 +3,15 @@ package app.glintedge
 import java.io.Closeable
 import java.io.File
 
-/** What the artifact's shapes are: floats of a state, items of one `append_many`, items of a list. */
-data class Shapes(val state: Int, val chunk: Int, val topK: Int)
+/**
+ * What the artifact's shapes are.
+ *
+ * @property state floats of a state.
+ * @property chunk items of one `append_many`.
+ * @property topK items of a list.
+ * @property rows of the item table, which a bias has a number for each of, by id.
+ */
+data class Shapes(val state: Int, val chunk: Int, val topK: Int, val rows: Int)
 
 /** Best first. */
 class TopK(val ids: IntArray, val scores: FloatArray)
@@ -21,8 +28,11 @@ interface Engine : Closeable {
     /** The state any number of items further. */
     fun appendMany(state: FloatArray, ids: List<Int>): FloatArray
 
-    /** The artifact's list after a state. */
-    fun recommend(state: FloatArray): TopK
+    /** The artifact's list after a state, its scores with a bias added; null: without. */
+    fun recommend(state: FloatArray, bias: FloatArray?): TopK
+
+    /** The same of the items most like one. */
+    fun similar(id: Int, bias: FloatArray?): TopK
 }
 
 /** Opens an artifact that has been checked. */

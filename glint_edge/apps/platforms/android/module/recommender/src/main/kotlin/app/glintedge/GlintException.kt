@@ -23,6 +23,8 @@ class GlintException(val code: Code, message: String, cause: Throwable? = null) 
     }
 }
 
+internal fun argument(message: String) = GlintException(GlintException.Code.ARGUMENT, message)
+
 internal fun damaged(message: String, cause: Throwable? = null) =
     GlintException(GlintException.Code.DAMAGED, message, cause)
 

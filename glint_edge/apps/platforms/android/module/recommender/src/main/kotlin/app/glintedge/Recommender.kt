@@ -38,19 +38,50 @@ class Recommender private constructor(
 
     private var closed = false
 
-    private val ids = HashMap<String, Int>(2 * bundle.keys.size).apply {
-        bundle.keys.forEachIndexed { id, key -> if (id > 0) put(key, id) }
-    }
+    private val index = FilterIndex(bundle)
 
     /** All items that the catalogue has, for a search by title: key and title. */
     val items: List<Pair<String, String?>> by lazy { bundle.keys.drop(1).map { it to bundle.titles[it] } }
 
-    /** The most items that a list can have. */
+    /** The fields that some item has, such as its category, and of each its values. */
+    val fields: Map<String, List<String>> by lazy { index.fields }
+
+    /** The items that the artifact gives at once: a longer list asks it again. */
     val topK: Int get() = bundle.shapes.topK
 
-    /** The k best items after a history of keys, the oldest first. */
-    fun recommend(history: List<String>, k: Int = 10, excludeSeen: Boolean? = null): List<Recommendation> =
-        start(history).top(k, excludeSeen)
+    /** The k best items after a history of keys, the oldest first; the rest is as in `Session.top`. */
+    fun recommend(
+        history: List<String>,
+        k: Int = 10,
+        excludeSeen: Boolean? = null,
+        without: Collection<String> = emptyList(),
+        among: Collection<String>? = null,
+        where: Map<String, Collection<String>> = emptyMap(),
+        boost: Map<String, Number> = emptyMap(),
+        mostPer: Map<String, Int> = emptyMap(),
+    ): List<Recommendation> =
+        start(history).top(k, excludeSeen, Filters(without, among, where, boost, mostPer))
+
+    /**
+     * The k items most like one, which is not among them: scores are cosines, and boosts. The rest
+     * is as in `Session.top`.
+     *
+     * @param key an unknown one, where those are skipped, is like none.
+     */
+    fun similar(
+        key: String,
+        k: Int = 10,
+        without: Collection<String> = emptyList(),
+        among: Collection<String>? = null,
+        where: Map<String, Collection<String>> = emptyMap(),
+        boost: Map<String, Number> = emptyMap(),
+        mostPer: Map<String, Int> = emptyMap(),
+    ): List<Recommendation> = similar(key, k, Filters(without, among, where, boost, mostPer))
+
+    internal fun similar(key: String, k: Int, filters: Filters): List<Recommendation> {
+        val id = idOf(key) ?: return emptyList()
+        return best(k, filters, listOf(id)) { bias -> listed { similar(id, bias) } }
+    }
 
     /**
      * A session that has taken in a history of keys, the oldest first.
@@ -88,7 +119,7 @@ class Recommender private constructor(
     internal val digest: String get() = bundle.digest
 
     /** A key's id; null if it is unknown and to be skipped. */
-    internal fun idOf(key: String): Int? = ids[key] ?: when (unknown) {
+    internal fun idOf(key: String): Int? = index.idOf(key) ?: when (unknown) {
         Unknown.SKIP -> null
         Unknown.REFUSE -> throw GlintException(
             GlintException.Code.UNKNOWN_ITEM,
@@ -112,21 +143,27 @@ class Recommender private constructor(
 
     /** The state one item further; `before` is what `state` was made of. */
     internal fun step(state: FloatArray, before: List<Int>, id: Int): FloatArray {
-        // A state cannot forget its oldest item: a full one begins again from the last ones.
-        if (bundle.window != null && before.size >= bundle.window) return encode(before + id)
+        // A state begins with how many items it holds. It cannot forget the oldest of them: a full
+        // one begins again from the last ones.
+        if (bundle.window != null && state[0] >= bundle.mostHeld) return encode(before.takeLast(bundle.window) + id)
         return computed { append(state, id) }
     }
 
-    internal fun ranked(state: FloatArray): TopK {
-        val found = call { recommend(state) }
+    internal fun ranked(state: FloatArray, bias: FloatArray? = null): TopK = listed { recommend(state, bias) }
+
+    /** The artifact's list, without those that were left out, which come last. */
+    private fun listed(method: Engine.() -> TopK): TopK {
+        val found = call(method)
         if (found.ids.size != topK || found.scores.size != topK) {
             throw cannotRun(bundle.artifact, "it recommends ${found.ids.size} items, not $topK")
         }
         if (!found.scores.all { it.isFinite() }) throw cannotRun(bundle.artifact, "its scores are no numbers")
-        if (!found.ids.all { it in 1 until bundle.keys.size }) {
+        val left = found.scores.indexOfFirst { it < NOTHING_LEFT }.let { if (it < 0) topK else it }
+        val ids = found.ids.copyOf(left)
+        if (!ids.all { it in 1 until bundle.keys.size }) {
             throw cannotRun(bundle.artifact, "it recommends items that are not in the catalogue")
         }
-        return found
+        return TopK(ids, found.scores.copyOf(left))
     }
 
     private fun computed(method: Engine.() -> FloatArray): FloatArray {
@@ -149,24 +186,24 @@ class Recommender private constructor(
         return ofRuntime(bundle.artifact) { engine.method() }
     }
 
-    internal fun top(state: FloatArray, k: Int, without: Set<Int>): List<Recommendation> {
-        if (k !in 1..topK) {
-            throw GlintException(
-                GlintException.Code.ARGUMENT,
-                "k is $k, but this bundle gives 1 to $topK items; export with a larger --top-k",
-            )
-        }
-        val found = ranked(state)
-        return found.ids.indices.asSequence()
-            .filter { found.ids[it] !in without }
-            .take(k)
-            .map { place ->
-                val key = keyOf(found.ids[place])
-                Recommendation(
-                    key, bundle.titles[key], found.scores[place], fieldsOf(key), bundle.images[key],
-                )
+    internal fun best(
+        k: Int,
+        filters: Filters,
+        without: List<Int>,
+        ask: (FloatArray?) -> TopK,
+    ): List<Recommendation> {
+        val best = index.best(k, filters, without) { bias ->
+            val list = ask(bias)
+            // It would be asked for ever.
+            if (bias != null && list.ids.any { bias[it] < NOTHING_LEFT }) {
+                throw cannotRun(bundle.artifact, "it recommends items that a filter leaves out")
             }
-            .toList()
+            list
+        }
+        return best.ids.zip(best.scores.asIterable()) { id, score ->
+            val key = keyOf(id)
+            Recommendation(key, bundle.titles[key], score, fieldsOf(key), bundle.images[key])
+        }
     }
 
     companion object {

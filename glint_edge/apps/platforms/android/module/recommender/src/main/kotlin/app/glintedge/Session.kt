@@ -6,10 +6,12 @@ package app.glintedge
  */
 class Session internal constructor(
     private val recommender: Recommender,
-    private var ids: List<Int>,
+    ids: List<Int>,
     private var state: FloatArray,
     skipped: Int,
 ) {
+    private val ids = ids.toMutableList()
+
     /** How many unknown items were left out since it began. */
     var skipped: Int = skipped
         private set
@@ -18,8 +20,8 @@ class Session internal constructor(
     val history: List<String> get() = ids.map(recommender::keyOf)
 
     /**
-     * Take in one more item, at constant cost. A session longer than a sliding window is encoded
-     * again, from its last items.
+     * Take in one more item, at constant cost. Of a sliding window, the last N items are encoded
+     * again once a quarter of N came after them.
      *
      * @throws GlintException `UNKNOWN_ITEM`, unless those are skipped; the session is as it was.
      */
@@ -30,20 +32,44 @@ class Session internal constructor(
             return
         }
         state = recommender.step(state, ids, id)
-        ids = ids + id
+        ids += id
     }
 
     /**
-     * The k best items, best first.
+     * The k best items, best first; fewer only where the filters leave fewer. Keys that are not in
+     * the catalogue say nothing in a filter: what is in stock may be newer than the model.
      *
+     * @param k so many, also more than the artifact gives at once.
      * @param excludeSeen leave out the session's own items; null: where nobody takes an item again
-     *   in the log of the training. That filters the bundle's list, so fewer than k may be left:
-     *   export with a larger `--top-k`.
-     * @throws GlintException `ARGUMENT`: k is larger than what the bundle was exported for.
+     *   in the log of the training.
+     * @param without keys to leave out.
+     * @param among keys to choose from; null: all.
+     * @param where by field, the values of which one must be the item's; an item without the field
+     *   is left out.
+     * @param boost by key, what is added to the item's score; at most a million up or down.
+     * @param mostPer by field, how many items of one value there may be at most; an item without
+     *   the field counts as of none.
+     * @throws GlintException `ARGUMENT`: k is below 1, or no item has a field, or a number is too large.
      */
-    fun top(k: Int = 10, excludeSeen: Boolean? = null): List<Recommendation> =
-        recommender.top(state, k, if (excludeSeen ?: recommender.excludesSeen) ids.toSet() else emptySet())
+    fun top(
+        k: Int = 10,
+        excludeSeen: Boolean? = null,
+        without: Collection<String> = emptyList(),
+        among: Collection<String>? = null,
+        where: Map<String, Collection<String>> = emptyMap(),
+        boost: Map<String, Number> = emptyMap(),
+        mostPer: Map<String, Int> = emptyMap(),
+    ): List<Recommendation> = top(k, excludeSeen, Filters(without, among, where, boost, mostPer))
 
-    /** For `Recommender.resume`, on any platform, with the same bundle. */
-    fun save(): ByteArray = SavedSession(recommender.digest, state, ids).pack()
+    internal fun top(k: Int, excludeSeen: Boolean?, filters: Filters): List<Recommendation> {
+        val seen = if (excludeSeen ?: recommender.excludesSeen) ids else emptyList()
+        return recommender.best(k, filters, seen) { bias -> recommender.ranked(state, bias) }
+    }
+
+    /**
+     * For `Recommender.resume`, on any platform, with the same bundle. What a sliding window has
+     * passed is kept as seen: each item once.
+     */
+    fun save(): ByteArray =
+        SavedSession(recommender.digest, state, idsToSave(ids, recommender.bundle.window)).pack()
 }

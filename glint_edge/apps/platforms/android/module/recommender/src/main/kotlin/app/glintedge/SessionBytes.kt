@@ -4,6 +4,16 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.zip.CRC32
 
+/**
+ * What is kept of a history: of a window its last items and, before them, each item that was seen
+ * earlier and is not among them, once, in the order of their last times.
+ */
+internal fun idsToSave(ids: List<Int>, window: Int?): List<Int> {
+    val last = ids.takeLast(window ?: ids.size)
+    val before = ids.dropLast(last.size).asReversed().distinct() - last.toSet()
+    return before.asReversed() + last
+}
+
 /** A saved session: the same bytes on every platform, little endian. */
 internal class SavedSession(val digest: String, val state: FloatArray, val ids: List<Int>) {
 

@@ -29,32 +29,37 @@ private class OnnxEngine(private val session: OrtSession, private val shapes: Sh
     // Any length in one call.
     override fun appendMany(state: FloatArray, ids: List<Int>): FloatArray = step(APPEND_MANY, state, ids)
 
-    override fun recommend(state: FloatArray): TopK =
-        run(RECOMMEND, state, listOf(0), "top_items", "top_scores") { (items, scores) ->
+    override fun recommend(state: FloatArray, bias: FloatArray?): TopK = list(RECOMMEND, state, 0, bias)
+
+    override fun similar(id: Int, bias: FloatArray?): TopK =
+        list(SIMILAR, FloatArray(shapes.state), id, bias)
+
+    override fun close() = session.close()
+
+    private fun list(method: Long, state: FloatArray, id: Int, bias: FloatArray?): TopK =
+        run(method, state, listOf(id), bias, "top_items", "top_scores") { (items, scores) ->
             val ids = (items as Array<*>)[0] as LongArray
             TopK(IntArray(ids.size) { ids[it].toInt() }, (scores as Array<*>)[0] as FloatArray)
         }
 
-    override fun close() = session.close()
-
     private fun step(method: Long, state: FloatArray, ids: List<Int>): FloatArray =
-        run(method, state, ids, "new_state") { (after) -> (after as Array<*>)[0] as FloatArray }
+        run(method, state, ids, null, "new_state") { (after) -> (after as Array<*>)[0] as FloatArray }
 
-    /** All four inputs are always given; a method ignores what it does not use. */
+    /** All inputs are always given; a method ignores what it does not use. One 0 is no bias. */
     private fun <T> run(
         method: Long,
         state: FloatArray,
         ids: List<Int>,
+        bias: FloatArray?,
         vararg outputs: String,
         take: (List<Any?>) -> T,
     ): T {
         val inputs = mapOf(
             "method" to longs(longArrayOf(method), 1),
-            "state" to OnnxTensor.createTensor(
-                environment, FloatBuffer.wrap(state), longArrayOf(1, shapes.state.toLong()),
-            ),
+            "state" to floats(state),
             "items" to longs(LongArray(ids.size) { ids[it].toLong() }, 1, ids.size.toLong()),
             "count" to longs(longArrayOf(ids.size.toLong()), 1),
+            "bias" to floats(bias ?: floatArrayOf(0f)),
         )
         try {
             return session.run(inputs, outputs.toSet()).use { result ->
@@ -65,6 +70,9 @@ private class OnnxEngine(private val session: OrtSession, private val shapes: Sh
         }
     }
 
+    private fun floats(row: FloatArray): OnnxTensor =
+        OnnxTensor.createTensor(environment, FloatBuffer.wrap(row), longArrayOf(1, row.size.toLong()))
+
     private fun longs(values: LongArray, vararg shape: Long): OnnxTensor =
         OnnxTensor.createTensor(environment, LongBuffer.wrap(values), shape)
 
@@ -72,5 +80,6 @@ private class OnnxEngine(private val session: OrtSession, private val shapes: Sh
         const val APPEND = 0L
         const val APPEND_MANY = 1L
         const val RECOMMEND = 2L
+        const val SIMILAR = 3L
     }
 }

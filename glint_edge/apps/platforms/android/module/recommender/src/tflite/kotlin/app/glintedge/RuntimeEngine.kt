@@ -13,6 +13,8 @@ internal object RuntimeEngine : EngineFactory {
 
 private class LiteRtEngine(private val interpreter: Interpreter, private val shapes: Shapes) : Engine {
 
+    private val noBias = FloatArray(shapes.rows)
+
     override fun append(state: FloatArray, id: Int): FloatArray =
         step("append", mapOf("state" to arrayOf(state), "item" to intArrayOf(id)))
 
@@ -24,14 +26,16 @@ private class LiteRtEngine(private val interpreter: Interpreter, private val sha
             )
         }
 
-    override fun recommend(state: FloatArray): TopK {
+    override fun recommend(state: FloatArray, bias: FloatArray?): TopK =
+        list("recommend", mapOf("state" to arrayOf(state), "bias" to arrayOf(bias ?: noBias)))
+
+    override fun similar(id: Int, bias: FloatArray?): TopK =
+        list("similar", mapOf("item" to intArrayOf(id), "bias" to arrayOf(bias ?: noBias)))
+
+    private fun list(signature: String, inputs: Map<String, Any>): TopK {
         val items = arrayOf(IntArray(shapes.topK))
         val scores = arrayOf(FloatArray(shapes.topK))
-        interpreter.runSignature(
-            mapOf("state" to arrayOf(state)),
-            mapOf("top_items" to items, "top_scores" to scores),
-            "recommend",
-        )
+        interpreter.runSignature(inputs, mapOf("top_items" to items, "top_scores" to scores), signature)
         return TopK(items[0], scores[0])
     }
 
