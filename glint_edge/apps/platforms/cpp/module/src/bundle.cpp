@@ -1,80 +1,22 @@
 #include "bundle.h"
 
 #include <algorithm>
-#include <fstream>
 #include <string_view>
-#include <system_error>
 #include <unordered_set>
 
 #include "glint_edge/recommender.h"
-#include "sha256.h"
+#include "manifest.h"
 
 namespace glint_edge {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kSchemaVersion = 2, kWithoutFilters = 1;
 constexpr std::int64_t kLargest = 1 << 28;  // of a size, that memory can hold
 // From this share of repeating targets on, people take an item again. Ratings and reviews have none,
 // but for a row written twice; shops, music and news 10 to 60 %.
 constexpr double kRepeatsFrom = 0.01;
 constexpr std::int64_t kMostItems = 100'000'000, kMostSteps = 1'000'000;
-
-bool is_file(const fs::path& file) {
-  std::error_code reason;  // asked for, so that nothing but an Error is thrown
-  return fs::is_regular_file(file, reason);
-}
-
-// A file from its start, a piece at a time: `take(data, size)`.
-template <typename Take>
-void read_file(const fs::path& file, const Take& take) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!is_file(file) || !stream) {
-    throw Error(file.string() + " is missing or cannot be read; copy the whole bundle");
-  }
-  std::vector<char> piece(1 << 16);
-  while (stream) {
-    stream.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    take(piece.data(), static_cast<std::size_t>(stream.gcount()));
-  }
-  if (stream.bad()) throw Error(file.string() + " cannot be read; copy the bundle again");
-}
-
-std::string read_text(const fs::path& file) {
-  std::string text;
-  read_file(file, [&](const char* data, std::size_t size) { text.append(data, size); });
-  return text;
-}
-
-// What `read` gives; an error in what it reads is one of the file.
-template <typename Read>
-auto of_file(const fs::path& file, const Read& read) {
-  try {
-    return read();
-  } catch (const Error& error) {
-    throw Error(file.string() + " is damaged (" + error.what() + "); copy the bundle again");
-  }
-}
-
-// Holds what was read of a file to the manifest.
-void check(
-    const fs::path& file, const Json& manifest, std::uintmax_t size, const std::string& sha256) {
-  const Json* expected = manifest.at("files").find(file.filename().string());
-  if (expected == nullptr) {
-    throw Error(file.string() + " is not listed in the manifest; export the bundle again");
-  }
-  const std::int64_t bytes = expected->at("bytes").integer();
-  if (static_cast<std::int64_t>(size) != bytes) {
-    throw Error(
-        file.string() + " has " + std::to_string(size) + " bytes, its manifest says " +
-        std::to_string(bytes) + "; copy the bundle again");
-  }
-  if (sha256 != expected->at("sha256").string()) {
-    throw Error(
-        file.string() + " is damaged: its sha256 is not its manifest's; copy the bundle again");
-  }
-}
 
 // One of the bundle's own folder.
 std::string file_name(const std::string& name) {
@@ -111,15 +53,8 @@ fs::path checked_artifact(const fs::path& folder, const Json& manifest, const st
     throw Error(
         folder.string() + " has no artifact for ExecuTorch; export it with --target executorch");
   }
-  const fs::path file = folder / name;
-  Sha256 sum;
-  std::uintmax_t bytes = 0;
-  read_file(file, [&](const char* data, std::size_t size) {
-    sum.update(data, size);
-    bytes += size;
-  });
-  check(file, manifest, bytes, sum.hex());
-  return file;
+  check_file(folder, manifest, name);
+  return folder / name;
 }
 
 // At least one, and no more than `most`.
@@ -233,43 +168,6 @@ void read_items(Bundle& bundle, const Json& items) {
 }  // namespace
 
 bool Bundle::excludes_seen() const { return repeats && *repeats < kRepeatsFrom; }
-
-Json read_manifest(const fs::path& folder) {
-  const fs::path file = folder / "manifest.json";
-  if (!is_file(file)) {
-    throw Error(folder.string() + " is not a bundle: it has no manifest.json");
-  }
-  const Json manifest = of_file(file, [&] { return Json::parse(read_text(file)); });
-  const auto version = of_file(file, [&] { return manifest.at("schema_version").integer(); });
-  if (version == kWithoutFilters) {
-    throw Error(
-        folder.string() + " was exported by an earlier glint-edge, without filters; export it "
-        "again");
-  }
-  if (version < kSchemaVersion) {
-    throw Error(file.string() + " is damaged (its schema version); copy the bundle again");
-  }
-  if (version > kSchemaVersion) {
-    throw Error(
-        folder.string() + " has schema version " + std::to_string(version) + ", this app reads " +
-        std::to_string(kSchemaVersion) + "; upgrade the app");
-  }
-  const auto digest = of_file(file, [&] { return manifest.at("digest").string(); });
-  // A flipped bit in a figure is still good JSON.
-  if (digest != sha256(manifest.without("digest").canonical())) {
-    throw Error(
-        file.string() + " is damaged or was edited: its digest does not match; copy the bundle "
-        "again");
-  }
-  return manifest;
-}
-
-Json read_checked(const fs::path& folder, const Json& manifest, const std::string& name) {
-  const fs::path file = folder / name;
-  const std::string text = read_text(file);
-  check(file, manifest, text.size(), sha256(text));
-  return of_file(file, [&] { return Json::parse(text); });
-}
 
 Bundle read_bundle(const fs::path& folder) {
   const Json manifest = read_manifest(folder);

@@ -43,11 +43,4 @@ struct Bundle {
 // Throws Error if a file is missing, damaged or of a later version, or there is no .pte.
 Bundle read_bundle(const std::filesystem::path& folder);
 
-// A JSON file of a bundle, checked against the manifest.
-Json read_checked(
-    const std::filesystem::path& folder, const Json& manifest, const std::string& name);
-
-// The manifest, checked against its own digest.
-Json read_manifest(const std::filesystem::path& folder);
-
 }  // namespace glint_edge

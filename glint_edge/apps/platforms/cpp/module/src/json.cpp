@@ -295,6 +295,14 @@ Json Json::without(std::string_view name) const {
   return found;
 }
 
+Json Json::with(const std::string& name, const Json& value) const {
+  Object members = without(name).object();
+  members.emplace_back(name, value);
+  Json changed;
+  changed.value_ = std::move(members);
+  return changed;
+}
+
 void Json::write(std::string& out) const {
   if (const auto* number = std::get_if<Number>(&value_)) {
     out += number->text;

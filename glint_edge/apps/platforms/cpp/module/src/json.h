@@ -44,8 +44,9 @@ class Json {
   // json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False) writes in Python.
   std::string canonical() const;
 
-  // The value without a member.
+  // The value without a member, and with another in its place.
   Json without(std::string_view name) const;
+  Json with(const std::string& name, const Json& value) const;
 
  private:
   friend class JsonParser;

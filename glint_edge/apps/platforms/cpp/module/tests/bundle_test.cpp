@@ -8,6 +8,7 @@
 #include <string>
 
 #include "check.h"
+#include "manifest.h"
 #include "sha256.h"
 
 using glint_edge::Json;
@@ -54,9 +55,14 @@ class Copy {
     write("manifest.json", text.replace(text.find(from), from.size(), to));
   }
 
-  // The same, with a digest that fits: as another exporter would write it.
+  // The same of a bundle that is no part of another, with a digest that fits: as another exporter
+  // would write it.
   void forge(const std::string& from, const std::string& to) const {
     edit(from, to);
+    const std::string text = read("manifest.json"), part = ",\n \"part_of\"";
+    if (const auto end = text.find(part); end != text.npos) {
+      write("manifest.json", text.substr(0, end) + "\n}\n");
+    }
     const Json manifest = Json::parse(read("manifest.json"));
     edit(
         manifest.at("digest").string(),
@@ -148,6 +154,18 @@ void test_a_manifest_that_says_otherwise(const fs::path& bundle) {
   unlisted.check_refused_with("items.json is not listed in the manifest");
 }
 
+// What an app has of a bundle is listed in the whole one's manifest.
+void test_a_part_of_a_bundle(const fs::path& bundle) {
+  const Copy more(bundle), none(bundle);
+  if (more.read("manifest.json").find("\"part_of\"") == std::string::npos) return;
+  const std::string sum = glint_edge::sha256(more.read("items.json"));
+  more.write("items.json", more.read("items.json") + " ");
+  more.edit(sum, glint_edge::sha256(more.read("items.json")));
+  more.check_refused_with("its digest does not match");
+  none.edit("\"part_of\": {", "\"part_of\": [], \"others\": {");
+  none.check_refused_with("manifest.json is damaged");
+}
+
 void test_an_artifact_that_computes_something_else(const fs::path& bundle) {
   const Copy copy(bundle);
   const std::string whole = copy.read("golden.json"), norm = "\"state_norm\": ";
@@ -173,6 +191,7 @@ void test(const fs::path& bundle) {
   test_another_version(bundle);
   test_a_damaged_file(bundle);
   test_a_manifest_that_says_otherwise(bundle);
+  test_a_part_of_a_bundle(bundle);
   test_an_artifact_that_computes_something_else(bundle);
 }
 

@@ -10,6 +10,7 @@
 #include "bundle.h"
 #include "check.h"
 #include "golden.h"
+#include "manifest.h"
 #include "session_bytes.h"
 
 using glint_edge::Bundle;
