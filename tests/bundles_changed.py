@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from glint_edge.bundles.manifest import digest_of
+from glint_edge.bundles.manifest import PART_OF, digest_of
 
 MANIFEST, ITEMS, GOLDEN = "manifest.json", "items.json", "golden.json"
 GONE = object()
@@ -231,8 +231,10 @@ def changed_files(documents, change):
 
 
 def documents_of(folder):
-    """A bundle's JSON files, by name."""
-    return {name: json.loads((folder / name).read_bytes()) for name in (MANIFEST, ITEMS, GOLDEN)}
+    """A bundle's JSON files, by name; of a part of one, as if it were whole."""
+    found = {name: json.loads((folder / name).read_bytes()) for name in (MANIFEST, ITEMS, GOLDEN)}
+    found[MANIFEST].pop(PART_OF, None)
+    return found
 
 
 def changed_copies(folder, out, changes):

@@ -160,13 +160,14 @@ std::vector<GoldenList> lists_of(const Json& golden, const Bundle& bundle) {
   for (const Json& told : golden.at("lists").array()) {
     lists.push_back(list_of(told, bundle));
     lists.back().history = ids_of<std::int32_t>(told.at("history"), 1, bundle);
-    lists.back().error = lists.back().history.empty() ? 0 : score_error;
+    lists.back().error = score_error;
+    lists.back().swap = lists.back().history.empty() ? 0 : score_error;
   }
   for (const Json& told : golden.at("similar").array()) {
     lists.push_back(list_of(told, bundle));
     const auto most = static_cast<std::int64_t>(bundle.items);
     lists.back().item = static_cast<std::int32_t>(told.at("item").integer(1, most));
-    lists.back().error = cosine_error;
+    lists.back().error = lists.back().swap = cosine_error;
   }
   return lists;
 }

@@ -40,7 +40,8 @@ struct GoldenList {
   std::vector<double> scores;
   // Other items that another machine's rounding may put in, with their scores.
   std::unordered_map<std::int64_t, double> near;
-  double error;  // that is allowed of each score; without a history nothing is computed: none
+  double error;  // what is allowed: of each score
+  double swap;   // the same of two items that swap; without a history the order is exact
 };
 
 // The lists after a history, then those of what is like an item. Throws as `longest_case` does.

@@ -104,7 +104,7 @@ void check_filtered(const GoldenList& expected, const std::vector<Item>& list, c
     const auto own = known.find(item.key);
     CHECK(
         item.key == key(expected.items[place]) ||
-        (own != known.end() && std::abs(own->second - score) <= expected.error));
+        (own != known.end() && std::abs(own->second - score) <= expected.swap));
     known.erase(item.key);  // no item twice
   }
 }
