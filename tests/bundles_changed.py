@@ -106,6 +106,7 @@ REFUSED = (
         ("top_k", (10**6 + 1,)),
         ("model.items", (ONE_MORE, 2_000_000_000)),
         ("model", (GONE, *NO_OBJECT)),
+        ("model.padding", (None, 5, ["masked"], "both")),
         ("state", (GONE, *NO_OBJECT)),
         ("state.shape", (GONE, None, {}, "19", [], [1], [1, 0], [1, "9"], [1, 9.5], [1, 2**40])),
         ("data", ([], "x", 3)),
@@ -160,7 +161,7 @@ REFUSED = (
         (_of_lists("k"), (GONE, None, True, "10", 0, -1, 10.5, [10])),
         (_of_lists("filter"), (
             GONE, None, [], "x", {"without": "k1"}, {"among": [5]}, {"where": {"f": "x"}},
-            {"boost": {"k1": "1"}}, {"boost": {"k1": 1e7}}, {"most_per": {"f": 0}},
+            {"boost": {"k1": "1"}}, {"boost": {"k1": 1e7}}, {"most_per": {"f": 0}}, {"later": []},
         )),
         (_of_lists("near"), (GONE, None, [], "x", {"a": 1}, {"0": 1}, {"1": None}, {"1": "x"})),
         (_of_lists("items", "scores"),
