@@ -33,7 +33,7 @@ def _one_line(text: str) -> str:
 # By the suffix of the file that a template becomes.
 ESCAPES: Mapping[str, Callable[[str], str]] = {
     ".html": _xml, ".kts": _kotlin, ".md": _one_line, ".py": _quoted, ".swift": _quoted,
-    ".ts": _quoted, ".txt": _one_line, ".xml": _xml,
+    ".ts": _quoted, ".txt": _one_line, ".webmanifest": _quoted, ".xml": _xml,
 }  # fmt: skip
 
 

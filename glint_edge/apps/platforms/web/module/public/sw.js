@@ -21,7 +21,7 @@ self.addEventListener('fetch', (event) => {
   address.search = address.hash = '';
   if (address.href === self.registration.scope) address.pathname += 'index.html';
   if (event.request.method === 'GET' && KEPT.has(address.href)) {
-    event.respondWith(answer(address.href));
+    event.respondWith(answer(address.href, event));
   }
 });
 
@@ -47,11 +47,25 @@ async function deleteOthers() {
   await Promise.all(old.map((name) => caches.delete(name)));
 }
 
-async function answer(address) {
+/** Files that are being written to the cache while a page reads them: who asks again waits. */
+const writing = new Map();
+
+async function answer(address, event) {
+  await writing.get(address);
   const cache = await caches.open(NAME);
   const kept = await cache.match(address);
   if (kept) return kept;
   const response = await fetch(address);
-  if (response.ok) await cache.put(address, response.clone());
+  if (response.ok) event.waitUntil(keep(cache, address, response.clone()));
   return response;
+}
+
+/** Where storage is full, the page works and is not kept. */
+function keep(cache, address, response) {
+  const written = cache
+    .put(address, response)
+    .catch(() => undefined)
+    .finally(() => writing.delete(address));
+  writing.set(address, written);
+  return written;
 }

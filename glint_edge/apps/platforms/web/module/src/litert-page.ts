@@ -7,5 +7,6 @@ import { litert } from './glint-edge/litert';
 
 void run(litert({ script, wasm }), {
   name: 'LiteRT.js',
+  files: [{ address: wasm, bytes: 9_334_181 }],
   other: { name: 'onnxruntime-web', page: PAGES.onnx },
 });

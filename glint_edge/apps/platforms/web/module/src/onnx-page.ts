@@ -6,5 +6,6 @@ import { onnx } from './glint-edge/onnx';
 
 void run(onnx(wasm), {
   name: 'onnxruntime-web',
+  files: [{ address: wasm, bytes: 14_239_897 }],
   other: { name: 'LiteRT.js', page: PAGES.tflite },
 });

@@ -22,6 +22,11 @@ export function remember(session: Session) {
   }
 }
 
+/** The items of the stored session, by their keys, the oldest first. */
+export function recalledKeys(): readonly string[] {
+  return read()?.history ?? [];
+}
+
 /** The stored session, or one built anew from its history; an empty one if there is none. */
 export async function recall(recommender: Recommender): Promise<Session> {
   const kept = read();

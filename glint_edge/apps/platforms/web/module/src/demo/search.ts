@@ -1,7 +1,7 @@
 /** The search field: a combobox by the ARIA Authoring Practices, with its list of titles. */
 
 import type { Item } from '../glint-edge';
-import { nameOf } from './view';
+import { nameOf } from './elements';
 
 const MATCHES = 8;
 
@@ -25,14 +25,18 @@ export function find(entries: readonly Entry[], text: string): Item[] {
   return ordered.slice(0, MATCHES).map(({ item }) => item);
 }
 
-/** Make an input and a list a search for items. */
+/**
+ * Make an input and a list a search for items.
+ *
+ * @returns what takes the items to search in.
+ */
 export function attachSearch(
   input: HTMLInputElement,
   list: HTMLUListElement,
-  items: readonly Item[],
   choose: (item: Item) => void,
-) {
-  const entries = index(items);
+): (items: readonly Item[]) => void {
+  let items: readonly Item[] = [];
+  let entries: Entry[] | null = null; // made when somebody searches
   let found: Item[] = [];
   let active = -1;
 
@@ -48,6 +52,7 @@ export function attachSearch(
     const element = document.createElement('li');
     element.id = `match-${place}`;
     element.setAttribute('role', 'option');
+    element.dir = 'auto';
     element.textContent = nameOf(item);
     element.onpointerdown = (event) => event.preventDefault(); // the input keeps the focus
     element.onclick = () => take(place);
@@ -78,8 +83,9 @@ export function attachSearch(
     Enter: () => take(active),
     Escape: () => show([]),
   };
-  input.addEventListener('input', () => show(find(entries, input.value)));
-  input.addEventListener('focus', () => show(find(entries, input.value)));
+  const search = () => show(find((entries ??= index(items)), input.value));
+  input.addEventListener('input', search);
+  input.addEventListener('focus', search);
   input.addEventListener('blur', () => show([]));
   input.addEventListener('keydown', (event) => {
     const act = keys[event.key];
@@ -87,6 +93,10 @@ export function attachSearch(
     event.preventDefault();
     act();
   });
+  return (other) => {
+    items = other;
+    entries = null;
+  };
 }
 
 function plain(text: string): string {
