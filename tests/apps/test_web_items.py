@@ -6,8 +6,9 @@ import re
 import pytest
 from PIL import Image
 
+from glint_edge.apps.module import embed, find_platform
 from glint_edge.bundles.bundle import load_bundle
-from tests.apps.web_site import build, serve
+from tests.apps.web_site import build_module, serve
 from tests.small import small_bundle
 
 pytestmark = [pytest.mark.slow, pytest.mark.full]
@@ -23,8 +24,8 @@ def site(make_model, tmp_path_factory):
         fields={"category": dict.fromkeys(keys, "Shoes"), "brand": {"k1": "<b>Acme</b>"}},
         images={key: f"https://cdn.example/{key}.png" for key in keys[:5]},
     )  # fmt: skip
-    build(load_bundle(bundle), folder / "app")
-    return folder / "app" / "dist"
+    embed(load_bundle(bundle), find_platform("web"), folder / "app")
+    return build_module(folder / "app")
 
 
 def test_the_page_shows_fields_and_pictures(site, browser):
@@ -44,13 +45,17 @@ def test_the_page_shows_fields_and_pictures(site, browser):
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(server.address + "index.html")
         page.locator("#status", has_text="Ready").wait_for()
-        rows = page.locator("#top button")
-        rows.locator("img").nth(3).wait_for(state="attached")
-        assert page.locator("#top .title").all_inner_texts() == [f"Item k{n}" for n in range(1, 11)]
+        page.locator("#top img").nth(3).wait_for(state="attached")
+        assert page.locator("#top .title").all_inner_texts() == [f"Item k{n}" for n in range(1, 25)]
         more = page.locator("#top .more").all_inner_texts()
-        assert more == ["Shoes · <b>Acme</b>", *["Shoes"] * 9]
+        assert more == ["Shoes · <b>Acme</b>", *["Shoes"] * 23]
         page.locator("#top img").nth(4).wait_for(state="detached")  # the one that is gone
         assert page.locator("#top img").count() == 4
+        # Of a field with one value there is nothing to choose; all others have drawn covers.
+        assert page.locator("#filters *").count() == 0
+        covers = page.locator("#top .cover")
+        assert covers.locator("svg:visible").count() == 24 - 4
+        assert covers.nth(1).locator("text").text_content() == "IK"
         assert {request.url for request in asked} == {
             f"https://cdn.example/k{n}.png" for n in range(1, 6)
         }

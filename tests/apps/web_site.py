@@ -96,9 +96,15 @@ def build(bundle, folder):
     embed(bundle, find_platform("web"), folder, ("onnx", "tflite"))
     (folder / "library.html").write_text(LIBRARY_PAGE)
     (folder / "src/library-page.ts").write_text(LIBRARY_SCRIPT)
+    build_module(folder)
+
+
+def build_module(folder):
+    """Build what `embed` wrote; returns the site's folder."""
     (folder / "node_modules").symlink_to(node_modules(folder))
     done = _npm("run", "build", folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "dist"
 
 
 def node_modules(folder):

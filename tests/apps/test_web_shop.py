@@ -1,0 +1,192 @@
+"""README's three commands: from a shop's log to its page in a real browser."""
+
+import csv
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from glint_edge.cli import app as cli
+from tests.apps.web_site import build_module, serve
+from tests.data.shop import write_shop
+from tests.skips import require
+
+pytestmark = pytest.mark.slow
+
+README = Path(__file__).parents[2] / "README.md"
+SHOWN = 24
+
+
+def printed_commands():
+    """The first block under "Your own data"."""
+    section = README.read_text("utf-8").partition("## Your own data\n\n")[2]
+    return [shlex.split(line) for line in section.partition("\n\n")[0].splitlines()]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """The shop's folder, with all that the commands left there."""
+    require("onnxscript", "onnx")
+    folder = tmp_path_factory.mktemp("shop")
+    write_shop(folder, visitors=120, skus=200)
+    commands = printed_commands()
+    assert [words[:2] for words in commands] == [
+        ["glint-edge", name] for name in ("train", "export", "embed")
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for words in commands:
+            patch.setattr("sys.argv", words)
+            with pytest.raises(SystemExit) as end:
+                cli.main()
+            assert not end.value.code, words
+    build_module(folder / "my-web")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(shop):
+    with serve(shop / "my-web/dist") as served:
+        yield served
+
+
+@pytest.fixture
+def page(browser, server):
+    """A desktop's, which throws nothing."""
+    wrong = []
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, bypass_csp=True)
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    yield opened
+    context.close()
+    assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def products(shop):
+    """Title and category of each item that the model knows, the most popular first."""
+    with (shop / "products.csv").open(newline="") as file:
+        rows = {row["sku"]: (row["title"], row["category"]) for row in csv.DictReader(file)}
+    return [rows[key] for key in json.loads((shop / "mine.glint/items.json").read_text())["keys"]]
+
+
+def ready(page):
+    page.locator("#status", has_text="Ready").wait_for()
+
+
+def settled(page, act):
+    """Do something, and wait for the list after it."""
+    page.evaluate("document.querySelector('#status').textContent = ''")
+    act()
+    page.wait_for_function("document.querySelector('#status').textContent !== ''")
+
+
+def shown(page):
+    titles = page.locator("#top .title").all_inner_texts()
+    return list(zip(titles, page.locator("#top .more").all_inner_texts(), strict=True))
+
+
+def test_three_commands_lead_to_a_page_that_filters_and_hides(page, server, products):
+    page.goto(server.address)
+    ready(page)
+    assert page.title().startswith("mine")
+    assert page.get_by_role("heading", level=1).inner_text() == "mine"
+    assert shown(page) == products[:SHOWN]
+
+    page.get_by_role("button", name="hats").click()
+    page.wait_for_function("document.querySelector('#top .more').textContent === 'hats'")
+    hats = [one for one in products if one[1] == "hats"]
+    assert shown(page) == hats[:SHOWN]
+    settled(page, page.get_by_role("button", name='bags "small"').click)
+    assert {kind for _, kind in shown(page)} == {"hats", 'bags "small"'}
+    settled(page, page.get_by_role("button", name="All").click)
+
+    title = products[0][0]
+    settled(page, page.locator("#top .take").first.click)
+    assert page.get_by_role("heading", name="For you").is_visible()
+    assert page.locator("#history .title").all_inner_texts() == [title]
+    hide = page.get_by_label("Hide what I have seen")
+    assert not hide.is_checked()  # people take an item again here
+    assert title in dict(shown(page))
+    settled(page, hide.check)
+    assert title not in dict(shown(page))
+
+    # All that the catalogue has, and no item twice.
+    while page.locator("#more").is_visible():
+        settled(page, page.locator("#more").click)
+    assert sorted(shown(page)) == sorted(products[1:])
+
+
+def test_more_like_this_is_a_list_of_its_own_with_a_way_back(page, server, products):
+    page.goto(server.address)
+    ready(page)
+    title = products[1][0]
+    settled(page, page.locator("#top .like").nth(1).click)
+    assert page.get_by_role("heading", name=f"More like {title}").is_visible()
+    assert page.evaluate("document.activeElement.id") == "top-label"
+    like = shown(page)
+    assert title not in dict(like) and like != products[:SHOWN]
+    settled(page, page.get_by_role("button", name="hats").click)
+    assert {kind for _, kind in shown(page)} == {"hats"}
+    settled(page, page.get_by_role("button", name="All").click)
+    assert shown(page) == like
+    settled(page, page.go_back)
+    assert page.get_by_role("heading", name="Most popular").is_visible()
+    assert shown(page) == products[:SHOWN]
+
+
+def test_the_popular_are_there_before_the_runtime_and_taps_wait_for_it(browser, shop, products):
+    site = shop / "my-web/dist"
+    (wasm,) = (file.name for file in (site / "assets").glob("ort-wasm*.wasm"))
+    with serve(site) as own:
+        own.stalled.add(f"/assets/{wasm}")
+        page = browser.new_page()
+        page.goto(own.address)
+        page.locator("#top .take").first.wait_for()
+        assert shown(page) == products[:SHOWN]
+        assert page.get_by_role("progressbar", name="Loading the model").is_visible()
+        page.get_by_role("button", name="hats").click()
+        assert {kind for _, kind in shown(page)} == {"hats"}
+        page.locator("#top .take").nth(2).click()
+        assert page.locator("#history .title").count() == 1
+        own.stalled.clear()
+        own.released.set()
+        ready(page)
+        assert page.get_by_role("heading", name="For you").is_visible()
+        assert {kind for _, kind in shown(page)} == {"hats"}
+        assert page.get_by_role("progressbar").count() == 0
+        page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible_on_a_desktop(browser, server, shop, scheme):
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
+    page = context.new_page()
+    page.goto(server.address)
+    ready(page)
+    settled(page, page.locator("#top .take").first.click)
+    settled(page, page.locator("#top .like").nth(2).click)
+    page.add_script_tag(path=shop / "my-web/node_modules/axe-core/axe.min.js")
+    report = page.evaluate("() => axe.run()")
+    assert [(each["id"], each["nodes"][0]["html"]) for each in report["violations"]] == []
+    across = page.evaluate(
+        "getComputedStyle(document.querySelector('#top')).gridTemplateColumns.split(' ').length"
+    )
+    assert across == 6
+    context.close()
+
+
+def test_the_progress_bar_knows_how_large_the_runtimes_are(shop):
+    module = shop / "my-web"
+    for page, pattern in {"onnx": "ort-wasm*.wasm", "litert": "litert_wasm*.wasm"}.items():
+        declared = re.search(r"bytes: ([\d_]+)", (module / f"src/{page}-page.ts").read_text())
+        (kept,) = {
+            file.stat().st_size
+            for file in [*(module / "dist/assets").glob(pattern)]
+            or [next((module / "node_modules/@litertjs/core/wasm").glob("*compat_internal.wasm"))]
+        }
+        assert int(declared[1]) == kept
