@@ -99,10 +99,10 @@ def build(bundle, folder):
     build_module(folder)
 
 
-def build_module(folder):
-    """Build what `embed` wrote; returns the site's folder."""
+def build_module(folder, *words):
+    """Build what `embed` wrote, by words for npm or its script; returns the site's folder."""
     (folder / "node_modules").symlink_to(node_modules(folder))
-    done = _npm("run", "build", folder=folder)
+    done = _npm(*(words or ("run", "build")), folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "dist"
 

@@ -10,6 +10,7 @@ export default defineConfig({
   build: {
     target: 'es2022',
     assetsInlineLimit: 0,
+    reportCompressedSize: false, // the runtimes take longer to compress than all else to build
     rollupOptions: { input: readdirSync('.').filter((name) => name.endsWith('.html')) },
   },
   // Bundled ahead for development, they would not find their WebAssembly.
