@@ -15,12 +15,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
-# File, page, colour scheme.
+# File, page, colour scheme, width and height, pixels for one of CSS.
 SHOTS = (
-    ("web-onnx.png", "index.html", "light"),
-    ("web-litert.png", "litert.html", "dark"),
+    ("web-onnx.png", "index.html", "light", (1440, 900), 1),
+    ("web-litert.png", "litert.html", "dark", (390, 844), 1.5),
 )
 TITLES = ("Star Wars (1977)", "Alien (1979)", "Blade Runner (1982)")
 
@@ -33,7 +33,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 def main(site: Path, out: Path) -> None:
-    """Serve a build on this machine, visit its pages on a phone-sized screen."""
+    """Serve a build on this machine, visit its pages."""
     out.mkdir(parents=True, exist_ok=True)
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -43,20 +43,20 @@ def main(site: Path, out: Path) -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=arguments
         )
-        for name, page, scheme in SHOTS:
+        for name, page, scheme, (width, height), scale in SHOTS:
+            screen = browser.new_page(
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if scheme == "dark" else "light",
+                device_scale_factor=scale,
+            )
             address = f"http://127.0.0.1:{server.server_port}/{page}"
-            save(shoot(browser, address, scheme), out / name)
+            save(shoot(screen, address), out / name)
         browser.close()
     server.shutdown()
 
 
-def shoot(browser: Browser, address: str, scheme: str) -> bytes:
+def shoot(page: Page, address: str) -> bytes:
     """A page with a short history, as PNG."""
-    page = browser.new_page(
-        viewport={"width": 390, "height": 844},
-        color_scheme="dark" if scheme == "dark" else "light",
-        device_scale_factor=1.5,
-    )
     page.goto(address)
     page.locator("#status", has_text="Ready").wait_for()
     for title in TITLES:

@@ -50,7 +50,7 @@ export class Page {
     view.hide.checked = excludesSeen(manifest);
     this.filters.offer(items);
     this.search(catalogue.items);
-    this.keys = recalledKeys().filter((key) => catalogue.id(key, 'skip') !== null);
+    this.keys = recalledKeys().filter((key) => catalogue.find(key) !== undefined);
     clearCards(view.top);
     this.draw(this.keys, this.popular());
     view.search.disabled = view.hide.disabled = false;
@@ -172,7 +172,7 @@ export class Page {
 
   private itemsOf(keys: readonly string[]): Item[] {
     const catalogue = this.shelf?.catalogue;
-    return keys.flatMap((key) => catalogue?.item(catalogue.id(key, 'skip') ?? 0) ?? []);
+    return keys.flatMap((key) => catalogue?.item(catalogue.find(key) ?? 0) ?? []);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { type BundleSource, Catalogue, type Item, type Manifest } from '../glint-edge';
 import { readChecked, readManifest } from '../glint-edge/bundle';
-import { type ItemsFile, parseItems } from '../glint-edge/catalogue';
+import { parseItems } from '../glint-edge/catalogue';
 import { passes, type Where } from './filters';
 
 export interface Shelf {
@@ -18,8 +18,7 @@ export async function openShelf(source: BundleSource): Promise<Shelf> {
   const bytes = await readChecked(source, manifest, 'items.json');
   const file = parseItems(bytes, `${source.place}items.json`, manifest.model.items);
   const catalogue = new Catalogue(file);
-  const { retired = [] } = file as ItemsFile & { readonly retired?: readonly (string | number)[] };
-  const gone = new Set(retired.map(String));
+  const gone = new Set((file.retired ?? []).map(String));
   return { manifest, catalogue, items: catalogue.items.filter(({ key }) => !gone.has(key)) };
 }
 
