@@ -50,6 +50,7 @@ async function warmUp(recommender: Recommender) {
   const session = await recommender.start();
   for (const { key } of recommender.catalogue.items.slice(0, 3)) {
     await session.append(key);
-    await session.top(1);
+    await session.top(1, { excludeSeen: false });
+    await session.top(1, { excludeSeen: true });
   }
 }

@@ -51,8 +51,9 @@ export class Filters {
     private readonly changed: () => void,
   ) {}
 
-  get where(): Where {
-    return Object.fromEntries(this.chosen);
+  /** Undefined where nothing is chosen, for which a model has no more to do. */
+  get where(): Where | undefined {
+    return this.chosen.size === 0 ? undefined : Object.fromEntries(this.chosen);
   }
 
   /** Offer what fits these items; nothing is chosen. */

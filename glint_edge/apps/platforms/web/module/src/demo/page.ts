@@ -122,6 +122,7 @@ export class Page {
         const started = performance.now();
         const list = model ? await this.computed(model, keys) : this.popular();
         const took = performance.now() - started;
+        if (model) remember(model.session);
         this.draw(keys, list);
         view.took.hidden = model === null;
         view.latency.textContent = duration(took);
@@ -139,7 +140,6 @@ export class Page {
     const goesOn = now.every((key, place) => key === keys[place]);
     if (goesOn && keys.length === now.length + 1) await model.session.append(keys.at(-1)!);
     else if (!goesOn || keys.length !== now.length) model.session = await recommender.start(keys);
-    remember(model.session);
     const { where } = this.filters;
     const excludeSeen = this.view.hide.checked;
     const k = this.count + 1; // whether there are more

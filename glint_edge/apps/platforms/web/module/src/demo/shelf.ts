@@ -26,7 +26,7 @@ export async function openShelf(source: BundleSource): Promise<Shelf> {
 export function popular(
   shelf: Shelf,
   k: number,
-  { where, without }: { readonly where: Where; readonly without: readonly string[] },
+  { where = {}, without }: { where: Where | undefined; without: readonly string[] },
 ): Item[] {
   const left = new Set(without);
   const list: Item[] = [];
