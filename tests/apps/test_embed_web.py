@@ -180,6 +180,7 @@ def test_it_starts_without_a_network(visit, site, target):
 
 def test_items_are_removed_undone_cleared_and_remembered(visit):
     page = visit("tflite")
+    page.get_by_label("Hide what I have seen").check()  # which is remembered, too
     empty = shown(page)
     for title in ("Alien (1979)", "Fargo (1996)"):
         choose(page, title)

@@ -4,7 +4,7 @@ import { excludesSeen, type Item, type Recommender, type Session } from '../glin
 import { clearCards, showCards } from './cards';
 import { duration, nameOf } from './elements';
 import { Filters } from './filters';
-import { recall, recalledKeys, remember } from './remember';
+import { recall, recalledHiding, recalledKeys, remember, rememberHiding } from './remember';
 import { attachSearch } from './search';
 import { popular, type Shelf } from './shelf';
 import { showStrip } from './strip';
@@ -33,7 +33,10 @@ export class Page {
   constructor(private readonly view: View) {
     this.filters = new Filters(view.filters, () => this.anew(''));
     this.search = attachSearch(view.search, view.matches, (item) => this.take(item));
-    view.hide.onchange = () => this.anew('');
+    view.hide.onchange = () => {
+      rememberHiding(view.hide.checked);
+      this.anew('');
+    };
     view.undo.onclick = () => this.change(this.before.pop() ?? [], 'Undone.');
     view.clear.onclick = () => this.follow([], 'Cleared.');
     view.more.onclick = () => this.showMore();
@@ -47,7 +50,7 @@ export class Page {
     const { manifest, catalogue, items } = shelf;
     this.shelf = shelf;
     view.name.textContent = manifest.name;
-    view.hide.checked = excludesSeen(manifest);
+    view.hide.checked = recalledHiding() ?? excludesSeen(manifest);
     this.filters.offer(items);
     this.search(catalogue.items);
     this.keys = recalledKeys().filter((key) => catalogue.find(key) !== undefined);

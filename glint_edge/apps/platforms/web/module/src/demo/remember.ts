@@ -3,6 +3,7 @@
 import { fromBase64, GlintError, type Recommender, type Session, toBase64 } from '../glint-edge';
 
 const PLACE = 'glint-edge-session';
+const HIDING = 'glint-edge-hide-seen';
 
 interface Remembered {
   readonly session: string; // base64
@@ -15,10 +16,21 @@ export function remember(session: Session) {
     session: toBase64(session.save()),
     history: session.history.map(({ key }) => key),
   };
+  write(PLACE, JSON.stringify(kept));
+}
+
+/** Store whether what was seen is hidden. */
+export function rememberHiding(isHidden: boolean) {
+  write(HIDING, String(isHidden));
+}
+
+/** Whether what was seen is to be hidden; null: nobody has chosen. */
+export function recalledHiding(): boolean | null {
   try {
-    localStorage.setItem(PLACE, JSON.stringify(kept));
+    const kept = localStorage.getItem(HIDING);
+    return kept === null ? null : kept === 'true';
   } catch {
-    // Full or forbidden: the session lives as long as the page.
+    return null;
   }
 }
 
@@ -36,6 +48,14 @@ export async function recall(recommender: Recommender): Promise<Session> {
   } catch (error) {
     if (!(error instanceof GlintError)) throw error;
     return recommender.start(kept.history);
+  }
+}
+
+function write(place: string, text: string) {
+  try {
+    localStorage.setItem(place, text);
+  } catch {
+    // Full or forbidden: it lives as long as the page.
   }
 }
 
