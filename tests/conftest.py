@@ -51,6 +51,8 @@ TOGETHER = (
     ("tests/converters/test_executorch.py*", "executorch"),
     ("tests/checkpoints/*[[]executorch*", "executorch"),
     ("tests/converters/test_tflite.py*", "tflite"),
+    ("tests/converters/test_filters.py*[[]executorch*", "executorch"),
+    ("tests/converters/test_filters.py*[[]tflite*", "tflite"),
     ("tests/checkpoints/*[[]tflite*", "tflite"),
 )
 

@@ -482,6 +482,7 @@ def test_names_shapes_and_types_are_what_apps_are_told(programs, files, precisio
         ("state", [1, size], "tensor(float)"),
         ("items", [1, "C"], "tensor(int64)"),
         ("count", [1], "tensor(int64)"),
+        ("bias", [1, "R"], "tensor(float)"),
     ]
     assert [(o.name, o.shape, o.type) for o in session.get_outputs()] == [
         ("new_state", [1, size], "tensor(float)"),

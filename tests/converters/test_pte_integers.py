@@ -64,7 +64,7 @@ def linears_of(file, method, folder):
     return found
 
 
-@pytest.mark.parametrize("method", ["append", "append_many", "recommend"])
+@pytest.mark.parametrize("method", ["append", "append_many", "recommend", "similar"])
 def test_every_linear_holds_the_same_integers(file, method, tmp_path):
     pte, program = file
     module, _ = program.methods()[method]
@@ -85,7 +85,7 @@ def test_every_linear_holds_the_same_integers(file, method, tmp_path):
     held = {bytes(buffer) for buffer in pte.named_data.buffers}
     for name, linear in linears.items():
         assert linear.bias is None or linear.bias.numpy().tobytes() in held, name
-    assert {"append": 6, "append_many": 6, "recommend": 12}[method] == len(linears)
+    assert {"append": 6, "append_many": 6, "recommend": 12, "similar": 1}[method] == len(linears)
 
 
 def test_the_table_holds_the_same_integers(file):

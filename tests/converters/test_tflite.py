@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from glint_edge.bundles.target import ConvertOptions
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError
 from glint_edge.model.stream import StreamProgram, empty_state, stream_program
@@ -19,21 +18,14 @@ from glint_edge.runtime.engines import find_engine
 from quantization import quantize
 from quantization.int8 import Int8Embedding, Int8Linear
 from tests import conversions
+from tests.converters.programs import ITEMS, OPTIONS, SHAPES, tflite_program
 from tests.environments import install, make_environment
 from tests.skips import needs
 
 pytestmark = [pytest.mark.slow, needs("litert_torch", "litert")]
 
-METADATA = {"name": "app", "description": "a stream", "version": "1", "data": "log"}
 HISTORIES = [[5], [40, 1], [7, 3, 3, 21, 40, 9], [(n * 7) % 40 + 1 for n in range(30)]]
-NOT_ITEMS = [0, -1, -(2**40), 41, 2**31, 2**62]  # of a catalogue of 40
-# By precision: the model's shape beside it, so that every form of the graph is converted once.
-SHAPES = {
-    "fp32": {"kernel": 5, "gated_mlp": False},
-    "fp16": {"kernel": 1},
-    "int8-table": {"kernel": 3},
-    "int8": {"kernel": 3},
-}
+NOT_ITEMS = [0, -1, -(2**40), ITEMS + 1, 2**31, 2**62]
 # The two between are made of what the others are made of.
 PRECISIONS = [
     pytest.param(each, marks=[] if each in ("fp32", "int8") else pytest.mark.full)
@@ -49,13 +41,13 @@ class Converted:
 
 
 @pytest.fixture(scope="module")
-def file_of(make_model):
+def file_of():
     """The one file of a precision."""
 
     @cache
     def make(precision):
-        program = quantize(stream_program(make_model(**SHAPES[precision]), 10, chunk=4), precision)
-        path = conversions.converted(program, "tflite", ConvertOptions(metadata=METADATA))
+        program = tflite_program(precision)
+        path = conversions.converted(program, "tflite", OPTIONS)
         return Converted(program, path, find_engine("tflite").load(path, program.config, None, 1))
 
     return make
@@ -196,7 +188,7 @@ def test_metadata_is_inside(converted):
     model = model_of(converted.path)
     entries = {entry.name.decode(): bytes(model.buffers[entry.buffer].data) for entry in
                model.metadata}  # fmt: skip
-    assert json.loads(entries["glint_edge"]) == METADATA
+    assert json.loads(entries["glint_edge"]) == OPTIONS.metadata
     official = entries["TFLITE_METADATA"]
     assert official[4:8] == b"M001"
     assert b"a stream\0" in official
