@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         bench_diff,
         bench_report,
         bench_scale,
+        catalogue_of,
         describe_items,
         doctor,
         embed,
@@ -41,8 +42,10 @@ if TYPE_CHECKING:
         pull,
         push,
         recommend,
+        recommend_all,
         retire_items,
         shard,
+        similar,
         train,
         tune,
     )
@@ -80,6 +83,7 @@ __all__ = [
     "bench_diff",
     "bench_report",
     "bench_scale",
+    "catalogue_of",
     "describe_items",
     "doctor",
     "embed",
@@ -95,9 +99,11 @@ __all__ = [
     "pull",
     "push",
     "recommend",
+    "recommend_all",
     "retire_items",
     "save_checkpoint",
     "shard",
+    "similar",
     "stream_program",
     "train",
     "tune",
@@ -128,7 +134,7 @@ _TYPES = {
 # What an application that only runs bundles has; all else needs the toolkit.
 _RUNTIME = {
     "BundleStore", "GlintEdgeError", "ModelConfig", "Recommendation", "Recommender", "Session",
-    "TrainConfig", "load", "recommend",
+    "TrainConfig", "load", "recommend", "similar",
 }  # fmt: skip
 
 

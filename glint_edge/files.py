@@ -105,6 +105,29 @@ def new_folder(path: Path, stood: Identity | None = NOW) -> Iterator[Path]:
 
 
 @contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A file that becomes `path` when the block ends well, and is gone otherwise; a link stays one.
+
+    It lies in a folder of its own beside `path`, where other files may be kept for a while.
+
+    Raises:
+        InUseError: another process is writing `path`.
+    """
+    path = Path(os.path.realpath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent)
+    with staging(path) as part:
+        new = part / NEW
+        new.mkdir()
+        file = new / path.name
+        yield file
+        with file.open("rb+") as written:
+            os.fsync(written.fileno())
+        file.replace(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
 def scratch() -> Iterator[Path]:
     """A folder of this user alone, for a while, where the system keeps temporary files.
 

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 from glint_edge.apps.escapes import environment_for
 from glint_edge.bundles.copies import copy_part
-from glint_edge.bundles.manifest import SCHEMA_VERSION
 from glint_edge.bundles.target import canonical_target
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
@@ -90,17 +89,13 @@ def targets_for(bundle: Bundle, platform: Platform, wanted: Sequence[str] = ()) 
 
 
 def lacking(bundle: Bundle, targets: Iterable[str]) -> list[str]:
-    """Those of the targets of which a bundle has no artifact that apps of today run."""
-    if bundle.manifest["schema_version"] < SCHEMA_VERSION:
-        return list(targets)
+    """Those of the targets of which a bundle has no artifact."""
     has = {artifact.target for artifact in bundle.artifacts}
     return [name for name in targets if name not in has]
 
 
 def lack(bundle: Bundle, platform: Platform, missing: Iterable[str]) -> str:
     """What `lacking` came to, in words that more follow."""
-    if bundle.manifest["schema_version"] < SCHEMA_VERSION:
-        return f"{bundle.path} was exported by an earlier glint-edge, without filters"
     has = ", ".join(artifact.target for artifact in bundle.artifacts)
     no = " and no ".join(missing)
     return f"{bundle.path} has no {no} artifact for {platform.name}, but {has}"

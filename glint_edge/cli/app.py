@@ -26,7 +26,7 @@ from glint_edge.cli.commands.hub import pull, push
 from glint_edge.cli.commands.import_ import import_
 from glint_edge.cli.commands.inspect import inspect
 from glint_edge.cli.commands.publish import publish
-from glint_edge.cli.commands.recommend import recommend
+from glint_edge.cli.commands.recommend import recommend, similar
 from glint_edge.cli.commands.shard import shard
 from glint_edge.cli.commands.train import train
 from glint_edge.cli.commands.tune import tune
@@ -78,7 +78,8 @@ app.add_typer(catalogue, name="catalogue", rich_help_panel=EXPORT)
 
 add(app, embed, "glint-edge embed mine.glint --platform web --out my-web", panel=APP)
 add(app, publish, "glint-edge publish mine.glint --out public/recommender", panel=APP)
-add(app, recommend, "glint-edge recommend mine.glint --history 50,181,172", panel=APP)
+add(app, recommend, 'glint-edge recommend mine.glint 50 181 "Alien (1979)" -k 5', panel=APP)
+add(app, similar, 'glint-edge similar mine.glint "Alien (1979)"', panel=APP)
 
 app.add_typer(bench, name="bench", rich_help_panel=CHECK)
 add(app, inspect, "glint-edge inspect mine.glint", panel=CHECK)

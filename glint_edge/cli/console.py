@@ -25,6 +25,7 @@ from rich.progress import (
     Task,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 from rich.segment import Segment
 from rich.spinner import Spinner
@@ -166,6 +167,26 @@ def training_bar() -> Iterator[Any]:
                 )
 
         yield on_progress
+
+
+@contextmanager
+def users_bar() -> Iterator[Any]:
+    """A bar over the users of a log; yields the `on_users` that `recommend_all` takes."""
+    with Progress(
+        TextColumn("lists of users"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=not _moves(),
+        transient=True,
+    ) as progress:
+        task = progress.add_task("", total=None)
+
+        def on_users(done: int, users: int) -> None:
+            progress.update(task, total=users, completed=done)
+
+        yield on_users
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeAlias
@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from glint_edge.cli.filter_flags import FILTERS, filters
 from glint_edge.cli.options import ITEMS, READING, Verbose, reading
 from glint_edge.cli.streams import BROKEN_PIPE
 
@@ -94,8 +95,9 @@ def add(
     Args:
         app: the group that it joins.
         function: its parameters are the command's; a parameter `reading` stands for the flags that
-            say how a log is read, and takes what they say; a parameter `shown`, for those that say
-            what is shown of the items, which it takes by their names.
+            say how a log is read, and takes what they say; a parameter `filters`, for those that
+            say what may stand in a list, and takes the filter's words; a parameter `shown`, for
+            those that say what is shown of the items, which it takes by their names.
         example: a command line, for the help.
         name: the command's; None: the function's.
         panel: of the group's help.
@@ -104,15 +106,23 @@ def add(
     command(_with_shared_flags(function))
 
 
+# By parameter of a function, the flags that it stands for, and what becomes of what they say.
+SHARED: Mapping[str, tuple[Mapping[str, Any], Callable[[dict[str, Any]], Any]]] = {
+    "filters": (FILTERS, filters),
+    "reading": (READING, reading),
+    "shown": (ITEMS, dict),
+}
+
+
 def _with_shared_flags(function: Function) -> Function:
     signature = inspect.signature(function, eval_str=True)
-    reads, shows = ("reading" in signature.parameters), ("shown" in signature.parameters)
+    taken = {name: SHARED[name] for name in SHARED if name in signature.parameters}
     parameters = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for name, parameter in signature.parameters.items()
-        if name not in ("reading", "shown")
+        if name not in taken
     ]
-    shared = {**(READING if reads else {}), **(ITEMS if shows else {}), "verbose": Verbose}
+    shared = {name: each for flags, _ in taken.values() for name, each in flags.items()}
     parameters += [
         inspect.Parameter(
             name,
@@ -120,17 +130,14 @@ def _with_shared_flags(function: Function) -> Function:
             default=False if name == "verbose" else None,
             annotation=annotation,
         )
-        for name, annotation in shared.items()
+        for name, annotation in {**shared, "verbose": Verbose}.items()
     ]
 
     @wraps(function)
     def command(**values: Any) -> None:  # noqa: ANN401  # the parameters of any command
         del values["verbose"]  # its callback has done what it asks for
-        if reads:
-            flags = {name: values.pop(name) for name in READING}
-            values["reading"] = reading(flags)
-        if shows:
-            values["shown"] = {name: values.pop(name) for name in ITEMS}
+        for parameter, (flags, made_of) in taken.items():
+            values[parameter] = made_of({name: values.pop(name) for name in flags})
         function(**values)
 
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

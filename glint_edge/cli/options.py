@@ -53,7 +53,7 @@ Runners = Annotated[
 _READING, _SPLIT = "Reading the log", "Splitting the log"
 
 
-def _flag(
+def flag(
     kind: Any,  # noqa: ANN401  # any type
     help: str,
     *names: str,
@@ -68,39 +68,39 @@ def _flag(
 # A parameter `reading` of a command stands for all of these (`manners.add`). What functions call
 # them: `glint_edge.data.options.Reading`.
 READING = {
-    "user_column": _flag(str, "Column of the user."),
-    "item_column": _flag(str, "Column of the item."),
-    "time_column": _flag(str, "Column of the time."),
-    "session_column": _flag(str, "Column of the session, which stands in where the user is "
+    "user_column": flag(str, "Column of the user."),
+    "item_column": flag(str, "Column of the item."),
+    "time_column": flag(str, "Column of the time."),
+    "session_column": flag(str, "Column of the session, which stands in where the user is "
                             "missing; else such rows are left out."),
-    "event_column": _flag(str, "Column of the kind of event, for --only and --event."),
-    "rating_column": _flag(str, "Column of the rating, for --min-rating."),
-    "only": _flag(list[str], "Kinds of events to keep.", metavar="KIND,…", callback=several),
-    "event": _flag(str, "How much a target of each kind of event counts in the loss and in the "
+    "event_column": flag(str, "Column of the kind of event, for --only and --event."),
+    "rating_column": flag(str, "Column of the rating, for --min-rating."),
+    "only": flag(list[str], "Kinds of events to keep.", metavar="KIND,…", callback=several),
+    "event": flag(str, "How much a target of each kind of event counts in the loss and in the "
                    "figures, as in view=1,cart=2,buy=4; others are left out.", metavar="KIND=N,…"),
-    "min_rating": _flag(float, "Leave out lower ratings.", metavar="NUMBER"),
-    "collapse_repeats": _flag(bool, "Take an item several times in a row for once.",
+    "min_rating": flag(float, "Leave out lower ratings.", metavar="NUMBER"),
+    "collapse_repeats": flag(bool, "Take an item several times in a row for once.",
                               "--collapse-repeats/--no-collapse-repeats"),
-    "session_gap": _flag(str, "Cut a user's items into sessions where so much time passes: 30m, "
+    "session_gap": flag(str, "Cut a user's items into sessions where so much time passes: 30m, "
                          "2h, 1d.", metavar="TIME"),
-    "keep_missing": _flag(bool, "Take NULL, nan, NA and the like for keys; else such rows are "
+    "keep_missing": flag(bool, "Take NULL, nan, NA and the like for keys; else such rows are "
                           "left out.", "--keep-missing/--no-keep-missing"),
-    "header": _flag(bool, "Whether the first row names the columns; without one they are chosen "
+    "header": flag(bool, "Whether the first row names the columns; without one they are chosen "
                     "by number, as in --user-column 1.  [default: told from the row]",
                     "--header/--no-header"),
-    "format": _flag(str, "inter, u.data, ratings.dat, csv, tsv, jsonl, parquet or lines.  "
+    "format": flag(str, "inter, u.data, ratings.dat, csv, tsv, jsonl, parquet or lines.  "
                     "[default: told from the file]"),
-    "k_core": _flag(int, "Drop rarer users and items, repeatedly.", min=0, metavar="NUMBER"),
-    "min_length": _flag(int, "Leave out users with fewer items.  [default: 3, or 2 where the log "
+    "k_core": flag(int, "Drop rarer users and items, repeatedly.", min=0, metavar="NUMBER"),
+    "min_length": flag(int, "Leave out users with fewer items.  [default: 3, or 2 where the log "
                         "is split by time or by files]", min=1, metavar="NUMBER"),
-    "split": _flag(
+    "split": flag(
         str, "leave-one-out; time:2024-06-01: what each user did next after it is for the test, "
         "the last tenth before it for validation; time:VALIDATION,TEST; or 0.8,0.1,0.1 of the "
         "interactions in time order.  [default: as the checkpoint says, else leave-one-out]",
         panel=_SPLIT,
     ),
-    "validation": _flag(Path, "A log of one's own to validate on.", panel=_SPLIT),
-    "test": _flag(Path, "A log of one's own to test on; without --validation, each user's last "
+    "validation": flag(Path, "A log of one's own to validate on.", panel=_SPLIT),
+    "test": flag(Path, "A log of one's own to test on; without --validation, each user's last "
                   "item of the log is validated on.", panel=_SPLIT),
 }  # fmt: skip  # a table
 
@@ -119,15 +119,15 @@ _ITEMS = "What is shown of the items"
 
 # A parameter `shown` of a command stands for all of these (`manners.add`).
 ITEMS = {
-    "items": _flag(Path, "A CSV, TSV, JSON lines or Parquet file with a row an item.",
+    "items": flag(Path, "A CSV, TSV, JSON lines or Parquet file with a row an item.",
                    panel=_ITEMS),
-    "item_key": _flag(str, "Its column of the item's key.  [default: by its name, as sku]",
+    "item_key": flag(str, "Its column of the item's key.  [default: by its name, as sku]",
                       panel=_ITEMS),
-    "item_title": _flag(str, "Its column of the title.  [default: by its name, as title]",
+    "item_title": flag(str, "Its column of the title.  [default: by its name, as title]",
                         panel=_ITEMS),
-    "item_field": _flag(list[str], "Its columns that are shown beside the title, such as a "
+    "item_field": flag(list[str], "Its columns that are shown beside the title, such as a "
                         "category.", panel=_ITEMS, metavar="COLUMN,…", callback=keys),
-    "item_image": _flag(str, "Its column of a picture's http or https address, which apps may "
+    "item_image": flag(str, "Its column of a picture's http or https address, which apps may "
                         "show.", panel=_ITEMS),
 }  # fmt: skip  # a table
 

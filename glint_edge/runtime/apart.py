@@ -1,4 +1,4 @@
-"""A bundle's recommendations out of a process of their own: `python -m glint_edge.runtime.apart`.
+"""A bundle's lists out of a process of their own: `python -m glint_edge.runtime.apart`.
 
 A runtime parses its file in native code: one that is damaged behind a right sha256 may end the
 process. So may an application's; but a command line says which bundle it was.
@@ -7,7 +7,7 @@ process. So may an application's; but a command line says which bundle it was.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +19,30 @@ from glint_edge.runtime.recommendation import Recommendation, Recommendations
 SECONDS = 120.0  # a load takes milliseconds, of a catalogue of millions seconds
 
 
-def recommend_apart(
+def list_apart(
     bundle: Path,
-    history: Sequence[str],
+    method: str,
+    words: Mapping[str, Any],
     *,
-    k: int | None,
-    exclude_seen: bool | None,
     target: str | None,
-    window: str | None,
+    window: str | None = None,
 ) -> Recommendations:
-    """`Recommender.recommend` of a bundle's folder, loaded in a child for this one call.
+    """What a method of `Recommender` gives, of a bundle that a child loads for this one call.
+
+    Args:
+        bundle: its folder.
+        method: "recommend" or "similar".
+        words: the method's, as JSON values.
+        target: as for `Recommender.load`, and so is the next.
+        window: see there.
 
     Raises:
         BundleError: the child died or never ended.
         GlintEdgeError: what the child refused.
     """
     request = {
-        "bundle": str(bundle.absolute()), "history": list(history), "k": k,
-        "exclude_seen": exclude_seen, "target": target, "window": window, "shown": str(bundle),
+        "bundle": str(bundle.absolute()), "shown": str(bundle), "method": method, "words": words,
+        "target": target, "window": window,
     }  # fmt: skip
     try:
         answer = ask(
@@ -50,16 +56,14 @@ def recommend_apart(
     return Recommendations((Recommendation(*one) for one in answer["items"]), title=answer["title"])
 
 
-def _recommend(request: dict[str, Any]) -> dict[str, Any]:
+def _list(request: dict[str, Any]) -> dict[str, Any]:
     from glint_edge.runtime.recommender import Recommender
 
     # Errors name the bundle as it was asked for, which may be relative to another folder.
     place, shown = request["bundle"], request["shown"]
     try:
         loaded = Recommender.load(place, target=request["target"], window=request["window"])
-        items = loaded.recommend(
-            request["history"], request["k"], exclude_seen=request["exclude_seen"]
-        )
+        items = getattr(loaded, request["method"])(**request["words"])
     except GlintEdgeError as error:
         return {"refused": [type(error).__name__, str(error).replace(place, shown)]}
     rows = [[one.key, one.title, one.score, dict(one.fields), one.image] for one in items]
@@ -75,4 +79,4 @@ def _again(kind: str, message: str) -> GlintEdgeError:
 
 
 if __name__ == "__main__":
-    sys.exit(answer(_recommend))
+    sys.exit(answer(_list))

@@ -113,6 +113,17 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
     )
 
 
+def read_items(path: Path) -> Catalogue:
+    """A bundle's catalogue alone.
+
+    Raises:
+        BundleError: the manifest or items.json is missing, damaged or of a later version.
+    """
+    manifest = read_app_manifest(path)
+    check_listed(path, manifest, ITEMS)
+    return read_catalogue(path / ITEMS, read_config(path, manifest))
+
+
 def read_app_manifest(path: Path) -> dict[str, Any]:
     """A bundle's manifest, with what an application needs of it.
 

@@ -47,7 +47,14 @@ def export(
     name: Annotated[
         str | None, typer.Option(help="The bundle's name.  [default: that of --out]")
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Items that `recommend` returns.")] = 10,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Items that one call of `recommend` returns; longer lists take several.  "
+            "[default: 50, or all there are]",
+        ),
+    ] = None,
     window: Annotated[
         str,
         typer.Option(
