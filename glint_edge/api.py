@@ -352,7 +352,7 @@ def recommend(
     bundle: AnyBundle | Checkpoint | None,
     history: Sequence[Key] = (),
     *,
-    k: int | None = None,
+    k: int | None = 10,
     exclude_seen: bool | None = None,
     without: Iterable[Key] = (),
     among: Iterable[Key] | None = None,
@@ -370,7 +370,7 @@ def recommend(
     Args:
         bundle: loaded, or its folder; also a checkpoint.
         history: item keys, oldest first.
-        k: so many; None: as many as a bundle's artifact returns at once, or 10.
+        k: so many; None: as many as a bundle's artifact returns at once.
         exclude_seen: leave out the history's own items; None: where nobody takes an item again in
             the log of the training.
         without: keys to leave out. Those that are not in the catalogue say nothing, as in the next.
@@ -396,7 +396,7 @@ def similar(
     bundle: AnyBundle | Checkpoint | None,
     key: Key,
     *,
-    k: int | None = None,
+    k: int | None = 10,
     without: Iterable[Key] = (),
     among: Iterable[Key] | None = None,
     where: Mapping[str, str | Sequence[str]] | None = None,
@@ -979,7 +979,6 @@ def _list(
 
         return list_apart(folder, method, words | {"k": k}, target=target, window=window)
     loaded = load(bundle, target=target, window=window)
-    k = min(10, loaded.bundle.top_k) if k is None else k
     items: Recommendations = getattr(loaded, method)(**words, k=k)
     return items
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from glint_edge.bundles.manifest import MANIFEST, SUFFIX
 from glint_edge.cli.options import chosen_bundle
-from glint_edge.errors import ConfigError
-from glint_edge.runtime.source import CONFIG, bundle_folder
+from glint_edge.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
     from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.catalogue import Catalogue
 
 HUB = "hf://"
+CONFIG = "config.json"  # of a checkpoint
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Model:
     @cached_property
     def source(self) -> Path | Checkpoint:
         """The bundle's folder, or the checkpoint, loaded once."""
+        from glint_edge.runtime.source import bundle_folder  # with numpy
+
         folder = bundle_folder(self.place)
         if folder is not None:
             return folder
@@ -91,11 +93,20 @@ def open_model(words: Sequence[str], bundle: Path | None) -> Model:
     if len(places) > 1:
         raise ConfigError(f"{' and '.join(places)} are two to ask; name one")
     if not places:
-        return Model(chosen_bundle(bundle), tuple(words))
+        return Model(_last(words) if bundle is None else bundle, tuple(words))
     (place,) = places
     return Model(
         place if place.startswith(HUB) else Path(place), tuple(w for w in words if w != place)
     )
+
+
+def _last(words: Sequence[str]) -> Path:
+    try:
+        return chosen_bundle(None)
+    except BundleError as error:
+        if not words:
+            raise
+        raise BundleError(f"{words[0]} is not a bundle, and {error}") from error
 
 
 def _is_place(word: str) -> bool:

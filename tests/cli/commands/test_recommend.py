@@ -35,9 +35,8 @@ def test_a_long_history_is_cut_or_kept_as_the_user_says(bundle, run):
     long = ["i9", "i8", "i9", "i8", *last]
 
     def items(history, *options):
-        code, out, _ = run(
-            "recommend", bundle, "--history", ",".join(history), "--include-seen", "--json", *options
-        )  # fmt: skip
+        words = ("recommend", bundle, "--history", ",".join(history), "--include-seen")
+        code, out, _ = run(*words, "--json", *options)
         assert code == 0
         return json.loads(out)["items"]
 
