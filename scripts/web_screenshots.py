@@ -68,9 +68,9 @@ def shoot(page: Page, address: str) -> bytes:
 
 
 def save(png: bytes, file: Path) -> None:
-    """Write it small: a page has few colours."""
+    """Write it small: a page has few colours, most of them on covers."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.quantize(64).save(file, optimize=True)
+    image.quantize(200).save(file, optimize=True)
 
 
 if __name__ == "__main__":

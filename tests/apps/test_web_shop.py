@@ -31,6 +31,8 @@ def shop(tmp_path_factory):
     require("onnxscript", "onnx")
     folder = tmp_path_factory.mktemp("shop")
     write_shop(folder, visitors=120, skus=200)
+    products = folder / "products.csv"
+    products.write_text(products.read_text("utf-8").replace("No. 3,", "<b>No. 3</b>,"), "utf-8")
     commands = printed_commands()
     assert [words[:2] for words in commands] == [
         ["glint-edge", name] for name in ("train", "export", "embed")
@@ -100,6 +102,8 @@ def test_three_commands_lead_to_a_page_that_filters_and_hides(page, server, prod
     assert page.title().startswith("mine")
     assert page.get_by_role("heading", level=1).inner_text() == "mine"
     assert shown(page) == products[:SHOWN]
+    assert "<b>No. 3</b>, in blue" in dict(products[:SHOWN])
+    assert page.locator("#top b").count() == 0
 
     chip(page, "hats").click()
     page.wait_for_function("document.querySelector('#top .more').textContent === 'hats'")

@@ -66,7 +66,7 @@ function shape(name: string, attributes: Record<string, string>): SVGElement {
 
 /** Of the first two words, those before numbers: "SW" of "Star Wars (1977)", "7" of "7". */
 export function initials(name: string): string {
-  const words = name.match(/[\p{L}\p{N}]+/gu) ?? [];
+  const words = name.match(/[\p{L}\p{N}]+/gu) ?? name.match(/\S/u) ?? [];
   const named = words.filter((word) => /^\p{L}/u.test(word));
   const chosen = (named.length > 0 ? named : words).slice(0, 2);
   return chosen.map((word) => [...word][0]!.toLocaleUpperCase()).join('');
