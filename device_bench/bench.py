@@ -18,7 +18,7 @@ from device_bench.judge.row import (
 )
 from device_bench.judge.rows import BenchResult, Row
 from device_bench.judge.tolerance import tolerance_of
-from device_bench.measure.job import Job, taps_a_cycle
+from device_bench.measure.job import Filtered, Job, taps_a_cycle
 from device_bench.measure.machine import conditions
 from device_bench.measure.runtimes import REFERENCE, require_runtime
 from device_bench.measure.sampling import Plan
@@ -35,6 +35,7 @@ from glint_edge.files import scratch
 from glint_edge.processes.threads import check_threads
 
 if TYPE_CHECKING:
+    from glint_edge.data.catalogue import Catalogue
     from glint_edge.data.sequences import HeldOut
     from glint_edge.model.glint_ru import GlintRU
 
@@ -109,6 +110,7 @@ def bench(
         "", "", Path(), bundle.top_k, bundle.window, bundle.config.to_dict(), bundle.golden,
         _reference_over(model, held_out, bundle.window),
         _reference_over(model, prefixes, bundle.window),
+        filtered=Filtered(bundle.golden, bundle.catalogue, bundle.spare_items),
     )  # fmt: skip
     files = [(artifact, bundle.file(artifact)) for artifact in bundle.artifacts]
     subjects = _subjects(common, files)
@@ -140,6 +142,8 @@ def check_artifacts(
     window: int | None,
     held_out: HeldOut | None,
     golden: Golden,
+    catalogue: Catalogue,
+    spare_items: int | None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> list[dict[str, Any]]:
     """Parity, accuracy and agreement of converted files, each in a process of its own, untimed.
@@ -152,6 +156,8 @@ def check_artifacts(
         held_out: positions of training and validation items, by which the artifacts are judged;
             None: the golden vectors alone are checked.
         golden: what each artifact must give.
+        catalogue: the items' keys and fields.
+        spare_items: spare rows of the table.
         on_step: told what is being done.
 
     Returns:
@@ -163,8 +169,9 @@ def check_artifacts(
     """
     reference = _reference_over(model, held_out, window)
     common = Subject(
-        "", "", Path(), top_k, window, model.config.to_dict(), golden, reference, reference
-    )
+        "", "", Path(), top_k, window, model.config.to_dict(), golden, reference, reference,
+        filtered=Filtered(golden, catalogue, spare_items),
+    )  # fmt: skip
     settings = Settings(rounds=0)
     entries = [_entry(s, PythonRunner(), settings) for s in _subjects(common, artifacts)]
     _run(entries, settings, on_step, lambda rows: None)

@@ -1035,7 +1035,7 @@ def _exported_again(
     floats = find_checkpoint(bundle)
     if floats is None:
         raise BundleError(f"{reason}, and its checkpoint is not at hand; run {command}")
-    spare = bundle.manifest.get("catalogue", {}).get("spare")
+    spare = bundle.spare_items
     try:
         options = options_of(bundle, folder / f"{bundle.name}{SUFFIX}", spare)
     except BundleError as error:
@@ -1063,7 +1063,8 @@ def _check(
         return check_artifacts(
             artifacts, model=model, top_k=options.top_k_for(model),
             window=model.config.window_items(options.window), held_out=positions,
-            golden=golden, on_step=on_step,
+            golden=golden, catalogue=checkpoint.catalogue, spare_items=options.spare_items,
+            on_step=on_step,
         )  # fmt: skip
 
     return check

@@ -50,6 +50,8 @@ class Judge(Protocol):
         window: int | None,
         held_out: Any,  # noqa: ANN401  # HeldOut | None
         golden: Golden,
+        catalogue: Catalogue,
+        spare_items: int | None,
         on_step: Callable[[str], None] = ...,
     ) -> list[dict[str, Any]]:
         """Judge each file; entries of the manifest's `checks`."""
@@ -95,7 +97,7 @@ class CatalogueChange:
         return {
             **plain, "bundle": str(self.path),
             "checkpoint": str(self.folder) if self.folder else None, "converted": self.converted,
-            "spare": self.bundle.manifest.get("catalogue", {}).get("spare"),
+            "spare": self.bundle.spare_items,
             "checks": self.bundle.manifest["checks"],
         }  # fmt: skip
 
@@ -177,7 +179,8 @@ def write_change(
 
     options_of(bundle, path, spare_items)
     refuse_to_overwrite(path)
-    converted = spare_after(bundle, after) is None
+    left = spare_after(bundle, after)
+    converted = left is None
     if converted:
         log.info("%s has too few spare rows: converting again, with %d spare",
                  bundle.path, spare_items)  # fmt: skip
@@ -188,7 +191,8 @@ def write_change(
     def check(artifacts: Sequence[tuple[Artifact, Path]], golden: Golden) -> list[dict[str, Any]]:
         return judge(
             artifacts, model=after.model, top_k=bundle.top_k, window=bundle.window,
-            held_out=positions, golden=golden, on_step=on_step,
+            held_out=positions, golden=golden, catalogue=after.catalogue,
+            spare_items=spare_items if converted else left, on_step=on_step,
         )  # fmt: skip
 
     real.parent.mkdir(parents=True, exist_ok=True)

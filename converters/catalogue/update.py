@@ -23,10 +23,9 @@ def spare_after(bundle: Bundle, after: Checkpoint) -> int | None:
 
     None: its files cannot take it, since their catalogue is fixed or too few rows are spare.
     """
-    spare: int | None = bundle.manifest.get("catalogue", {}).get("spare")
-    if spare is None:
+    if bundle.spare_items is None:
         return None
-    left = spare - (after.model.config.items - bundle.config.items)
+    left = bundle.spare_items - (after.model.config.items - bundle.config.items)
     return left if left >= 0 else None
 
 
@@ -107,8 +106,7 @@ def update(
         return export(after, options_of(bundle, out, spare_items), **more)
     options = options_of(bundle, out, left)
     refuse_to_overwrite(out)
-    spare = bundle.manifest["catalogue"]["spare"]
-    old = stream_program(before.model, options.top_k, options.chunk, spare)
+    old = stream_program(before.model, options.top_k, options.chunk, bundle.spare_items)
     if options.precision != "fp32":
         old = quantize(old, options.precision)
 

@@ -16,6 +16,7 @@ from device_bench.judge.tolerance import judge, judge_agreement, tolerance_of, w
 from device_bench.measure.job import (
     TAP_ANEW,
     TAP_BEYOND,
+    Filtered,
     Histories,
     Inputs,
     Outcome,
@@ -56,6 +57,7 @@ class Subject:
         gate: the float model over those by which the loss of NDCG@10 is judged, which may be the
             same; None: it is not.
         golden_counts: False where the golden vectors are of another precision.
+        filtered: the golden lists that have filters; None: they are not checked.
     """
 
     target: str
@@ -68,6 +70,7 @@ class Subject:
     reference: Reference | None
     gate: Reference | None
     golden_counts: bool = True
+    filtered: Filtered | None = None
 
     def inputs(self) -> Inputs:
         """What it is run on; what is timed is a sample of the reference's histories."""
@@ -78,7 +81,8 @@ class Subject:
         ]
         golden = Histories.of([case.history for case in self.golden.cases])
         inputs = Inputs.of(golden, parts[0] if parts else Histories.of([]))
-        return replace(inputs, histories=Histories.joined(parts))
+        filtered = self.filtered if self.golden_counts else None
+        return replace(inputs, histories=Histories.joined(parts), filtered=filtered)
 
     @property
     def _gate_beside(self) -> Reference | None:
@@ -163,11 +167,11 @@ def _with_parity(row: Row, parity: Parity) -> Row:
 
 
 def _golden_failures(golden: Golden, outcome: Outcome) -> tuple[str, ...]:
-    """Of the states that `append` gives, and of those that `append_many` gives."""
+    """Of the states that `append` and `append_many` give, and of the lists with filters."""
     one_by_one = golden_failures(golden, outcome.golden_states, outcome.golden)
     at_once = golden_failures(golden, outcome.golden_cold_states, outcome.golden)
     more = (f"by append_many, {failure}" for failure in at_once if failure not in one_by_one)
-    return (*one_by_one, *more)
+    return (*one_by_one, *more, *outcome.filtered_failures)
 
 
 def with_agreement(row: Row, lists: TopK, others: Sequence[tuple[Row, TopK]]) -> Row:

@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from device_bench.measure.sampling import Plan
+from glint_edge.bundles.golden import Golden
 from glint_edge.config import ModelConfig
+from glint_edge.data.catalogue import Catalogue
 
 COLD_STARTS = (20, 50, 200)  # items
 # Files by which a runner in Python and its worker speak.
-INPUTS, OUTPUTS, RESULT = "inputs.npz", "outputs.npz", "result.json"
+INPUTS, OUTPUTS, RESULT, FILTERED = "inputs.npz", "outputs.npz", "result.json", "filtered.json"
 SAMPLE = 32  # histories whose states are timed, in turn
 # Taps (`append` and `recommend`) of a session longer than its window: the mean over a cycle, from
 # one encoding of the last N items to the next, and the tap that encodes them anew.
@@ -98,6 +100,39 @@ class Histories:
 
 
 @dataclass(frozen=True, eq=False)
+class Filtered:
+    """Golden lists with filters, and what their words are about.
+
+    Attributes:
+        golden: has such lists.
+        catalogue: keys and fields of the items.
+        spare_items: rows of the table that are free; None: as 0.
+    """
+
+    golden: Golden
+    catalogue: Catalogue
+    spare_items: int | None
+
+    @property
+    def rows(self) -> int:
+        """Of the table, padding and the unknown item among them: a bias has so many numbers."""
+        return len(self.catalogue.keys) + (self.spare_items or 0) + 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "golden": self.golden.to_dict(), "catalogue": self.catalogue.to_dict(),
+            "spare_items": self.spare_items,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Filtered:
+        """Inverse of `to_dict`."""
+        catalogue = Catalogue.from_dict(values["catalogue"])
+        return cls(Golden.from_dict(values["golden"]), catalogue, values["spare_items"])
+
+
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """What an artifact is run on.
 
@@ -105,11 +140,13 @@ class Inputs:
         sample: histories of at least one item, whose states are timed in turn.
         golden: each gets its state, by `append` and by `append_many`, and its list.
         histories: each gets its list.
+        filtered: lists that are replayed, where a runner can; None: none.
     """
 
     sample: Histories
     golden: Histories
     histories: Histories
+    filtered: Filtered | None = None
 
     @classmethod
     def of(cls, golden: Histories, histories: Histories) -> Inputs:
@@ -144,6 +181,7 @@ class Outcome:
         golden_states: float32 [G, S], after the golden histories, item by item.
         golden_cold_states: the same by `append_many`.
         golden: their lists.
+        filtered_failures: what is wrong with the golden lists that have filters, a sentence each.
         samples_ns: nanoseconds a call by method: "append", "recommend", "cold_start_20", …,
             "tap_beyond", "tap_anew"; empty if it was not timed.
         cpu_ns: CPU time a call by method, averaged.
@@ -166,6 +204,7 @@ class Outcome:
     golden_states: npt.NDArray[np.float32]
     golden_cold_states: npt.NDArray[np.float32]
     golden: TopK
+    filtered_failures: tuple[str, ...] = ()
     samples_ns: Mapping[str, Times] = field(default_factory=dict)
     cpu_ns: Mapping[str, float] = field(default_factory=dict)
     calibration_ns: Mapping[str, Times] = field(default_factory=dict)

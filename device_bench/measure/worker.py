@@ -12,17 +12,19 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from device_bench.measure.job import (
+    FILTERED,
     INPUTS,
     OUTPUTS,
     RESULT,
     TAP_ANEW,
     TAP_BEYOND,
+    Filtered,
     Histories,
     Job,
 )
@@ -35,10 +37,10 @@ from device_bench.measure.runtimes import (
 )
 from device_bench.measure.sampling import Plan, Samples, sample, sample_cycles
 from glint_edge.config import ModelConfig
-from glint_edge.errors import GlintEdgeError
+from glint_edge.errors import BundleError, GlintEdgeError
 from glint_edge.processes.child import pin
 from glint_edge.processes.native_output import command_line
-from glint_edge.runtime.engines import Runtime
+from glint_edge.runtime.engines import Runtime, StreamRuntime
 
 LOADS = 5
 
@@ -85,7 +87,10 @@ def _run(job: Job) -> dict[str, Any]:
     outputs["golden_states"] = _states(runtime, groups["golden"], replay)
     outputs["golden_cold_states"] = _states(runtime, groups["golden"], _at_once)
     np.savez(OUTPUTS, **outputs)
-    return {**measured, **memory, "load_ms": load_ms, "threads": runtime.threads}
+    return {
+        **measured, **memory, "load_ms": load_ms, "threads": runtime.threads,
+        "filtered_failures": _filtered_failures(job, runtime),
+    }  # fmt: skip
 
 
 def _load(job: Job) -> tuple[Runtime, list[float]]:
@@ -223,6 +228,26 @@ def _lists(
         best = runtime.recommend(state)
         items[number], scores[number] = map(runtime.to_numpy, best)
     return {f"{prefix}items": items, f"{prefix}scores": scores}
+
+
+def _filtered_failures(job: Job, runtime: Runtime) -> list[str]:
+    """What is wrong with the golden lists that have filters, which an app's own words replay."""
+    if not Path(FILTERED).is_file():
+        return []
+    from glint_edge.runtime.app_bundle import AppBundle
+    from glint_edge.runtime.recommender import Recommender
+    from glint_edge.runtime.replay import filtered_failures
+
+    asked = Filtered.from_dict(json.loads(Path(FILTERED).read_bytes()))
+    bundle = AppBundle(
+        "", ModelConfig.from_dict(job.config), job.top_k, asked.rows, job.window, job.target,
+        Path(job.path), asked.catalogue,
+    )  # fmt: skip
+    recommender = Recommender(bundle, cast(StreamRuntime, runtime), "refuse")
+    try:
+        return list(filtered_failures(recommender, asked.golden))
+    except BundleError as error:  # the runtime failed, or listed what it must not
+        return [f"with filters, {str(error).replace(job.path, 'it')}"]
 
 
 if __name__ == "__main__":

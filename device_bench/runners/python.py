@@ -2,6 +2,7 @@
 
     stdin          the job as JSON
     inputs.npz     the histories
+    filtered.json  golden lists with filters, if they are to be replayed
     outputs.npz    top-k lists of the histories; states and lists of the golden histories
     result.json    samples and sizes, or {"error": one line}
 
@@ -19,7 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from device_bench.measure.job import INPUTS, OUTPUTS, RESULT, Inputs, Job, Outcome, TopK, by_method
+from device_bench.measure.job import (
+    FILTERED,
+    INPUTS,
+    OUTPUTS,
+    RESULT,
+    Inputs,
+    Job,
+    Outcome,
+    TopK,
+    by_method,
+)
 from device_bench.measure.runtimes import require_runtime
 from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.files import scratch
@@ -53,6 +64,8 @@ class PythonRunner:
                     for part in ("ids", "offsets")
                 },
             )  # fmt: skip
+            if inputs.filtered is not None:
+                (folder / FILTERED).write_text(json.dumps(inputs.filtered.to_dict()))
             return _outcome(folder, _result(job, folder))
 
 
@@ -86,5 +99,6 @@ def _outcome(folder: Path, result: dict[str, Any]) -> Outcome:
             calibration_ns=by_method(result.pop("calibration_ns")),
             load_ms=tuple(result.pop("load_ms")),
             warnings=tuple(result.pop("warnings")),
+            filtered_failures=tuple(result.pop("filtered_failures")),
             **result,
         )

@@ -92,6 +92,12 @@ class Bundle:
         return self.config.window_items(name or self.manifest["window"])
 
     @property
+    def spare_items(self) -> int | None:
+        """Rows of the table that are free for more items; None: the catalogue is fixed."""
+        spare: int | None = self.manifest.get("catalogue", {}).get("spare")
+        return spare
+
+    @property
     def name(self) -> str:
         """The bundle's name, without its suffix."""
         return str(self.manifest["name"])

@@ -48,10 +48,10 @@ def replay_golden(recommender: Recommender) -> tuple[str, ...]:
         for method, states in (("append", one_by_one), ("append_many", at_once))
         for failure in golden_failures(golden, np.concatenate(states), _lists(recommender, states))
     )
-    return plain + tuple(_filtered(recommender, golden))
+    return plain + tuple(filtered_failures(recommender, golden))
 
 
-def _filtered(recommender: Recommender, golden: Golden) -> Iterator[str]:
+def filtered_failures(recommender: Recommender, golden: Golden) -> Iterator[str]:
     """What is wrong with the lists that have filters, and with what is like an item."""
     keys = recommender.bundle.keys
     number_of = {key: number for number, key in enumerate(keys)}

@@ -39,7 +39,7 @@ def bundles(ml_100k, tmp_path_factory, pytestconfig):
     def check(artifacts, golden):
         return check_artifacts(
             artifacts, model=checkpoint.model, top_k=TOP_K, window=200, held_out=positions,
-            golden=golden,
+            golden=golden, catalogue=checkpoint.catalogue, spare_items=None,
         )  # fmt: skip
 
     def make(precision, quantize, target=ALL):

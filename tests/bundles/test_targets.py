@@ -69,11 +69,17 @@ class Running:
             state = self.append(state, item)
         return state
 
-    def recommend(self, state):
-        return self.inner.recommend(state)
+    def recommend(self, state, bias=None):
+        return self.inner.recommend(state, bias)
+
+    def similar(self, item, bias=None):
+        return self.inner.similar(item, bias)
 
     def to_numpy(self, tensor):
         return tensor
+
+    def from_numpy(self, array):
+        return array
 
 
 TARGET = Toy()
@@ -120,8 +126,9 @@ def test_a_fourth_target_is_one_file_of_another_package(toy, checkpoint, tmp_pat
 
     def check(artifacts, golden):
         return check_artifacts(
-            artifacts, model=checkpoint.model, top_k=5, window=None, held_out=None, golden=golden
-        )
+            artifacts, model=checkpoint.model, top_k=5, window=None, held_out=None, golden=golden,
+            catalogue=checkpoint.catalogue, spare_items=None,
+        )  # fmt: skip
 
     bundle = export(
         checkpoint,

@@ -12,17 +12,14 @@ from device_bench.measure.job import Histories, Outcome, TopK
 from device_bench.runners import python as python_runner
 from device_bench.runners.python import PythonRunner
 from glint_edge.bundles.bundle import Artifact
-from glint_edge.errors import (
-    BundleError,
-    MissingExtraError,
-    RunnerError,
-)
+from glint_edge.errors import BundleError, MissingExtraError, RunnerError
 from glint_edge.model.stream import stream_program
 from tests.conversions import TOP_K
 from tests.device_bench.makers import (
     QUICK,
     answers,
     bundle_of,
+    catalogue_of,
     checkpoint_of,
     float_lists,
     golden_for,
@@ -38,12 +35,14 @@ KEYS = [
 ]  # fmt: skip
 MORE_KEYS = {
     "bundle", "users", "failures", "golden_ok", "threads", "same_top10", "memory_added_bytes",
-    "runtime_memory_bytes",
-    "cold_start_us", "rank_weighted_overlap", "agreement", "device", "interval_us", "quantiles_us",
+    "runtime_memory_bytes", "cold_start_us", "rank_weighted_overlap", "agreement", "device",
+    "interval_us", "quantiles_us",
     "first_call_us", "instructions", "calibrations_us", "medians_us", "cpu_us",
     "steady_memory_bytes", "rounds", "warnings", "conditions", "profile", "note",
     "ndcg_loss", "cannot_tell", "tap_beyond_us", "tap_anew_us",
 }  # fmt: skip
+
+SMALL, SHIPPED = ({"catalogue": catalogue_of(items), "spare_items": None} for items in (40, 1682))
 
 
 def worker_that(monkeypatch, script):
@@ -116,7 +115,7 @@ def test_what_cannot_be_run_or_judged_is_refused_before_anything_runs(
     with pytest.raises(MissingExtraError, match=r"glint-edge\[executorch\]"):
         check_artifacts(
             [(Artifact("executorch", "fp32", "x", {}), tmp_path / "x")],
-            model=model, top_k=10, window=None, held_out=None, golden=golden,
+            model=model, top_k=10, window=None, held_out=None, golden=golden, **SMALL,
         )  # fmt: skip
 
 
@@ -152,7 +151,7 @@ def check_all(outcomes, golden, folder, *artifacts):
     for _, file in files:
         file.write_bytes(b"1")
     return check_artifacts(
-        files, model=model, top_k=10, window=200, held_out=held_out, golden=golden
+        files, model=model, top_k=10, window=200, held_out=held_out, golden=golden, **SMALL
     )
 
 
@@ -271,7 +270,7 @@ def test_the_real_int8_artifact_passes_the_exports_gate(in_process, shipped, art
     (entry,) = check_artifacts(
         [(Artifact("executorch", "int8", "x", {}), artifacts["int8"].path)],
         model=model, top_k=TOP_K, window=200, held_out=held_out_of(model, users=200),
-        golden=golden_for(artifacts["int8"].program),
+        golden=golden_for(artifacts["int8"].program), **SHIPPED,
     )  # fmt: skip
     assert list(entry) == [
         "target", "precision", "ok", "users", "file_bytes", "max_score_error", "top10_overlap",
@@ -290,7 +289,7 @@ def test_an_artifact_of_another_model_fails(in_process, make_model, artifacts, w
     (entry,) = check_artifacts(
         [(Artifact("executorch", "int8", "x", {}), artifacts["int8"].path)],
         model=other, top_k=TOP_K, window=200, held_out=held_out_of(other) if with_data else None,
-        golden=golden_for(stream_program(other, TOP_K)),
+        golden=golden_for(stream_program(other, TOP_K)), **SHIPPED,
     )  # fmt: skip
     assert entry["ok"] is False
     assert any("golden case" in failure for failure in entry["failures"])
