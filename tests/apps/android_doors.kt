@@ -23,6 +23,7 @@ private object Doors : EngineFactory, Engine {
     override fun open(artifact: File, shapes: Shapes): Engine = this
     override fun append(state: FloatArray, id: Int): FloatArray = error("taken")
     override fun appendMany(state: FloatArray, ids: List<Int>): FloatArray = error("taken")
-    override fun recommend(state: FloatArray): TopK = error("taken")
+    override fun recommend(state: FloatArray, bias: FloatArray?): TopK = error("taken")
+    override fun similar(id: Int, bias: FloatArray?): TopK = error("taken")
     override fun close() = Unit
 }

@@ -169,12 +169,13 @@ def classes(jars, compiler, tmp_path_factory):
 @pytest.mark.full
 @pytest.mark.slow
 def test_the_library_compiles_with_every_runtime_and_its_unit_tests_pass(classes):
-    tests = [path.stem for path in (LIBRARY / "test").rglob("*.kt")]
+    tests = {path.stem: path.read_text() for path in (LIBRARY / "test").rglob("*.kt")}
+    count = sum(text.count("@Test") for text in tests.values())
     said = run(
         "java", "-cp", classes, "org.junit.runner.JUnitCore",
         *(f"app.glintedge.{name}" for name in tests),
     )  # fmt: skip
-    assert re.search(r"^OK \(12 tests\)$", said, re.MULTILINE), said
+    assert re.search(rf"^OK \({count} tests\)$", said, re.MULTILINE), said
 
 
 @pytest.mark.full
@@ -187,7 +188,7 @@ def test_what_every_platform_refuses_is_damaged(classes, make_model, tmp_path):
         "java", "-cp", classes, "app.glintedge.Android_doorsKt", *(path for _, path in copies)
     )
     lines = zip((change for change, _ in copies), said.splitlines(), strict=True)
-    for change, line in lines:
+    for number, (change, line) in enumerate(lines):
         is_refused = line.startswith("DAMAGED\t") and "cannot be run (taken)" not in line
-        assert is_refused == (change in REFUSED), (str(change), line)
+        assert is_refused == (number < len(REFUSED)), (str(change), line)
         assert line.endswith("again"), line

@@ -63,5 +63,8 @@ internal fun wholeOf(value: Any, range: LongRange): Long {
     return if (number in range) number else throw JSONException("$number is not from ${range.first} to ${range.last}")
 }
 
+internal fun truthOf(value: Any): Boolean =
+    value as? Boolean ?: throw JSONException("true or false is needed")
+
 internal fun numberOf(value: Any): Double =
     (value as? Number)?.toDouble()?.takeIf { it.isFinite() } ?: throw JSONException("a number is needed")

@@ -12,7 +12,7 @@ internal const val NOTHING_LEFT = -1e29f
 internal const val MOST_BOOST = 1e6
 
 /** Which items a list may have, in the words of `Session.top`. */
-internal class Filters(
+internal data class Filters(
     val without: Collection<String> = emptyList(),
     val among: Collection<String>? = null,
     val where: Map<String, Collection<String>> = emptyMap(),

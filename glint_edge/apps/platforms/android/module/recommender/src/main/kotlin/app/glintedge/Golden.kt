@@ -15,8 +15,14 @@ internal class GoldenCase(
     val scores: List<Double>,
 )
 
-/** golden.json: cases, and how near a runtime must come. */
-internal class Golden(val stateError: Double, val scoreError: Double, val cases: List<GoldenCase>) {
+/** golden.json: cases and lists with filters, and how near a runtime must come. */
+internal class Golden(
+    val stateError: Double,
+    val scoreError: Double,
+    val cosineError: Double,
+    val cases: List<GoldenCase>,
+    val lists: List<GoldenList>,
+) {
     companion object {
         /** @throws GlintException golden.json is missing, damaged, or of another model. */
         fun read(bundle: AppBundle): Golden {
@@ -28,7 +34,15 @@ internal class Golden(val stateError: Double, val scoreError: Double, val cases:
                 if (cases.isEmpty()) throw JSONException("it has no case")
                 val stateError = positive(tolerance, "relative_state_error")
                 if (stateError > 1) throw JSONException("its tolerance is above 1")
-                Golden(stateError, positive(tolerance, "score_error"), cases)
+                Golden(
+                    stateError,
+                    positive(tolerance, "score_error"),
+                    positive(tolerance, "cosine_error"),
+                    cases,
+                    listOf("lists", "similar").flatMap { name ->
+                        golden.getJSONArray(name).objects().map { GoldenList.of(it, bundle, name == "similar") }
+                    },
+                )
             }
         }
 
@@ -88,14 +102,18 @@ internal class Golden(val stateError: Double, val scoreError: Double, val cases:
 }
 
 /**
- * Replay golden.json, item by item by `append` and at once by `append_many`: does this device
- * compute what was exported.
+ * Replay golden.json, item by item by `append` and at once by `append_many`, and its lists with
+ * filters: does this device compute what was exported.
  *
  * @return one sentence for each case that differs beyond the file's own tolerance.
  */
 fun replayGolden(recommender: Recommender): List<String> {
     val golden = Golden.read(recommender.bundle)
-    return golden.cases.flatMapIndexed { number, case ->
+    return replayCases(recommender, golden) + replayLists(recommender, golden)
+}
+
+private fun replayCases(recommender: Recommender, golden: Golden): List<String> =
+    golden.cases.flatMapIndexed { number, case ->
         val oneByOne = case.history.indices.fold(recommender.empty) { state, place ->
             recommender.step(state, case.history.take(place), case.history[place])
         }
@@ -105,7 +123,19 @@ fun replayGolden(recommender: Recommender): List<String> {
             if (wrong.isEmpty()) null else "by $method, golden case $number: ${wrong.joinToString(", and ")}"
         }
     }
-}
+
+private fun replayLists(recommender: Recommender, golden: Golden): List<String> =
+    golden.lists.mapIndexedNotNull { number, list ->
+        val error = if (list.item == null) golden.scoreError else golden.cosineError
+        val found = if (list.item == null) {
+            recommender.start(list.history.map(recommender::keyOf)).top(list.k, list.excludeSeen, list.filters)
+        } else {
+            recommender.similar(recommender.keyOf(list.item), list.k, list.filters)
+        }
+        val ids = found.mapNotNull { recommender.idOf(it.key) }
+        val wrong = list.errors(ids, found.map { it.score }, error)
+        if (wrong.isEmpty()) null else "golden list $number: ${wrong.joinToString(", and ")}"
+    }
 
 /**
  * Run the longest golden case that no window cuts, once, by each of the three methods: what a load

@@ -10,19 +10,26 @@ import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
 
-/** Sessions, keys and files, with a stand-in for the runtime: its state is the items, newest first. */
+/** Sessions, keys and files, with a stand-in for the runtime: its state counts the items, newest first. */
 class RecommenderTest {
 
     private open class StandIn : EngineFactory, Engine {
         var closed = 0
         override val target = "executorch"
-        override fun open(artifact: File, shapes: Shapes): Engine = this
+        override fun open(artifact: File, shapes: Shapes): Engine = apply { topK = shapes.topK }
+        var topK = 4
         override fun append(state: FloatArray, id: Int) =
-            floatArrayOf(id.toFloat()) + state.copyOf(state.size - 1)
+            floatArrayOf(state[0] + 1, id.toFloat()) + state.copyOfRange(1, state.size - 1)
         override fun appendMany(state: FloatArray, ids: List<Int>) = ids.fold(state) { before, id ->
-            floatArrayOf(id.toFloat()) + before.copyOf(before.size - 1)
+            floatArrayOf(before[0] + 1, id.toFloat()) + before.copyOfRange(1, before.size - 1)
         }
-        override fun recommend(state: FloatArray) = TopK(intArrayOf(1, 2, 3, 4), floatArrayOf(4f, 3f, 2f, 1f))
+        override fun recommend(state: FloatArray, bias: FloatArray?) = list(listOf(4f, 3f, 2f, 1f), bias)
+        override fun similar(id: Int, bias: FloatArray?) = list(listOf(0.5f, 0.25f, 0.75f, 1f), bias)
+        private fun list(scores: List<Float>, bias: FloatArray?): TopK {
+            val all = scores.mapIndexed { place, score -> place + 1 to score + (bias?.get(place + 1) ?: 0f) }
+            val best = all.sortedByDescending { it.second }.take(topK)
+            return TopK(best.map { it.first }.toIntArray(), best.map { it.second }.toFloatArray())
+        }
         override fun close() {
             closed++
         }
@@ -30,7 +37,15 @@ class RecommenderTest {
 
     private val folder: File = Files.createTempDirectory("bundle").toFile()
 
-    private fun write(window: String = "sliding", version: Int = 1, topK: Int = 4, golden: String = GOLDEN, data: Any? = null): File {
+    private fun write(
+        window: String = "sliding",
+        version: Int = 2,
+        topK: Int = 4,
+        golden: String = GOLDEN,
+        data: Any? = null,
+        padding: String = "masked",
+        rows: Int = 6,
+    ): File {
         val files = mapOf(
             "items.json" to """{"keys": ["a", "b", "c", "d"], "titles": {"b": "Zweiter"},
                 "fields": {"kind": {"b": "Book"}, "brand": {"a": "Acme", "b": "Beta"}},
@@ -45,12 +60,15 @@ class RecommenderTest {
             val sha256 = MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
             listed.put(name, JSONObject().put("bytes", bytes.size).put("sha256", sha256))
         }
-        val items = JSONObject().put("name", "items").put("shape", JSONArray(listOf(1, 2)))
+        fun method(name: String, size: Int) = JSONObject().put(
+            "inputs", JSONArray(listOf(JSONObject().put("name", name).put("shape", JSONArray(listOf(1, size))))),
+        )
+        val methods = JSONObject().put("append_many", method("items", 2)).put("recommend", method("bias", rows))
         val manifest = JSONObject()
             .put("schema_version", version).put("digest", "0a".repeat(32)).put("window", window).put("top_k", topK)
-            .put("model", JSONObject().put("max_length", 3).put("items", 4))
-            .put("state", JSONObject().put("shape", JSONArray(listOf(1, 6))))
-            .put("methods", JSONObject().put("append_many", JSONObject().put("inputs", JSONArray(listOf(items)))))
+            .put("model", JSONObject().put("max_length", 4).put("items", 4).put("padding", padding))
+            .put("state", JSONObject().put("shape", JSONArray(listOf(1, 7))))
+            .put("methods", methods)
             .put("artifacts", JSONArray(listOf(JSONObject().put("target", "executorch").put("file", "model.pte"))))
             .put("files", listed)
             .put("data", data)
@@ -73,7 +91,7 @@ class RecommenderTest {
         assertEquals(mapOf("brand" to "Acme"), found[0].fields)
         assertEquals(listOf("https://example.org/a.png", null), found.take(2).map { it.image })
         assertEquals(listOf("a", "b", "d"), load().recommend(listOf("c"), 4, excludeSeen = true).map { it.key })
-        assertEquals(GlintException.Code.ARGUMENT, refusal { load().recommend(emptyList(), 5) })
+        assertEquals(4, load().recommend(emptyList(), 5).size)
         assertEquals(GlintException.Code.ARGUMENT, refusal { load().recommend(emptyList(), 0) })
     }
 
@@ -108,16 +126,63 @@ class RecommenderTest {
     }
 
     @Test
-    fun aSlidingWindowForgetsAndAnUnboundedOneDoesNot() {
-        for ((window, state) in listOf("sliding" to listOf(3f, 2f, 1f), "unbounded" to listOf(3f, 2f, 1f, 4f))) {
-            write(window)
-            val session = load().start(listOf("d"))
-            for (key in listOf("a", "b", "c")) session.append(key)
-            val kept = SavedSession.unpack(session.save(), "0a".repeat(32), 6, 4)
-            assertEquals(state + List(6 - state.size) { 0f }, kept.state.toList())
-            assertEquals(listOf(4, 1, 2, 3), kept.ids)
-            assertEquals(listOf("d", "a", "b", "c"), load().resume(session.save()).history)
+    fun filtersAreTheSameWordsOfAllLists() {
+        write(topK = 2, golden = GOLDEN_OF_TWO)
+        val recommender = load()
+        val session = recommender.start(listOf("c"))
+        fun List<Recommendation>.keys() = map { it.key }
+        assertEquals(listOf("a", "b", "c", "d"), session.top(9).keys())
+        assertEquals(listOf("b", "d"), session.top(9, excludeSeen = true, without = listOf("a", "new")).keys())
+        assertEquals(listOf("b", "d"), session.top(9, among = setOf("d", "new", "b")).keys())
+        assertEquals(emptyList<String>(), session.top(9, among = emptyList()).keys())
+        assertEquals(listOf("b"), session.top(9, where = mapOf("kind" to listOf("Book"))).keys())
+        assertEquals(listOf("d", "a", "b"), session.top(3, boost = mapOf("d" to 5, "new" to 1)).keys())
+        assertEquals(listOf("a", "c", "d"), session.top(9, without = listOf("b"), mostPer = mapOf("brand" to 1)).keys())
+        assertEquals(session.top(1, boost = mapOf("d" to 5)), recommender.recommend(listOf("c"), 1, boost = mapOf("d" to 5)))
+        assertEquals(listOf("d", "a"), recommender.similar("c", 2).keys())
+        assertEquals(listOf("a", "b"), recommender.similar("c", where = mapOf("brand" to listOf("Acme", "Beta"))).keys())
+        assertEquals(GlintException.Code.UNKNOWN_ITEM, refusal { recommender.similar("z") })
+        assertEquals(emptyList<String>(), load(Unknown.SKIP).similar("z").keys())
+        assertEquals(mapOf("kind" to listOf("Book"), "brand" to listOf("Acme", "Beta")), recommender.fields)
+        val ignoring = object : StandIn() {
+            override fun similar(id: Int, bias: FloatArray?) = recommend(floatArrayOf(), null)
         }
+        assertEquals(GlintException.Code.DAMAGED, refusal { load(runtime = ignoring).similar("a") })
+    }
+
+    @Test
+    fun goldenListsAreReplayed() {
+        write()
+        assertEquals(emptyList<String>(), replayGolden(load()))
+        for ((from, to) in listOf("[2, 1]," to "[1, 2],", "9.0, 4.0" to "9.1, 4.0", "0.75, 0.5" to "0.75, 0.4")) {
+            write(golden = GOLDEN.replace(from, to).also { assertTrue(it != GOLDEN) })
+            assertEquals(1, replayGolden(load()).size)
+        }
+    }
+
+    @Test
+    fun aStateHoldsAQuarterMoreThanTheWindowAndBeginsAgain() {
+        val appended = listOf("a", "b", "c", "a", "b")
+        for ((window, padding, state) in listOf(
+            Triple("sliding", "masked", listOf(4f, 2f, 1f, 3f, 2f)),
+            Triple("sliding", "reference", listOf(4f, 2f, 1f, 3f, 2f)),
+            Triple("unbounded", "masked", listOf(6f, 2f, 1f, 3f, 2f, 1f, 4f)),
+        )) {
+            write(window, padding = padding)
+            val session = load().start(listOf("d"))
+            for (key in appended) session.append(key)
+            val kept = SavedSession.unpack(session.save(), "0a".repeat(32), 7, 4)
+            assertEquals(state + List(7 - state.size) { 0f }, kept.state.toList())
+            // What a window has passed counts as seen, once.
+            assertEquals(if (window == "sliding") listOf(4, 2, 3, 1, 2) else listOf(4, 1, 2, 3, 1, 2), kept.ids)
+            val resumed = load().resume(session.save())
+            resumed.append("c")
+            assertEquals(if (padding == "masked") state[0] + 1 else 4f, SavedSession.unpack(resumed.save(), "0a".repeat(32), 7, 4).state[0])
+        }
+        write()
+        val full = load().start(listOf("d", "a", "b", "c"))
+        full.append("a")
+        assertEquals(5f, SavedSession.unpack(full.save(), "0a".repeat(32), 7, 4).state[0])
     }
 
     @Test
@@ -132,8 +197,15 @@ class RecommenderTest {
             File(folder, name).delete()
             assertEquals(GlintException.Code.DAMAGED, refusal { load() })
         }
-        write(version = 2)
+        write(version = 3)
         assertEquals(GlintException.Code.UPGRADE, refusal { load() })
+        write(version = 1)
+        val earlier = assertThrows(GlintException::class.java) { load() }
+        assertTrue(earlier.message!!.endsWith("was exported by an earlier glint-edge, without filters; export it again"))
+        for ((padding, rows) in listOf("both" to 6, "masked" to 5)) {
+            write(padding = padding, rows = rows)
+            assertEquals(GlintException.Code.DAMAGED, refusal { load() })
+        }
         write()
         File(folder, "manifest.json").apply { writeText(readText().replace("\"executorch\"", "\"onnx\"")) }
         assertTrue(assertThrows(GlintException::class.java) { load() }.message!!.contains("--target executorch"))
@@ -157,17 +229,17 @@ class RecommenderTest {
         write()
         val wrong = listOf(
             object : StandIn() {
-                override fun recommend(state: FloatArray) =
+                override fun recommend(state: FloatArray, bias: FloatArray?) =
                     TopK(intArrayOf(1, 2, 3, 4), floatArrayOf(4f, 3f, 2f, Float.NaN))
             },
             object : StandIn() {
-                override fun recommend(state: FloatArray) = TopK(intArrayOf(1, 2, 3, 9), floatArrayOf(4f, 3f, 2f, 1f))
+                override fun recommend(state: FloatArray, bias: FloatArray?) = TopK(intArrayOf(1, 2, 3, 9), floatArrayOf(4f, 3f, 2f, 1f))
             },
             object : StandIn() {
-                override fun recommend(state: FloatArray) = TopK(intArrayOf(1), floatArrayOf(4f))
+                override fun recommend(state: FloatArray, bias: FloatArray?) = TopK(intArrayOf(1), floatArrayOf(4f))
             },
             object : StandIn() {
-                override fun recommend(state: FloatArray) = TopK(intArrayOf(2, 1, 3, 4), floatArrayOf(4f, 3f, 2f, 1f))
+                override fun recommend(state: FloatArray, bias: FloatArray?) = TopK(intArrayOf(2, 1, 3, 4), floatArrayOf(4f, 3f, 2f, 1f))
             },
             object : StandIn() {
                 override fun append(state: FloatArray, id: Int) = FloatArray(state.size) { Float.NaN }
@@ -225,9 +297,20 @@ class RecommenderTest {
     }
 
     private companion object {
-        const val GOLDEN = """{"tolerance": {"relative_state_error": 1e-5, "score_error": 1e-5}, "cases": [
+        const val GOLDEN = """{"tolerance": {"relative_state_error": 1e-5, "score_error": 1e-5, "cosine_error": 1e-5},
+            "cases": [
             {"history": [], "state_sum": 0, "state_norm": 0, "items": [1, 2, 3, 4], "scores": [4, 3, 2, 1]},
-            {"history": [1, 2], "state_sum": 3.0, "state_norm": 2.2360679775, "items": [1, 2, 3, 4],
-             "scores": [4.0, 3.0, 2.0, 1.0]}]}"""
+            {"history": [1, 2], "state_sum": 5.0, "state_norm": 3.0, "items": [1, 2, 3, 4],
+             "scores": [4.0, 3.0, 2.0, 1.0]}],
+            "lists": [
+            {"history": [3], "k": 2, "filter": {"exclude_seen": true, "boost": {"b": 6}}, "items": [2, 1],
+             "scores": [9.0, 4.0], "near": {}},
+            {"history": [], "k": 7, "filter": {"among": ["d"], "most_per": {"brand": 1}}, "items": [4],
+             "scores": [1], "near": {"3": 1}}],
+            "similar": [{"item": 4, "k": 2, "filter": {"where": {"brand": ["Acme"]}, "without": []}, "items": [1],
+             "scores": [0.5], "near": {}},
+            {"item": 4, "k": 2, "filter": {}, "items": [3, 1], "scores": [0.75, 0.5], "near": {}}]}"""
+        val GOLDEN_OF_TWO = GOLDEN.replace("[1, 2, 3, 4]", "[1, 2]").replace("[4, 3, 2, 1]", "[4, 3]")
+            .replace("[4.0, 3.0, 2.0, 1.0]", "[4.0, 3.0]")
     }
 }

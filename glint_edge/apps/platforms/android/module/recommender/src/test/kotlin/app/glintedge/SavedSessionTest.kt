@@ -27,6 +27,14 @@ class SavedSessionTest {
     }
 
     @Test
+    fun whatAWindowHasPassedIsKeptOnce() {
+        val ids = listOf(1, 2, 1, 3, 4, 2, 5, 6, 5)
+        assertEquals(listOf(1, 3, 4, 2, 5, 6, 5), idsToSave(ids, 3))
+        assertEquals(listOf(1, 3, 4, 2, 6, 5), idsToSave(ids, 2))
+        for (window in listOf(9, 10, null)) assertEquals(ids, idsToSave(ids, window))
+    }
+
+    @Test
     fun whatIsNotThisModelsIsRefused() {
         assertEquals(GlintException.Code.OTHER_MODEL, refusal { unpack(bytes, model = "f".repeat(64)) })
         assertEquals(GlintException.Code.DAMAGED, refusal { unpack(bytes, floats = 4) })
