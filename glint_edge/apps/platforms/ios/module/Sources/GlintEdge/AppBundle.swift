@@ -3,7 +3,8 @@ import Foundation
 
 /// What an app needs of a bundle's folder.
 struct AppBundle {
-  static let schemaVersion = 1
+  static let schemaVersion = 2
+  static let withoutFilters = 1
   /// From this share of repeating targets on, people take an item again. Ratings and reviews have
   /// none, but for a row written twice; shops, music and news 10 to 60 %.
   static let repeatsFrom = 0.01
@@ -23,8 +24,16 @@ struct AppBundle {
   var stateSize: Int { manifest.state.shape[1] }
   /// Items of one `append_many`.
   let chunk: Int
+  /// Of the item table, which a bias has a number for each of, by id.
+  let rows: Int
   /// How many of a session's last items count; nil: all.
   var window: Int? { manifest.window == "sliding" ? manifest.model.max_length : nil }
+  /// How many items a state holds at most, where there is a window. An imported model promises its
+  /// authors' scores of its last N items: no more are held.
+  var mostHeld: Int {
+    let longest = manifest.model.max_length
+    return manifest.model.padding == .reference ? longest : longest + longest / 4
+  }
 
   /// Whether lists leave out the session's own items, where nobody says.
   var excludesSeen: Bool { manifest.data?.repeats.map { $0 < Self.repeatsFrom } ?? false }
@@ -52,6 +61,7 @@ struct AppBundle {
     _ = try Self.checked(folder, manifest, artifact.file)
     self.artifact = folder.appending(path: artifact.file)
     chunk = manifest.chunk ?? 1  // what is sound has one
+    rows = manifest.rows ?? 1
   }
 
   static func readManifest(_ folder: URL) throws -> Manifest {
@@ -61,6 +71,10 @@ struct AppBundle {
     }
     let version = try decode(Version.self, data, file).schema_version
     try require(version >= 1, file)
+    guard version != withoutFilters else {
+      throw GlintError(
+        .damaged, "\(folder.path) was exported by an earlier glint-edge, without filters; export it again")
+    }
     guard version <= schemaVersion else {
       throw GlintError(
         .upgrade,
@@ -119,9 +133,14 @@ struct Manifest: Decodable {
   struct Model: Decodable {
     let items: Int
     let max_length: Int
+    let padding: Padding?
   }
+  enum Padding: String, Decodable { case masked, reference }
   struct Shape: Decodable { let shape: [Int] }
-  struct Methods: Decodable { let append_many: Method }
+  struct Methods: Decodable {
+    let append_many: Method
+    let recommend: Method
+  }
   struct Method: Decodable { let inputs: [Input] }
   struct Input: Decodable {
     let name: String
@@ -140,13 +159,18 @@ struct Manifest: Decodable {
 extension Manifest {
   /// Items of one `append_many`; nil: it takes none.
   var chunk: Int? { methods.append_many.inputs.first { $0.name == "items" }?.shape.last }
+  /// Of the item table; nil: `recommend` takes no bias.
+  var rows: Int? { methods.recommend.inputs.first { $0.name == "bias" }?.shape.last }
 
   /// Whether all that is read is in bounds, and no name is that of a file elsewhere.
   var isSound: Bool {
-    let shapes = [state.shape] + methods.append_many.inputs.filter { $0.name == "items" }.map(\.shape)
-    return shapes.count > 1
+    let shapes: [[Int]] =
+      [state.shape] + methods.append_many.inputs.filter { $0.name == "items" }.map(\.shape)
+      + methods.recommend.inputs.filter { $0.name == "bias" }.map(\.shape)
+    return chunk != nil && rows != nil
       && shapes.allSatisfy { $0.count == 2 && $0.allSatisfy { (1...(1 << 28)).contains($0) } }
       && (1...100_000_000).contains(model.items)
+      && (rows ?? 0) >= model.items + 2
       && (1...1_000_000).contains(model.max_length)
       && (1...min(model.items, 1_000_000)).contains(top_k)
       && (0...1).contains(data?.repeats ?? 0)

@@ -11,11 +11,16 @@ final class Engine {
   private let module: Module
   private let stateSize: Int
   private let chunk: Int
+  private let rows: Int
+  private let noBias: Tensor<Float>
+  private var isSimilarLoaded = false
 
   init(_ bundle: AppBundle) throws {
     module = Module(filePath: bundle.artifact.path, loadMode: .mmap)
     stateSize = bundle.stateSize
     chunk = bundle.chunk
+    rows = bundle.rows
+    noBias = Tensor<Float>(Array(repeating: 0, count: bundle.rows), shape: [1, bundle.rows])
     for method in ["append", "append_many", "recommend"] {
       try module.load(method)
     }
@@ -41,9 +46,22 @@ final class Engine {
     return state
   }
 
-  /// The artifact's list after a state.
-  func recommend(_ state: [Float]) throws -> TopK {
-    let outputs = try module.execute("recommend", [tensor(state)])
+  /// The artifact's list after a state, its scores with a bias added; nil: without.
+  func recommend(_ state: [Float], _ bias: [Float]?) throws -> TopK {
+    try list("recommend", tensor(state), bias)
+  }
+
+  /// The same of the items most like one.
+  func similar(_ id: Int, _ bias: [Float]?) throws -> TopK {
+    // Not when the bundle is loaded: it may pack the table once more, which not every app needs.
+    if !isSimilarLoaded { try module.load("similar") }
+    isSimilarLoaded = true
+    return try list("similar", Tensor<Int64>([Int64(id)], shape: [1]), bias)
+  }
+
+  private func list(_ method: String, _ of: ValueConvertible, _ bias: [Float]?) throws -> TopK {
+    let added = bias.map { Tensor<Float>($0, shape: [1, rows]) } ?? noBias
+    let outputs = try module.execute(method, [of, added])
     guard outputs.count == 2, let items: Tensor<Int64> = outputs[0].tensor(),
       let scores: Tensor<Float> = outputs[1].tensor()
     else { throw ofAnotherModel }

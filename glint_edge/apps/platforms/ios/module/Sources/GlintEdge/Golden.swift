@@ -4,10 +4,13 @@ import Foundation
 private struct Golden: Decodable {
   let tolerance: Tolerance
   let cases: [Case]
+  let lists: [GoldenList]
+  let similar: [GoldenList]
 
   struct Tolerance: Decodable {
     let relative_state_error: Double
     let score_error: Double
+    let cosine_error: Double
   }
 
   struct Case: Decodable {
@@ -20,7 +23,10 @@ private struct Golden: Decodable {
 
   /// Whether all is in bounds, and of this model.
   func isSound(for manifest: Manifest) -> Bool {
-    (0...1).contains(tolerance.relative_state_error) && tolerance.score_error >= 0 && !cases.isEmpty
+    (0...1).contains(tolerance.relative_state_error) && tolerance.score_error >= 0
+      && tolerance.cosine_error >= 0 && !cases.isEmpty
+      && lists.allSatisfy { $0.isSound(manifest.model.items, isSimilar: false) }
+      && similar.allSatisfy { $0.isSound(manifest.model.items, isSimilar: true) }
       && cases.allSatisfy { one in
         one.state_norm >= 0
           && [one.items.count, one.scores.count].allSatisfy { $0 == manifest.top_k }
@@ -36,8 +42,8 @@ private struct Golden: Decodable {
 }
 
 extension Recommender {
-  /// Replay golden.json, item by item by `append` and at once by `append_many`: does this device
-  /// compute what was exported.
+  /// Replay golden.json, item by item by `append` and at once by `append_many`, and its lists with
+  /// filters: does this device compute what was exported.
   ///
   /// - Returns: one sentence for each case that differs beyond the file's own tolerance.
   public func replayGolden() throws -> [String] {
@@ -55,7 +61,23 @@ extension Recommender {
         }
       }
     }
-    return failures
+    return failures + (try replayLists(golden))
+  }
+
+  private func replayLists(_ golden: Golden) throws -> [String] {
+    try (golden.lists + golden.similar).enumerated().compactMap { number, expected in
+      let found: [Recommendation]
+      if let item = expected.item {
+        found = try similar(bundle.keys[item], expected.k, expected.filter.filters)
+      } else {
+        let session = try start((expected.history ?? []).map { bundle.keys[$0] })
+        found = try session.top(expected.k, expected.filter.excludeSeen, expected.filter.filters)
+      }
+      let tolerance = expected.item == nil ? golden.tolerance.score_error : golden.tolerance.cosine_error
+      let ids = try found.compactMap { try id(of: $0.key) }
+      let wrong = expected.errors(ids, found.map(\.score), tolerance)
+      return wrong.isEmpty ? nil : "golden list \(number): \(wrong.joined(separator: ", and "))"
+    }
   }
 
   /// Run the longest golden case that no window cuts, once, by each of the three methods: what a load

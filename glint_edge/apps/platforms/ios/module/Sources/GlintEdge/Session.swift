@@ -20,8 +20,8 @@ public final class Session {
   /// The keys taken in, the oldest first: what a session of another bundle is started from.
   public var history: [String] { ids.map { recommender.bundle.keys[$0] } }
 
-  /// Take in one more item, at constant cost. A session longer than a sliding window is encoded
-  /// again, from its last items.
+  /// Take in one more item, at constant cost. Of a sliding window, the last N items are encoded again
+  /// once a quarter of N came after them.
   ///
   /// - Throws: `GlintError` `.unknownItem`, unless those are skipped; the session is as it was.
   public func append(_ key: String) throws {
@@ -33,18 +33,41 @@ public final class Session {
     ids.append(id)
   }
 
-  /// The k best items, best first. Leaving out what was seen filters the bundle's list, so fewer
-  /// than k may be left: export with a larger `--top-k`.
+  /// The k best items, best first; fewer only where the filters leave fewer. Keys that are not in the
+  /// catalogue say nothing in a filter: what is in stock may be newer than the model.
   ///
-  /// - Parameter excludeSeen: leave out the session's own items; nil: where nobody takes an item
-  ///   again in the log of the training.
-  /// - Throws: `GlintError` `.argument`: k is larger than what the bundle was exported for.
-  public func top(_ k: Int = 10, excludeSeen: Bool? = nil) throws -> [Recommendation] {
-    try recommender.top(state, k, without: (excludeSeen ?? recommender.bundle.excludesSeen) ? Set(ids) : [])
+  /// - Parameters:
+  ///   - k: so many, also more than the artifact gives at once.
+  ///   - excludeSeen: leave out the session's own items; nil: where nobody takes an item again in the
+  ///     log of the training.
+  ///   - without: keys to leave out.
+  ///   - among: keys to choose from; nil: all.
+  ///   - where: by field, the values of which one must be the item's; an item without the field is
+  ///     left out.
+  ///   - boost: by key, what is added to the item's score; at most a million up or down.
+  ///   - mostPer: by field, how many items of one value there may be at most; an item without the
+  ///     field counts as of none.
+  /// - Throws: `GlintError` `.argument`: k is below 1, no item has a field, or a number is too large.
+  public func top(
+    _ k: Int = 10, excludeSeen: Bool? = nil, without: [String] = [], among: [String]? = nil,
+    where: [String: [String]] = [:], boost: [String: Double] = [:], mostPer: [String: Int] = [:]
+  ) throws -> [Recommendation] {
+    try top(
+      k, excludeSeen,
+      Filters(without: without, among: among, where: `where`, boost: boost, mostPer: mostPer))
   }
 
-  /// For `Recommender.resume`, on any platform, with the same bundle.
+  func top(_ k: Int, _ excludeSeen: Bool?, _ filters: Filters) throws -> [Recommendation] {
+    let seen = (excludeSeen ?? recommender.bundle.excludesSeen) ? ids : []
+    return try recommender.best(k, filters, without: seen) { try recommender.ranked(state, $0) }
+  }
+
+  /// For `Recommender.resume`, on any platform, with the same bundle. What a sliding window has passed
+  /// is kept as seen: each item once.
   public func save() -> Data {
-    SavedSession(digest: recommender.bundle.manifest.digest, state: state, ids: ids).pack()
+    SavedSession(
+      digest: recommender.bundle.manifest.digest, state: state,
+      ids: idsToSave(ids, window: recommender.bundle.window)
+    ).pack()
   }
 }

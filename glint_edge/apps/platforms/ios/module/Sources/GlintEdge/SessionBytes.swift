@@ -1,5 +1,14 @@
 import Foundation
 
+/// What is kept of a history: of a window its last items and, before them, each item that was seen
+/// earlier and is not among them, once, in the order of their last times.
+func idsToSave(_ ids: [Int], window: Int?) -> [Int] {
+  let last = ids.suffix(window ?? ids.count)
+  var seen = Set(last)
+  let before = ids.dropLast(last.count).reversed().filter { seen.insert($0).inserted }
+  return Array(before.reversed()) + Array(last)
+}
+
 /// A saved session: the same bytes on every platform, little endian.
 struct SavedSession: Equatable {
   let digest: String

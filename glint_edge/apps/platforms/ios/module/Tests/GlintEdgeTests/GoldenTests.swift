@@ -17,6 +17,26 @@ final class GoldenTests: XCTestCase {
     XCTAssertEqual(try resumed.top(recommender.topK), try session.top(recommender.topK))
   }
 
+  func testAStateHoldsAQuarterMoreThanTheWindowAndBeginsAgain() throws {
+    let recommender = try Recommender.load()
+    guard let window = recommender.bundle.window else { return }
+    let keys = (0...2 * window).map { recommender.bundle.keys[1 + $0 % (recommender.bundle.keys.count - 1)] }
+    let session = try recommender.start(Array(keys.prefix(window)))
+    var held = window
+    for (place, key) in keys.enumerated().dropFirst(window) {
+      try session.append(key)
+      held = held < recommender.bundle.mostHeld ? held + 1 : window
+      let state = try SavedSession.unpack(
+        session.save(), digest: recommender.bundle.manifest.digest, state: recommender.bundle.stateSize,
+        items: recommender.bundle.keys.count - 1
+      ).state
+      XCTAssertEqual(state[0], Float(held))
+      if held == window {
+        XCTAssertEqual(state, try recommender.encode((0...place).map { 1 + $0 % (recommender.bundle.keys.count - 1) }))
+      }
+    }
+  }
+
   func testUnknownKeysAreRefusedOrSkippedAndCounted() throws {
     XCTAssertThrowsError(try Recommender.load().start(["unheard of"])) { error in
       XCTAssertEqual((error as? GlintError)?.code, .unknownItem)

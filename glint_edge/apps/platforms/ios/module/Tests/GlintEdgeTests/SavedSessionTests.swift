@@ -33,6 +33,13 @@ final class SavedSessionTests: XCTestCase {
     XCTAssertEqual(try unpack(bytes), saved)
   }
 
+  func testWhatAWindowHasPassedIsKeptOnce() {
+    let ids = [1, 2, 1, 3, 4, 2, 5, 6, 5]
+    XCTAssertEqual(idsToSave(ids, window: 3), [1, 3, 4, 2, 5, 6, 5])
+    XCTAssertEqual(idsToSave(ids, window: 2), [1, 3, 4, 2, 6, 5])
+    for window in [9, 10, nil] { XCTAssertEqual(idsToSave(ids, window: window), ids) }
+  }
+
   func testWhatIsNotThisModelsIsRefused() {
     let bytes = saved.pack()
     XCTAssertEqual(code(try unpack(bytes, digest: String(repeating: "f", count: 64))), .otherModel)
