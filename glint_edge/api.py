@@ -60,6 +60,7 @@ OnStep: TypeAlias = Callable[[str], None]
 
 STOCK = "stock"  # what `compare` takes
 SPARE = 100
+SHORTEST_LIST = 10  # that a bundle's is cut to as items are retired
 
 log = logging.getLogger(__name__)
 
@@ -656,9 +657,9 @@ def retire_items(
     bundle, before = open_either(Path(where), Path(checkpoint) if checkpoint else None)
     from glint_edge.checkpoints.changes import retire_items as retire
 
-    gone = texts_of_keys(keys)
+    gone, least = texts_of_keys(keys), min(bundle.top_k, SHORTEST_LIST) if bundle else 1
     return write_change(
-        Path(where), bundle, before, retire(before, gone, least=bundle.top_k if bundle else 1),
+        Path(where), bundle, before, retire(before, gone, least=least),
         judge=check_artifacts, done={"retired": gone}, out=Path(out) if out else None,
         spare_items=spare_items, data=data, reading=reading,
         offline=offline, on_step=on_step,

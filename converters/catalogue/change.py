@@ -175,14 +175,14 @@ def write_change(
         raise ConfigError(
             f"{folder} exists and is no checkpoint; remove it, or choose another --out"
         )
-    from converters.catalogue.update import options_of, spare_after, update
+    from converters.catalogue.update import options_of, spare_after, top_k_after, update
 
     options_of(bundle, path, spare_items)
     refuse_to_overwrite(path)
     left = spare_after(bundle, after)
     converted = left is None
     if converted:
-        log.info("%s has too few spare rows: converting again, with %d spare",
+        log.info("%s has too few spare rows, or too long lists: converting again, with %d spare",
                  bundle.path, spare_items)  # fmt: skip
     parts = find_split(after.data, after.catalogue, data, reading, offline=offline)
     known = parts.validation() if parts else None
@@ -190,7 +190,7 @@ def write_change(
 
     def check(artifacts: Sequence[tuple[Artifact, Path]], golden: Golden) -> list[dict[str, Any]]:
         return judge(
-            artifacts, model=after.model, top_k=bundle.top_k, window=bundle.window,
+            artifacts, model=after.model, top_k=top_k_after(bundle, after), window=bundle.window,
             held_out=positions, golden=golden, catalogue=after.catalogue,
             spare_items=spare_items if converted else left, on_step=on_step,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,18 @@ from quantization import quantize
 def spare_after(bundle: Bundle, after: Checkpoint) -> int | None:
     """Spare rows that are left once a bundle has the changed catalogue.
 
-    None: its files cannot take it, since their catalogue is fixed or too few rows are spare.
+    None: its files cannot take it, since their catalogue is fixed, too few rows are spare, or their
+    lists are longer than what stays on offer.
     """
-    if bundle.spare_items is None:
+    if bundle.spare_items is None or top_k_after(bundle, after) < bundle.top_k:
         return None
     left = bundle.spare_items - (after.model.config.items - bundle.config.items)
     return left if left >= 0 else None
+
+
+def top_k_after(bundle: Bundle, after: Checkpoint) -> int:
+    """Items of a list once a bundle has the changed catalogue: as many as stay on offer."""
+    return min(bundle.top_k, after.model.config.items - len(after.catalogue.retired))
 
 
 def options_of(bundle: Bundle, out: Path, spare_items: int | None) -> ExportOptions:
@@ -103,7 +110,8 @@ def update(
         "folder": folder, "histories": histories, "check": check, "on_step": on_step,
     }  # fmt: skip
     if left is None:
-        return export(after, options_of(bundle, out, spare_items), **more)
+        again = options_of(bundle, out, spare_items)
+        return export(after, replace(again, top_k=top_k_after(bundle, after)), **more)
     options = options_of(bundle, out, left)
     refuse_to_overwrite(out)
     old = stream_program(before.model, options.top_k, options.chunk, bundle.spare_items)

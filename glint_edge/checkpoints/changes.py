@@ -78,7 +78,7 @@ def retire_items(checkpoint: Checkpoint, keys: Sequence[str], *, least: int = 1)
     Args:
         checkpoint: stays as it is.
         keys: the items.
-        least: how many must stay on offer: a bundle's top-k.
+        least: how many must stay on offer.
 
     Raises:
         UnknownItemError: a key is not in the catalogue.

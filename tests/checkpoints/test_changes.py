@@ -37,6 +37,7 @@ from glint_edge.errors import (
     UnknownItemError,
 )
 from glint_edge.model.stream import empty_state, stream_program
+from glint_edge.runtime import Recommender
 from glint_edge.runtime.engines import find_engine
 from quantization import quantize
 from tests.conversions import converted
@@ -327,7 +328,7 @@ def test_an_updated_bundle_is_what_the_updated_checkpoint_exports_to(
     folder, tmp_path, run, quick_checks, quantize_as
 ):
     app = tmp_path / "app.glint"
-    asked = ("--target", "onnx", "--quantize", quantize_as, "--offline")
+    asked = ("--target", "onnx", "--quantize", quantize_as, "--top-k", 10, "--offline")
     assert run("export", folder, *asked, "--spare-items", 2, "--out", app)[0] == 0
     untouched = files_of(app)
     code, out, err = run("catalogue", "add", app, "--item", "new", "--like", "k2,k3", "--json")
@@ -564,3 +565,17 @@ def test_without_the_float_model_it_says_what_to_pass(fixed, run, folder, tmp_pa
     assert code == 2
     assert "pass its folder by --checkpoint" in err
     assert run("catalogue", "retire", moved, "--item", "k7", "--checkpoint", folder)[0] == 0
+
+
+def test_lists_longer_than_what_stays_are_cut(folder, tmp_path, run, quick_checks):
+    """Without `--top-k` a small catalogue's list is all of it."""
+    app = tmp_path / "app.glint"
+    asked = ("--target", "onnx", "--quantize", "none", "--spare-items", 2, "--offline")
+    assert run("export", folder, *asked, "--out", app)[0] == 0
+    assert load_bundle(app).top_k == 40
+    code, out, err = run("catalogue", "retire", app, "--item", "k7", "--json")
+    assert code == 0, err
+    assert json.loads(out)["converted"]
+    changed = Recommender.load(tmp_path / "app.v2.glint")
+    assert changed.bundle.top_k == 39
+    assert "k7" not in {one.key for one in changed.recommend(["k1"], None)}
