@@ -27,7 +27,7 @@ from tests.conversions import CHUNK, TOP_K
 
 # Whatever a user's keys may be: quotes, escapes, and beyond 16 bits.
 KEYS = ['quote"d', "𝄞 clef", "back\\slash", "tab\tkey", "\x01", "Zweiter – ２", "\x7f"]
-TESTS = ("formats", "filters", "golden", "session", "bundle")
+TESTS = ("formats", "filters", "golden", "session", "lists", "bundle")
 
 
 @dataclass(frozen=True)

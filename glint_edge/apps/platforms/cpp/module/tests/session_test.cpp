@@ -1,8 +1,7 @@
-// Sessions on a real bundle: windows, saved bytes, unknown, seen and retired items, threads.
+// Sessions on a real bundle: windows, saved bytes, unknown items, threads.
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,37 +9,19 @@
 #include "bundle.h"
 #include "check.h"
 #include "crc32.h"
+#include "histories.h"
 #include "manifest.h"
 #include "session_bytes.h"
 
 using glint_edge::Bundle;
-using glint_edge::Item;
 using glint_edge::Json;
 using glint_edge::Recommender;
-using glint_edge::SeenItems;
 using glint_edge::Session;
 using glint_edge::UnknownItems;
 
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-using Keys = std::vector<std::string>;
-
-bool same(const std::vector<Item>& one, const std::vector<Item>& other) {
-  return std::equal(
-      one.begin(), one.end(), other.begin(), other.end(), [](const Item& a, const Item& b) {
-        return a.key == b.key && a.title == b.title && std::equal_to<float>()(a.score, b.score);
-      });
-}
-
-// Some history, other for each `first`; items come again in it as in life.
-Keys history_of(const Bundle& bundle, std::size_t size, std::size_t first = 0) {
-  Keys keys;
-  for (std::size_t n = 0; n < size; ++n) {
-    keys.push_back(bundle.keys[(first + n * n) % bundle.keys.size()]);
-  }
-  return keys;
-}
 
 glint_edge::SavedSession opened(const Bytes& saved, const Bundle& bundle) {
   return glint_edge::unpack(saved, bundle.digest, bundle.state_size, bundle.keys.size());
@@ -181,118 +162,6 @@ void test_unknown_items(
   CHECK(skipped.save() == before);
 }
 
-void test_lists(const Bundle& bundle, const Recommender& recommender) {
-  const Session session = recommender.start(history_of(bundle, 4));
-  const auto whole = session.top(bundle.top_k, SeenItems::keep);
-  CHECK(whole.size() == bundle.top_k);
-  CHECK(same(session.top(1, SeenItems::keep), {whole[0]}));
-  CHECK(same(recommender.recommend(session.history(), bundle.top_k, SeenItems::keep), whole));
-  for (const Item& item : whole) {
-    const auto title = bundle.titles.find(item.key);
-    CHECK(item.title.has_value() == (title != bundle.titles.end()));
-    CHECK(item.title.value_or("") == (item.title ? title->second : ""));
-    const auto image = bundle.images.find(item.key);
-    CHECK(item.image.value_or("") == (image == bundle.images.end() ? "" : image->second));
-    auto field = item.fields.begin();
-    for (const auto& [name, values] : bundle.fields) {
-      const auto value = values.find(item.key);
-      if (value == values.end()) continue;
-      CHECK(field != item.fields.end() && *field == std::make_pair(name, value->second));
-      ++field;
-    }
-    CHECK(field == item.fields.end());
-  }
-  check_refused("k is at least 1, not 0", [&] { session.top(0); });
-}
-
-// The artifact is asked again: it gives top_k at once.
-void test_more_than_the_artifact_gives(const Bundle& bundle, const Recommender& recommender) {
-  const Session session = recommender.start(history_of(bundle, 4));
-  const auto whole = session.top(bundle.top_k, SeenItems::keep);
-  const auto all = session.top(bundle.items + 5, SeenItems::keep);
-  CHECK(all.size() > bundle.top_k && all.size() <= bundle.items);
-  CHECK(same({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(bundle.top_k)}, whole));
-  CHECK(std::is_sorted(all.begin(), all.end(), [](auto& a, auto& b) { return a.score > b.score; }));
-  std::set<std::string> keys;
-  for (const Item& item : all) keys.insert(item.key);
-  CHECK(keys.size() == all.size());
-  const auto alike = recommender.similar(bundle.keys[0], bundle.items);
-  CHECK(alike.size() == all.size() - 1);
-  for (const Item& item : alike) CHECK(item.key != bundle.keys[0]);
-  check_refused("is not in the catalogue", [&] { recommender.similar("nobody's item"); });
-}
-
-void test_filters(const Bundle& bundle, const Recommender& recommender) {
-  const Keys seen = history_of(bundle, 4);
-  const Session session = recommender.start(seen);
-  const auto best = session.top(3, SeenItems::keep);
-  glint_edge::Filters others, two, none;
-  for (const Item& item : best) others.without.push_back(item.key);
-  for (const Item& item : session.top(bundle.top_k, SeenItems::keep, others)) {
-    for (const Item& left : best) CHECK(item.key != left.key);
-  }
-  two.among = Keys{best[2].key, "newer than the model", best[0].key};
-  CHECK(same(session.top(5, SeenItems::keep, two), {best[0], best[2]}));
-  CHECK(same(recommender.recommend(seen, 5, SeenItems::keep, two), {best[0], best[2]}));
-  two.boost[best[2].key] = 1e5;
-  CHECK(session.top(5, SeenItems::keep, two)[0].key == best[2].key);
-  none.among.emplace();
-  CHECK(session.top(5, SeenItems::keep, none).empty());
-  const Bytes before = session.save();
-  for (const auto& [name, values] : bundle.fields) {
-    glint_edge::Filters shelf, each;
-    shelf.where[name] = {values.begin()->second};
-    for (const Item& item : session.top(bundle.top_k, SeenItems::keep, shelf)) {
-      CHECK(values.count(item.key) != 0 && values.at(item.key) == values.begin()->second);
-    }
-    each.most_per[name] = 1;
-    std::set<std::string> taken;
-    for (const Item& item : recommender.similar(seen[0], bundle.top_k, each)) {
-      CHECK(values.count(item.key) == 0 || taken.insert(values.at(item.key)).second);
-    }
-  }
-  CHECK(session.save() == before);
-}
-
-void test_seen_items(const Bundle& bundle, const Recommender& recommender) {
-  const auto best = recommender.recommend({bundle.keys[0]}, bundle.top_k, SeenItems::keep);
-  const Keys seen{best[0].key, bundle.keys[0]};
-  const Session session = recommender.start(seen);
-  const auto whole = session.top(bundle.top_k, SeenItems::keep);
-  auto expected = session.top(bundle.top_k + seen.size(), SeenItems::keep);
-  const auto is_seen = [&](const Item& item) {
-    return std::find(seen.begin(), seen.end(), item.key) != seen.end();
-  };
-  expected.erase(std::remove_if(expected.begin(), expected.end(), is_seen), expected.end());
-  expected.resize(bundle.top_k, whole[0]);
-  CHECK(same(session.top(bundle.top_k, SeenItems::exclude), expected));
-  // Where nobody says, it is as the log is.
-  Bundle logged;
-  CHECK(!logged.excludes_seen());
-  for (const double share : {0.0, 0.0099, 0.01, 0.4}) {
-    logged.repeats = share;
-    CHECK(logged.excludes_seen() == (share < 0.01));
-  }
-  CHECK(same(session.top(bundle.top_k), bundle.excludes_seen() ? expected : whole));
-  CHECK(same(recommender.recommend(seen, bundle.top_k), session.top(bundle.top_k)));
-  // All that is recommended is taken in, and there is more.
-  Session full = recommender.start();
-  for (const Item& item : full.top(bundle.top_k)) full.append(item.key);
-  CHECK(full.top(bundle.top_k, SeenItems::exclude).size() == bundle.top_k);
-}
-
-void test_retired_items(
-    const std::filesystem::path& folder, const Bundle& bundle, const Recommender& recommender) {
-  const Json items =
-      glint_edge::read_checked(folder, glint_edge::read_manifest(folder), "items.json");
-  const Json* retired = items.find("retired");
-  if (retired == nullptr) return;
-  for (const Json& key : retired->array()) {
-    const Session session = recommender.start({key.string(), bundle.keys[0]});  // known
-    for (const Item& item : session.top(bundle.top_k)) CHECK(item.key != key.string());
-  }
-}
-
 // ---- threads --------------------------------------------------------------------------------
 
 void test_threads_share_a_recommender(const Bundle& bundle, const Recommender& recommender) {
@@ -328,11 +197,6 @@ void test(const std::filesystem::path& folder) {
   test_a_saved_session_goes_on(bundle, recommender);
   test_other_bytes_are_refused(bundle, recommender);
   test_unknown_items(folder, bundle, recommender);
-  test_lists(bundle, recommender);
-  test_more_than_the_artifact_gives(bundle, recommender);
-  test_filters(bundle, recommender);
-  test_seen_items(bundle, recommender);
-  test_retired_items(folder, bundle, recommender);
   test_threads_share_a_recommender(bundle, recommender);
   test_a_session_outlives_its_recommender(folder);
 }

@@ -58,7 +58,7 @@ public final class Session {
   }
 
   func top(_ k: Int, _ excludeSeen: Bool?, _ filters: Filters) throws -> [Recommendation] {
-    let seen = (excludeSeen ?? recommender.bundle.excludesSeen) ? ids : []
+    let seen = (excludeSeen ?? recommender.excludesSeen) ? ids : []
     return try recommender.best(k, filters, without: seen) { try recommender.ranked(state, $0) }
   }
 

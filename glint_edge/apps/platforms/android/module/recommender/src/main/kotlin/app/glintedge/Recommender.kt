@@ -46,6 +46,9 @@ class Recommender private constructor(
     /** The fields that some item has, such as its category, and of each its values. */
     val fields: Map<String, List<String>> by lazy { index.fields }
 
+    /** Whether lists leave out the session's own items, where nobody says. */
+    val excludesSeen: Boolean get() = bundle.repeats?.let { it < REPEATS_FROM } ?: false
+
     /** The items that the artifact gives at once: a longer list asks it again. */
     val topK: Int get() = bundle.shapes.topK
 
@@ -112,9 +115,6 @@ class Recommender private constructor(
     }
 
     // ---- what sessions are made of ----------------------------------------------------------
-
-    /** Whether lists leave out the session's own items, where nobody says. */
-    internal val excludesSeen: Boolean get() = bundle.repeats?.let { it < REPEATS_FROM } ?: false
 
     internal val digest: String get() = bundle.digest
 
