@@ -141,9 +141,10 @@ def measure(checkpoint: Checkpoint) -> dict[str, Any]:
     """All of one model."""
     n, us = checkpoint.model.config.max_length, steps_us(checkpoint)
     users, ndcg = accuracy(checkpoint)
+    name = (checkpoint.folder or Path()).name
     return {
-        "model": (checkpoint.folder or Path()).name, "window": n, "users": users, "ndcg_at_10": ndcg,
-        "steps_us": us, "taps_us": taps_us(n, us),
+        "model": name, "window": n, "users": users, "ndcg_at_10": ndcg, "steps_us": us,
+        "taps_us": taps_us(n, us),
     }  # fmt: skip
 
 
