@@ -71,3 +71,15 @@ def test_what_it_decodes_is_in_every_manifest():
     assert len(names) == 9
     schema = json.loads(SCHEMA.read_text())
     assert set(names) <= set(schema["required"])
+
+
+def test_what_it_decodes_of_a_golden_list_is_in_every_one():
+    source = (ROOT / "Sources/GlintEdge/GoldenLists.swift").read_text()
+    names = re.findall(
+        r"let (\w+):", source.split("struct GoldenList: Decodable {")[1].split("struct Filter")[0]
+    )
+    lists = json.loads(SCHEMA.with_name("golden.schema.json").read_text())["properties"]
+    required = [set(lists[name]["items"]["required"]) for name in ("lists", "similar")]
+    assert set(names) == set.union(*required)
+    optional = re.findall(r"let (\w+): [\w\[\]: ]+\?", source.split("struct Filter")[0])
+    assert set(names) - set(optional) == set.intersection(*required)
