@@ -48,7 +48,7 @@ def measured() -> tuple[Values, Values, npt.NDArray[np.int64]]:
         raise SystemExit("the shipped checkpoint's data are not at hand")
     model = checkpoint.model
     positions = prefixes(parts.validation(), model.config.max_length)
-    program = quantize(stream_program(model), "int8")
+    program = quantize(stream_program(model, CUT), "int8")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         convert(program, find_target("onnx"), path)

@@ -2,6 +2,7 @@
 
     glint-edge bench … --output docs/measured/NAME.json
     python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
+    python benchmarks/filters.py … --out docs/measured/filters.json
     python -m tests.campaign … --json docs/measured/reliability.json
     python scripts/docs_tables.py
 
@@ -79,6 +80,21 @@ def runners(path: Path) -> str:
     )  # fmt: skip
 
 
+def filters(path: Path) -> str:
+    """What a list's filters cost, a line a target and catalogue."""
+    lines = []
+    for row in json.loads(path.read_text("utf-8"))["rows"]:
+        times = (row[f"{name}_us"] for name in ("before", "plain", "left_out", "similar"))
+        sizes = (row["before_bytes"], row["bytes"])
+        lines.append([
+            f"{row['target']}, {row['items']:,} items",
+            *("–" if us is None else microseconds(us) for us in times),
+            *("–" if size is None else f"{size / 1e3:,.0f}" for size in sizes),
+        ])  # fmt: skip
+    head = ["int8, d 64", "µs before", "no filter", "200 left out", "similar", "KB before", "KB"]
+    return table(head, lines)
+
+
 def _name(row: Mapping[str, Any]) -> str:
     return f"{artifact(row)}, {where(row) or 'python'}"
 
@@ -112,7 +128,7 @@ def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 KINDS: Mapping[str, Callable[[Path], str]] = {
-    "gate": gate, "bench": bench, "runners": runners, "campaign": campaign,
+    "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
 }  # fmt: skip
 
 

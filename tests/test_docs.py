@@ -1,5 +1,6 @@
 """The docs point at things that are there."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -54,5 +55,11 @@ def test_a_run_becomes_the_docs_tables(tmp_path):
         assert "not yet" not in text
         assert "| tflite int8, python | 8.00" in text
         assert "| onnx int8, native | 8.00" in text
+    row = {"target": "onnx", "items": 1683, "bytes": 266_098, "before_bytes": None,
+           "before_us": None, "plain_us": 81.4, "left_out_us": 84, "similar_us": 79}  # fmt: skip
+    (tmp_path / "app.json").write_text(json.dumps({"rows": [row]}))
+    assert "| onnx, 1,683 items | – | 81.4 | 84.0 | 79.0 | – | 266 |" in script["with_tables"](
+        page.format("filters")
+    )
     script["with_tables"].__globals__["MEASURED"] = tmp_path / "none"
     assert script["with_tables"](page.format("bench")) == page.format("bench")

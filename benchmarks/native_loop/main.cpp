@@ -64,9 +64,12 @@ static void append_many(Module& module, State& state, std::vector<int64_t>& item
   }
 }
 
+static std::vector<float> no_filter;  // zeros, one a row of the table
+
 static int64_t recommend(Module& module, State& state) {
   auto s = from_blob(state.data(), {1, static_cast<int>(state.size())});
-  return run(module, "recommend", {s})[0].toTensor().const_data_ptr<int64_t>()[0];
+  auto b = from_blob(no_filter.data(), {1, static_cast<int>(no_filter.size())});
+  return run(module, "recommend", {s, b})[0].toTensor().const_data_ptr<int64_t>()[0];
 }
 
 static void time(
@@ -89,7 +92,9 @@ int main(int, char** arguments) {
   Module module(arguments[1], Module::LoadMode::Mmap);
   const int runs = std::atoi(arguments[2]);
   const auto meta = module.method_meta("append_many");
-  if (!meta.ok()) return 1;
+  const auto list = module.method_meta("recommend");
+  if (!meta.ok() || !list.ok()) return 1;
+  no_filter.resize(list->input_tensor_meta(1)->sizes()[1]);
   const int size = meta->input_tensor_meta(0)->sizes()[1];
   const int chunk = meta->input_tensor_meta(1)->sizes()[1];
 

@@ -76,6 +76,19 @@ def test_cold_start(run_here):
     assert result["targets"]["onnx"]["bytes"]["int8"] < result["targets"]["onnx"]["bytes"]["fp32"]
 
 
+@pytest.mark.full
+def test_filters(run_here, tmp_path):
+    pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
+    words = ("--quick", "--items", 60, 300, "--target", "onnx", "--files", tmp_path)
+    result = run_here("filters.py", *words, "--out", tmp_path / "filters.json")
+    assert result == json.loads((tmp_path / "filters.json").read_text())
+    (row,) = result["rows"]
+    assert (row["target"], row["items"]) == ("onnx", 60)
+    assert row["bytes"] == (tmp_path / "with/60.onnx").stat().st_size
+    assert min(row["plain_us"], row["left_out_us"], row["similar_us"]) > 0
+    assert row["before_bytes"] is row["before_us"] is None
+
+
 def test_training_speed_without_the_peer(run_here, tmp_path):
     log = tmp_path / "ring.txt"
     lines = (f"{user} " + " ".join(f"i{(user + n) % 30}" for n in range(9)) for user in range(60))
