@@ -117,6 +117,16 @@ def test_a_newer_model_is_taken_and_stays_without_a_network(page, server, publis
     assert version(page) == digest[:8]
 
 
+def test_the_bundle_that_the_app_is_a_part_of_is_the_version_in_use(page, server, web_app):
+    folder = server.updates / "bundles/next.glint"
+    shutil.copytree(web_app.bundle.path, folder)
+    version = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+    latest = {"name": "same", "path": "bundles/next.glint", "manifest_sha256": version, "bytes": 1}
+    (server.updates / "latest.json").write_text(json.dumps(latest))
+    assert look(page) == NEWEST
+    assert staged(page) == 0
+
+
 def test_what_is_damaged_or_wrong_is_refused_and_the_old_one_stays(page, server, publish, web_app):
     folder = server.updates / "bundles/next.glint"
 

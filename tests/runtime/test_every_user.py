@@ -72,7 +72,7 @@ def same(rows, listed):
         assert key == item.key or abs(score.get(key, own) - item.score) < 2e-4
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(histories=HISTORIES, k=st.integers(1, ITEMS + 3), words=FILTERS)
 def test_every_list_is_that_of_a_session(
     checkpoint, recommender, tmp_path_factory, histories, k, words

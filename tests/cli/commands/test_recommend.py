@@ -3,12 +3,15 @@
 import io
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
 import glint_edge as ge
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT
+from glint_edge.cli.model_words import open_model
 from glint_edge.data.record import DataSource
 from tests.cli.streams import only_line
 from tests.skips import require
@@ -100,18 +103,36 @@ def listed(run):
 
 
 def test_keys_and_titles_are_words_beside_the_bundle(shop, listed, run, monkeypatch):
-    plain = listed("recommend", shop, "--history", "k1,k3,k9")
+    checkpoint = shop.parent / "run"
+    plain = listed("recommend", checkpoint, "--history", "k1,k3,k9")
     assert len(plain) == 10 and not {"k1", "k3", "k9"} & {*plain}
-    assert listed("recommend", shop, "k1", "k3", "k9") == plain
-    assert listed("recommend", "k1", "heat", "k9", shop) == plain
-    assert listed("recommend", "alien (1979)", "k3", "k9", "--bundle", shop) == plain
+    assert listed("recommend", checkpoint, "k1", "k3", "k9") == plain
     monkeypatch.chdir(shop.parent)
-    assert listed("recommend", "k1", "Heat", "k9") == plain  # the newest bundle here
-    assert listed("recommend", "app.glint/", "k1", "Heat", "k9") == plain
-    assert listed("recommend", "run", "k1", "Heat", "k9") == plain  # a checkpoint's folder
-    code, out, err = run("recommend", shop, "ALIEN (1979)", "-k", 1)
+    assert listed("recommend", "k1", "heat", "k9") == plain  # the newest bundle here
+    code, out, err = run("recommend", checkpoint, "ALIEN (1979)", "-k", 1)
     assert code == 0 and "after Alien (1979)" in out
     assert err == "'Alien (1979)' is item k1\n"
+
+
+def test_what_is_asked_may_stand_anywhere(shop, tmp_path, monkeypatch):
+    monkeypatch.chdir(shop.parent)
+    for words, bundle, place, rest in (
+        (["k1", "app.glint", "k3"], None, Path("app.glint"), ("k1", "k3")),
+        ([f"{shop}/", "k1"], None, shop, ("k1",)),
+        (["other.glint"], None, Path("other.glint"), ()),
+        (["run", "k1"], None, Path("run"), ("k1",)),
+        ([str(shop.parent / "run")], None, shop.parent / "run", ()),
+        (["hf://me/shop", "k1"], None, "hf://me/shop", ("k1",)),
+        (["k1", "a/b"], None, Path("app.glint"), ("k1", "a/b")),
+        (["app.glint", "run"], Path("mine"), Path("mine"), ("app.glint", "run")),
+    ):
+        model = open_model(words, bundle)
+        assert (model.place, model.words) == (place, rest)
+    (shop.parent / "a/b").mkdir(
+        parents=True
+    )  # a folder is refused as a bundle that lacks its manifest
+    assert open_model(["a/b", "k1"], None).place == Path("a/b")
+    shutil.rmtree(shop.parent / "a")
 
 
 @pytest.mark.parametrize(
@@ -177,13 +198,13 @@ def test_filters_by_flag_are_those_of_python(shop, listed, tmp_path):
 
 
 def test_similar_is_that_of_python(shop, listed, run):
-    for source in (shop, shop.parent / "run"):
-        alike = [one.key for one in ge.load(source).similar("k3", 10)]
-        assert listed("similar", source, "heat") == alike
-        assert [one.key for one in ge.similar(source, "k3", k=10)] == alike
+    checkpoint = shop.parent / "run"
+    alike = [one.key for one in ge.load(shop).similar("k3", 10)]
+    assert listed("similar", shop, "heat") == listed("similar", checkpoint, "k3") == alike
+    assert [one.key for one in ge.similar(checkpoint, "k3")] == alike
     where = [one.key for one in ge.similar(shop, "k3", k=4, where={"shelf": "a"})]
-    assert listed("similar", shop, "k3", "-k", 4, "--where", "shelf=a") == where
-    assert run("similar", shop, "k3", "--show-fields")[1].count("shelf") == 1
+    assert listed("similar", checkpoint, "k3", "-k", 4, "--where", "shelf=a") == where
+    assert run("similar", checkpoint, "k3", "--show-fields")[1].count("shelf") == 1
 
 
 def test_a_history_comes_from_a_file_or_from_stdin(shop, listed, tmp_path, monkeypatch):
@@ -220,7 +241,7 @@ def test_the_lists_of_every_user_are_written(shop, listed, run, tmp_path, source
     assert [row["user"] for row in rows] == [user for user in ("ann", "bob", "cem") for _ in "123"]
     for user, history in (("ann", "k1 k3 k9"), ("bob", ""), ("cem", "k9")):
         ours = [row["item"] for row in rows if row["user"] == user]
-        assert ours == listed("recommend", shop, *history.split(), "-k", 3)
+        assert ours == listed("recommend", shop.parent / "run", *history.split(), "-k", 3)
 
 
 def test_lists_never_begin_with_what_was_just_given(listed):
