@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,12 +18,23 @@ Filters: TypeAlias = dict[str, Any]  # a filter's words, as `api.recommend` take
 STDIN = "-"
 _PANEL = "What may stand in the list"
 
+
+def _some(values: Sequence[str] | None) -> list[str] | None:
+    """Keys of which there must be one: typer would take none for no option, and that for all."""
+    named = keys(values)
+    if values and not named:
+        raise ConfigError(
+            "--among names no item; leave it out, or pass --among-file where a list may be empty"
+        )
+    return named
+
+
 # A parameter `filters` of a command stands for all of these (`manners.add`).
 FILTERS = {
     "without": flag(list[str], "Items to leave out.", panel=_PANEL, metavar="KEY,…", callback=keys),
     "among": flag(list[str], "Items to choose from, such as those in stock. Here and above, keys "
                   "that are not in the catalogue say nothing.", panel=_PANEL, metavar="KEY,…",
-                  callback=keys),
+                  callback=_some),
     "among_file": flag(str, "The same from a file, a key a line or a JSON list; - is stdin.",
                        panel=_PANEL, metavar="FILE"),
     "where": flag(list[str], "Items that have this value of a field, as in category=Chairs; of "

@@ -151,6 +151,7 @@ def test_what_is_asked_may_stand_anywhere(shop, tmp_path, monkeypatch):
         ("similar SHOP k1 --most-per shelve=2", "the field 'shelve'; did you mean shelf?"),
         ("recommend SHOP --most-per shelf=0", "most_per['shelf'] is at least 1"),
         ("recommend SHOP --most-per shelf=many", "--most-per: 'many' is no whole number"),
+        ("recommend SHOP --among ,", "--among names no item; leave it out, or pass --among-file"),
         ("recommend SHOP --boost k1=high", "--boost: 'high' is no number"),
         ("recommend SHOP --boost k1=nan", "boost['k1'] is a number from"),
         ("recommend SHOP --history-file nothing.txt", "No such file or directory"),
@@ -183,6 +184,8 @@ def test_filters_by_flag_are_those_of_python(shop, listed, tmp_path):
     assert {*listed(*asked, "--among", "k5", "--among-file", stock)} == {"k5", "k7", "k8"}
     stock.write_text('["k7", "k8"]')
     assert {*listed(*asked, "--among-file", stock)} == {"k7", "k8"}
+    stock.write_text("")
+    assert listed(*asked, "--among-file", stock) == []
     two = ("--where", "shelf=a", "--where", "shelf=b")
     assert listed(*asked, *two) == keys(where={"shelf": ["a", "b"]})
     assert listed(*asked, "--boost", "k9=1e3,k8=999") == [
