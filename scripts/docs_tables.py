@@ -3,6 +3,7 @@
     glint-edge bench … --output docs/measured/NAME.json
     python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
     python benchmarks/filters.py … --out docs/measured/filters.json
+    python benchmarks/session_window.py … --json > docs/measured/session-window.json
     python -m tests.campaign … --json docs/measured/reliability.json
     python scripts/docs_tables.py
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -127,8 +129,28 @@ def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return total
 
 
+def sessions(path: Path) -> str:
+    """A line a way of forgetting: accuracy, and what a tap costs, each model a pair of columns."""
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    windows = list(dict.fromkeys(row["window"] for row in rows))
+    head, lines = ["beyond the window"], [[way] for way in rows[0]["ndcg_at_10"]]
+    for window in windows:
+        own = [row for row in rows if row["window"] == window]
+        seeds = f", {len(own)} seeds" if len(own) > 1 else ""
+        users = own[0]["users"]
+        head += [f"NDCG@10, N {window}, {users} users{seeds}", "a tap, µs", "the longest"]
+        for line in lines:
+            way = line[0]
+            taps = [row["taps_us"][way] for row in own]
+            ndcg = statistics.fmean(row["ndcg_at_10"][way] for row in own)
+            times = (statistics.median(tap[name] for tap in taps) for name in ("mean", "longest"))
+            line += [f"{ndcg:.4f}", *map(microseconds, times)]
+    return table(head, lines)
+
+
 KINDS: Mapping[str, Callable[[Path], str]] = {
     "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
+    "sessions": sessions,
 }  # fmt: skip
 
 
