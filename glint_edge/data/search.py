@@ -62,7 +62,7 @@ def require_values(catalogue: Catalogue, where: Mapping[str, Sequence[str]]) -> 
     for name, values in where.items():
         if name not in catalogue.fields:
             meant, known = near(name, _by_name(catalogue.fields)), ", ".join(catalogue.fields)
-            rest = f"the fields are {known}" if known else "it has no fields"
+            rest = f"the fields are {known}" if known else "this bundle has no fields"
             hint = f"did you mean {meant[0]}?" if meant else rest
             raise ConfigError(f"no item has the field {name!r}; {hint}")
         there = dict.fromkeys(catalogue.fields[name].values())

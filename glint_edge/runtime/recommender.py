@@ -45,6 +45,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+NOTHING = 1e-20  # smaller than any score, and larger than what ranks items without a history
+
 
 class Recommender:
     """Safe to use from several threads; they take turns in the runtime. Not after a fork.
@@ -307,6 +309,8 @@ class Recommender:
 
     def _shown(self, key: str, score: float) -> Recommendation:
         catalogue = self.bundle.catalogue
+        # Without a history, items are ranked by what is next to nothing.
+        score = 0.0 if abs(score) < NOTHING else score
         return Recommendation(
             key, catalogue.titles.get(key), score,
             catalogue.fields_of(key), catalogue.images.get(key),

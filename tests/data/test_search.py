@@ -69,7 +69,7 @@ def test_fields_and_values_that_no_item_has_are_one_line(where, says):
     require_values(SHOP, {"category": ["Lamps", "Chairs"], "brand": ["Nord"]})
     with pytest.raises(ConfigError, match=re.escape(says)):
         require_values(SHOP, where)
-    with pytest.raises(ConfigError, match="'colour'; it has no fields"):
+    with pytest.raises(ConfigError, match="'colour'; this bundle has no fields"):
         require_values(Catalogue(("", "1"), {}), {"colour": ["red"]})
 
 

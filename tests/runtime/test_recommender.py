@@ -231,6 +231,7 @@ def test_unknown_keys_can_be_skipped_but_not_what_is_no_key(folder):
 def test_reprs_fit_a_line(recommender, bundle):
     assert repr(recommender) == "Recommender('mine', torch, 40 items)"
     first = recommender.recommend([], None)
+    assert {one.score for one in first} == {0.0}
     assert repr(next(one for one in first if one.key == "100")).startswith(
         "Recommendation('100', 'First', "
     )
