@@ -41,7 +41,7 @@ def parse():
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in ("artifact", "inputs", "outputs", "result"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    for name in ("window", "threads", "timed", "warmup", "runs", "budget-ms"):
+    for name in ("window", "cycle", "threads", "timed", "warmup", "runs", "budget-ms"):
         parser.add_argument(f"--{name}", type=int, required=True)
     return parser.parse_args()
 
