@@ -8,7 +8,8 @@
 that takes it, without a filter (zeros that were made once) and with 200 items left out (an array
 that is filled for the call); and `similar`. Artifacts are timed in turn, in processes of their own;
 a figure is the least of the processes' medians, since a machine that slows down for minutes says
-nothing of an artifact. Weights are random and seeded: times do not depend on them. Nothing is timed beside a conversion; what `--files` has is not converted again.
+nothing of an artifact. Weights are random and seeded: times do not depend on them. Nothing is timed
+beside a conversion; what `--files` has is not converted again.
 """
 
 from __future__ import annotations

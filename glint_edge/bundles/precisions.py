@@ -66,8 +66,9 @@ class Precision:
 
 # Golden vectors. float32 differs in the order of sums. In int8 a difference in the last digit can
 # move an activation to the next of its 256 levels: measured 0.3 % of the largest state, 0.8 % of a
-# state's norm in its sum, and 0.9 % of the largest score; three times as much is allowed. float16 weights are computed with in float32; an int8 table alone leaves the
-# state's arithmetic in float32 and rounds the activations of the scoring.
+# state's norm in its sum, and 0.9 % of the largest score; three times as much is allowed. float16
+# weights are computed with in float32; an int8 table alone leaves the state's arithmetic in float32
+# and rounds the activations of the scoring.
 _TABLE = (
     Precision(
         "fp32",
