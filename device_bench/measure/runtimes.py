@@ -54,7 +54,7 @@ def prepare_runtime(target: str) -> None:
     """
     require_runtime(target)
     if target == REFERENCE:
-        importlib.import_module("glint_edge.runtime.engine_torch")
+        importlib.import_module("glint_edge.runtime.engines.torch")
     elif target.startswith(STOCK):
         from device_bench.measure import stock_engine
 
@@ -81,7 +81,7 @@ def load_runtime(
     """
     require_runtime(target)
     if target == REFERENCE:
-        from glint_edge.runtime import engine_torch as run_torch
+        from glint_edge.runtime.engines import torch as run_torch
 
         return run_torch.load(path, config, top_k, threads)
     if target.startswith(STOCK):

@@ -29,7 +29,7 @@ Program: TypeAlias = Callable[[Ids, Ids], tuple[Array, Array]]
 MODULES = {
     "torch": "device_bench.measure.stock_program",
     "torch-compile": "device_bench.measure.stock_program",
-    "onnx": "glint_edge.runtime.engine_onnx",
+    "onnx": "glint_edge.runtime.engines.onnx",
     "tflite": "ai_edge_litert.interpreter",
 }
 TOP_K = 10
@@ -131,7 +131,7 @@ def _in_torch(program: Callable[..., Any]) -> Program:
 
 
 def _onnx(path: Path, top_k: int, threads: int) -> Program:
-    from glint_edge.runtime.engine_onnx import open_session
+    from glint_edge.runtime.engines.onnx import open_session
 
     session = open_session(path, threads, "remove it")
     items_name, count_name = (tensor.name for tensor in session.get_inputs())

@@ -19,7 +19,7 @@ import torch
 from device_bench.profiling.records import METHODS, Arguments, Calls, Record, Recorded, Recording
 from device_bench.profiling.xnnpack_names import kind_of
 from glint_edge.processes.native_output import held_back
-from glint_edge.runtime.engine_executorch import bindings
+from glint_edge.runtime.engines.executorch import bindings
 
 DUMP, BUFFER = "profile.etdp", "profile.bin"
 KERNEL = "native_call_"  # then the operator and its overload: native_call_topk.values

@@ -324,6 +324,6 @@ def _open_checkpoint(
         raise MissingExtraError("glint-edge[executorch]", "torch runs checkpoints, which")
     if target not in (None, "torch"):
         raise ConfigError(f"a checkpoint runs on torch alone; export it for {target} first")
-    from glint_edge.runtime.engine_torch import open_checkpoint
+    from glint_edge.runtime.engines.torch import open_checkpoint
 
     return open_checkpoint(path, threads)  # type: ignore[arg-type]  # a Bundle has a folder

@@ -30,7 +30,7 @@ from glint_edge.config import ModelConfig  # noqa: E402
 from glint_edge.errors import BundleError, ConfigError  # noqa: E402
 from glint_edge.model.state import state_size  # noqa: E402
 from glint_edge.model.stream import empty_state, stream_program  # noqa: E402
-from glint_edge.runtime.engine_onnx import NO_BIAS, OnnxRuntime, load  # noqa: E402
+from glint_edge.runtime.engines.onnx import NO_BIAS, OnnxRuntime, load  # noqa: E402
 from quantization import quantize  # noqa: E402
 from quantization.int8 import Int8Embedding, Int8Linear  # noqa: E402
 

@@ -167,13 +167,13 @@ def test_a_load_that_fails_in_any_way_is_one_line(bundle, error, monkeypatch):
     def load(*_):
         raise error
 
-    monkeypatch.setattr("glint_edge.runtime.engine_onnx.load", load)
+    monkeypatch.setattr("glint_edge.runtime.engines.onnx.load", load)
     with pytest.raises(BundleError, match=r"onnx's runtime refuses .*export it again"):
         Recommender.load(bundle)
 
 
 def test_a_runtime_that_cannot_be_imported_is_told(bundle, monkeypatch):
-    monkeypatch.setitem(sys.modules, "glint_edge.runtime.engine_onnx", None)
+    monkeypatch.setitem(sys.modules, "glint_edge.runtime.engines.onnx", None)
     with pytest.raises(MissingExtraError, match=r"cannot be imported .*runtime-onnx"):
         Recommender.load(bundle)
 

@@ -129,11 +129,11 @@ class Engine:
 # The lightest to import first: an application that does not choose gets the first one it can run.
 ENGINES = (
     Engine("onnx", "glint-edge[onnx]", "glint-edge[runtime-onnx]",
-           ("onnxruntime",), "glint_edge.runtime.engine_onnx"),
+           ("onnxruntime",), "glint_edge.runtime.engines.onnx"),
     Engine("tflite", "glint-edge[litert]", "glint-edge[runtime-litert]",
-           ("ai_edge_litert",), "glint_edge.runtime.engine_tflite"),
+           ("ai_edge_litert",), "glint_edge.runtime.engines.tflite"),
     Engine("executorch", "glint-edge[executorch]", "glint-edge[executorch]",
-           ("executorch",), "glint_edge.runtime.engine_executorch"),
+           ("executorch",), "glint_edge.runtime.engines.executorch"),
 )  # fmt: skip  # a table
 
 
