@@ -196,6 +196,7 @@ def test_the_table_has_mean_and_sample_deviation_and_never_mixes_settings():
     assert "0.5000" in rows[4]
 
 
+@pytest.mark.full
 def test_the_table_runs_what_its_file_lacks(ring, tmp_path, monkeypatch, capsys):
     kept = tmp_path / "lines.jsonl"
     kept.write_text(json.dumps(line("gru4rec", 1, 0.5, data=ring.name)) + "\n")

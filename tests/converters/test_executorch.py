@@ -5,6 +5,7 @@ program is what its speed rests on.
 """
 
 import statistics
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -164,10 +165,11 @@ def assert_chunks_are_appends(program, running):
 
 @pytest.fixture(scope="module")
 def running(artifacts):
-    return {precision: Running(artifacts[precision].path) for precision in ("fp32", "int8")}
+    """By precision, each loaded when a test first asks for it."""
+    return cache(lambda precision: Running(artifacts[precision].path))
 
 
-@pytest.fixture(params=["fp32", "int8"])
+@pytest.fixture(params=[pytest.param("fp32", marks=pytest.mark.full), "int8"])
 def precision(request):
     return request.param
 
@@ -177,7 +179,7 @@ def test_each_method_is_one_delegate_and_a_few_kernels(artifacts, precision):
 
 
 def test_names_shapes_and_types_are_what_apps_are_told(artifacts, running, precision):
-    program = running[precision].program
+    program = running(precision).program
     state = ((1, state_size(artifacts[precision].program.config)), FLOAT)
     assert program.method_names == {"append", "append_many", "recommend", "similar"}
 
@@ -197,43 +199,44 @@ def test_names_shapes_and_types_are_what_apps_are_told(artifacts, running, preci
     assert tensors("recommend", "output") == [((1, TOP_K), LONG), ((1, TOP_K), FLOAT)]
 
 
+@pytest.mark.full
 def test_the_fp32_artifact_is_the_torch_stream(artifacts, running):
-    assert_fp32_is_torch(artifacts["fp32"].program, running["fp32"])
+    assert_fp32_is_torch(artifacts["fp32"].program, running("fp32"))
 
 
 def test_the_int8_artifact_is_the_int8_reference(artifacts, running):
-    assert_int8_is_the_reference(artifacts["int8"].program, running["int8"])
+    assert_int8_is_the_reference(artifacts["int8"].program, running("int8"))
 
 
 def test_a_chunk_is_as_many_appends(artifacts, running, precision):
-    assert_chunks_are_appends(artifacts[precision].program, running[precision])
+    assert_chunks_are_appends(artifacts[precision].program, running(precision))
 
 
 @pytest.mark.parametrize("unknown", [INT64.min, ITEMS + 2, INT64.max])
 def test_an_unknown_item_in_a_chunk_is_one(artifacts, running, precision, unknown):
     start = empty_state(artifacts[precision].program.config)
     actual, expected = (
-        running[precision].append_many(start, [7, item, 9, 8], 4) for item in (unknown, 0)
+        running(precision).append_many(start, [7, item, 9, 8], 4) for item in (unknown, 0)
     )
     assert torch.equal(actual, expected)
     # What stands beyond the count is never looked at, whatever it is.
     actual, expected = (
-        running[precision].append_many(start, [7, 9, item, item], 2) for item in (unknown, 0)
+        running(precision).append_many(start, [7, 9, item, item], 2) for item in (unknown, 0)
     )
     assert torch.equal(actual, expected)
 
 
 def test_without_history_the_artifact_recommends_the_most_popular(artifacts, running, precision):
-    items, scores = running[precision].recommend(empty_state(artifacts[precision].program.config))
+    items, scores = running(precision).recommend(empty_state(artifacts[precision].program.config))
     assert items.tolist() == [list(range(1, TOP_K + 1))]
     assert scores.abs().max() < 1e-20
 
 
 @pytest.mark.parametrize("unknown", [-1, INT64.min, ITEMS + 1, ITEMS + 2, 10**9, INT64.max])
 def test_an_unknown_item_reads_a_row_of_zeros(artifacts, running, precision, unknown):
-    state = running[precision].append(empty_state(artifacts[precision].program.config), 7)
-    found = running[precision].append(state, unknown)
-    assert torch.equal(found, running[precision].append(state, 0))
+    state = running(precision).append(empty_state(artifacts[precision].program.config), 7)
+    found = running(precision).append(state, unknown)
+    assert torch.equal(found, running(precision).append(state, 0))
     assert torch.isfinite(found).all()
     assert found[0, 0] == 2
 

@@ -217,10 +217,10 @@ def test_many_users_are_too_many_for_the_reference(make_model, golden, tmp_path,
 
 @pytest.fixture(scope="module")
 def real(shipped, artifacts, tmp_path_factory):
-    """One bench over a good fp32 file, a cut one and one on which the runtime aborts."""
+    """One bench over a good file, a cut one and one on which the runtime aborts."""
     model = shipped.model
     path = tmp_path_factory.mktemp("bundle")
-    whole = artifacts["fp32"].path.read_bytes()
+    whole = artifacts["int8"].path.read_bytes()
     (path / "good.pte").write_bytes(whole)
     (path / "cut.pte").write_bytes(whole[: len(whole) // 2])
     (path / "aborts.pte").write_bytes(b"\xff\xff\xff\xffET" + b"\xff" * 5000)
@@ -229,8 +229,8 @@ def real(shipped, artifacts, tmp_path_factory):
         work_here(patch, but="aborts.pte")
         return bench(
             bundle_of(
-                model, path, [("executorch", "fp32", file) for file in files],
-                golden_for(artifacts["fp32"].program), top_k=TOP_K,
+                model, path, [("executorch", "int8", file) for file in files],
+                golden_for(artifacts["int8"].program), top_k=TOP_K,
             ),
             checkpoint=checkpoint_of(model), held_out=held_out_of(model),
             settings=replace(QUICK, threads=2),
@@ -238,15 +238,14 @@ def real(shipped, artifacts, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_real_fp32_artifact_is_measured_and_good(real, artifacts):
+def test_the_real_artifact_is_measured_and_good(real, artifacts):
     row = real.rows[2]
     assert row.ok, row.failures
     assert row.golden_ok
     assert (row.users, row.threads) == (24, 2)
-    assert row.file_bytes == artifacts["fp32"].path.stat().st_size
-    assert row.same_top10 == 1.0
-    assert row.max_score_error <= 1e-4
-    assert row.ndcg_at_10 == pytest.approx(row.ndcg_at_10_float)
+    assert row.file_bytes == artifacts["int8"].path.stat().st_size
+    assert 0.95 <= row.top10_overlap < 1.0
+    assert row.ndcg_at_10 == pytest.approx(row.ndcg_at_10_float, rel=0.15)
     # Not quicker than eager torch, which it is eight times: other tests run beside this one.
     assert row.append_us.p50 > 0
 

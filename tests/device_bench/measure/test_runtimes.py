@@ -145,17 +145,17 @@ def test_a_damaged_file_is_one_line(artifacts, tmp_path, damage):
 
 @pytest.mark.slow
 def test_a_file_of_another_shape_is_refused(artifacts):
-    path = artifacts["fp32"].path
+    path = artifacts["int8"].path
     with pytest.raises(BundleError, match="of another model"):
         load_runtime("executorch", path, ModelConfig(items=1682, d=32))
     with pytest.raises(BundleError, match="of another model"):
-        load_runtime("executorch", path, artifacts["fp32"].program.config, top_k=5)
+        load_runtime("executorch", path, artifacts["int8"].program.config, top_k=5)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_are_the_runtimes(artifacts, threads):
-    artifact = artifacts["fp32"]
+    artifact = artifacts["int8"]
     runtime = load_runtime("executorch", artifact.path, artifact.program.config, threads=threads)
     assert runtime.threads == threads
     recommend_history(runtime, HISTORY, None)

@@ -4,6 +4,7 @@ import io
 import re
 import signal
 import sys
+from functools import cache
 from xml.etree import ElementTree
 
 import pytest
@@ -20,13 +21,12 @@ from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, RunnerError
-from glint_edge.model.stream import stream_program
-from quantization import quantize
 from tests import conversions
+from tests.converters.programs import OPTIONS, tflite_program
 
 HISTORIES = [[5, 9, 77, 3, 8, 120], [1], []]
 METHODS = ["append", "append_many", "recommend"]
-TARGETS = ("executorch", "onnx", "tflite")
+TARGETS = (pytest.param("executorch", marks=pytest.mark.full), "onnx", "tflite")
 # What must be found, by target: an int8 matrix product, and what picks the best.
 PRODUCT = {
     "executorch": "Fully Connected int8",
@@ -43,28 +43,31 @@ def files(artifacts, model, tmp_path_factory):
     """An int8 program and its file, by target: those of the slow ones have other tests too."""
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
     pytest.importorskip("ai_edge_litert", reason="needs glint-edge[litert]")
-    program, small = artifacts["int8"].program, quantize(stream_program(model, chunk=4))
+    program, small = artifacts["int8"].program, tflite_program("int8")
     onnx = tmp_path_factory.mktemp("profiled") / "int8.onnx"
     conversions.convert(program, find_target("onnx"), onnx)
     return {
         "executorch": (program, artifacts["int8"].path),
         "onnx": (program, onnx),
-        "tflite": (small, conversions.converted(small, "tflite")),
+        "tflite": (small, conversions.converted(small, "tflite", OPTIONS)),
     }
 
 
 @pytest.fixture(scope="module")
 def profiles(files):
-    return {
-        target: profile(target, path, program.config.to_dict(), program.top_k, HISTORIES, runs=40)
-        for target, (program, path) in files.items()
-    }
+    """By target, each made when a test first asks for it."""
+
+    def make(target):
+        program, path = files[target]
+        return profile(target, path, program.config.to_dict(), program.top_k, HISTORIES, runs=40)
+
+    return cache(make)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_operators_account_for_a_method_of_a_real_file(profiles, target):
-    profiled = profiles[target]
+    profiled = profiles(target)
     assert profiled.target == target
     assert re.search(r" \d+\.\d+", profiled.runtime)
     assert [method.name for method in profiled.methods] == METHODS
@@ -83,7 +86,7 @@ def test_operators_account_for_a_method_of_a_real_file(profiles, target):
 @needs_fine_clock
 @pytest.mark.parametrize("target", TARGETS)
 def test_nanoseconds_show_nearly_every_operator(profiles, target):
-    profiled = profiles[target]
+    profiled = profiles(target)
     assert profiled.resolution_ns == 1
     for method in profiled.methods:
         shown = [operator for operator in method.operators if operator.us > 0]
@@ -91,21 +94,19 @@ def test_nanoseconds_show_nearly_every_operator(profiles, target):
 
 
 @pytest.mark.slow
-def test_who_runs_an_operator_is_told(profiles):
-    providers = {
-        target: {one.provider for method in profiled.methods for one in method.operators}
-        for target, profiled in profiles.items()
-    }
-    assert providers == {
+@pytest.mark.parametrize("target", TARGETS)
+def test_who_runs_an_operator_is_told(profiles, target):
+    methods = profiles(target).methods
+    assert {one.provider for method in methods for one in method.operators} == {
         "executorch": {"XNNPACK", "ExecuTorch"},
         "onnx": {"CPUExecutionProvider"},
         "tflite": {"XNNPACK", "LiteRT"},
-    }
+    }[target]
 
 
 @pytest.mark.slow
 def test_onnx_keeps_the_methods_of_its_one_graph_apart_and_fuses_the_recurrence(profiles):
-    append, many, recommend = profiles["onnx"].methods
+    append, many, recommend = profiles("onnx").methods
     for method in (append, many, recommend):
         assert f"{method.name}/GRU" in {operator.name for operator in method.operators}
     assert not any(one.kind == "TopK" for one in (*append.operators, *many.operators))
@@ -113,9 +114,10 @@ def test_onnx_keeps_the_methods_of_its_one_graph_apart_and_fuses_the_recurrence(
     assert many.items == 25
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_a_chunk_has_its_steps(profiles):
-    append, many, _ = profiles["executorch"].methods
+    append, many, _ = profiles("executorch").methods
     assert (append.items, many.items) == (1, 4)
     sigmoids = [
         sum(one.calls for one in method.operators if one.kind == "Sigmoid")
@@ -124,9 +126,10 @@ def test_a_chunk_has_its_steps(profiles):
     assert sigmoids[1] >= sigmoids[0] + 3
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_xnnpack_has_its_set_up_on_every_call(profiles):
-    for method in profiles["executorch"].methods:
+    for method in profiles("executorch").methods:
         assert sum(one.us for one in method.operators if one.kind == "set-up") > 1
 
 
