@@ -241,6 +241,7 @@ def test_an_unknown_item_reads_a_row_of_zeros(artifacts, running, precision, unk
     assert found[0, 0] == 2
 
 
+@pytest.mark.full
 def test_int8_is_about_a_quarter_of_the_file(artifacts):
     int8, fp32 = (artifacts[name].path.stat().st_size for name in ("int8", "fp32"))
     assert int8 <= 0.35 * fp32

@@ -24,10 +24,9 @@ from device_bench.reports.terminal import render_diff
 from device_bench.runners import python as python_runner
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.cli import console
-from glint_edge.data.catalogue import Catalogue
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import stream_program
-from tests.device_bench.makers import golden_for
+from tests.device_bench.makers import catalogue_of, golden_for
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -338,7 +337,7 @@ def run_both(make_model, tmp_path_factory):
             Artifact("onnx", label, f"{file}.onnx", runtime={})
             for label, file in (("fp32", "once"), ("int8", "twice"))
         ),
-        catalogue=Catalogue(tuple(str(n) for n in range(201)), {}),
+        catalogue=catalogue_of(200),
     )  # fmt: skip
     settings = Settings(plan=Plan(runs=200, budget_ms=100), rounds=4)
 
