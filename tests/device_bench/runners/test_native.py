@@ -25,7 +25,11 @@ from tests.histories import recommend_history
 
 QUICK = Plan(warmup=5, runs=30, budget_ms=500)
 ENDLESS = Plan(runs=10**9, budget_ms=10**7)
-CASES = [("executorch", "fp32"), ("executorch", "int8"), ("onnx", "int8"), ("tflite", "int8")]
+CASES = [
+    pytest.param(("executorch", "fp32"), marks=pytest.mark.full, id="executorch-fp32"),
+    *(pytest.param((target, "int8"), id=f"{target}-int8")
+      for target in ("executorch", "onnx", "tflite")),
+]  # fmt: skip
 WINDOW = 9
 TAPS = ["tap_beyond", "tap_anew"]
 
@@ -74,7 +78,7 @@ def int8(cases):
     return cases("executorch", "int8")
 
 
-@pytest.fixture(params=CASES, ids="-".join)
+@pytest.fixture(params=CASES)
 def case(request, cases):
     return cases(*request.param)
 
