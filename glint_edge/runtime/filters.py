@@ -52,8 +52,8 @@ class Filter:
 
     def __post_init__(self) -> None:
         for name in ("where", "boost", "most_per"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise ConfigError(f"{name} is a mapping, such as {{...: ...}}, not {shown(self)}")
+            if not isinstance(words := getattr(self, name), Mapping):
+                raise ConfigError(f"{name} is a mapping, such as {{...: ...}}, not {shown(words)}")
         set_to = object.__setattr__
         set_to(self, "without", tuple(texts_of_keys(self.without)))
         if self.among is not None:

@@ -241,3 +241,9 @@ def test_reprs_fit_a_line(recommender, bundle):
 def test_a_list_says_what_it_comes_after(recommender):
     assert recommender.recommend([100, 105]).title == "after First, 105"
     assert recommender.recommend([]).title == "no history: the most popular items"
+
+
+@pytest.mark.parametrize("name", ["where", "boost", "most_per"])
+def test_a_filter_that_is_no_mapping_is_shown_in_one_line(recommender, name):
+    with pytest.raises(ConfigError, match=rf"^{name} is a mapping, .* not \['shelf'\]$"):
+        recommender.recommend(["105"], 3, **{name: ["shelf"]})
