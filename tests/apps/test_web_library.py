@@ -6,7 +6,6 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.apps.web_site import library_page
 from tests.runtime.saved_session import saved_example
 
 pytestmark = pytest.mark.slow
@@ -15,17 +14,6 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def bundle(web_app):
     return web_app.bundle
-
-
-@pytest.fixture(params=["onnx", "tflite"])
-def target(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def library(browser, web_app):
-    with library_page(browser, web_app.site) as page:
-        yield page
 
 
 def test_items_have_the_fields_and_pictures_of_the_file(library):

@@ -5,7 +5,6 @@ import pytest
 
 from device_bench.measure.job import TopK
 from glint_edge.bundles.golden_check import golden_failures
-from tests.apps.web_site import library_page
 
 pytestmark = pytest.mark.slow
 
@@ -13,17 +12,6 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def bundle(web_app):
     return web_app.bundle
-
-
-@pytest.fixture(params=["onnx", "tflite"])
-def target(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def library(browser, web_app):
-    with library_page(browser, web_app.site) as page:
-        yield page
 
 
 @pytest.mark.golden
