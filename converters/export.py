@@ -24,6 +24,7 @@ from glint_edge.bundles.manifest import GOLDEN, ITEMS
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.checkpoints.of_bundle import remember_checkpoint
+from glint_edge.data.neighbours import NEIGHBOURS
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program
@@ -133,7 +134,9 @@ def write_bundle(
         files = [(artifact, work / artifact.file) for artifact in artifacts]
         for artifact, file in files:
             lower(program, artifact, file)
-        golden = golden_of(program, histories, checkpoint.catalogue)
+        golden = golden_of(program, histories, checkpoint.catalogue, checkpoint.neighbours)
+        if checkpoint.neighbours is not None:
+            write_atomic(work / NEIGHBOURS, checkpoint.neighbours.to_bytes())
         write_json(work / ITEMS, checkpoint.catalogue.to_dict())
         write_json(work / GOLDEN, golden.to_dict())
         manifest = manifest_of(checkpoint, options, program, artifacts, layers)

@@ -1,5 +1,8 @@
 """A tiny model, and a bundle of one, exported as by `glint-edge export` but for the checks."""
 
+from itertools import pairwise
+
+import numpy as np
 import torch
 
 from converters.export import export
@@ -7,6 +10,7 @@ from converters.options import ExportOptions
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.neighbours import Neighbours
 from glint_edge.data.record import DataSource
 from glint_edge.model.glint_ru import GlintRU
 
@@ -34,17 +38,39 @@ def tiny_model(seed=0, **config):
     return model
 
 
+def tiny_neighbours(items=40, each=4, *, seed=0, c=0.5, gamma=30.0, **head):
+    """Drawn neighbours; item 7 has none, as in each row that ends in 7."""
+    draw = np.random.default_rng(seed)
+    steps = np.sort(
+        draw.permuted(np.tile(np.arange(1, 3 * each), (items + 1, 1)), axis=1)[:, :each]
+    )
+    rows = [
+        [] if item == 0 or item % 10 == 7
+        else sorted((item - 1 + step) % items + 1 for step in some)
+        for item, some in enumerate(steps.tolist())
+    ]  # fmt: skip
+    sizes = [len(row) for row in rows]
+    weights = draw.integers(1, 256, sum(sizes)).astype(np.uint8)
+    starts = np.cumsum([0, *sizes])
+    sums = np.array([weights[first:end].sum() for first, end in pairwise(starts)])
+    scales = np.where(sums, 1 / np.maximum(sums, 1), 0).astype(np.float32)
+    ids = np.concatenate(rows).astype(np.int64)
+    return Neighbours(starts, scales, weights, ids, c, gamma, **head)
+
+
 def small_bundle(
     model, folder, target="onnx", titles=(), keys=(), *,
-    quantize="none", data=APP, metrics=None, **shown,
+    quantize="none", data=APP, metrics=None, neighbours=None, **shown,
 ):  # fmt: skip
     """`app.glint` in a folder, its checkpoint beside it; keys are k1, k2, … unless said.
 
-    `data` and `metrics` are the checkpoint's, `shown` other attributes of its catalogue.
+    `data`, `metrics` and `neighbours` are the checkpoint's, `shown` other attributes of its
+    catalogue.
     """
     keys = keys or [f"k{number}" for number in range(1, model.config.items + 1)]
     catalogue = Catalogue(("", *keys), dict(titles), **shown)
-    save_checkpoint(Checkpoint(model, catalogue, data, metrics=metrics or {}), folder / "run")
+    whole = Checkpoint(model, catalogue, data, metrics=metrics or {}, neighbours=neighbours)
+    save_checkpoint(whole, folder / "run")
     options = ExportOptions((target,), quantize, 10, folder / "app.glint", chunk=4)
     return export(
         load_checkpoint(folder / "run"), options,

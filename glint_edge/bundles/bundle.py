@@ -5,6 +5,7 @@
     model.pte …     the artifacts, one a target
     items.json      the user's own item keys by id, and what is shown of them
     golden.json     histories with the states, items and scores they must give (golden.py)
+    neighbours.bin  the neighbours' expert, if it has one (data/neighbours.py)
     README.md       how to load it in an app
 
 Nothing in a bundle is code to be run by this tool.
@@ -17,7 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glint_edge.bundles.contents import read_catalogue, read_config, read_golden
+from glint_edge.bundles.contents import (
+    read_catalogue,
+    read_config,
+    read_golden,
+    read_neighbours,
+)
 from glint_edge.bundles.golden import Golden
 from glint_edge.bundles.manifest import (
     GOLDEN,
@@ -31,6 +37,7 @@ from glint_edge.bundles.manifest import (
 )
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.neighbours import Neighbours
 from glint_edge.errors import BundleError
 from glint_edge.files import sha256, write_json
 from glint_edge.json_files import Fault
@@ -68,6 +75,7 @@ class Bundle:
         artifacts: the files a runtime loads.
         catalogue: item keys, and what is shown of the items.
         golden: the golden vectors.
+        neighbours: the neighbours' expert; None: it has none.
     """
 
     path: Path
@@ -77,6 +85,7 @@ class Bundle:
     artifacts: tuple[Artifact, ...]
     catalogue: Catalogue
     golden: Golden
+    neighbours: Neighbours | None = None
 
     @property
     def window(self) -> int | None:
@@ -146,6 +155,7 @@ def load_bundle(path: str | Path) -> Bundle:
         artifacts=tuple(Artifact(**artifact) for artifact in manifest["artifacts"]),
         catalogue=catalogue,
         golden=golden,
+        neighbours=read_neighbours(path, manifest, config),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from glint_edge.bundles.golden import Golden
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
+from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, Newer, read_file
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.json_files import Fault, Schema
 
@@ -50,6 +51,24 @@ def read_catalogue(file: Path, config: ModelConfig) -> Catalogue:
             "export the bundle again"
         )
     return catalogue
+
+
+def read_neighbours(
+    folder: Path, manifest: Mapping[str, Any], config: ModelConfig
+) -> Neighbours | None:
+    """A bundle's neighbours.bin; None: the manifest lists none.
+
+    Raises:
+        BundleError: it is missing, damaged, of another model or of a later version.
+    """
+    if NEIGHBOURS not in manifest["files"]:
+        return None
+    try:
+        return read_file(folder / NEIGHBOURS, config.items)
+    except Newer as error:
+        raise BundleError(f"{folder / NEIGHBOURS} {error}; upgrade glint-edge") from error
+    except Fault as error:
+        raise BundleError(f"{folder / NEIGHBOURS} {error}; export the bundle again") from error
 
 
 def read_golden(file: Path, config: ModelConfig, top_k: int) -> Golden:

@@ -15,6 +15,7 @@ from glint_edge.bundles.manifest import (
     check_file,
     read_manifest,
 )
+from glint_edge.data.neighbours import NEIGHBOURS
 from glint_edge.errors import BundleError
 from glint_edge.files import sha256, write_json
 
@@ -29,16 +30,17 @@ def copy_listed(bundle: Bundle, folder: Path) -> None:
 
 
 def copy_part(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> None:
-    """Copy what runs some of a bundle's artifacts: these, the items and the golden vectors.
+    """Copy what runs some of a bundle's artifacts: these, items, golden vectors, neighbours.
 
     The manifest lists them alone. It keeps the bundle's digest, and with it the sessions.
 
     Raises:
         BundleError: as `copy_listed`.
     """
-    names = {ITEMS, GOLDEN, *(artifact.file for artifact in artifacts)}
-    _copy(bundle, names, folder)
     listed = bundle.manifest
+    optional = {NEIGHBOURS} & set(listed["files"])
+    names = {ITEMS, GOLDEN, *optional, *(artifact.file for artifact in artifacts)}
+    _copy(bundle, names, folder)
     whole = {
         "manifest_sha256": sha256(folder / MANIFEST),
         "artifacts": listed["artifacts"],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from glint_edge.data.catalogue import Catalogue
+    from glint_edge.data.neighbours import Neighbours
     from glint_edge.model.stream import StreamProgram
 
 
@@ -88,7 +89,10 @@ class Golden:
 
 
 def golden_of(
-    program: StreamProgram, histories: Sequence[Sequence[int]], catalogue: Catalogue
+    program: StreamProgram,
+    histories: Sequence[Sequence[int]],
+    catalogue: Catalogue,
+    neighbours: Neighbours | None = None,
 ) -> Golden:
     """Run histories through the stream program.
 
@@ -96,6 +100,7 @@ def golden_of(
         program: at the precision of the artifacts.
         histories: item ids; the empty history is always added, first.
         catalogue: the items' keys and fields.
+        neighbours: the expert; None: there is none.
     """
     precision = PRECISIONS[program.precision]
     cases = tuple(_case(program, history) for history in ([], *histories))
@@ -106,7 +111,7 @@ def golden_of(
         score_error=score_error,
         cosine_error=cosine_error,
         cases=cases,
-        lists=golden_lists(program, catalogue, histories, score_error),
+        lists=golden_lists(program, catalogue, histories, score_error, neighbours),
         similar=golden_similar(program, catalogue, cosine_error),
     )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from glint_edge.data.catalogue import Catalogue
+    from glint_edge.data.neighbours import Neighbours
     from glint_edge.model.stream import StreamProgram
 
 FEW, BEYOND, HISTORIES = 10, 3, 2  # items of a list; items beyond the artifact's k; with filters
@@ -37,6 +38,7 @@ class GoldenList:
             tolerance is: another machine's rounding may put them in.
         history: item ids, oldest first; None of what is like an item.
         item: the id of that item; None of a list after a history.
+        neighbours: true: with the neighbours' expert; None: without it.
     """
 
     k: int
@@ -46,6 +48,7 @@ class GoldenList:
     near: dict[str, float] = field(default_factory=dict)
     history: list[int] | None = None
     item: int | None = None
+    neighbours: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As golden.json has it."""
@@ -84,15 +87,20 @@ class GoldenList:
 
 
 def golden_lists(
-    program: StreamProgram, catalogue: Catalogue, histories: Iterable[Sequence[int]], error: float
+    program: StreamProgram,
+    catalogue: Catalogue,
+    histories: Iterable[Sequence[int]],
+    error: float,
+    neighbours: Neighbours | None = None,
 ) -> tuple[GoldenList, ...]:
-    """Lists with filters, after a few histories and after none.
+    """Lists with filters, after a few histories and after none; after the first with the expert.
 
     Args:
         program: at the precision of the artifacts.
         catalogue: the items' keys and fields.
         histories: item ids.
         error: most that a score of another machine may differ.
+        neighbours: the expert; None: there is none.
     """
     import torch
 
@@ -111,6 +119,12 @@ def golden_lists(
         for k, words in shelf.filters(history, scores, program.top_k, longest=number == 0):
             expected = shelf.list_of(scores, k, words, history, error if history else 0.0)
             lists.append(GoldenList(k, words, *expected, history=history))
+        if neighbours is not None and number == 0 and history:
+            scores = scores + neighbours.bias(history, len(scores))[0]
+            allowed = error + neighbours.error
+            for k, words in shelf.filters(history, scores, program.top_k, longest=True):
+                expected = shelf.list_of(scores, k, words, history, allowed)
+                lists.append(GoldenList(k, words, *expected, history=history, neighbours=True))
     return tuple(lists)
 
 

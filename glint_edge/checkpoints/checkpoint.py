@@ -4,6 +4,7 @@ config.json         model and training configuration, the data it came from, its
                     sha256 of the other files, and a digest of all this
 model.safetensors   the weights, float32
 items.json          the user's own item keys by id, and what is shown of them
+neighbours.bin      the neighbours' expert, where there is one (data/neighbours.py)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import safetensors
 from glint_edge.bundles.manifest import digest_of
 from glint_edge.config import AUTO, ModelConfig, TrainConfig
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
+from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, Newer, read_file
 from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import new_folder, recover, sha256, write_atomic, write_json
@@ -53,6 +55,7 @@ class Checkpoint:
         metrics: figures by split ("validation", "test"), as `RankingMetrics.to_dict` has them.
         sha256: of the weights' file; empty before it is saved.
         folder: where it was read from; None before it is saved.
+        neighbours: the neighbours' expert; None: it has none.
     """
 
     model: GlintRU
@@ -62,10 +65,11 @@ class Checkpoint:
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     sha256: str = ""
     folder: Path | None = None
+    neighbours: Neighbours | None = None
 
     @property
     def digest(self) -> str:
-        """Which model this is, by all that its answers depend on; empty before it is saved."""
+        """Which model this is; empty before it is saved. Neighbours are beside it, and no part."""
         return model_digest(self.model.config, self.sha256, self.catalogue) if self.sha256 else ""
 
     def __repr__(self) -> str:
@@ -104,7 +108,8 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         OSError: the disk is full or not writable; what stood there before still loads, or, beside
             other files, says that it was interrupted.
     """
-    if not folder.is_dir() or {file.name for file in folder.iterdir()} <= {WEIGHTS, ITEMS, CONFIG}:
+    own = {WEIGHTS, ITEMS, NEIGHBOURS, CONFIG}
+    if not folder.is_dir() or {file.name for file in folder.iterdir()} <= own:
         with new_folder(folder) as work:
             _write_files(checkpoint, work)
     else:  # a run's, which has more in it
@@ -117,6 +122,10 @@ def _write_files(checkpoint: Checkpoint, folder: Path) -> None:
     tensors = {name: t.detach().contiguous() for name, t in checkpoint.model.state_dict().items()}
     write_atomic(folder / WEIGHTS, save(tensors))
     write_json(folder / ITEMS, checkpoint.catalogue.to_dict())
+    names = [WEIGHTS, ITEMS]
+    if checkpoint.neighbours is not None:
+        write_atomic(folder / NEIGHBOURS, checkpoint.neighbours.to_bytes())
+        names.append(NEIGHBOURS)
     config = {
         "format_version": FORMAT_VERSION,
         "architecture": ARCHITECTURE,
@@ -124,7 +133,7 @@ def _write_files(checkpoint: Checkpoint, folder: Path) -> None:
         "training": checkpoint.training.to_dict() if checkpoint.training else None,
         "data": checkpoint.data.to_dict(),
         "metrics": checkpoint.metrics,
-        "sha256": {name: sha256(folder / name) for name in (WEIGHTS, ITEMS)},
+        "sha256": {name: sha256(folder / name) for name in names},
     }
     write_json(folder / CONFIG, {**config, "digest": digest_of(config)})
 
@@ -155,6 +164,7 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
         config["metrics"],
         config["sha256"][WEIGHTS],
         folder,
+        _read_neighbours(folder, about) if NEIGHBOURS in config["sha256"] else None,
     )
 
 
@@ -222,6 +232,15 @@ def _read_model(folder: Path, config: Mapping[str, Any]) -> tuple[ModelConfig, C
             f"{about.items}; restore the file that belongs to it"
         )
     return about, catalogue
+
+
+def _read_neighbours(folder: Path, about: ModelConfig) -> Neighbours:
+    try:
+        return read_file(folder / NEIGHBOURS, about.items)
+    except Newer as error:
+        raise CheckpointError(f"{folder / NEIGHBOURS} {error}; upgrade glint-edge") from error
+    except Fault as error:
+        raise CheckpointError(f"{folder / NEIGHBOURS} {error}; train again") from error
 
 
 def _not_there(folder: Path, name: str) -> CheckpointError:

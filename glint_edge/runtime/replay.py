@@ -53,6 +53,7 @@ def replay_golden(recommender: Recommender) -> tuple[str, ...]:
 
 def filtered_failures(recommender: Recommender, golden: Golden) -> Iterator[str]:
     """What is wrong with the lists that have filters, and with what is like an item."""
+    # Those with the neighbours' expert are an app's that knows it.
     keys = recommender.bundle.keys
     number_of = {key: number for number, key in enumerate(keys)}
     for kind, expected, error in (
@@ -60,6 +61,8 @@ def filtered_failures(recommender: Recommender, golden: Golden) -> Iterator[str]
         ("similar", golden.similar, golden.cosine_error),
     ):
         for number, one in enumerate(expected):
+            if one.neighbours:
+                continue
             words = {"exclude_seen": False, **one.filter}
             if one.history is not None:
                 session = recommender.start([keys[item] for item in one.history])

@@ -1,0 +1,228 @@
+"""The neighbours' expert: which items stand near which in histories; imports numpy alone.
+
+Of each item the nearest few are kept, with weights that sum to 1. A history's expert e is the mean
+of its last items' rows, each step back counting `decay` times as much as the one after it:
+
+    e = Σ_s decay^s · row(h_{last − s}) / Σ_s decay^s,    s = 0 … last − 1
+
+and what a list's scores gain by it is c · log(1 + γ e), a bias like those of filters. An item that
+is unknown, or was added after the training, has no neighbours and counts as a step.
+
+`neighbours.bin`, the same bytes in a checkpoint and in a bundle; little endian:
+
+  0   4 bytes             the magic, b"GENB"
+  4   uint32              version of this format: 1
+  8   uint32              rows, the table's when it was counted: later ids have no neighbours
+ 12   uint32              n, neighbours of all rows together
+ 16   uint32              bytes of an id: 2, or 4
+ 20   uint32              last, items of a history that count
+ 24   float32             decay
+ 28   float32             c
+ 32   float32             γ
+ 36   uint32              0
+ 40   (rows + 1) × uint32 where each row's neighbours start, and n
+  …   rows × float32      scale: a weight is scale · q
+  …   n × uint8           q, 1 to 255
+  …   n × uint16 or 32    ids, ascending in each row
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from glint_edge.json_files import Fault
+
+NEIGHBOURS = "neighbours.bin"
+MAGIC, VERSION = b"GENB", 1
+HEAD = struct.Struct("<4s5I3fI")
+LAST, DECAY = 8, 0.7
+MOST_C, MOST_GAMMA, MOST_LAST = 10.0, 1e6, 64
+ROUNDING = 1e-4  # of the bias, relative to the largest: what a sum in float32 may lose
+
+Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Newer(Fault):
+    """A file of a later version, in words that follow its name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest items of each, and how much they count.
+
+    Attributes:
+        starts: int64 [rows + 1], where each row's neighbours start, and n.
+        scales: float32 [rows].
+        weights: uint8 [n], times the row's scale.
+        ids: int64 [n], ascending in each row.
+        c: how much a list's scores gain at most, relative to log(1 + γ).
+        gamma: how soon they gain it.
+        last: items of a history that count.
+        decay: of an item one step further back, relative to the one after it.
+    """
+
+    starts: Ids
+    scales: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.uint8]
+    ids: Ids
+    c: float
+    gamma: float
+    last: int = LAST
+    decay: float = DECAY
+
+    def __repr__(self) -> str:
+        return f"Neighbours({self.rows - 1:,} items, {len(self.ids):,} neighbours, c {self.c:g})"
+
+    @property
+    def rows(self) -> int:
+        """Of the table when it was counted, row 0 among them."""
+        return len(self.scales)
+
+    @property
+    def most(self) -> int:
+        """Neighbours of an item, at most."""
+        return int(np.diff(self.starts).max(initial=0))
+
+    @property
+    def error(self) -> float:
+        """Most that the bias of another machine may differ."""
+        return ROUNDING * self.c * math.log1p(self.gamma)
+
+    def row(self, item: int) -> tuple[Ids, Floats]:
+        """An item's neighbours, and the weight of each."""
+        if not 0 < item < self.rows:
+            return self.ids[:0], np.zeros(0)
+        first, end = self.starts[item], self.starts[item + 1]
+        return self.ids[first:end], self.weights[first:end] * np.float64(self.scales[item])
+
+    def steps(self, history: Sequence[int]) -> list[tuple[int, float]]:
+        """The items of a history that count, the last first, and how much: in sum 1."""
+        recent = [int(item) for item in history[-self.last :]][::-1]
+        shares = [self.decay**step for step in range(len(recent))]
+        return [(item, share / sum(shares)) for item, share in zip(recent, shares, strict=True)]
+
+    def expert(self, history: Sequence[int]) -> Floats:
+        """The expert after a history of ids, oldest first: e, float64 [rows]."""
+        e = np.zeros(self.rows)
+        for item, share in self.steps(history):
+            near, weights = self.row(item)
+            e[near] += share * weights  # no id stands in a row twice
+        return e
+
+    def bias(self, history: Sequence[int], rows: int) -> npt.NDArray[np.float32]:
+        """What the scores gain after a history: float32 [1, rows], of a table that may be longer.
+
+        Args:
+            history: ids, oldest first.
+            rows: of the table.
+        """
+        bias = np.zeros((1, rows), dtype=np.float32)
+        bias[0, : self.rows] = self.c * np.log1p(self.gamma * self.expert(history))
+        return bias
+
+    def because(self, history: Sequence[int], items: Sequence[int]) -> list[int | None]:
+        """Of each listed item, that item of the history which brought it the most; None: none did.
+
+        Of two that brought as much it is the later one.
+        """
+        most, brought = np.zeros(self.rows), np.zeros(self.rows, dtype=np.int64)
+        for item, share in self.steps(history):
+            near, weights = self.row(item)
+            more = share * weights > most[near]
+            most[near[more]], brought[near[more]] = (share * weights)[more], item
+        return [int(brought[one]) or None if one < self.rows else None for one in items]
+
+    def to_bytes(self) -> bytes:
+        """As `neighbours.bin` has it."""
+        id_bytes = 2 if self.rows <= 1 << 16 else 4
+        head = HEAD.pack(
+            MAGIC, VERSION, self.rows, len(self.ids), id_bytes, self.last, self.decay, self.c,
+            self.gamma, 0,
+        )  # fmt: skip
+        arrays = (
+            self.starts.astype("<u4"), self.scales.astype("<f4"), self.weights,
+            self.ids.astype(f"<u{id_bytes}"),
+        )  # fmt: skip
+        return head + b"".join(array.tobytes() for array in arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Neighbours:
+        """Inverse of `to_bytes`.
+
+        Raises:
+            Fault: the bytes are damaged, or of a later version.
+        """
+        if len(data) < HEAD.size or data[:4] != MAGIC:
+            raise Fault("is damaged (its beginning is another file's)")
+        _, version, rows, count, id_bytes, last, decay, c, gamma, zero = HEAD.unpack_from(data)
+        if version > VERSION:
+            raise Newer(f"has version {version}, this glint-edge reads {VERSION}")
+        if version != VERSION or zero or id_bytes not in (2, 4) or rows < 2:
+            raise Fault("is damaged (its head)")
+        if id_bytes == 2 and rows > 1 << 16:
+            raise Fault("is damaged (its ids do not fit into two bytes)")
+        if len(data) != HEAD.size + 4 * (rows + 1) + 4 * rows + count * (1 + id_bytes):
+            raise Fault(f"is damaged (its size is not that of {rows:,} rows)")
+        _check_numbers(last, decay, c, gamma)
+        at = HEAD.size
+        starts = np.frombuffer(data, "<u4", rows + 1, at).astype(np.int64)
+        scales = np.frombuffer(data, "<f4", rows, at := at + 4 * (rows + 1)).astype(np.float32)
+        weights = np.frombuffer(data, np.uint8, count, at := at + 4 * rows)
+        ids = np.frombuffer(data, f"<u{id_bytes}", count, at + count).astype(np.int64)
+        _check_arrays(starts, scales, weights, ids)
+        return cls(starts, scales, weights, ids, c, gamma, last, decay)
+
+
+def _check_numbers(last: int, decay: float, c: float, gamma: float) -> None:
+    # NaN fails every comparison.
+    if not 0 <= c <= MOST_C:
+        raise Fault(f"is damaged (c is {c:g})")
+    if not 0 < gamma <= MOST_GAMMA:
+        raise Fault(f"is damaged (gamma is {gamma:g})")
+    if not 0 < decay <= 1 or not 1 <= last <= MOST_LAST:
+        raise Fault(f"is damaged (its decay is {decay:g}, over {last:,} items)")
+
+
+def _check_arrays(
+    starts: Ids, scales: npt.NDArray[np.float32], weights: npt.NDArray[np.uint8], ids: Ids
+) -> None:
+    sizes = np.diff(starts)
+    if starts[0] != 0 or starts[-1] != len(ids) or (sizes < 0).any():
+        raise Fault("is damaged (where its rows start)")
+    if not (np.isfinite(scales) & (scales >= 0) & ((scales > 0) | (sizes == 0))).all():
+        raise Fault("is damaged (a scale)")
+    if not weights.all():
+        raise Fault("is damaged (a weight is 0)")
+    if len(ids) and not 1 <= ids.min() <= ids.max() < len(scales):
+        raise Fault("is damaged (an id)")
+    first = np.zeros(len(ids) + 1, dtype=bool)
+    first[starts[:-1]] = True
+    if not (first[1:-1] | (np.diff(ids) > 0)).all():
+        raise Fault("is damaged (the order of its ids)")
+
+
+def read_file(path: Path, items: int) -> Neighbours:
+    """Read `neighbours.bin` of a model.
+
+    Args:
+        path: the file.
+        items: of the model's catalogue.
+
+    Raises:
+        Fault: it is damaged, of a later version, or of another model.
+        OSError: it is not there, or cannot be read.
+    """
+    neighbours = Neighbours.from_bytes(path.read_bytes())
+    if neighbours.rows > items + 1:
+        raise Fault(
+            f"is damaged (it has {neighbours.rows - 1:,} items, and the model has {items:,})"
+        )
+    return neighbours
