@@ -24,6 +24,7 @@ from glint_edge.errors import MissingExtraError, RunnerError
 from glint_edge.files import write_json
 from tests.bundles_changed import ALL_REFUSED, TAKEN, changed_copies
 from tests.conversions import CHUNK, TOP_K
+from tests.small import tiny_neighbours
 
 # Whatever a user's keys may be: quotes, escapes, and beyond 16 bits.
 KEYS = ['quote"d', "𝄞 clef", "back\\slash", "tab\tkey", "\x01", "Zweiter – ２", "\x7f"]
@@ -91,7 +92,9 @@ def module(shipped, tmp_path_factory):
         images={key: f"HTTPS://cdn.example/{n}.png" for n, key in enumerate(keys[::3])},
     )  # fmt: skip
     folder, out = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("cpp")
-    save_checkpoint(Checkpoint(shipped.model, catalogue, DataSource("app", "app")), folder)
+    neighbours = tiny_neighbours(shipped.model.config.items, 8)
+    data = DataSource("app", "app")
+    save_checkpoint(Checkpoint(shipped.model, catalogue, data, neighbours=neighbours), folder)
     options = ExportOptions(("executorch",), "int8", TOP_K, out / "app.glint", chunk=CHUNK)
     bundle = export(
         load_checkpoint(folder), options, folder=folder,
@@ -126,13 +129,15 @@ def test_the_replay_finds_another_model(built, module, tmp_path):
     replay = [built / "tests" / "golden_test", bundle]
     assert re.fullmatch(r"5 cases and \d\d lists replayed\n", run(*replay))
     golden = json.loads((bundle / "golden.json").read_bytes())
-    for wrong in ("scores", "state_sum", "state_norm", "items", "lists", "similar"):
+    for wrong in ("scores", "state_sum", "state_norm", "items", "lists", "similar", "neighbours"):
         other = json.loads(json.dumps(golden))
         case = other["cases"][2]
         if wrong == "items":
             case["items"] = case["items"][::-1]
         elif wrong in ("lists", "similar"):
             other[wrong][-1]["items"] = other[wrong][-1]["items"][::-1]
+        elif wrong == "neighbours":
+            next(one for one in other["lists"] if one.pop("neighbours", False))
         elif wrong == "scores":
             case["scores"][3] += 2 * golden["tolerance"]["score_error"]
         else:
@@ -153,15 +158,15 @@ def test_the_example_recommends_at_a_terminal(built, module):
     whole = load_bundle(folder)
     keys = whole.catalogue.keys
     done = subprocess.run(
-        [built / "example", folder, keys[1], keys[2]], input=f"{keys[3]}\nunheard of\n",
+        [built / "example", folder], input=f"{keys[7]}\nunheard of\n",  # without neighbours
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stderr == ""  # ExecuTorch's libraries would say what they think of this machine
     said = done.stdout.splitlines()
-    assert said[0].startswith("start, 2 items: ")
+    assert said[0].startswith("start, 0 items: ")
     assert said[-1].startswith('item "unheard of" is not in the catalogue; ')
     append = next(n for n, line in enumerate(said) if line.startswith("append: "))
-    case = next(case for case in whole.golden.cases if case.history == [1, 2, 3])
+    case = next(case for case in whole.golden.cases if case.history == [7])
     listed = (re.match(r" *(-?\d+\.\d+) ", line) for line in said[append + 1 :])
     scores = [float(line[1]) for line in listed if line][:10]  # a title may be of two lines
     np.testing.assert_allclose(scores, case.scores[:10], atol=whole.golden.score_error)

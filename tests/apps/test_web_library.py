@@ -56,7 +56,7 @@ def test_a_saved_session_has_the_documented_bytes_and_resumes(library, bundle, t
     )
     assert saved == session_bytes(bundle, state, [1, 2, 3, 4, 5])
     assert before == after
-    assert before[0].keys() == {"key", "title", "fields", "image", "score"}
+    assert before[0].keys() == {"key", "title", "fields", "image", "score", "because"}
     assert (before[0]["fields"], before[0]["image"]) == ({}, None)
 
 

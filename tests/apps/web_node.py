@@ -10,7 +10,8 @@ from tests.apps.web_site import node_modules
 # as in an artifact, by a score of their own.
 RUNTIME = """
 import { readFileSync } from 'node:fs';
-import { Catalogue, Recommender } from './src/glint-edge';
+import { Catalogue, fromBase64, Recommender } from './src/glint-edge';
+import { Neighbours } from './src/glint-edge/neighbours';
 import { Stream } from './src/glint-edge/stream';
 
 const step = ([count = 0, mark = 0], id) => Float32Array.of(count + 1, (mark * 7 + id) % 10007);
@@ -32,7 +33,11 @@ const runtimeOf = ({ scores, cosines = scores, topK }, calls) => {
   };
 };
 
-const load = ({ items, window = 'unbounded', maxLength = 50, padding, repeats = 1, ...rest }) => {
+const neighboursOf = (text, items) => new Neighbours(fromBase64(text), 'neighbours.bin', items);
+
+const load = ({
+  items, window = 'unbounded', maxLength = 50, padding, repeats = 1, neighbours, ...rest
+}) => {
   const rows = { inputs: [{ name: 'bias', shape: [1, rest.scores.length] }] };
   const manifest = {
     name: 'fake', digest: '0a'.repeat(32), top_k: rest.topK, window, data: { repeats },
@@ -41,7 +46,8 @@ const load = ({ items, window = 'unbounded', maxLength = 50, padding, repeats = 
   };
   const calls = [], catalogue = new Catalogue(items);
   const stream = new Stream(runtimeOf(rest, calls), manifest, catalogue.size);
-  return { calls, recommender: new Recommender(catalogue, stream, 'refuse') };
+  const near = neighbours === undefined ? null : neighboursOf(neighbours, catalogue.size);
+  return { calls, recommender: new Recommender(catalogue, stream, 'refuse', near) };
 };
 const refusal = ({ code, message }) => ({ code, message });
 const said = (call) => Promise.resolve().then(call).then(() => null, refusal);

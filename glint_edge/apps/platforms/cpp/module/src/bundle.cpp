@@ -165,9 +165,26 @@ void read_items(Bundle& bundle, const Json& items) {
   for (const auto& [key, address] : bundle.images) require_address(address);
 }
 
+std::optional<Neighbours> neighbours_of(
+    const fs::path& folder, const Json& manifest, std::size_t items) {
+  if (manifest.at("files").find(Neighbours::kFile) == nullptr) return std::nullopt;
+  const std::string bytes = read_checked_bytes(folder, manifest, Neighbours::kFile);
+  if (const std::uint32_t version = Neighbours::later_version(bytes)) {
+    throw Error(
+        (folder / Neighbours::kFile).string() + " has version " + std::to_string(version) +
+        ", this app reads " + std::to_string(Neighbours::kVersion) + "; upgrade the app");
+  }
+  return of_file(folder / Neighbours::kFile, [&] { return Neighbours(bytes, items); });
+}
+
 }  // namespace
 
 bool Bundle::excludes_seen() const { return repeats && *repeats < kRepeatsFrom; }
+
+std::optional<std::size_t> Bundle::kept() const {
+  if (!window || !neighbours) return window;
+  return std::max(*window, neighbours->last());
+}
 
 Bundle read_bundle(const fs::path& folder) {
   const Json manifest = read_manifest(folder);
@@ -181,6 +198,7 @@ Bundle read_bundle(const fs::path& folder) {
   });
   const Json items = read_checked(folder, manifest, "items.json");
   of_file(folder / "items.json", [&] { read_items(bundle, items); });
+  bundle.neighbours = neighbours_of(folder, manifest, bundle.items);
   return bundle;
 }
 

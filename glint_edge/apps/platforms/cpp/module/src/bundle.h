@@ -12,6 +12,7 @@
 
 #include "golden.h"
 #include "json.h"
+#include "neighbours.h"
 
 namespace glint_edge {
 
@@ -34,10 +35,14 @@ struct Bundle {
   std::vector<std::pair<std::string, Texts>> fields;  // a field's name, and its values
   Texts images;                     // addresses, http or https
   std::optional<double> repeats;    // share of the log's targets that repeat; none: not known
+  std::optional<Neighbours> neighbours;  // none: the model is alone
   GoldenCase golden;                // what a load runs
 
   // Whether lists leave out the session's own items, where nobody says.
   bool excludes_seen() const;
+
+  // How many of a session's last items are saved as they are; none: all.
+  std::optional<std::size_t> kept() const;
 };
 
 // Throws Error if a file is missing, damaged or of a later version, or there is no .pte.

@@ -37,10 +37,11 @@ std::optional<std::int32_t> FilterIndex::id_of(const std::string& key) const {
 }
 
 TopK FilterIndex::best(
-    std::size_t k, const Filters& filters, const Ids& without, const Ask& ask) const {
+    std::size_t k, const Filters& filters, const Ids& without, const Ask& ask,
+    const Pulls& pulls) const {
   if (k < 1) throw Error("k is at least 1, not 0");
   std::vector<Limit> limits = limits_of(filters);
-  Bias bias = bias_of(filters, without);
+  Bias bias = bias_of(filters, without, pulls);
   TopK taken;
   for (;;) {
     const TopK list = ask(bias.empty() ? no_bias_ : bias);
@@ -73,9 +74,9 @@ const FilterIndex::Field& FilterIndex::field(const std::string& name) const {
 }
 
 // What is added to the scores; empty: nothing.
-Bias FilterIndex::bias_of(const Filters& filters, const Ids& without) const {
+Bias FilterIndex::bias_of(const Filters& filters, const Ids& without, const Pulls& pulls) const {
   const bool filtered = !without.empty() || !filters.without.empty() || filters.among ||
-                        !filters.where.empty() || !filters.boost.empty();
+                        !filters.where.empty() || !filters.boost.empty() || !pulls.empty();
   if (!filtered) return {};
   Bias bias(no_bias_.size(), filters.among ? kLeftOut : 0.0f);
   const auto set = [&](const std::vector<std::string>& keys, float value) {
@@ -104,6 +105,7 @@ Bias FilterIndex::bias_of(const Filters& filters, const Ids& without) const {
     // What is left out stays out: beside its number, a push is nothing.
     if (const auto id = id_of(key)) bias[index_of(*id)] += static_cast<float>(push);
   }
+  for (const auto& [id, pull] : pulls) bias[index_of(id)] += pull.rise;
   return bias;
 }
 

@@ -11,12 +11,11 @@
 #include <vector>
 
 #include "glint_edge/recommender.h"
+#include "neighbours.h"
 
 namespace glint_edge {
 
 struct Bundle;
-
-using Ids = std::vector<std::int32_t>;
 
 // Of each row of the artifact's table, by id: what is added to its score.
 using Bias = std::vector<float>;
@@ -43,9 +42,12 @@ class FilterIndex {
   // The artifact's list for a bias; shorter than its top_k where no more items are left.
   using Ask = std::function<TopK(const Bias&)>;
 
-  // The k best that a filter lets through, but for the items `without`. Throws Error if k is 0, or a
-  // filter names a field that no item has, or a number out of bounds.
-  TopK best(std::size_t k, const Filters& filters, const Ids& without, const Ask& ask) const;
+  // The k best that a filter lets through, but for the items `without`, by their scores and what
+  // neighbours add. Throws Error if k is 0, or a filter names a field that no item has, or a number out
+  // of bounds.
+  TopK best(
+      std::size_t k, const Filters& filters, const Ids& without, const Ask& ask,
+      const Pulls& pulls = {}) const;
 
  private:
   struct Field {
@@ -60,7 +62,7 @@ class FilterIndex {
   };
 
   const Field& field(const std::string& name) const;
-  Bias bias_of(const Filters& filters, const Ids& without) const;
+  Bias bias_of(const Filters& filters, const Ids& without, const Pulls& pulls) const;
   std::vector<Limit> limits_of(const Filters& filters) const;
   static bool take(std::vector<Limit>& limits, std::size_t id);
   static void leave_out_full(Bias& bias, const std::vector<Limit>& limits);

@@ -158,10 +158,14 @@ std::vector<GoldenList> lists_of(const Json& golden, const Bundle& bundle) {
   const double cosine_error = positive(golden.at("tolerance").at("cosine_error"));
   std::vector<GoldenList> lists;
   for (const Json& told : golden.at("lists").array()) {
-    lists.push_back(list_of(told, bundle));
-    lists.back().history = ids_of<std::int32_t>(told.at("history"), 1, bundle);
-    lists.back().error = score_error;
-    lists.back().swap = lists.back().history.empty() ? 0 : score_error;
+    GoldenList list = list_of(told, bundle);
+    list.history = ids_of<std::int32_t>(told.at("history"), 1, bundle);
+    const Json* neighbours = told.find("neighbours");
+    list.neighbours = neighbours != nullptr && neighbours->boolean();
+    if (list.neighbours && !bundle.neighbours) continue;
+    list.error = score_error + (list.neighbours ? bundle.neighbours->rounding() : 0);
+    list.swap = list.history.empty() ? 0 : list.error;
+    lists.push_back(std::move(list));
   }
   for (const Json& told : golden.at("similar").array()) {
     lists.push_back(list_of(told, bundle));

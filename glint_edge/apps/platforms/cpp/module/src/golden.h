@@ -35,6 +35,7 @@ struct GoldenList {
   std::optional<std::int32_t> item;  // what the list is like; none: it comes after the history
   std::size_t k;
   bool exclude_seen;
+  bool neighbours;  // whether the bundle's have a part in it
   Filters filters;
   std::vector<std::int64_t> items;
   std::vector<double> scores;
@@ -44,7 +45,8 @@ struct GoldenList {
   double swap;   // the same of two items that swap; without a history the order is exact
 };
 
-// The lists after a history, then those of what is like an item. Throws as `longest_case` does.
+// The lists after a history, then those of what is like an item; without those that neighbours have a
+// part in where the bundle has none. Throws as `longest_case` does.
 std::vector<GoldenList> lists_of(const Json& golden, const Bundle& bundle);
 
 // Runs the bundle's case once, by each of the three methods: what a load can afford. It also sets up

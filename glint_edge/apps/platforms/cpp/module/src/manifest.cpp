@@ -118,10 +118,16 @@ Json read_manifest(const fs::path& folder) {
 }
 
 Json read_checked(const fs::path& folder, const Json& manifest, const std::string& name) {
+  const std::string text = read_checked_bytes(folder, manifest, name);
+  return of_file(folder / name, [&] { return Json::parse(text); });
+}
+
+std::string read_checked_bytes(
+    const fs::path& folder, const Json& manifest, const std::string& name) {
   const fs::path file = folder / name;
-  const std::string text = read_text(file);
+  std::string text = read_text(file);
   check(file, manifest, text.size(), sha256(text));
-  return of_file(file, [&] { return Json::parse(text); });
+  return text;
 }
 
 void check_file(const fs::path& folder, const Json& manifest, const std::string& name) {

@@ -17,6 +17,10 @@ Json read_manifest(const std::filesystem::path& folder);
 Json read_checked(
     const std::filesystem::path& folder, const Json& manifest, const std::string& name);
 
+// The same of a file of any bytes.
+std::string read_checked_bytes(
+    const std::filesystem::path& folder, const Json& manifest, const std::string& name);
+
 // Throws Error if a file is not what the manifest says.
 void check_file(
     const std::filesystem::path& folder, const Json& manifest, const std::string& name);

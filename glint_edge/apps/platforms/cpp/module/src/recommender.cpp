@@ -25,12 +25,26 @@ class Model {
         "UnknownItems::skip");
   }
 
-  std::vector<Item> items(const TopK& list) const {
+  // What neighbours do to the items after a history, where nobody says otherwise.
+  Pulls pulls(std::optional<bool> wanted, const Ids& history) const {
+    if (wanted.value_or(false) && !bundle.neighbours) {
+      throw Error("this bundle has no neighbours; export it with --neighbours 32");
+    }
+    return wanted.value_or(true) && bundle.neighbours ? bundle.neighbours->pulls(history) : Pulls();
+  }
+
+  std::vector<Item> items(const TopK& list, const Pulls& pulls = {}) const {
     std::vector<Item> items;
     for (std::size_t place = 0; place < list.ids.size(); ++place) {
       items.push_back(item(list.ids[place], list.scores[place]));
+      const auto pull = pulls.find(static_cast<std::int32_t>(list.ids[place]));
+      if (pull != pulls.end()) items.back().because = key_of(pull->second.because);
     }
     return items;
+  }
+
+  const std::string& key_of(std::int64_t id) const {
+    return bundle.keys[static_cast<std::size_t>(id - 1)];
   }
 
   const Bundle bundle;
@@ -39,7 +53,7 @@ class Model {
 
  private:
   Item item(std::int64_t id, float score) const {
-    const std::string& key = bundle.keys[static_cast<std::size_t>(id - 1)];
+    const std::string& key = key_of(id);
     Item item{key, text_of(bundle.titles, key), score};
     for (const auto& [name, values] : bundle.fields) {
       if (auto value = text_of(values, key)) item.fields.emplace_back(name, std::move(*value));
@@ -71,24 +85,23 @@ void Session::append(const std::string& key) {
   ids_.push_back(*id);
 }
 
-std::vector<Item> Session::top(std::size_t k, SeenItems seen, const Filters& filters) const {
+std::vector<Item> Session::top(
+    std::size_t k, SeenItems seen, const Filters& filters, std::optional<bool> neighbours) const {
   const bool excluded = seen == SeenItems::exclude ||
                         (seen == SeenItems::by_log && model_->bundle.excludes_seen());
-  return model_->items(model_->index.best(
-      k, filters, excluded ? ids_ : Ids(),
-      [this](const Bias& bias) { return model_->stream.top(state_, bias); }));
+  const Pulls pulls = model_->pulls(neighbours, ids_);
+  const auto ask = [this](const Bias& bias) { return model_->stream.top(state_, bias); };
+  return model_->items(model_->index.best(k, filters, excluded ? ids_ : Ids(), ask, pulls), pulls);
 }
 
 std::vector<std::string> Session::history() const {
   std::vector<std::string> keys;
-  for (const std::int32_t id : ids_) {
-    keys.push_back(model_->bundle.keys[static_cast<std::size_t>(id - 1)]);
-  }
+  for (const std::int32_t id : ids_) keys.push_back(model_->key_of(id));
   return keys;
 }
 
 std::vector<std::uint8_t> Session::save() const {
-  return pack({model_->bundle.digest, state_, ids_to_save(ids_, model_->bundle.window)});
+  return pack({model_->bundle.digest, state_, ids_to_save(ids_, model_->bundle.kept())});
 }
 
 // ---- Recommender ----------------------------------------------------------------------------
@@ -100,9 +113,9 @@ Recommender Recommender::load(const std::filesystem::path& bundle, const Options
 }
 
 std::vector<Item> Recommender::recommend(
-    const std::vector<std::string>& history, std::size_t k, SeenItems seen,
-    const Filters& filters) const {
-  return start(history).top(k, seen, filters);
+    const std::vector<std::string>& history, std::size_t k, SeenItems seen, const Filters& filters,
+    std::optional<bool> neighbours) const {
+  return start(history).top(k, seen, filters, neighbours);
 }
 
 std::vector<Item> Recommender::similar(

@@ -132,6 +132,25 @@ void test_every_list_is_the_sorted_one(const Bundle& bundle, const FilterIndex& 
   }
 }
 
+// What neighbours add counts as if the artifact had it in its scores; what is left out stays out.
+void test_what_neighbours_add(const Bundle& bundle, const FilterIndex& index) {
+  std::vector<float> scores(bundle.rows, -1e30f), raised;
+  for (std::size_t id = 1; id <= kItems; ++id) scores[id] = -static_cast<float>(id);
+  raised = scores;
+  const glint_edge::Pulls pulls{{7, {30, 1}}, {40, {45.5f, 2}}, {1, {0.25f, 2}}, {12, {99, 1}}};
+  for (const auto& [id, pull] : pulls) raised[static_cast<std::size_t>(id)] += pull.rise;
+  Filters filters, among;
+  filters.boost["k7"] = -28.5;
+  among.among = std::vector<std::string>{"k40", "k7", "k2"};
+  for (const Filters& each : {Filters(), filters, among}) {
+    for (const std::size_t k : {std::size_t{3}, kTopK + 2}) {
+      std::size_t asked = 0;
+      const TopK list = index.best(k, each, {12}, artifact_of(scores, asked), pulls);
+      CHECK(list.ids == expected_of(bundle, raised, k, each, {12}));
+    }
+  }
+}
+
 void test_how_often_the_artifact_is_asked(const Bundle& bundle, const FilterIndex& index) {
   std::vector<float> scores(bundle.rows, -1e30f);
   for (std::size_t id = 1; id <= kItems; ++id) scores[id] = -static_cast<float>(id);
@@ -194,6 +213,7 @@ int main() {
   const Bundle bundle = shop();
   const FilterIndex index(bundle);
   test_every_list_is_the_sorted_one(bundle, index);
+  test_what_neighbours_add(bundle, index);
   test_how_often_the_artifact_is_asked(bundle, index);
   test_what_cannot_be_meant_is_refused(index, bundle);
   test_an_artifact_that_ignores_filters_is_refused(index);

@@ -1,16 +1,22 @@
-// JSON, SHA-256, CRC-32 and a session's bytes, by published vectors and by what Python gives.
+// JSON, SHA-256, CRC-32, neighbours and a session's bytes, by published vectors and by what Python gives.
 
+#include <cmath>
+#include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "check.h"
 #include "crc32.h"
 #include "json.h"
+#include "neighbours.h"
 #include "session_bytes.h"
 #include "sha256.h"
 
 using glint_edge::crc32;
 using glint_edge::Json;
+using glint_edge::Neighbours;
+using glint_edge::Pulls;
 using glint_edge::sha256;
 
 // NIST's examples for SHA-256 (FIPS 180-4), and every length around a block's end.
@@ -126,6 +132,99 @@ static void test_ids_to_save() {
   CHECK(glint_edge::ids_to_save({}, 3).empty());
 }
 
+// The bytes with a number written over a place; this machine is little endian, as the file is.
+template <typename T>
+static std::string with(std::string bytes, std::size_t place, T value) {
+  std::memcpy(&bytes[place], &value, sizeof value);
+  return bytes;
+}
+
+// Of four rows: item 1 has the neighbours 2 and 3, item 3 has 1; c is 1.5, gamma 30.
+static std::string neighbours_file() {
+  std::string bytes(40 + 5 * 4 + 4 * 4 + 3 + 3 * 2, '\0');
+  bytes.replace(0, 4, "GENB");
+  const std::uint32_t numbers[] = {1, 4, 3, 2, 8}, starts[] = {0, 0, 2, 2, 3};
+  const float reals[] = {0.7f, 1.5f, 30.0f}, scales[] = {0, 0.5f, 0, 0.125f};
+  const std::uint8_t weights[] = {9, 1, 255};
+  const std::uint16_t ids[] = {2, 3, 1};
+  std::memcpy(&bytes[4], numbers, sizeof numbers);
+  std::memcpy(&bytes[24], reals, sizeof reals);
+  std::memcpy(&bytes[40], starts, sizeof starts);
+  std::memcpy(&bytes[60], scales, sizeof scales);
+  std::memcpy(&bytes[76], weights, sizeof weights);
+  std::memcpy(&bytes[79], ids, sizeof ids);
+  return bytes;
+}
+
+static void check_pull(
+    const Pulls& pulls, std::int32_t id, double nearness, std::int32_t because) {
+  const auto found = pulls.find(id);
+  CHECK(found != pulls.end());
+  if (found == pulls.end()) return;
+  CHECK(std::abs(found->second.rise - 1.5 * std::log1p(30 * nearness)) < 1e-5);
+  CHECK(found->second.because == because);
+}
+
+static void test_what_neighbours_add() {
+  const Neighbours neighbours(neighbours_file(), 5);
+  CHECK(neighbours.pulls({}).empty() && neighbours.pulls({2, 4, 5, 2}).empty());
+  const Pulls one = neighbours.pulls({1});
+  CHECK(one.size() == 2);
+  check_pull(one, 2, 4.5, 1);
+  check_pull(one, 3, 0.5, 1);
+  const Pulls two = neighbours.pulls({3, 1});
+  CHECK(two.size() == 3);
+  check_pull(two, 2, 4.5 / 1.7, 1);
+  check_pull(two, 1, 0.7 * 31.875 / 1.7, 3);
+  check_pull(neighbours.pulls({1, 3, 1}), 2, 4.5 * 1.49 / 2.19, 1);
+  check_pull(neighbours.pulls({1, 5}), 2, 0.7 * 4.5 / 1.7, 1);  // it has no row, and is a step
+  CHECK(neighbours.pulls({1, 2, 2, 2, 2, 2, 2, 2, 2}).empty());  // the ninth from the end
+  CHECK(std::abs(neighbours.rounding() - 1e-4 * 1.5 * std::log1p(30)) < 1e-9);
+  // Of equal shares the later item's: item 3 has the neighbour 2 now, as near as item 1's.
+  const auto equal = with<float>(with<std::uint16_t>(neighbours_file(), 83, 2), 24, 1);
+  check_pull(Neighbours(with<float>(equal, 72, 4.5f / 255), 5).pulls({1, 3}), 2, 4.5, 3);
+}
+
+static void test_neighbours_that_are_none() {
+  const std::string whole = neighbours_file();
+  const auto refused = [](const std::string& bytes, const std::string& part) {
+    check_refused(part, [&] { Neighbours(bytes, 3); });
+  };
+  for (const std::size_t size : {0, 4, 39}) refused(whole.substr(0, size), "it holds no neighbours");
+  refused("GENC" + whole.substr(4), "it holds no neighbours");
+  refused(with<std::uint32_t>(whole, 4, 0), "its version");
+  CHECK(Neighbours::later_version(with<std::uint32_t>(whole, 4, 2)) == 2);
+  CHECK(Neighbours::later_version(whole) == 0 && Neighbours::later_version("GENB") == 0);
+  constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kInfinite = std::numeric_limits<float>::infinity();
+  const auto numbers = [&](std::size_t place, const char* part, std::vector<std::uint32_t> values) {
+    for (const std::uint32_t value : values) refused(with(whole, place, value), part);
+  };
+  const auto reals = [&](std::size_t place, const char* part, std::vector<float> values) {
+    for (const float value : values) refused(with(whole, place, value), part);
+  };
+  numbers(8, "its rows", {0, 1, 5, ~0u});
+  numbers(8, "its size", {3});
+  numbers(12, "its size", {2, 4, ~0u});
+  numbers(16, "the size of its ids", {0, 1, 3});
+  numbers(16, "its size", {4});
+  numbers(20, "how many items count", {0, 65, ~0u});
+  reals(24, "its decay", {0, -0.5f, 1.5f, kNone, kInfinite});
+  reals(28, "its c", {-0.5f, 10.5f, kNone, kInfinite});
+  reals(32, "its gamma", {0, -1, 2e6f, kNone, kInfinite});
+  numbers(36, "a later version", {1});
+  numbers(40, "its rows begin", {1});
+  numbers(52, "its rows begin", {1, 4});
+  numbers(56, "its rows begin", {0, 2, 4});
+  reals(60, "a scale", {-1, kNone, kInfinite});
+  reals(64, "a scale", {0, -0.5f, kNone, kInfinite});
+  refused(with<std::uint8_t>(whole, 77, 0), "a weight");
+  for (const std::uint16_t id : std::vector<std::uint16_t>{0, 3, 4}) refused(with(whole, 79, id), "an id");
+  for (const std::uint16_t id : std::vector<std::uint16_t>{1, 2, 4}) refused(with(whole, 81, id), "an id");
+  refused(whole.substr(0, whole.size() - 1), "its size");
+  refused(whole + "x", "its size");
+}
+
 int main() {
   test_sha256();
   test_crc32();
@@ -134,5 +233,7 @@ int main() {
   test_json_refusals();
   test_session_bytes();
   test_ids_to_save();
+  test_what_neighbours_add();
+  test_neighbours_that_are_none();
   return failures == 0 ? 0 : 1;
 }

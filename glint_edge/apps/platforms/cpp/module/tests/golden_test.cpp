@@ -84,7 +84,7 @@ std::vector<Item> listed(
   std::vector<std::string> history;
   for (const std::int32_t id : expected.history) history.push_back(key(id));
   const auto seen = expected.exclude_seen ? SeenItems::exclude : SeenItems::keep;
-  return recommender.recommend(history, expected.k, seen, expected.filters);
+  return recommender.recommend(history, expected.k, seen, expected.filters, expected.neighbours);
 }
 
 // An item in another's place must be one whose score is known to be as near as the tolerance.
@@ -122,7 +122,8 @@ void replay(const std::filesystem::path& folder) {
     for (const std::string& key : expected.history) one_by_one.append(key);
     for (const Session& session : {recommender.start(expected.history), one_by_one}) {
       check_state(session, expected, bundle, state_error);
-      check_list(session.top(bundle.top_k, SeenItems::keep), expected, score_error);
+      const auto list = session.top(bundle.top_k, SeenItems::keep, {}, false);
+      check_list(list, expected, score_error);
     }
   }
   const std::vector<GoldenList> lists = glint_edge::lists_of(golden, bundle);

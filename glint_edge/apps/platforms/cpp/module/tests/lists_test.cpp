@@ -1,6 +1,8 @@
 // Lists of a real bundle: what they tell of items, how long they are, filters, seen and retired items.
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -119,6 +121,39 @@ void test_seen_items(const Bundle& bundle, const Recommender& recommender) {
   CHECK(full.top(bundle.top_k, SeenItems::exclude).size() == bundle.top_k);
 }
 
+// Each item that is near the history's last ones names one of them.
+void test_neighbours(const Bundle& bundle, const Recommender& recommender) {
+  const Keys seen = history_of(bundle, 3);
+  const Session session = recommender.start(seen);
+  const auto alone = session.top(bundle.items, SeenItems::keep, {}, false);
+  for (const Item& item : alone) CHECK(!item.because);
+  for (const Item& item : recommender.similar(seen[0])) CHECK(!item.because);
+  if (!bundle.neighbours) {
+    check_refused("this bundle has no neighbours; export it with --neighbours 32", [&] {
+      session.top(1, SeenItems::keep, {}, true);
+    });
+    return;
+  }
+  const auto pulls = bundle.neighbours->pulls({1, 2, 5});  // those of history_of
+  CHECK(seen == (Keys{bundle.keys[0], bundle.keys[1], bundle.keys[4]}));
+  std::map<std::string, glint_edge::Pull> by_key;
+  for (const auto& [id, pull] : pulls) by_key[bundle.keys[static_cast<std::size_t>(id - 1)]] = pull;
+  std::map<std::string, float> scores;
+  for (const Item& item : alone) scores[item.key] = item.score;
+  const auto list = recommender.recommend(seen, bundle.items, SeenItems::keep);
+  CHECK(list.size() == alone.size());
+  CHECK(same(list, session.top(bundle.items, SeenItems::keep, {}, true)));
+  CHECK(same(list, recommender.resume(session.save()).top(bundle.items, SeenItems::keep)));
+  for (const Item& item : list) {
+    const auto pull = by_key.find(item.key);
+    const bool is_pulled = pull != by_key.end();
+    CHECK(std::abs(item.score - scores[item.key] - (is_pulled ? pull->second.rise : 0)) < 1e-4f);
+    CHECK(item.because.has_value() == is_pulled);
+    if (!is_pulled) continue;
+    CHECK(*item.because == bundle.keys[static_cast<std::size_t>(pull->second.because - 1)]);
+  }
+}
+
 void test_retired_items(
     const std::filesystem::path& folder, const Bundle& bundle, const Recommender& recommender) {
   const Json items =
@@ -138,6 +173,7 @@ void test(const std::filesystem::path& folder) {
   test_more_than_the_artifact_gives(bundle, recommender);
   test_filters(bundle, recommender);
   test_seen_items(bundle, recommender);
+  test_neighbours(bundle, recommender);
   test_retired_items(folder, bundle, recommender);
 }
 

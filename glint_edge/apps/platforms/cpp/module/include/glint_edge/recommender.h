@@ -36,6 +36,8 @@ struct Item {
   // What else the catalogue tells of it, such as its category: name and value, in its order.
   std::vector<std::pair<std::string, std::string>> fields = {};
   std::optional<std::string> image = {};  // the address of its picture, http or https
+  // The key of the history's item whose neighbour it is; none: it is none's.
+  std::optional<std::string> because = {};
 };
 
 // What a key that is not in the catalogue does: throw, or be left out and counted.
@@ -72,8 +74,11 @@ class Session {
   void append(const std::string& key);
 
   // The k best items that the filters let through, best first; fewer only where no more are left.
+  // `neighbours` raises what is tapped near the history's last items in the log; none: where the
+  // bundle has neighbours; false: the model alone.
   std::vector<Item> top(
-      std::size_t k = 10, SeenItems seen = SeenItems::by_log, const Filters& filters = {}) const;
+      std::size_t k = 10, SeenItems seen = SeenItems::by_log, const Filters& filters = {},
+      std::optional<bool> neighbours = {}) const;
 
   // The keys taken in, the oldest first: what a session of another bundle is started from.
   std::vector<std::string> history() const;
@@ -106,7 +111,8 @@ class Recommender {
   // The k best items after a history of keys, the oldest first; see Session::top.
   std::vector<Item> recommend(
       const std::vector<std::string>& history, std::size_t k = 10,
-      SeenItems seen = SeenItems::by_log, const Filters& filters = {}) const;
+      SeenItems seen = SeenItems::by_log, const Filters& filters = {},
+      std::optional<bool> neighbours = {}) const;
 
   // The k items most like one, without it: scores are cosines, and boosts. None is like an unknown
   // item, where those are skipped.

@@ -13,6 +13,9 @@ import { fail, type View } from './view';
 /** How many items are shown at once, and how many more at a press: whole rows of 2, 3, 4 and 6. */
 const SHOWN = 24;
 
+/** As the model lists it, or as the catalogue does. */
+type Listed = Item & { readonly because?: string | null };
+
 interface Model {
   readonly recommender: Recommender;
   session: Session;
@@ -137,7 +140,7 @@ export class Page {
   }
 
   /** One item more is one `append`; any other change begins anew. */
-  private async computed(model: Model, keys: readonly string[]): Promise<readonly Item[]> {
+  private async computed(model: Model, keys: readonly string[]): Promise<readonly Listed[]> {
     const { recommender } = model;
     const now = model.session.history.map(({ key }) => key);
     const goesOn = now.every((key, place) => key === keys[place]);
@@ -157,9 +160,12 @@ export class Page {
     return popular(shelf, this.count + 1, { where: filters.where, without });
   }
 
-  private draw(keys: readonly string[], list: readonly Item[]) {
+  private draw(keys: readonly string[], list: readonly Listed[]) {
     const { view, like } = this;
-    const shown = list.slice(0, this.count);
+    const shown = list.slice(0, this.count).map((item) => {
+      const [because = null] = this.itemsOf(item.because == null ? [] : [item.because]);
+      return { item, because };
+    });
     showCards(view.top, shown, { take: (item) => this.take(item), like: this.seekLike });
     showStrip(view.history, this.itemsOf(keys), (place) => this.remove(place), view.search);
     const isFirst = this.model === null || keys.length === 0;

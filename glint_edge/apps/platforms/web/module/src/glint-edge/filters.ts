@@ -7,6 +7,7 @@ import type { Catalogue } from './catalogue';
 import { isObject, isText, isWhole } from './documents';
 import { GlintError } from './errors';
 import type { Field } from './fields';
+import type { Pulls } from './neighbours';
 
 /** Leaves a row out, whatever its score and whatever else is added. */
 export const LEFT_OUT = -1e30;
@@ -31,10 +32,11 @@ export interface Filters {
 }
 
 /**
- * A bias of some filters; null where nothing is filtered.
+ * A bias of some filters; null where nothing is filtered, and nothing pulled.
  *
  * @param rows of the item table.
  * @param seen ids that are left out too.
+ * @param pulls what neighbours add to scores.
  * @throws GlintError `argument`
  */
 export function biasOf(
@@ -42,22 +44,26 @@ export function biasOf(
   catalogue: Catalogue,
   rows: number,
   seen: readonly number[],
+  pulls: Pulls,
 ): Float32Array | null {
   const out = [...seen, ...idsOf(without ?? [], 'without', catalogue)];
   const kept = among === undefined || among === null ? null : idsOf(among, 'among', catalogue);
   const [pushes, conditions] = [entriesOf(boost, 'boost'), entriesOf(where, 'where')];
-  if (kept === null && [out, pushes, conditions].every(({ length }) => length === 0)) return null;
+  const isFiltered = kept !== null || out.length + pushes.length + conditions.length > 0;
+  if (!isFiltered && pulls.size === 0) return null;
   const bias = new Float32Array(rows);
   if (kept !== null) {
     bias.fill(LEFT_OUT);
     for (const id of kept) bias[id] = 0;
   }
+  // What is left out stays out: nothing that is added is near its size.
+  for (const [id, { rise }] of pulls) bias[id]! += rise;
   for (const [key, number] of pushes) {
     if (!isBoost(number)) {
       throw argument(`boost of ${JSON.stringify(key)} must be a number up to a million in size`);
     }
     const id = catalogue.find(key);
-    if (id !== undefined) bias[id]! += number; // what is left out stays out: no boost is near its size
+    if (id !== undefined) bias[id]! += number;
   }
   for (const [name, values] of conditions) {
     const field = catalogue.fields.named(name);

@@ -34,6 +34,13 @@ export interface GoldenFilter {
   readonly most_per?: Readonly<Record<string, number>>;
 }
 
+/** A list after a history. */
+export interface GoldenHistoryList extends GoldenList {
+  readonly history: readonly number[];
+  /** Whether the bundle's neighbours have a part in it. */
+  readonly neighbours?: boolean;
+}
+
 export interface Golden {
   readonly tolerance: {
     readonly relative_state_error: number;
@@ -41,7 +48,7 @@ export interface Golden {
     readonly cosine_error: number;
   };
   readonly cases: readonly GoldenCase[];
-  readonly lists: readonly (GoldenList & { readonly history: readonly number[] })[];
+  readonly lists: readonly GoldenHistoryList[];
   readonly similar: readonly (GoldenList & { readonly item: number })[];
 }
 
@@ -65,7 +72,12 @@ function isGolden({ tolerance, cases, lists, similar }: Golden, manifest: Manife
     isPositive(tolerance.cosine_error) &&
     cases.length > 0 &&
     cases.every((one) => isCase(one, manifest)) &&
-    lists.every((one) => areIds(one.history, items) && isFiltered(one, items)) &&
+    lists.every(
+      (one) =>
+        areIds(one.history, items) &&
+        ['undefined', 'boolean'].includes(typeof one.neighbours) &&
+        isFiltered(one, items),
+    ) &&
     similar.every(
       (one) =>
         isWhole(one.item, 1, items) &&

@@ -70,19 +70,26 @@ export async function replayGolden(recommender: Recommender, source: BundleSourc
     ids: list.map(({ key }) => recommender.catalogue.find(key)!),
     scores: list.map(({ score }) => score),
   });
+  const rounding = recommender.neighbours?.rounding;
+  let skipped = 0;
   for (const [number, expected] of lists.entries()) {
-    const options = { excludeSeen: false, ...inWords(expected.filter) };
-    const list = await recommender.recommend(keys(expected.history), expected.k, options);
+    const { history, k, filter, neighbours = false } = expected;
+    if (neighbours && rounding === undefined) {
+      skipped++; // an app's part of a bundle may lack the file
+      continue;
+    }
+    const options = { excludeSeen: false, neighbours, ...inWords(filter) };
+    const list = await recommender.recommend(keys(history), k, options);
+    const error = tolerance.score_error + (neighbours ? rounding! : 0);
     // Without a history nothing is computed, and the order is exact.
-    const swap = expected.history.length > 0 ? tolerance.score_error : 0;
-    note(`list ${number}`, listErrors(expected, ids(list), tolerance.score_error, swap));
+    note(`list ${number}`, listErrors(expected, ids(list), error, history.length > 0 ? error : 0));
   }
   for (const [number, expected] of similar.entries()) {
     const [key = ''] = keys([expected.item]);
     const list = await recommender.similar(key, expected.k, inWords(expected.filter));
     note(`similar ${number}`, listErrors(expected, ids(list), tolerance.cosine_error));
   }
-  return { cases: cases.length + lists.length + similar.length, failures };
+  return { cases: cases.length + lists.length - skipped + similar.length, failures };
 }
 
 /** By `append`, item by item, and by `append_many`. */

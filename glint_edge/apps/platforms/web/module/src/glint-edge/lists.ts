@@ -4,12 +4,15 @@ import type { Catalogue, Item } from './catalogue';
 import { isWhole } from './documents';
 import { GlintError } from './errors';
 import { biasOf, type Filters, leaveOut, LEFT_OUT, limitsOf } from './filters';
+import type { Pulls } from './neighbours';
 import type { Stream } from './stream';
 import type { TopK } from './runtime';
 
 /** An item with its score; only the order of scores means something. */
 export interface Recommendation extends Item {
   readonly score: number;
+  /** The key of the history's item whose neighbour it is; null: it is none's. */
+  readonly because: string | null;
 }
 
 /**
@@ -21,6 +24,7 @@ export interface Recommendation extends Item {
  * @param k from 1.
  * @param seen ids that are left out too.
  * @param ask gives the artifact's best `top_k` items for a bias.
+ * @param pulls what neighbours add to scores.
  * @throws GlintError `argument`
  */
 export async function bestItems(
@@ -30,12 +34,13 @@ export async function bestItems(
   filters: Filters,
   seen: readonly number[],
   ask: (bias: Float32Array | null) => Promise<TopK>,
+  pulls: Pulls = new Map(),
 ): Promise<Recommendation[]> {
   if (!isWhole(k, 1, Infinity)) {
     throw new GlintError('argument', `k must be a whole number from 1, not ${k}`);
   }
   const limits = limitsOf(filters, catalogue);
-  let bias = biasOf(filters, catalogue, stream.rows, seen);
+  let bias = biasOf(filters, catalogue, stream.rows, seen, pulls);
   const list: Recommendation[] = [];
   for (;;) {
     const { ids, scores } = await ask(bias);
@@ -44,7 +49,8 @@ export async function bestItems(
       if (limits.some((limit) => limit.isFull(id))) continue;
       for (const limit of limits) limit.count(id);
       taken.push(id);
-      list.push({ ...catalogue.item(id)!, score: scores[place]! });
+      const because = catalogue.item(pulls.get(id)?.because ?? 0)?.key ?? null;
+      list.push({ ...catalogue.item(id)!, score: scores[place]!, because });
       if (list.length === k) return list;
     }
     if (ids.length < stream.manifest.top_k) return list;

@@ -15,6 +15,7 @@ import { requireGolden } from './golden';
 import { readGolden } from './golden-file';
 import type { Filters } from './filters';
 import { bestItems, type Recommendation } from './lists';
+import { type Neighbours, readNeighbours } from './neighbours';
 import type { Engine } from './runtime';
 import { decodeSession } from './session-bytes';
 import { Session, type TopOptions } from './session';
@@ -33,6 +34,8 @@ export class Recommender {
     /** @internal */
     readonly stream: Stream,
     private readonly unknown: UnknownItems,
+    /** @internal null: the model is alone. */
+    readonly neighbours: Neighbours | null = null,
   ) {}
 
   /**
@@ -46,10 +49,11 @@ export class Recommender {
     const source = typeof bundle === 'string' || bundle instanceof URL ? fromUrl(bundle) : bundle;
     const manifest = await readManifest(source);
     const file = artifactFor(manifest, options.engine, source.place);
-    const [items, artifact, golden] = await Promise.all([
+    const [items, artifact, golden, neighbours] = await Promise.all([
       readChecked(source, manifest, 'items.json'),
       readChecked(source, manifest, file),
       readGolden(source, manifest),
+      readNeighbours(source, manifest),
     ]);
     const place = `${source.place}items.json`;
     const catalogue = new Catalogue(parseItems(items, place, manifest.model.items));
@@ -67,7 +71,7 @@ export class Recommender {
       await stream.close().catch(() => undefined); // the first error is the one to tell
       throw error;
     }
-    return new Recommender(catalogue, stream, options.unknown ?? 'refuse');
+    return new Recommender(catalogue, stream, options.unknown ?? 'refuse', neighbours);
   }
 
   get manifest(): Manifest {
@@ -106,7 +110,7 @@ export class Recommender {
    * @throws GlintError `unknown-item`
    */
   start(history: readonly string[] = []): Promise<Session> {
-    return new Session(this.stream, this.catalogue, this.unknown).begin(history);
+    return this.session().begin(history);
   }
 
   /**
@@ -120,12 +124,16 @@ export class Recommender {
       state: this.manifest.state.shape[1],
       items: this.catalogue.size,
     });
-    return new Session(this.stream, this.catalogue, this.unknown, state, [...ids]);
+    return this.session(state, [...ids]);
   }
 
   /** Give back the runtime's memory; no session works after it. */
   close(): Promise<void> {
     return this.stream.close();
+  }
+
+  private session(state?: Float32Array, ids?: number[]): Session {
+    return new Session(this.stream, this.catalogue, this.unknown, this.neighbours, state, ids);
   }
 }
 

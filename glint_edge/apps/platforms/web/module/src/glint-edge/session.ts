@@ -4,6 +4,7 @@ import { excludesSeen } from './bundle';
 import type { Catalogue, Item, UnknownItems } from './catalogue';
 import { type Filters, textsOf } from './filters';
 import { bestItems, type Recommendation } from './lists';
+import { type Neighbours, pullsAfter } from './neighbours';
 import { encodeSession, whatCounts } from './session-bytes';
 import type { Stream } from './stream';
 import { Turns } from './turns';
@@ -14,6 +15,11 @@ export interface TopOptions extends Filters {
    * training).
    */
   readonly excludeSeen?: boolean;
+  /**
+   * Raise what is tapped near the history's last items in the log (default: if the bundle has
+   * neighbours); false: the model alone.
+   */
+  readonly neighbours?: boolean | null;
 }
 
 /** Made by `Recommender.start` and `.resume`. Its calls are carried out in the order they come. */
@@ -27,6 +33,7 @@ export class Session {
     private readonly stream: Stream,
     private readonly catalogue: Catalogue,
     private readonly unknown: UnknownItems,
+    private readonly neighbours: Neighbours | null = null,
     private state: Float32Array = stream.empty(),
     private ids: number[] = [],
   ) {}
@@ -69,11 +76,16 @@ export class Session {
    * @param k from 1, also above what the artifact gives at once.
    * @throws GlintError `argument`
    */
-  async top(k = 10, { excludeSeen, ...filters }: TopOptions = {}): Promise<Recommendation[]> {
-    return this.turns.take(() => {
-      const { stream, catalogue, state } = this;
-      const seen = (excludeSeen ?? excludesSeen(stream.manifest)) ? this.ids : [];
-      return bestItems(stream, catalogue, k, filters, seen, (bias) => stream.top(state, bias));
+  async top(
+    k = 10,
+    { excludeSeen, neighbours, ...filters }: TopOptions = {},
+  ): Promise<Recommendation[]> {
+    return this.turns.take(async () => {
+      const { stream, catalogue, state, ids } = this;
+      const seen = (excludeSeen ?? excludesSeen(stream.manifest)) ? ids : [];
+      const pulls = pullsAfter(this.neighbours, neighbours, ids);
+      const ask = (bias: Float32Array | null) => stream.top(state, bias);
+      return bestItems(stream, catalogue, k, filters, seen, ask, pulls);
     });
   }
 
@@ -82,7 +94,7 @@ export class Session {
     return encodeSession({
       digest: this.stream.manifest.digest,
       state: this.state,
-      ids: whatCounts(this.ids, this.stream.window),
+      ids: whatCounts(this.ids, Math.max(this.stream.window, this.neighbours?.last ?? 0)),
     });
   }
 
