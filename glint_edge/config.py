@@ -223,6 +223,16 @@ class TrainConfig(_JsonConfig):
         0.0, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.3), usual=True,
         help='Share of the input items replaced by "unknown".',
     )  # fmt: skip
+    item_features: bool = lever(
+        True, panel=OVERFITTING,
+        help="The fields that --item-field names are features of training, too: an item's vector "
+        "is a row of its own plus the mean of its fields' rows. Without, they are shown alone.",
+    )  # fmt: skip
+    item_row_dropout: float = lever(
+        0.2, high=1.0, panel=OVERFITTING,
+        help="Share of the own rows that a step goes without where there are item features, so "
+        "that the fields alone can carry an item.",
+    )  # fmt: skip
     crop: float = lever(
         0.0, high=1.0, ends="[]", panel=OVERFITTING, search=Between(0.0, 0.5), usual=True,
         help="Share of the sequences of which an epoch sees a random part alone.",

@@ -5,6 +5,7 @@ config.json         model and training configuration, the data it came from, its
 model.safetensors   the weights, float32
 items.json          the user's own item keys by id, and what is shown of them
 neighbours.bin      the neighbours' expert, where there is one (data/neighbours.py)
+features.safetensors  where there were item features: a vector of each value (vectors.py)
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 
 from glint_edge.bundles.manifest import digest_of
+from glint_edge.checkpoints.vectors import FieldVectors, read_vectors
 from glint_edge.config import AUTO, ModelConfig, TrainConfig
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
 from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, Newer, read_file
@@ -36,7 +38,11 @@ BEFORE_2 = {
     "calibration": 0.75, "label_smoothing": 0.0, "temperature": 0.0, "seen_margin": 0.0,
     "item_dropout": 0.0, "crop": 0.0, "l2": 0.0, "precision": "float32",
 }  # fmt: skip
+# Settings that later formats came to know.
+BEFORE_CHOICE = {"protocol": AUTO, "item_features": False, "item_row_dropout": 0.0}
 WEIGHTS, CONFIG, ITEMS = "model.safetensors", "config.json", "items.json"
+VECTORS = "features.safetensors"
+FILES = (CONFIG, WEIGHTS, ITEMS, NEIGHBOURS, VECTORS)  # that a checkpoint may have
 CONFIG_SCHEMA = Schema(Path(__file__).with_name("config.schema.json"))
 
 # Trained by `glint-edge train --data ml-100k`, shipped in the wheel.
@@ -56,6 +62,7 @@ class Checkpoint:
         sha256: of the weights' file; empty before it is saved.
         folder: where it was read from; None before it is saved.
         neighbours: the neighbours' expert; None: it has none.
+        vectors: of the fields' values that training learned as item features; None: of none.
     """
 
     model: GlintRU
@@ -66,6 +73,7 @@ class Checkpoint:
     sha256: str = ""
     folder: Path | None = None
     neighbours: Neighbours | None = None
+    vectors: FieldVectors | None = None
 
     @property
     def digest(self) -> str:
@@ -108,8 +116,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         OSError: the disk is full or not writable; what stood there before still loads, or, beside
             other files, says that it was interrupted.
     """
-    own = {WEIGHTS, ITEMS, NEIGHBOURS, CONFIG}
-    if not folder.is_dir() or {file.name for file in folder.iterdir()} <= own:
+    if not folder.is_dir() or {file.name for file in folder.iterdir()} <= set(FILES):
         with new_folder(folder) as work:
             _write_files(checkpoint, work)
     else:  # a run's, which has more in it
@@ -126,6 +133,9 @@ def _write_files(checkpoint: Checkpoint, folder: Path) -> None:
     if checkpoint.neighbours is not None:
         write_atomic(folder / NEIGHBOURS, checkpoint.neighbours.to_bytes())
         names.append(NEIGHBOURS)
+    if checkpoint.vectors is not None:
+        write_atomic(folder / VECTORS, checkpoint.vectors.to_bytes())
+        names.append(VECTORS)
     config = {
         "format_version": FORMAT_VERSION,
         "architecture": ARCHITECTURE,
@@ -165,6 +175,7 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
         config["sha256"][WEIGHTS],
         folder,
         _read_neighbours(folder, about) if NEIGHBOURS in config["sha256"] else None,
+        read_vectors(folder / VECTORS, about.d) if VECTORS in config["sha256"] else None,
     )
 
 
@@ -253,7 +264,7 @@ def _not_there(folder: Path, name: str) -> CheckpointError:
 def _training(stored: dict[str, Any] | None, version: int) -> TrainConfig | None:
     if stored is None:
         return None
-    stored = {"protocol": AUTO, **stored}  # written before there was a choice
+    stored = {**BEFORE_CHOICE, **stored}
     return TrainConfig.from_dict(BEFORE_2 | stored if version == 1 else stored)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from glint_edge.checkpoints.checkpoint import CONFIG, ITEMS, WEIGHTS, Checkpoint, load_checkpoint
+from glint_edge.checkpoints.checkpoint import FILES, Checkpoint, load_checkpoint
 from glint_edge.checkpoints.checkpoint import save_checkpoint as save
 from glint_edge.data.named import NAMED
 from glint_edge.errors import HubError, MissingExtraError
@@ -136,7 +136,7 @@ def fetch(repository: str) -> Path:
 
 
 def _download(repository: str, **options: Any) -> str:  # noqa: ANN401  # the library's
-    return str(snapshot_download(repository, allow_patterns=[CONFIG, WEIGHTS, ITEMS], **options))
+    return str(snapshot_download(repository, allow_patterns=list(FILES), **options))
 
 
 def _shareable(checkpoint: Checkpoint) -> Checkpoint:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.features import Features, Values, features_of
 from glint_edge.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
 MOST_FIELDS = 100  # that items.schema.json allows
+BETWEEN = ", "  # values of a field, where several are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,11 @@ class ItemFile:
         source: path of a CSV, TSV, JSON lines or Parquet file; or a polars or pandas DataFrame.
         key: column of the item's key; None: found by the usual names.
         title: column of the title; None: found by the usual names, where there is one.
-        fields: columns that are shown beside the title, such as a category.
+        fields: columns that are shown beside the title, such as a category, and that are features
+            of training.
         image: column of the address of a picture.
+        separator: what stands between several values of a field; None: each is one value, but in a
+            column of lists.
     """
 
     source: Any
@@ -36,6 +41,7 @@ class ItemFile:
     title: str | None = None
     fields: tuple[str, ...] = ()
     image: str | None = None
+    separator: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.fields, str):
@@ -46,6 +52,10 @@ class ItemFile:
         texts = (self.key, self.title, self.image, *self.fields)
         if not all(text is None or (isinstance(text, str) and text) for text in texts):
             raise ConfigError("a column of the items has no name; pass its name as a text")
+        if self.separator is not None and not isinstance(self.separator, str):
+            raise ConfigError("the separator of items must be a text, such as '|'")
+        if self.separator is not None and not self.separator:
+            raise ConfigError("the separator of items is empty; pass one such as '|'")
         if isinstance(self.source, str | Path):
             _require_file(Path(self.source))
 
@@ -61,6 +71,7 @@ class ItemFile:
         named = {
             "items": str(self.path.resolve()), "item_key": self.key, "item_title": self.title,
             "item_field": list(self.fields), "item_image": self.image,
+            "item_separator": self.separator,
         }  # fmt: skip
         return {name: value for name, value in named.items() if value}
 
@@ -73,13 +84,13 @@ class ItemFile:
             DataError: there is no such file.
         """
         chosen = {name: value for name, value in settings.items() if value}
-        names = ("key", "title", "field", "image")
+        names = ("key", "title", "field", "image", "separator")
         if "items" not in chosen:
             if lone := next((name for name in names if f"item_{name}" in chosen), None):
-                raise ConfigError(f"--item-{lone} is a column of --items; pass that file, too")
+                raise ConfigError(f"--item-{lone} is of the table --items; pass that file, too")
             return None
-        key, title, fields, image = (chosen.get(f"item_{name}") for name in names)
-        return cls(chosen["items"], key, title, tuple(fields or ()), image)
+        key, title, fields, image, separator = (chosen.get(f"item_{name}") for name in names)
+        return cls(chosen["items"], key, title, tuple(fields or ()), image, separator)
 
 
 def _require_file(path: Path) -> None:
@@ -99,7 +110,8 @@ class ItemRows:
         unused: the columns that were not taken.
         keys: items with a row.
         titles: by key, where there is one.
-        fields: of each field, the value by key.
+        fields: of each field, the value by key; several values as they are shown.
+        values: of each field, the values by key.
         images: addresses of pictures by key.
         keyless: rows without a key.
         others: rows of items that were not asked for.
@@ -111,6 +123,7 @@ class ItemRows:
     keys: frozenset[str]
     titles: Mapping[str, str]
     fields: Mapping[str, Mapping[str, str]]
+    values: Values
     images: Mapping[str, str]
     keyless: int = 0
     others: int = 0
@@ -134,6 +147,36 @@ class ItemRows:
         return notes
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a table says of a catalogue.
+
+    Attributes:
+        catalogue: as it is shown now.
+        notes: what was taken and what was left out, a sentence each.
+        values: of each field that was named, the values by key.
+    """
+
+    catalogue: Catalogue
+    notes: tuple[str, ...] = ()
+    values: Values = field(default_factory=dict)
+
+    def features(self, items: ItemFile | None) -> Features | None:
+        """The fields that `items` names, as features of training; None: there are none."""
+        if items is None or not items.fields:
+            return None
+        features = features_of(self.catalogue.keys, self.values, items.separator)
+        if features is None:
+            log.warning("no value of the fields is of two items: no features of training")
+        else:
+            log.info(
+                "features of training: %s values, %s of %s items have some",
+                f"{len(features.pairs):,}", f"{features.known:,}",
+                f"{len(self.catalogue.keys) - 1:,}",
+            )  # fmt: skip
+        return features
+
+
 def item_file(items: object) -> ItemFile | None:
     """What functions take as `items`: an `ItemFile`, or the source of one; None is none.
 
@@ -148,12 +191,12 @@ def described(
     catalogue: Catalogue, items: ItemFile | None, only: Collection[str] | None = None
 ) -> Catalogue:
     """The catalogue that `describing` gives; arguments and errors as there."""
-    return describing(catalogue, items, only)[0]
+    return describing(catalogue, items, only).catalogue
 
 
 def describing(
     catalogue: Catalogue, items: ItemFile | None, only: Collection[str] | None = None
-) -> tuple[Catalogue, tuple[str, ...]]:
+) -> Description:
     """A catalogue whose items are shown as a table says; those without a row, as before.
 
     Args:
@@ -162,14 +205,11 @@ def describing(
         only: keys of the items to describe; None: all, and no field stays that is not in `fields`,
             where these are named.
 
-    Returns:
-        The catalogue, and what was logged: what was taken and what was left out.
-
     Raises:
         DataError: the table cannot be read, is of other items, or says two things of one item.
     """
     if items is None:
-        return catalogue, ()
+        return Description(catalogue)
     from glint_edge.data.reading.items import read_items  # which imports polars
 
     keys = frozenset(catalogue.keys[1:] if only is None else only)
@@ -199,4 +239,4 @@ def describing(
         fields={name: values for name, values in fields.items() if values},
         images=over(catalogue.images, rows.images) if "image" in rows.columns else catalogue.images,
     )
-    return shown, notes
+    return Description(shown, notes, rows.values)

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.batches import batches
+from glint_edge.data.features import Features
 from glint_edge.data.sequences import Split
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import DivergedError
@@ -21,6 +23,7 @@ from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
 from glint_edge.processes.distributed import Alone
 from glint_edge.processes.threads import check_threads
+from glint_edge.training.field_rows import add_field_rows
 from glint_edge.training.objective import Objective, prefix_objective, scale_rows
 
 FUSED_FROM = 10_000_000  # parameters
@@ -77,13 +80,28 @@ class Run:
 
 
 def begin(
-    model_config: ModelConfig, config: TrainConfig, device: torch.device | None = None
+    model_config: ModelConfig,
+    config: TrainConfig,
+    device: torch.device | None = None,
+    features: Features | None = None,
 ) -> Run:
-    """A run before its first epoch; sets torch's threads and seed."""
+    """A run before its first epoch; sets torch's threads and seed.
+
+    Args:
+        model_config: of the model.
+        config: how to train.
+        device: where to compute; None is the CPU.
+        features: of the items; None: a row of their own is all that these have.
+    """
     if config.threads:
         torch.set_num_threads(check_threads(config.threads))
     torch.manual_seed(config.seed)
-    model = GlintRU(model_config).to(device or torch.device("cpu"))
+    model = GlintRU(model_config)
+    if features is not None:
+        add_field_rows(
+            model.embedding, features, config.item_row_dropout, cosines=config.temperature > 0
+        )
+    model.to(device or torch.device("cpu"))
     return Run(model, make_optimizer(model, config), np.random.default_rng(config.seed))
 
 
@@ -128,7 +146,8 @@ def epochs(
             # After the epoch's last step, which no loss follows.
             if not all(weight.isfinite().all() for weight in run.model.parameters()):
                 raise DivergedError("a weight became infinite or NaN", calmer(config))
-            ndcg = evaluate(run.model, data.validation(), group=group, protocol=protocol).ndcg
+            with parametrize.cached():  # the table of an epoch is one
+                ndcg = evaluate(run.model, data.validation(), group=group, protocol=protocol).ndcg
         except DivergedError as error:
             raise DivergedError(f"{error.what} in epoch {number}", calmer(config)) from error
         if better := ndcg > run.best_ndcg:
@@ -184,8 +203,9 @@ def train_epoch(
         optimizer.zero_grad(set_to_none=True)
         share = 0.0  # of the batch's mean loss
         if batch is not None and mine:
-            loss = loss_of(model, *(tensor.to(device) for tensor in batch)) * (mine / count)
-            loss.backward()
+            with parametrize.cached():  # lookup and scoring read the same table
+                loss = loss_of(model, *(tensor.to(device) for tensor in batch)) * (mine / count)
+                loss.backward()
             share = loss.item()
         mean = group.total(share)
         if not math.isfinite(mean):

@@ -26,6 +26,7 @@ from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import sweep, write_atomic
 from glint_edge.locks import acquire, release
 from glint_edge.training.epochs import Epoch, Run
+from glint_edge.training.field_rows import WITHOUT
 from glint_edge.training.resume_file import packed, require_shapes, unpacked
 from glint_edge.training.run_file import RUN_FILE
 
@@ -100,10 +101,19 @@ def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> Non
     """
     tensors, about = unpacked(whole, path)
     # Once without: such a run goes on, by the protocol of now.
-    stored = {**{name: settings[name] for name in ("log", "ranking")}, **about["settings"]}
+    stored = {
+        **{name: settings[name] for name in ("log", "ranking")},
+        "features": WITHOUT,
+        **about["settings"],
+    }
     if stored["log"] != settings["log"]:
         raise CheckpointError(
             f"{path} was started with another log, or this one has changed since; pass the log of "
+            "then, or start again without --resume in another --out"
+        )
+    if stored["features"]["digest"] != settings["features"]["digest"]:
+        raise CheckpointError(
+            f"{path} was started with other item features; pass the --items and --item-field of "
             "then, or start again without --resume in another --out"
         )
     if stored != settings:

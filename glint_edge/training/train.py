@@ -13,6 +13,7 @@ from typing import Any
 from glint_edge.checkpoints.checkpoint import CONFIG, Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.features import Features
 from glint_edge.data.items import ItemFile, describing
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
@@ -24,6 +25,7 @@ from glint_edge.files import Identity, identity
 from glint_edge.processes.distributed import Alone, find_device
 from glint_edge.training.curves import draw_curves
 from glint_edge.training.epochs import Progress, Run, begin, epochs
+from glint_edge.training.field_rows import field_vectors, of_features
 from glint_edge.training.objective import has_bfloat16
 from glint_edge.training.run_file import RUN_FILE, run_settings, write_run
 from glint_edge.training.run_folder import (
@@ -77,21 +79,23 @@ def train(
     """
     require_trainable(source.name, split.predictions, cut=bool(split.splitting))
     sequences = split if isinstance(split, ShardedLog) else split.sequences
-    catalogue, notes = describing(Catalogue(sequences.keys, sequences.titles), items)
-    source = replace(source, notes=(*source.notes, *notes))
+    described = describing(Catalogue(sequences.keys, sequences.titles), items)
+    features = described.features(items) if config.item_features else None
+    source = replace(source, notes=(*source.notes, *described.notes))
     group = group or Alone()
     at = find_device(device)
     with claimed(folder, resume) if group.rank == 0 else nullcontext():
         before = identity(folder / CONFIG)
         if group.rank == 0 and config.precision == "bfloat16" and not has_bfloat16(at.type):
             log.warning("this CPU has no bfloat16 instructions: float32 will be faster")
-        run = begin(model_config, config, at)
+        run = begin(model_config, config, at, features)
         protocol = chosen_protocol(config.protocol, source, split)
         settings = {
             "model": model_config.to_dict(),
             "training": _result_settings(config),
             "log": {"digest": source.digest},
             "ranking": {"protocol": protocol},
+            "features": of_features(features, config),
         }
         _require_same(
             group, [settings, config.epochs, config.patience, resume, dict(source.summary)]
@@ -117,7 +121,8 @@ def train(
             if not run.history:
                 raise
             diverged = error
-        checkpoint = _finish(run, split, config, folder, source, catalogue, group, before, protocol)
+        about = Checkpoint(run.model, described.catalogue, source, config)
+        checkpoint = _finish(run, split, about, folder, group, before, protocol, features)
         _end(folder, diverged, group)
         return checkpoint
 
@@ -136,22 +141,22 @@ def _end(folder: Path, diverged: DivergedError | None, group: Alone) -> None:
 def _finish(
     run: Run,
     split: Split | ShardedLog,
-    config: TrainConfig,
+    about: Checkpoint,
     folder: Path,
-    source: DataSource,
-    catalogue: Catalogue,
     group: Alone,
     before: Identity | None,
     protocol: str,
+    features: Features | None,
 ) -> Checkpoint:
-    """Write the best epoch as a checkpoint, with its figures."""
+    """Write the best epoch as a checkpoint, with its figures; `about`: all else that is known."""
     model = run.model
     model.load_state_dict(run.best)
+    vectors = field_vectors(model, features)
     metrics = {
         part: evaluate(model, held_out, group=group, protocol=protocol).to_dict()
         for part, held_out in (("validation", split.validation()), ("test", split.test()))
     }
-    checkpoint = Checkpoint(model.cpu().eval(), catalogue, source, config, metrics)
+    checkpoint = replace(about, model=model.cpu().eval(), metrics=metrics, vectors=vectors)
     if group.rank:
         return checkpoint
     if identity(folder / CONFIG) != before:
@@ -177,5 +182,6 @@ def _require_same(group: Alone, own: list[Any]) -> None:
 
 def _result_settings(config: TrainConfig) -> dict[str, Any]:
     """The settings a resumed run must share: a longer run, more patience are welcome."""
-    free = ("epochs", "patience", "threads", "protocol")  # which is compared as what it comes to
+    # The last three are compared as what they come to.
+    free = ("epochs", "patience", "threads", "protocol", "item_features", "item_row_dropout")
     return {name: value for name, value in config.to_dict().items() if name not in free}

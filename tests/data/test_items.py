@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
-from glint_edge.data.items import ItemFile, described
+from glint_edge.data.items import ItemFile, described, describing
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.json_files import Fault
 
@@ -174,11 +174,55 @@ def test_what_is_no_table_is_refused(tmp_path):
         described(CATALOGUE, ItemFile(7))
     with pytest.raises(ConfigError, match=r"write fields=\['brand'\]"):
         ItemFile(pl.DataFrame(ROWS), fields="brand")
-    with pytest.raises(DataError, match="'category' holds lists; flatten it"):
-        described(
-            CATALOGUE,
-            ItemFile(pl.DataFrame({"sku": ["1"], "category": [["a"]]}), fields=("category",)),
-        )
+    with pytest.raises(DataError, match="'name' holds lists; flatten it"):
+        described(CATALOGUE, ItemFile(pl.DataFrame({"sku": ["1"], "name": [["a"]]})))
+
+
+SEVERAL = [
+    {"sku": "1", "genre": ["Action, fast", "War"]},
+    {"sku": "2", "genre": ["War", " Action, fast ", "", "War"]},
+    {"sku": "3", "genre": []},
+    {"sku": "4", "genre": ["Rare"]},
+]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "json", "mixed", "polars", "pandas", "csv", "text"])
+def test_a_field_of_several_values_is_the_same_in_every_format(kind, tmp_path):
+    source, separator = pl.DataFrame(SEVERAL), None
+    if kind == "parquet":
+        source.write_parquet(tmp_path / "items.parquet")
+        source = tmp_path / "items.parquet"
+    elif kind in ("json", "mixed"):
+        last = {"sku": "4", "genre": "Rare"} if kind == "mixed" else SEVERAL[3]
+        lines = "".join(json.dumps(row) + "\n" for row in (*SEVERAL[:3], last))
+        source = write(tmp_path / "items.jsonl", lines)
+    elif kind == "pandas":
+        source = pd.DataFrame(SEVERAL)
+    elif kind in ("csv", "text"):
+        rows = [{**row, "genre": "|".join(row["genre"])} for row in SEVERAL]
+        source, separator = pd.DataFrame(rows), "|"
+        if kind == "csv":
+            source = write(tmp_path / "items.csv", delimited(",", rows))
+    items = ItemFile(source, fields=("genre",), separator=separator)
+    of_table = describing(CATALOGUE, items)
+    both = ("Action, fast", "War")
+    assert of_table.values == {"genre": {"1": both, "2": both[::-1], "4": ("Rare",)}}
+    assert of_table.catalogue.fields["genre"] == {
+        "1": "Action, fast, War", "2": "War, Action, fast", "4": "Rare",
+    }  # fmt: skip
+    features = of_table.features(items)
+    # A value of a single item teaches nothing of another.
+    assert features.pairs == tuple(("genre", value) for value in both)
+    assert features.numbers.tolist() == [0, 1, 0, 1]
+    assert features.offsets.tolist() == [0, 0, 2, 4, 4, 4] and features.known == 2
+
+
+def test_without_a_separator_a_text_is_one_value():
+    source = pd.DataFrame({"sku": ["1", "2"], "category": ["a, b", "a, b"]})
+    items = ItemFile(source, fields=("category",))
+    assert describing(CATALOGUE, items).features(items).pairs == (("category", "a, b"),)
+    with pytest.raises(ConfigError, match="the separator of items is empty"):
+        ItemFile(source, separator="")
 
 
 def test_a_field_steers_no_terminal():

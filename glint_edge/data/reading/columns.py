@@ -119,6 +119,10 @@ class Selection:
         """A column by role; arguments and errors as of `choose_columns`."""
         return choose_columns(log, names, self)
 
+    def may_be_list(self, role: str) -> bool:
+        """Whether a role's column may hold several values a row."""
+        return False
+
 
 USUAL = Selection()
 

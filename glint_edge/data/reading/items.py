@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from glint_edge.data.catalogue import ITEMS_SCHEMA
-from glint_edge.data.items import ItemFile, ItemRows
+from glint_edge.data.items import BETWEEN, ItemFile, ItemRows
 from glint_edge.data.reading.checks import MISSING, item_key
 from glint_edge.data.reading.columns import ITEM_KEYS, ITEM_TITLES, Selection, first_of
 from glint_edge.data.reading.delimited import read_delimited
@@ -24,6 +24,7 @@ from glint_edge.data.reading.text import head_of, is_json
 from glint_edge.errors import DataError
 
 MOST_CHARACTERS = 10_000  # of a text that is shown
+UNIT = "\x1f"  # ASCII's separator of units: between several values of a field, while they are read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,10 @@ class ItemColumns(Selection):
     header: bool | None = True
     file: ItemFile
     usual_fields: tuple[str, ...] = ()
+
+    def may_be_list(self, role: str) -> bool:
+        """A field may have several values."""
+        return role.startswith("field_")
 
     def choose(self, log: str, names: Sequence[str]) -> dict[str, str]:
         """A column by role: "item", and perhaps "title", "image", "field_0" ….
@@ -73,31 +78,33 @@ def _missing(table: str, problem: str, flag: str, names: Sequence[str]) -> DataE
 
 
 def read_items(
-    file: ItemFile, keys: Collection[str], usual_fields: tuple[str, ...] = ()
+    file: ItemFile, keys: Collection[str] | None, usual_fields: tuple[str, ...] = ()
 ) -> ItemRows:
     """The rows of a table that are of some items.
 
     Args:
         file: the table, and which columns.
-        keys: of items.
+        keys: of items; None: all that have one.
         usual_fields: see `ItemColumns`.
 
     Raises:
         DataError: the table cannot be read, has two rows that say different things of one of these
             items, or a picture's address is none.
     """
-    table = _table(file, ItemColumns(file=file, usual_fields=usual_fields))
+    columns = ItemColumns(file=file, usual_fields=usual_fields)
+    table = _table(file, columns)
     roles = [role for role in table.columns if role != "item"]
     schema = table.rows.collect_schema()
-    values = {role: _value(role, schema[role]) for role in roles}
+    values = {role: _value(role, schema[role], file.separator) for role in roles}
     rows = table.collect(table.rows.select("row", key=item_key(table), **values))
     keyed = rows.drop_nulls("key")
-    known = keyed.filter(pl.col("key").is_in(list(keys)))
+    known = keyed if keys is None else keyed.filter(pl.col("key").is_in(list(keys)))
     _refuse_wrong(table, known, roles)
     distinct = known.unique(["key", *roles], keep="first", maintain_order=True)
     _refuse_two(table, distinct, roles)
     by_role = {role: dict(distinct.select("key", role).drop_nulls().iter_rows()) for role in roles}
-    fields = {role: table.columns[role] for role in roles if role.startswith("field_")}
+    fields = {role: table.columns[role] for role in roles if columns.may_be_list(role)}
+    several = {name: _several(by_role[role]) for role, name in fields.items()}
     return ItemRows(
         name=Path(table.name).name,
         columns={
@@ -108,7 +115,11 @@ def read_items(
         unused=table.unused,
         keys=frozenset(distinct["key"]),
         titles=by_role.get("title", {}),
-        fields={name: by_role[role] for role, name in fields.items()},
+        fields={
+            name: {key: BETWEEN.join(texts) for key, texts in own.items()}
+            for name, own in several.items()
+        },
+        values=several,
         images=by_role.get("image", {}),
         keyless=len(rows) - len(keyed),
         others=len(keyed) - len(known),
@@ -133,15 +144,52 @@ def _table(file: ItemFile, columns: ItemColumns) -> Table:
         return read_delimited(path, columns, separator="\t" if suffix == ".tsv" else ",")
 
 
-def _value(role: str, dtype: pl.DataType) -> pl.Expr:
-    """A value as trimmed text, null where there is none; 3.0 is "3", and midnight a date."""
+def _value(role: str, dtype: pl.DataType, separator: str | None) -> pl.Expr:
+    """A value as trimmed text, null where there is none; of a field, several with UNIT between."""
     column = pl.col(role)
+    if isinstance(dtype, pl.List | pl.Array):
+        each = column.cast(pl.List(dtype.inner)).list.eval(_text(pl.element(), dtype.inner))
+        return _or_null(each.list.drop_nulls().list.join(UNIT))
+    text = _text(column, dtype)
+    if not role.startswith("field_"):
+        return text
+    listed = text.str.starts_with("[") & text.str.ends_with("]")
+    text = pl.when(listed).then(text.map_elements(_units, pl.String)).otherwise(text)
+    return text.str.replace_all(separator, UNIT, literal=True) if separator else text
+
+
+def _text(column: pl.Expr, dtype: pl.DataType | pl.DataTypeClass) -> pl.Expr:
+    """Trimmed, null where there is none; 3.0 is "3", and midnight a date."""
     text = column.cast(pl.String).str.strip_chars()
     if dtype.is_float() or dtype.is_decimal():
         text = text.str.replace(r"\.0+$", "")
-    elif isinstance(dtype, pl.Datetime):
+    elif dtype == pl.Datetime:
         text = text.str.replace(r"( 00:00:00)?(\.0+)?$", "")
+    return _or_null(text)
+
+
+def _or_null(text: pl.Expr) -> pl.Expr:
     return pl.when(~text.is_in(MISSING)).then(text)
+
+
+def _units(text: str) -> str:
+    """A list as JSON writes it, with UNIT between its values; any other text as it is."""
+    try:
+        listed = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if any(isinstance(value, list | dict) for value in listed):
+        return text
+    return UNIT.join(v if isinstance(v, str) else json.dumps(v) for v in listed if v is not None)
+
+
+def _several(texts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The values of each item that has some, each once."""
+    parts = {key: map(str.strip, text.split(UNIT)) for key, text in texts.items()}
+    values = {
+        key: tuple(dict.fromkeys(v for v in own if v not in MISSING)) for key, own in parts.items()
+    }
+    return {key: own for key, own in values.items() if own}
 
 
 @cache
@@ -187,6 +235,10 @@ def _refuse_two(table: Table, distinct: pl.DataFrame, roles: Sequence[str]) -> N
         role = next(role for role in roles if first[role] != row[role])
         raise table.error(
             row["row"],
-            f"item {row['key']!r} again, with another {table.columns[role]}: {row[role]!r}, and "
-            f"{first[role]!r} in {table.where(first['row'])}; keep one row an item",
+            f"item {row['key']!r} again, with another {table.columns[role]}: {_shown(row[role])}, "
+            f"and {_shown(first[role])} in {table.where(first['row'])}; keep one row an item",
         )
+
+
+def _shown(text: str | None) -> str:
+    return repr(text and text.replace(UNIT, BETWEEN))

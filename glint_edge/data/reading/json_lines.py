@@ -20,7 +20,7 @@ KEYED = 100  # first objects, whose keys are the columns
 
 
 def read_json_lines(path: Path, selection: Selection) -> Table:
-    """The chosen keys of a file with an object a line; numbers are taken as their text.
+    """The chosen keys of a file with an object a line; numbers and lists are taken as their text.
 
     Raises:
         DataError: it is empty or no JSON lines, or a column is missing or holds more than a value.
@@ -32,7 +32,8 @@ def read_json_lines(path: Path, selection: Selection) -> Table:
     twice = [name for pairs in first for name in _repeated(pairs)]
     chosen = selection.choose(str(path), [*names, *twice])
     for role, name in chosen.items():
-        if any(key == name and isinstance(value, list | dict) for p in first for key, value in p):
+        kinds = dict if selection.may_be_list(role) else (list, dict)
+        if any(key == name and isinstance(value, kinds) for p in first for key, value in p):
             raise DataError(
                 f"{path}: {name!r}, the {role}, holds lists or objects; flatten it to one value"
             )

@@ -22,6 +22,8 @@ from glint_edge.keys import shown, text_of_key, texts_of_keys
 # What a column of Python objects may hold: polars takes all for what the first one is.
 VALUES = (str, bytes, int, float, np.generic, date, time, timedelta, Decimal, NoneType)
 
+LISTED = (list, tuple, set, frozenset, np.ndarray)  # several values in one cell
+
 FRAME, LISTS = "the DataFrame", "the lists"  # what messages call them
 
 
@@ -48,10 +50,12 @@ def table_of_frame(source: Any, selection: Selection) -> Table:  # noqa: ANN401 
         labels = {str(label): label for label in source.columns}
         names = list(map(str, source.columns))
         chosen = selection.choose(FRAME, names)
-        rows = pl.DataFrame({c: _of_pandas(c, source[labels[c]]) for c in chosen.values()})
-        table = replace(
-            typed_table(FRAME, rows.lazy(), chosen, _explain), unused=others(names, chosen)
-        )
+        rows = pl.DataFrame({
+            column: _of_pandas(column, source[labels[column]], lists=selection.may_be_list(role))
+            for role, column in chosen.items()
+        })  # fmt: skip
+        typed = typed_table(FRAME, rows.lazy(), chosen, _explain, selection)
+        table = replace(typed, unused=others(names, chosen))
         once = [name for name in table.unused if names.count(name) == 1]
         some = source.head(SHOWN)
         return described(table, lambda: {n: some[labels[n]].dropna().tolist() for n in once})
@@ -60,7 +64,7 @@ def table_of_frame(source: Any, selection: Selection) -> Table:  # noqa: ANN401 
     except pl.exceptions.PolarsError as error:
         raise _explain(error) from error
     chosen = selection.choose(FRAME, rows.columns)
-    return typed_table(FRAME, rows.lazy(), chosen, _explain)
+    return typed_table(FRAME, rows.lazy(), chosen, _explain, selection)
 
 
 def _explain(error: pl.exceptions.PolarsError) -> DataError:
@@ -73,7 +77,12 @@ def _no_text(name: str, error: UnicodeEncodeError) -> DataError:
     return DataError(f"{name}: {error.object[:50]!r} is no text of Unicode; write another key")
 
 
-def _of_pandas(name: str, column: Any) -> pl.Series:  # noqa: ANN401  # pandas is not imported
+def _of_pandas(
+    name: str,
+    column: Any,  # noqa: ANN401  # pandas is not imported
+    *,
+    lists: bool = False,
+) -> pl.Series:
     """A column of pandas, without pyarrow, which polars' own conversion needs."""
     if getattr(column.dtype, "tz", None) is not None:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
@@ -87,6 +96,8 @@ def _of_pandas(name: str, column: Any) -> pl.Series:  # noqa: ANN401  # pandas i
         None if missing else value
         for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
     ]
+    if lists and any(isinstance(value, LISTED) for value in plain):
+        return pl.Series(name, [_texts(value) for value in plain], pl.List(pl.String))
     strange = next((value for value in plain if not _is_value(value)), None)
     if strange is not None:
         holds = "Python objects; make them texts"
@@ -111,6 +122,12 @@ def _as_texts(name: str, values: Sequence[Any]) -> pl.Series:
         return pl.Series(name, [_text(value) for value in values])
     except UnicodeEncodeError as error:
         raise _no_text(FRAME, error) from error
+
+
+def _texts(value: Any) -> list[str | None] | None:  # noqa: ANN401  # a list, or one value
+    if value is None:
+        return None
+    return [_text(each) for each in value] if isinstance(value, LISTED) else [_text(value)]
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401  # whatever an object column holds

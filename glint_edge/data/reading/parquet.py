@@ -40,7 +40,7 @@ def table_of_parquet(name: str, paths: Sequence[Path], selection: Selection) -> 
     try:
         rows = _scan(paths)
         names = rows.collect_schema().names()
-        return typed_table(name, rows, selection.choose(name, names), explain)
+        return typed_table(name, rows, selection.choose(name, names), explain, selection)
     except pl.exceptions.PolarsError as error:
         raise explain(error) from error
 

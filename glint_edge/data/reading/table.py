@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 
 from glint_edge.data.reading.columns import (
+    USUAL,
+    Selection,
     event_of,
     looks_like_time,
     others,
@@ -155,6 +157,7 @@ def typed_table(
     rows: pl.LazyFrame,
     chosen: Mapping[str, str],
     explain: Callable[[pl.exceptions.PolarsError], DataError],
+    selection: Selection = USUAL,
 ) -> Table:
     """The chosen columns of rows that have types and numbers, and no lines.
 
@@ -162,8 +165,10 @@ def typed_table(
         DataError: a chosen column holds more than one value a row, or no values of a log.
     """
     schema = rows.collect_schema()
-    for column in chosen.values():
-        if schema[column].is_nested():
+    for role, column in chosen.items():
+        dtype = schema[column]
+        listed = isinstance(dtype, pl.List | pl.Array) and not dtype.inner.is_nested()
+        if dtype.is_nested() and not (listed and selection.may_be_list(role)):
             raise DataError(f"{name}: column {column!r} holds lists; flatten it to one value a row")
         if schema[column] == pl.Object:
             raise DataError(f"{name}: column {column!r} holds Python objects; make them texts")

@@ -1,0 +1,101 @@
+"""Item features in training: an item's vector is its own row plus the mean of its fields' rows.
+
+    vector of item i = own_i + mean over its (field, value) pairs f of row_f
+
+The whole catalogue's vectors are one table, made once a step and read by lookup and scoring alike.
+In training own rows are dropped at random, so that the fields alone can carry an item; in the end
+all is folded into a plain table, and what runs on a device knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from glint_edge.checkpoints.vectors import FieldVectors
+from glint_edge.config import TrainConfig
+from glint_edge.data.features import Features
+from glint_edge.model.glint_ru import GlintRU
+
+WITHOUT: dict[str, Any] = {"digest": "", "item_row_dropout": 0.0}  # as runs of before are
+
+
+class FieldRows(nn.Module):
+    """Own rows [V + 1, d] → vectors of items [V + 1, d]; a parametrization of the item table."""
+
+    numbers: Tensor
+    offsets: Tensor
+    bare: Tensor
+
+    def __init__(self, features: Features, own: Tensor, row_dropout: float, cosines: bool) -> None:
+        super().__init__()
+        self.row_dropout, self.cosines = row_dropout, cosines
+        numbers, offsets = torch.from_numpy(features.numbers), torch.from_numpy(features.offsets)
+        self.register_buffer("numbers", numbers, persistent=False)
+        self.register_buffer("offsets", offsets, persistent=False)
+        # Rows without a feature, which nothing else would carry.
+        self.register_buffer("bare", (offsets.diff() == 0)[:, None], persistent=False)
+        self.rows = nn.Parameter(_means(features, own))
+
+    def forward(self, own: Tensor) -> Tensor:
+        if self.training and self.row_dropout:
+            kept = torch.rand(len(own), 1, device=own.device) >= self.row_dropout
+            own = own * (kept | self.bare)
+        rows = own + self.of_fields()
+        return F.normalize(rows, dim=-1) if self.cosines else rows
+
+    def of_fields(self) -> Tensor:
+        """The mean of each item's fields' rows, zeros where it has none: [V + 1, d]."""
+        return F.embedding_bag(
+            self.numbers, self.rows, self.offsets, mode="mean", include_last_offset=True
+        )
+
+
+def _means(features: Features, own: Tensor) -> Tensor:
+    """The mean row of each feature's items: [V + 1, d] → [F, d]."""
+    items = torch.from_numpy(features.offsets).diff()
+    of_item = torch.repeat_interleave(torch.arange(len(items)), items)
+    numbers = torch.from_numpy(features.numbers)
+    sums = own.new_zeros(len(features.pairs), own.shape[1])
+    sums.index_add_(0, numbers, own.detach()[of_item])
+    return sums / torch.bincount(numbers, minlength=len(sums))[:, None]
+
+
+def add_field_rows(table: nn.Embedding, features: Features, row_dropout: float, *, cosines: bool) -> None:
+    """Let a table's rows be own rows plus their fields'; what they come to stays as it is.
+
+    Args:
+        table: [V + 1, d], on the CPU.
+        features: of the V items.
+        row_dropout: share of the own rows that a step goes without.
+        cosines: the vectors have length 1.
+    """
+    fields = FieldRows(features, table.weight, row_dropout, cosines)
+    with torch.no_grad():
+        table.weight -= fields.of_fields()
+    parametrize.register_parametrization(table, "weight", fields)
+
+
+def field_vectors(model: GlintRU, features: Features | None) -> FieldVectors | None:
+    """Make a model's item table plain again, each row the vector that it came to.
+
+    Returns:
+        What the fields' rows came to; None: the model had none.
+    """
+    if features is None:
+        return None
+    table = model.embedding.eval()
+    fields = cast("FieldRows", table.parametrizations["weight"][0])  # type: ignore[index]  # torch's
+    parametrize.remove_parametrizations(table, "weight", leave_parametrized=True)
+    return FieldVectors(features.pairs, fields.rows.detach().cpu(), features.separator)
+
+
+def of_features(features: Features | None, config: TrainConfig) -> dict[str, Any]:
+    """What a resumed run must share."""
+    if features is None:
+        return WITHOUT
+    return {"digest": features.digest, "item_row_dropout": config.item_row_dropout}
