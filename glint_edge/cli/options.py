@@ -126,7 +126,11 @@ ITEMS = {
     "item_title": flag(str, "Its column of the title.  [default: by its name, as title]",
                         panel=_ITEMS),
     "item_field": flag(list[str], "Its columns that are shown beside the title, such as a "
-                        "category.", panel=_ITEMS, metavar="COLUMN,…", callback=keys),
+                        "category; train makes features of them, too.",
+                        panel=_ITEMS, metavar="COLUMN,…", callback=keys),
+    "item_separator": flag(str, "What stands between several values of a field, as in "
+                            "Action|Comedy. Without, a text is one value; a list is several.",
+                            panel=_ITEMS, metavar="TEXT"),
     "item_image": flag(str, "Its column of a picture's http or https address, which apps may "
                         "show.", panel=_ITEMS),
 }  # fmt: skip  # a table

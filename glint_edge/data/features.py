@@ -1,4 +1,4 @@
-"""Which values of which fields each item has, by number, as training takes them; imports no torch."""
+"""Which values of which fields each item has, as numbers for training; imports no torch."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class ItemFile:
         names = ("key", "title", "field", "image", "separator")
         if "items" not in chosen:
             if lone := next((name for name in names if f"item_{name}" in chosen), None):
-                raise ConfigError(f"--item-{lone} is of the table --items; pass that file, too")
+                raise ConfigError(f"--item-{lone} is about --items; pass that file, too")
             return None
         key, title, fields, image, separator = (chosen.get(f"item_{name}") for name in names)
         return cls(chosen["items"], key, title, tuple(fields or ()), image, separator)

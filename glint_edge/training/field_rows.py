@@ -42,6 +42,7 @@ class FieldRows(nn.Module):
         self.rows = nn.Parameter(_means(features, own))
 
     def forward(self, own: Tensor) -> Tensor:
+        """What lookup and scoring read: [V + 1, d] → [V + 1, d]."""
         if self.training and self.row_dropout:
             kept = torch.rand(len(own), 1, device=own.device) >= self.row_dropout
             own = own * (kept | self.bare)
@@ -65,7 +66,9 @@ def _means(features: Features, own: Tensor) -> Tensor:
     return sums / torch.bincount(numbers, minlength=len(sums))[:, None]
 
 
-def add_field_rows(table: nn.Embedding, features: Features, row_dropout: float, *, cosines: bool) -> None:
+def add_field_rows(
+    table: nn.Embedding, features: Features, row_dropout: float, *, cosines: bool
+) -> None:
     """Let a table's rows be own rows plus their fields'; what they come to stays as it is.
 
     Args:

@@ -43,7 +43,8 @@ READING = {
     "event": "weights",
 }  # what `load_log` calls it, by flag
 del READING["weights"]
-ITEMS = ("items", "item_key", "item_title", "item_field", "item_image")  # `ItemFile.settings`
+# `ItemFile.settings`
+ITEMS = ("items", "item_key", "item_title", "item_field", "item_image", "item_separator")
 PLACES: Mapping[str, type] = dict.fromkeys(("data", *READING, *ITEMS, "out", "device"), str) | {
     "item_field": list,
     "k_core": int,

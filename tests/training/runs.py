@@ -11,13 +11,14 @@ MODEL = {"d": 8, "heads": 2, "max_length": 12}
 TRAINING = {"epochs": 4, "batch_positions": 64, "threads": 1}
 
 
-def run(log, out, *, resume=False, on_progress=None, **training):
+def run(log, out, *, resume=False, on_progress=None, items=None, **training):
     log = load_log(log)
     config = TrainConfig(**TRAINING | training)
-    model = ModelConfig(items=log.whole.item_count, **MODEL)
+    model = ModelConfig(items=log.split().item_count, **MODEL)
     return train(
-        log.split(), model, config, out, source=log.source, resume=resume, on_progress=on_progress
-    )
+        log.split(), model, config, out, source=log.source, resume=resume, items=items,
+        on_progress=on_progress,
+    )  # fmt: skip
 
 
 def run_to_a_kill(log, out):

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
 from glint_edge.evaluation.ranking import _part, target_ranks
@@ -52,9 +53,13 @@ def curve(folder):
 
 
 def test_two_processes_take_the_steps_of_one(log, run, tmp_path):
-    code, out, err = run(*words(log, tmp_path / "one", "--epochs", "4", "--json"))
+    items = tmp_path / "items.csv"
+    items.write_text("item,third\n" + "".join(f"i{n},{n % 3}\n" for n in range(20)))
+    asked = ["--epochs", "4", "--json", "--items", items, "--item-field", "third"]
+    asked += ["--item-row-dropout", "0"]  # which each process would draw for itself
+    code, out, err = run(*words(log, tmp_path / "one", *asked))
     assert code == 0, err
-    both = launch(tmp_path, *[words(log, tmp_path / "two", "--epochs", "4", "--json")] * 2)
+    both = launch(tmp_path, *[words(log, tmp_path / "two", *asked)] * 2)
     assert both.wait() == ([0, 0], [])
     first, second = ((tmp_path / f"{rank}.out").read_text() for rank in range(2))
     assert json.loads(first)["test"]["users"] == 60  # one object: rank 0 alone reports
@@ -67,6 +72,8 @@ def test_two_processes_take_the_steps_of_one(log, run, tmp_path):
     one, two = (load_file(tmp_path / n / "model.safetensors") for n in ("one", "two"))
     for name, weights in one.items():
         torch.testing.assert_close(two[name], weights, rtol=0.01, atol=0.003)
+    one, two = (load_checkpoint(tmp_path / name).vectors.rows for name in ("one", "two"))
+    torch.testing.assert_close(two, one, rtol=0.01, atol=0.003)
 
 
 @pytest.mark.full

@@ -73,7 +73,7 @@ def test_columns_without_a_table_are_refused_before_any_work(trained, tmp_path, 
     for command in (("train", "--data", "x", "--out", tmp_path / "r"), ("export", trained),
                     ("catalogue", "describe", trained)):  # fmt: skip
         code, _, err = run(*command, "--item-title", "name")
-        assert code == 2 and "--item-title is a column of --items" in " ".join(err.split())
+        assert code == 2 and "--item-title is about --items" in " ".join(err.split())
     code, _, err = run("catalogue", "describe", trained)
     assert code == 2 and "--items is missing" in err
 
