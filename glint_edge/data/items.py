@@ -9,11 +9,13 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.features import Features, Values, features_of
 from glint_edge.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from glint_edge.data.features import Features, Values
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +167,8 @@ class Description:
         """The fields that `items` names, as features of training; None: there are none."""
         if items is None or not items.fields:
             return None
+        from glint_edge.data.features import features_of  # with numpy
+
         features = features_of(self.catalogue.keys, self.values, items.separator)
         if features is None:
             log.warning("no value of the fields is of two items: no features of training")

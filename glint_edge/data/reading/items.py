@@ -148,7 +148,8 @@ def _value(role: str, dtype: pl.DataType, separator: str | None) -> pl.Expr:
     """A value as trimmed text, null where there is none; of a field, several with UNIT between."""
     column = pl.col(role)
     if isinstance(dtype, pl.List | pl.Array):
-        each = column.cast(pl.List(dtype.inner)).list.eval(_text(pl.element(), dtype.inner))
+        inner = pl.Series(dtype=dtype.inner).dtype  # an object, where a class was named
+        each = column.cast(pl.List(inner)).list.eval(_text(pl.element(), inner))
         return _or_null(each.list.drop_nulls().list.join(UNIT))
     text = _text(column, dtype)
     if not role.startswith("field_"):
@@ -158,7 +159,7 @@ def _value(role: str, dtype: pl.DataType, separator: str | None) -> pl.Expr:
     return text.str.replace_all(separator, UNIT, literal=True) if separator else text
 
 
-def _text(column: pl.Expr, dtype: pl.DataType | pl.DataTypeClass) -> pl.Expr:
+def _text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Trimmed, null where there is none; 3.0 is "3", and midnight a date."""
     text = column.cast(pl.String).str.strip_chars()
     if dtype.is_float() or dtype.is_decimal():
