@@ -19,6 +19,8 @@ struct AppBundle {
   /// The address of a picture by key.
   let images: [String: URL]
   let artifact: URL
+  /// nil: the model is alone.
+  let neighbours: Neighbours?
 
   /// Floats of a state.
   var stateSize: Int { manifest.state.shape[1] }
@@ -28,6 +30,8 @@ struct AppBundle {
   let rows: Int
   /// How many of a session's last items count; nil: all.
   var window: Int? { manifest.window == "sliding" ? manifest.model.max_length : nil }
+  /// How many of a session's last items are saved as they are; nil: all.
+  var kept: Int? { window.map { max($0, neighbours?.last ?? 0) } }
   /// How many items a state holds at most, where there is a window. An imported model promises its
   /// authors' scores of its last N items: no more are held.
   var mostHeld: Int {
@@ -54,6 +58,7 @@ struct AppBundle {
     let addresses = items.images.values
     try Self.require(addresses.allSatisfy { isMatch($0, "(?i:https?)://\\S+") }, file)
     images = items.images.compactMapValues { URL(string: $0) }
+    neighbours = try Self.neighbours(folder, manifest)
     guard let artifact = manifest.artifacts.first(where: { $0.target == target }) else {
       throw GlintError(
         .argument, "\(folder.path) has no artifact for \(target); export it with --target \(target)")
@@ -62,6 +67,13 @@ struct AppBundle {
     self.artifact = folder.appending(path: artifact.file)
     chunk = manifest.chunk ?? 1  // what is sound has one
     rows = manifest.rows ?? 1
+  }
+
+  private static func neighbours(_ folder: URL, _ manifest: Manifest) throws -> Neighbours? {
+    guard manifest.files[Neighbours.file] != nil else { return nil }
+    let data = try checked(folder, manifest, Neighbours.file)
+    let file = folder.appending(path: Neighbours.file)
+    return try Neighbours(data, items: manifest.model.items, file)
   }
 
   static func readManifest(_ folder: URL) throws -> Manifest {

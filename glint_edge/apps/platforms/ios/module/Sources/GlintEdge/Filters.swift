@@ -86,13 +86,16 @@ final class FilterIndex: Sendable {
   ///
   /// - Parameters:
   ///   - without: ids that are left out too.
+  ///   - pulls: by id, what neighbours add to the scores.
   ///   - ask: gives the artifact's list for a bias, or for none; shorter than its own length where
   ///     no more items are left.
   /// - Throws: `GlintError` `.argument`: k is below 1, no item has a field, or a number is too large.
-  func best(_ k: Int, _ filters: Filters, without: [Int], _ ask: ([Float]?) throws -> TopK) throws -> TopK {
+  func best(
+    _ k: Int, _ filters: Filters, without: [Int], pulls: [Int: Pull] = [:], _ ask: ([Float]?) throws -> TopK
+  ) throws -> TopK {
     guard k >= 1 else { throw GlintError(.argument, "k is at least 1, not \(k)") }
     var limits = try self.limits(of: filters)
-    var bias = try self.bias(of: filters, without)
+    var bias = try self.bias(of: filters, without, pulls)
     var items: [Int] = []
     var scores: [Float] = []
     while true {
@@ -113,19 +116,20 @@ final class FilterIndex: Sendable {
   }
 
   /// What is added to the scores; nil: nothing.
-  private func bias(of filters: Filters, _ without: [Int]) throws -> [Float]? {
+  private func bias(of filters: Filters, _ without: [Int], _ pulls: [Int: Pull]) throws -> [Float]? {
     for (key, push) in filters.boost where !(abs(push) <= mostBoost) {  // so that NaN is wrong
       throw GlintError(.argument, "boost of \"\(key)\" is a number from -1000000 to 1000000, not \(push)")
     }
     let out = without + filters.without.compactMap { ids[$0] }
     let isFiltered = !out.isEmpty || filters.among != nil || !filters.where.isEmpty
-    guard isFiltered || !filters.boost.isEmpty else { return nil }
+    guard isFiltered || !filters.boost.isEmpty || !pulls.isEmpty else { return nil }
     var bias = Array(repeating: filters.among == nil ? 0 : leftOut, count: rows)
     for id in (filters.among ?? []).compactMap({ ids[$0] }) { bias[id] = 0 }
     // What is left out stays out: beside its number, a push is nothing.
     for (key, push) in filters.boost {
       if let id = ids[key] { bias[id] += Float(push) }
     }
+    for (id, pull) in pulls { bias[id] += pull.rise }
     for (name, values) in filters.where {
       let field = try self.field(name)
       let wanted = Set(values.compactMap { field.numbers[$0] })

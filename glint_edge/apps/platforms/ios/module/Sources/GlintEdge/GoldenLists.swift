@@ -13,6 +13,8 @@ struct GoldenList: Decodable {
   let scores: [Double]
   /// Other items that another machine's rounding may put in, with their scores.
   let near: [String: Double]
+  /// Whether the bundle's neighbours have a part in it.
+  let neighbours: Bool?
 
   struct Filter: Decodable {
     let excludeSeen: Bool

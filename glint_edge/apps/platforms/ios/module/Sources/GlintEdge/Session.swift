@@ -47,19 +47,24 @@ public final class Session {
   ///   - boost: by key, what is added to the item's score; at most a million up or down.
   ///   - mostPer: by field, how many items of one value there may be at most; an item without the
   ///     field counts as of none.
-  /// - Throws: `GlintError` `.argument`: k is below 1, no item has a field, or a number is too large.
+  ///   - neighbours: raise what is tapped near the history's last items in the log; nil: if the bundle
+  ///     has neighbours; false: the model alone.
+  /// - Throws: `GlintError` `.argument`: k is below 1, no item has a field, a number is too large, or
+  ///   there are no neighbours.
   public func top(
     _ k: Int = 10, excludeSeen: Bool? = nil, without: [String] = [], among: [String]? = nil,
-    where: [String: [String]] = [:], boost: [String: Double] = [:], mostPer: [String: Int] = [:]
+    where: [String: [String]] = [:], boost: [String: Double] = [:], mostPer: [String: Int] = [:],
+    neighbours: Bool? = nil
   ) throws -> [Recommendation] {
     try top(
       k, excludeSeen,
-      Filters(without: without, among: among, where: `where`, boost: boost, mostPer: mostPer))
+      Filters(without: without, among: among, where: `where`, boost: boost, mostPer: mostPer), neighbours)
   }
 
-  func top(_ k: Int, _ excludeSeen: Bool?, _ filters: Filters) throws -> [Recommendation] {
+  func top(_ k: Int, _ excludeSeen: Bool?, _ filters: Filters, _ neighbours: Bool?) throws -> [Recommendation] {
     let seen = (excludeSeen ?? recommender.excludesSeen) ? ids : []
-    return try recommender.best(k, filters, without: seen) { try recommender.ranked(state, $0) }
+    let pulls = try recommender.pulls(neighbours, ids)
+    return try recommender.best(k, filters, without: seen, pulls: pulls) { try recommender.ranked(state, $0) }
   }
 
   /// For `Recommender.resume`, on any platform, with the same bundle. What a sliding window has passed
@@ -67,7 +72,7 @@ public final class Session {
   public func save() -> Data {
     SavedSession(
       digest: recommender.bundle.manifest.digest, state: state,
-      ids: idsToSave(ids, window: recommender.bundle.window)
+      ids: idsToSave(ids, window: recommender.bundle.kept)
     ).pack()
   }
 }

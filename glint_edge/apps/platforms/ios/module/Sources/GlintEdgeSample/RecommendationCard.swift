@@ -4,11 +4,16 @@ import SwiftUI
 /// An item: what it is, what else is known of it, and "more like this".
 struct RecommendationCard: View {
   private let one: Recommendation
+  private let because: String?
   private let take: () -> Void
   private let seekLike: () -> Void
 
-  init(_ one: Recommendation, take: @escaping () -> Void, seekLike: @escaping () -> Void) {
+  /// - Parameter because: the title of the history's item whose neighbour it is; nil: it is none's.
+  init(
+    _ one: Recommendation, because: String?, take: @escaping () -> Void, seekLike: @escaping () -> Void
+  ) {
     self.one = one
+    self.because = because
     self.take = take
     self.seekLike = seekLike
   }
@@ -20,6 +25,9 @@ struct RecommendationCard: View {
           cover
           Text(one.title ?? one.key).font(.headline).lineLimit(2, reservesSpace: true)
           Text(fields).font(.caption).foregroundStyle(.secondary).lineLimit(1)
+          if let because {
+            Text("because you tapped \(because)").font(.caption).foregroundStyle(.secondary).lineLimit(2)
+          }
         }
       }
       .buttonStyle(.plain)

@@ -34,7 +34,9 @@ public struct RecommendationsView: View {
           heading
           LazyVGrid(columns: [GridItem(.adaptive(minimum: 150), spacing: 12)], spacing: 12) {
             ForEach(list, id: \.key) { one in
-              RecommendationCard(one, take: { take(one.key) }, seekLike: { like = one.key })
+              let because = one.because.map { titles[$0] ?? $0 }
+              RecommendationCard(
+                one, because: because, take: { take(one.key) }, seekLike: { like = one.key })
             }
           }
         }

@@ -18,6 +18,7 @@ import org.json.JSONObject
  * @property fields of each field, such as a category, the value by key; may be empty.
  * @property images address of a picture by key, http or https; may be empty.
  * @property repeats share of the log's targets that repeat an item of their user's; null: not known.
+ * @property neighbours null: the model is alone.
  */
 internal class AppBundle(
     val folder: File,
@@ -32,7 +33,11 @@ internal class AppBundle(
     val fields: Map<String, Map<String, String>>,
     val images: Map<String, String>,
     val repeats: Double?,
+    val neighbours: Neighbours? = null,
 ) {
+    /** How many of a session's last items are saved as they are; null: all. */
+    val kept: Int? get() = window?.let { maxOf(it, neighbours?.last ?: 0) }
+
     companion object {
         private const val SCHEMA_VERSION = 2
         private const val WITHOUT_FILTERS = 1L
@@ -76,6 +81,7 @@ internal class AppBundle(
                     fields = items.fields,
                     images = items.images,
                     repeats = repeatsOf(manifest.objectIfAny("data")),
+                    neighbours = neighboursOf(folder, manifest, count.toInt()),
                 )
             }
         }
@@ -112,6 +118,12 @@ internal class AppBundle(
                 fields.keys().asSequence().associate { textOf(it) to textsOf(fields.getJSONObject(it)) },
                 images,
             )
+        }
+
+        private fun neighboursOf(folder: File, manifest: JSONObject, items: Int): Neighbours? {
+            if (!manifest.getJSONObject("files").has(Neighbours.FILE)) return null
+            val bytes = checked(folder, manifest, Neighbours.FILE)
+            return ofFile(File(folder, Neighbours.FILE)) { Neighbours.of(bytes, items) }
         }
 
         private fun textsOf(texts: JSONObject): Map<String, String> =

@@ -63,14 +63,21 @@ internal class FilterIndex(private val bundle: AppBundle) {
      * The k best items that the filters let through; fewer only where no more are left.
      *
      * @param without ids that are left out too.
+     * @param pulls by id, what neighbours add to the scores.
      * @param ask gives the artifact's list for a bias, or for none; shorter than its own length
      *   where no more items are left.
      * @throws GlintException `ARGUMENT`: k is below 1, no item has a field, or a number is too large.
      */
-    fun best(k: Int, filters: Filters, without: List<Int>, ask: (FloatArray?) -> TopK): TopK {
+    fun best(
+        k: Int,
+        filters: Filters,
+        without: List<Int>,
+        pulls: Map<Int, Pull> = emptyMap(),
+        ask: (FloatArray?) -> TopK,
+    ): TopK {
         if (k < 1) throw argument("k is at least 1, not $k")
         val limits = limitsOf(filters)
-        var bias = biasOf(filters, without)
+        var bias = biasOf(filters, without, pulls)
         val items = mutableListOf<Int>()
         val scores = mutableListOf<Float>()
         while (true) {
@@ -93,7 +100,7 @@ internal class FilterIndex(private val bundle: AppBundle) {
     }
 
     /** What is added to the scores; null: nothing. */
-    private fun biasOf(filters: Filters, without: List<Int>): FloatArray? {
+    private fun biasOf(filters: Filters, without: List<Int>, pulls: Map<Int, Pull>): FloatArray? {
         for ((key, push) in filters.boost) {
             // Negated, so that NaN is wrong.
             if (!(abs(push.toDouble()) <= MOST_BOOST)) {
@@ -102,7 +109,7 @@ internal class FilterIndex(private val bundle: AppBundle) {
         }
         val out = without + filters.without.mapNotNull(ids::get)
         val filtered = out.isNotEmpty() || filters.among != null || filters.where.isNotEmpty()
-        if (!filtered && filters.boost.isEmpty()) return null
+        if (!filtered && filters.boost.isEmpty() && pulls.isEmpty()) return null
         val bias = FloatArray(bundle.shapes.rows)
         filters.among?.let { among ->
             bias.fill(LEFT_OUT)
@@ -110,6 +117,7 @@ internal class FilterIndex(private val bundle: AppBundle) {
         }
         // What is left out stays out: beside its number, a push is nothing.
         for ((key, push) in filters.boost) ids[key]?.let { bias[it] += push.toFloat() }
+        for ((id, pull) in pulls) bias[id] += pull.rise
         for ((name, values) in filters.where) {
             val field = field(name)
             val wanted = values.mapNotNull(field.numbers::get).toSet()

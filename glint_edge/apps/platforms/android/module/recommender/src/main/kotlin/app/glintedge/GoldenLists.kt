@@ -11,6 +11,7 @@ import org.json.JSONObject
  * @property history of a list after a history.
  * @property item of what is like an item, its id; null: the list comes after the history.
  * @property scores boosts among them.
+ * @property neighbours whether the bundle's have a part in it.
  * @property near other items that another machine's rounding may put in, with their scores.
  */
 internal class GoldenList(
@@ -22,6 +23,7 @@ internal class GoldenList(
     val items: List<Int>,
     val scores: List<Double>,
     val near: Map<Int, Double>,
+    val neighbours: Boolean,
 ) {
     /** What a list has wrong, with this much allowed of each score. */
     fun errors(ids: List<Int>, found: List<Float>, error: Double): List<String> {
@@ -64,6 +66,7 @@ internal class GoldenList(
                 near = list.getJSONObject("near").let { near ->
                     near.keys().asSequence().associate { wholeOf(it.toLongOrNull() ?: it, ids).toInt() to near.number(it) }
                 },
+                neighbours = !isSimilar && list.has("neighbours") && truthOf(list.get("neighbours")),
             )
         }
 

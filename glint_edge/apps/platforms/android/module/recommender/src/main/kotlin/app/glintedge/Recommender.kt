@@ -9,6 +9,7 @@ import java.io.File
  * @property score to be compared within one list alone.
  * @property fields what else the bundle tells of it, such as its category, by name.
  * @property image address of its picture, http or https, which nothing here fetches; null: none.
+ * @property because the key of the history's item whose neighbour it is; null: it is none's.
  */
 data class Recommendation(
     val key: String,
@@ -16,6 +17,7 @@ data class Recommendation(
     val score: Float,
     val fields: Map<String, String> = emptyMap(),
     val image: String? = null,
+    val because: String? = null,
 )
 
 /** What a key that is not in the catalogue does: fail, or be left out and counted. */
@@ -62,8 +64,9 @@ class Recommender private constructor(
         where: Map<String, Collection<String>> = emptyMap(),
         boost: Map<String, Number> = emptyMap(),
         mostPer: Map<String, Int> = emptyMap(),
+        neighbours: Boolean? = null,
     ): List<Recommendation> =
-        start(history).top(k, excludeSeen, Filters(without, among, where, boost, mostPer))
+        start(history).top(k, excludeSeen, Filters(without, among, where, boost, mostPer), neighbours)
 
     /**
      * The k items most like one, which is not among them: scores are cosines, and boosts. The rest
@@ -125,6 +128,14 @@ class Recommender private constructor(
             GlintException.Code.UNKNOWN_ITEM,
             "item \"$key\" is not in the catalogue; leave it out, or load with Unknown.SKIP",
         )
+    }
+
+    /** By id, what neighbours do to the items after a history; null: if there are any. */
+    internal fun pulls(wanted: Boolean?, history: List<Int>): Map<Int, Pull> {
+        if (wanted == true && bundle.neighbours == null) {
+            throw argument("this bundle has no neighbours; export it with --neighbours 32")
+        }
+        return if (wanted == false) emptyMap() else bundle.neighbours?.pulls(history).orEmpty()
     }
 
     private fun fieldsOf(key: String): Map<String, String> = buildMap {
@@ -190,9 +201,10 @@ class Recommender private constructor(
         k: Int,
         filters: Filters,
         without: List<Int>,
+        pulls: Map<Int, Pull> = emptyMap(),
         ask: (FloatArray?) -> TopK,
     ): List<Recommendation> {
-        val best = index.best(k, filters, without) { bias ->
+        val best = index.best(k, filters, without, pulls) { bias ->
             val list = ask(bias)
             // It would be asked for ever.
             if (bias != null && list.ids.any { bias[it] < NOTHING_LEFT }) {
@@ -202,7 +214,8 @@ class Recommender private constructor(
         }
         return best.ids.zip(best.scores.asIterable()) { id, score ->
             val key = keyOf(id)
-            Recommendation(key, bundle.titles[key], score, fieldsOf(key), bundle.images[key])
+            val because = pulls[id]?.let { keyOf(it.because) }
+            Recommendation(key, bundle.titles[key], score, fieldsOf(key), bundle.images[key], because)
         }
     }
 

@@ -49,7 +49,10 @@ class Session internal constructor(
      * @param boost by key, what is added to the item's score; at most a million up or down.
      * @param mostPer by field, how many items of one value there may be at most; an item without
      *   the field counts as of none.
-     * @throws GlintException `ARGUMENT`: k is below 1, or no item has a field, or a number is too large.
+     * @param neighbours raise what is tapped near the history's last items in the log; null: if the
+     *   bundle has neighbours; false: the model alone.
+     * @throws GlintException `ARGUMENT`: k is below 1, or no item has a field, or a number is too large, or
+     *   there are no neighbours.
      */
     fun top(
         k: Int = 10,
@@ -59,11 +62,19 @@ class Session internal constructor(
         where: Map<String, Collection<String>> = emptyMap(),
         boost: Map<String, Number> = emptyMap(),
         mostPer: Map<String, Int> = emptyMap(),
-    ): List<Recommendation> = top(k, excludeSeen, Filters(without, among, where, boost, mostPer))
+        neighbours: Boolean? = null,
+    ): List<Recommendation> =
+        top(k, excludeSeen, Filters(without, among, where, boost, mostPer), neighbours)
 
-    internal fun top(k: Int, excludeSeen: Boolean?, filters: Filters): List<Recommendation> {
+    internal fun top(
+        k: Int,
+        excludeSeen: Boolean?,
+        filters: Filters,
+        neighbours: Boolean?,
+    ): List<Recommendation> {
         val seen = if (excludeSeen ?: recommender.excludesSeen) ids else emptyList()
-        return recommender.best(k, filters, seen) { bias -> recommender.ranked(state, bias) }
+        val pulls = recommender.pulls(neighbours, ids)
+        return recommender.best(k, filters, seen, pulls) { bias -> recommender.ranked(state, bias) }
     }
 
     /**
@@ -71,5 +82,5 @@ class Session internal constructor(
      * passed is kept as seen: each item once.
      */
     fun save(): ByteArray =
-        SavedSession(recommender.digest, state, idsToSave(ids, recommender.bundle.window)).pack()
+        SavedSession(recommender.digest, state, idsToSave(ids, recommender.bundle.kept)).pack()
 }

@@ -72,9 +72,23 @@ class FiltersTest {
             )
             val seen = List(random.nextInt(12)) { 1 + random.nextInt(ITEMS) }
             val k = 1 + random.nextInt(2 * TOP_K + 3)
-            val list = index.best(k, filters, seen, artifactOf(scores))
+            val list = index.best(k, filters, seen, ask = artifactOf(scores))
             assertEquals(expected(scores, k, filters, seen), list.ids.toList())
             assertEquals(list.scores.sortedDescending(), list.scores.toList())
+        }
+    }
+
+    /** As if the artifact had it in its scores; what is left out stays out. */
+    @Test
+    fun whatNeighboursAddCounts() {
+        val scores = FloatArray(ITEMS + 7) { -it.toFloat() }
+        val pulls = mapOf(7 to Pull(30f, 1), 40 to Pull(45.5f, 2), 1 to Pull(0.25f, 2), 12 to Pull(99f, 1))
+        val raised = scores.copyOf().also { for ((id, pull) in pulls) it[id] += pull.rise }
+        for (filters in listOf(Filters(), Filters(boost = mapOf("k7" to -28.5)), Filters(among = listOf("k40", "k7", "k2")))) {
+            for (k in listOf(3, TOP_K + 2)) {
+                val list = index.best(k, filters, listOf(12), pulls, artifactOf(scores))
+                assertEquals(expected(raised, k, filters, listOf(12)), list.ids.toList())
+            }
         }
     }
 
@@ -83,16 +97,16 @@ class FiltersTest {
         val scores = FloatArray(ITEMS + 7) { -it.toFloat() }
         for ((k, times) in listOf(TOP_K to 1, TOP_K + 1 to 2, Int.MAX_VALUE to ITEMS / TOP_K + 1)) {
             asked = 0
-            index.best(k, Filters(), emptyList(), artifactOf(scores))
+            index.best(k, Filters(), emptyList(), ask = artifactOf(scores))
             assertEquals(times, asked)
         }
-        assertEquals(0, index.best(10, Filters(among = emptyList()), emptyList(), artifactOf(scores)).ids.size)
+        assertEquals(0, index.best(10, Filters(among = emptyList()), emptyList(), ask = artifactOf(scores)).ids.size)
     }
 
     @Test
     fun whatCannotBeMeantIsRefused() {
         fun refusal(filters: Filters, k: Int = 3, of: FilterIndex = index): String {
-            val call = { of.best(k, filters, emptyList(), artifactOf(FloatArray(ITEMS + 7))) }
+            val call = { of.best(k, filters, emptyList(), ask = artifactOf(FloatArray(ITEMS + 7))) }
             val error = assertThrows(GlintException::class.java) { call() }
             assertEquals(GlintException.Code.ARGUMENT, error.code)
             return error.message!!

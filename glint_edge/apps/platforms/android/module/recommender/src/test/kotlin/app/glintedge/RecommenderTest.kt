@@ -3,6 +3,7 @@ package app.glintedge
 import java.io.File
 import java.nio.file.Files
 import java.security.MessageDigest
+import kotlin.math.ln1p
 import org.json.JSONArray
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
@@ -45,6 +46,7 @@ class RecommenderTest {
         data: Any? = null,
         padding: String = "masked",
         rows: Int = 6,
+        neighbours: ByteArray? = null,
     ): File {
         val files = mapOf(
             "items.json" to """{"keys": ["a", "b", "c", "d"], "titles": {"b": "Zweiter"},
@@ -52,10 +54,9 @@ class RecommenderTest {
                 "images": {"a": "https://example.org/a.png"}}""",
             "model.pte" to "artifact",
             "golden.json" to golden,
-        )
+        ).mapValues { it.value.encodeToByteArray() }
         val listed = JSONObject()
-        for ((name, text) in files) {
-            val bytes = text.encodeToByteArray()
+        for ((name, bytes) in files + listOfNotNull(neighbours?.let { Neighbours.FILE to it })) {
             File(folder, name).writeBytes(bytes)
             val sha256 = MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
             listed.put(name, JSONObject().put("bytes", bytes.size).put("sha256", sha256))
@@ -148,6 +149,45 @@ class RecommenderTest {
             override fun similar(id: Int, bias: FloatArray?) = recommend(floatArrayOf(), null)
         }
         assertEquals(GlintException.Code.DAMAGED, refusal { load(runtime = ignoring).similar("a") })
+    }
+
+    @Test
+    fun neighboursRaiseScoresAndSayWhy() {
+        write(neighbours = neighboursFile())
+        val recommender = load()
+        fun List<Recommendation>.reasons() = map { it.key to it.because }
+        val plain = listOf("a", "b", "c", "d").map { it to null }
+        val raised = listOf("b" to "a", "c" to "a", "a" to null, "d" to null)
+        assertEquals(raised, recommender.recommend(listOf("a"), 4).reasons())
+        assertEquals(raised, recommender.start(listOf("a")).top(4, neighbours = true).reasons())
+        assertEquals(raised, recommender.resume(recommender.start(listOf("a")).save()).top(4).reasons())
+        assertEquals(plain, recommender.recommend(listOf("a"), 4, neighbours = false).reasons())
+        assertEquals(plain, recommender.recommend(emptyList(), 4).reasons())
+        assertEquals(listOf(null, null), recommender.similar("a", 2).map { it.because })
+        assertEquals(listOf("c" to "a"), recommender.recommend(listOf("a"), 4, without = listOf("b"), among = listOf("b", "c")).reasons())
+        write()
+        assertEquals(plain, load().recommend(listOf("a"), 4).reasons())
+        val refused = assertThrows(GlintException::class.java) { load().recommend(listOf("a"), neighbours = true) }
+        assertEquals("this bundle has no neighbours; export it with --neighbours 32", refused.message)
+        write(neighbours = neighboursFile())
+        val long = load().start(List(6) { "a" } + List(4) { "b" }) // of which more count than the window has
+        assertEquals(long.top(4), load().resume(long.save()).top(4))
+        write(neighbours = neighboursFile().copyOf(84))
+        assertTrue(assertThrows(GlintException::class.java) { load() }.message!!.contains("neighbours.bin is damaged (its size)"))
+    }
+
+    @Test
+    fun goldenListsWithNeighboursNeedTheirFile() {
+        val rises = listOf(3 + 1.5 * ln1p(135.0), 2 + 1.5 * ln1p(15.0))
+        val list = """{"history": [1], "k": 2, "filter": {}, "items": [2, 3], "scores": $rises, "near": {}, "neighbours": true}, """
+        for (file in listOf(neighboursFile(), null)) {
+            write(golden = GOLDEN.replace("\"lists\": [", "\"lists\": [$list"), neighbours = file)
+            assertEquals(emptyList<String>(), replayGolden(load()))
+        }
+        write(golden = GOLDEN.replace("\"lists\": [", "\"lists\": [${list.replace("[2, 3]", "[3, 2]")}"), neighbours = neighboursFile())
+        assertEquals(1, replayGolden(load()).size)
+        write(golden = GOLDEN.replace("\"lists\": [", "\"lists\": [${list.replace("true", "1")}"))
+        assertEquals(GlintException.Code.DAMAGED, refusal { load() })
     }
 
     @Test

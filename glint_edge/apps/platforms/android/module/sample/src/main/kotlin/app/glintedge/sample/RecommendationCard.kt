@@ -19,9 +19,13 @@ import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import app.glintedge.Recommendation
 
-/** An item: what it is, what else is known of it, and "more like this". */
+/**
+ * An item: what it is, what else is known of it, and "more like this".
+ *
+ * @param because the title of the history's item whose neighbour it is; null: it is none's.
+ */
 @Composable
-internal fun RecommendationCard(one: Recommendation, onTake: () -> Unit, onLike: () -> Unit) {
+internal fun RecommendationCard(one: Recommendation, because: String?, onTake: () -> Unit, onLike: () -> Unit) {
     ElevatedCard(onTake, Modifier.fillMaxWidth()) {
         Cover(one.key, one.title ?: one.key)
         Column(Modifier.padding(start = 12.dp, top = 8.dp, end = 12.dp)) {
@@ -33,6 +37,12 @@ internal fun RecommendationCard(one: Recommendation, onTake: () -> Unit, onLike:
                 one.fields.values.joinToString(" · "), style = MaterialTheme.typography.bodySmall,
                 maxLines = 1, overflow = TextOverflow.Ellipsis,
             )
+            if (because != null) {
+                Text(
+                    "because you tapped $because", style = MaterialTheme.typography.bodySmall,
+                    maxLines = 2, overflow = TextOverflow.Ellipsis,
+                )
+            }
         }
         TextButton(onLike) { Text("More like this") }
     }

@@ -89,7 +89,8 @@ internal fun RecommendationsScreen(recommender: Recommender) {
             }
         }
         items(list, key = { it.key }) { one ->
-            RecommendationCard(one, onTake = { take(one.key) }, onLike = { like = one.key })
+            val because = one.because?.let { titles[it] ?: it }
+            RecommendationCard(one, because, onTake = { take(one.key) }, onLike = { like = one.key })
         }
     }
 }
