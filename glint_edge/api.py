@@ -546,7 +546,7 @@ def add_items(
     on_step: OnStep = _silent,
     **reading: Unpack[Reading],
 ) -> CatalogueChange:
-    """Add items that came after training: like known ones, by vectors, or all new ones of a log.
+    """Add items that came after training: like known ones, by vectors, of a log, or of a table.
 
     Args:
         where: a bundle's or a checkpoint's folder; it stays as it is.
@@ -557,7 +557,10 @@ def add_items(
         log: add all new items of this log, each as the mean of the known items near it.
         strength: how long a mean is made, relative to the vectors it is of.
         within: with `log`: so many places in a history are near.
-        items: what is shown of the new ones, as for `train`; `titles` come before it.
+        items: what is shown of the new ones, as for `train`; `titles` come before it. Without
+            `like`, `vectors` and `log` also what they are made of: `keys`, or all that the
+            catalogue does not have, by their fields, or where none of these is known, by the words
+            of their titles.
         out: the new folder; None: NAME.v2, then .v3 …, beside `where`.
         checkpoint: the float model a bundle was made from; None: as its manifest says.
         spare_items: rows to keep free if a bundle must be converted again.
@@ -571,8 +574,11 @@ def add_items(
     from device_bench.bench import check_artifacts
     from glint_edge.data.source import read_beside
 
-    if sum(way is not None for way in (like, vectors, log)) != 1:
-        raise ConfigError("say what the new items are like: one of --like, --vector and --log")
+    ways = sum(way is not None for way in (like, vectors, log))
+    if ways > 1 or (ways == 0 and items is None):
+        raise ConfigError(
+            "say what the new items are like: one of --like, --vector and --log, or --items alone"
+        )
     if log is not None and (keys or titles):
         raise ConfigError("--log brings its own items and titles; leave out --item and --title")
     shown = item_file(items)
@@ -589,6 +595,13 @@ def add_items(
         )  # fmt: skip
         seen = log if isinstance(log, Log) else read_beside(before.data, log, new_log)
         new, left_out = changes.items_of_log(before, seen.whole, within=within, strength=strength)
+    elif shown is not None and not ways:
+        from glint_edge.checkpoints.new_items import as_learned, items_of_table
+
+        shown = as_learned(shown, before)
+        new, left_out = items_of_table(
+            before, shown, texts_of_keys(keys), titles, strength=strength
+        )
     else:
         rows = changes.read_rows(Path(vectors)) if vectors is not None else None
         near = texts_of_keys(like) if like is not None else None

@@ -118,10 +118,10 @@ def mean_of(checkpoint: Checkpoint, keys: Sequence[str], strength: float = STREN
         raise ConfigError("--like names no item; pass --like KEY,KEY,…")
     ids = torch.tensor(ids_of(checkpoint.catalogue, keys))
     near = checkpoint.model.embedding.weight.detach()[ids]
-    return _lengthened(near.mean(dim=0), near.norm(dim=1).mean(), strength)
+    return lengthened(near.mean(dim=0), near.norm(dim=1).mean(), strength)
 
 
-def _lengthened(mean: Tensor, length: Tensor, strength: float) -> Tensor:
+def lengthened(mean: Tensor, length: Tensor, strength: float) -> Tensor:
     """A mean [d] of rows that are `length` long on average, as long as `strength` says."""
     if not 0 <= strength <= 2:
         raise ConfigError(f"--strength must be a number from 0 to 2, not {strength:g}")
@@ -161,7 +161,7 @@ def items_of_log(
         raise DataError(f"every item of {log.name} is in the catalogue already")
     means, lengths = _means_of_neighbours(checkpoint.model, log, known, within)
     items = [
-        NewItem(key, _lengthened(means[n], lengths[n], strength), log.titles.get(key, ""))
+        NewItem(key, lengthened(means[n], lengths[n], strength), log.titles.get(key, ""))
         for n in new if lengths[n] and (key := log.keys[n])
     ]  # fmt: skip
     if not items:

@@ -6,7 +6,7 @@ The library fetches no picture: it carries the addresses to the pages that show 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +110,7 @@ class ItemRows:
         name: of the table, for messages.
         columns: the column that was taken, by what it is: "key", "title", "image".
         unused: the columns that were not taken.
-        keys: items with a row.
+        keys: items with a row, in the table's order.
         titles: by key, where there is one.
         fields: of each field, the value by key; several values as they are shown.
         values: of each field, the values by key.
@@ -122,7 +122,7 @@ class ItemRows:
     name: str
     columns: Mapping[str, str]
     unused: tuple[str, ...]
-    keys: frozenset[str]
+    keys: Set[str]
     titles: Mapping[str, str]
     fields: Mapping[str, Mapping[str, str]]
     values: Values

@@ -85,7 +85,11 @@ def add(
     offline: Offline = False,
     json: Json = False,
 ) -> None:
-    """Add new items, by what they are like, by given vectors, or all that are new in a log."""
+    """Add new items, by what they are like, by given vectors, or all that are new in a log.
+
+    With --items alone, all of that table that are new, or those that --item names: by their fields,
+    as training learned them, or else by the words of their titles.
+    """
     from glint_edge import api
 
     with console.steps() as on_step:
@@ -132,7 +136,7 @@ def _show(change: CatalogueChange, *, json: bool) -> None:
     console.show_result(change.to_dict(), render.catalogue(change), json=json)
     if left_out := change.done.get("left_out"):
         shown = ", ".join(left_out[:3]) + (", …" if len(left_out) > 3 else "")
-        console.say(f"left out, since no known item is near them in the log: {shown}")
+        console.say(f"left out, since nothing known is near them: {shown}")
     if change.bundle is not None:
         remember_bundle(change.bundle.path)
         require_good(change.bundle)

@@ -113,7 +113,7 @@ def read_items(
             if role not in fields
         },
         unused=table.unused,
-        keys=frozenset(distinct["key"]),
+        keys=dict.fromkeys(distinct["key"]).keys(),
         titles=by_role.get("title", {}),
         fields={
             name: {key: BETWEEN.join(texts) for key, texts in own.items()}
