@@ -115,8 +115,8 @@ def train(
         config: a run.toml, as each run leaves one in its folder; what else is passed here comes
             before what it says.
         items: what is shown of the items: a table with a row each, as a path or a DataFrame, or an
-            `ItemFile` that says which columns; None: that of `config`, else titles as the log has
-            them.
+            `ItemFile` that says which columns, whose fields are features of training, too; None:
+            that of `config`, else titles as the log has them.
         resume: continue the run in `out`.
         device: "cpu", or "cuda": one GPU a process; None: that of `config`, or the CPU.
         on_progress: called after each batch.

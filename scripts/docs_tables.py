@@ -3,6 +3,7 @@
     glint-edge bench … --output docs/measured/NAME.json
     python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
     python benchmarks/filters.py … --out docs/measured/filters.json
+    python benchmarks/item_features.py --table … --json > docs/measured/item-features.json
     python benchmarks/session_window.py … --json > docs/measured/session-window.json
     python -m tests.campaign … --json docs/measured/reliability.json
     python scripts/docs_tables.py
@@ -148,9 +149,42 @@ def sessions(path: Path) -> str:
     return table(head, lines)
 
 
+def features(path: Path) -> str:
+    """A line a training: with item features or without, by log."""
+    rows = [row for row in json.loads(path.read_text("utf-8"))["rows"] if row["step"] == "accuracy"]
+    names = ("validation", "unseen", "few_unseen", "full", "few_full")
+    head = ["NDCG@10", "validation", "unseen", "few taps", "whole catalogue", "few taps"]
+    return table(
+        head,
+        [[f"{row['data']}, {row['way']}", *(_mean(row.get(name)) for name in names)]
+         for row in rows],
+    )  # fmt: skip
+
+
+def new_items(path: Path) -> str:
+    """A line a way in which items that nobody has tapped are added."""
+    rows = [row for row in json.loads(path.read_text("utf-8"))["rows"] if row["step"] == "new"]
+    names = ("ndcg_at_10", "recall_at_50", "others_ndcg_at_10")
+    head = ["new items by", "strength", "NDCG@10", "Recall@50", "others' NDCG@10"]
+    lines = []
+    for row in rows:
+        way, _, strength = row["way"].partition(", ")
+        cells = (_mean(row.get(name)) for name in names)
+        lines.append([f"{row['data']}, {way}", strength or "–", *cells])
+    return table(head, lines)
+
+
+def _mean(figure: Mapping[str, float | None] | None) -> str:
+    """A mean over seeds with its standard deviation, if there are several."""
+    if figure is None:
+        return "–"
+    spread = f" ± {figure['sd']:.4f}" if figure["sd"] is not None else ""
+    return f"{figure['mean']:.4f}{spread}"
+
+
 KINDS: Mapping[str, Callable[[Path], str]] = {
     "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
-    "sessions": sessions,
+    "sessions": sessions, "features": features, "new-items": new_items,
 }  # fmt: skip
 
 
