@@ -27,43 +27,65 @@ WITHOUT: dict[str, Any] = {"digest": "", "item_row_dropout": 0.0}  # as runs of 
 class FieldRows(nn.Module):
     """Own rows [V + 1, d] → vectors of items [V + 1, d]; a parametrization of the item table."""
 
-    numbers: Tensor
-    offsets: Tensor
-    bare: Tensor
+    share: Tensor  # one over how many features each row has, 0 where it has none: [V + 1, 1]
 
     def __init__(self, features: Features, own: Tensor, row_dropout: float, cosines: bool) -> None:
         super().__init__()
         self.row_dropout, self.cosines = row_dropout, cosines
-        numbers, offsets = torch.from_numpy(features.numbers), torch.from_numpy(features.offsets)
-        self.register_buffer("numbers", numbers, persistent=False)
-        self.register_buffer("offsets", offsets, persistent=False)
-        # Rows without a feature, which nothing else would carry.
-        self.register_buffer("bare", (offsets.diff() == 0)[:, None], persistent=False)
-        self.rows = nn.Parameter(_means(features, own))
+        counts = torch.from_numpy(features.offsets).diff()
+        numbers = torch.from_numpy(features.numbers)
+        order = numbers.argsort(stable=True)
+        times = numbers.bincount(minlength=len(features.pairs))
+        buffers = {
+            "share": (counts > 0)[:, None] / counts.clamp_min(1)[:, None],
+            # The features of each row, and the rows of each feature, one after another.
+            "numbers": numbers,
+            "offsets": torch.from_numpy(features.offsets),
+            "items": torch.arange(len(counts)).repeat_interleave(counts)[order],
+            "starts": F.pad(times.cumsum(0), (1, 0)),
+        }
+        for name, buffer in buffers.items():
+            self.register_buffer(name, buffer, persistent=False)
+        with torch.no_grad():  # the mean row of its items
+            self.rows = nn.Parameter(self.sums_of_items(own.detach()) / times[:, None])
 
     def forward(self, own: Tensor) -> Tensor:
         """What lookup and scoring read: [V + 1, d] → [V + 1, d]."""
         if self.training and self.row_dropout:
             kept = torch.rand(len(own), 1, device=own.device) >= self.row_dropout
-            own = own * (kept | self.bare)
+            own = own * (kept | (self.share == 0))
         rows = own + self.of_fields()
         return F.normalize(rows, dim=-1) if self.cosines else rows
 
     def of_fields(self) -> Tensor:
         """The mean of each item's fields' rows, zeros where it has none: [V + 1, d]."""
-        return F.embedding_bag(
-            self.numbers, self.rows, self.offsets, mode="mean", include_last_offset=True
-        )
+        means: Tensor = _Means.apply(self.rows, self)  # type: ignore[no-untyped-call]  # torch's
+        return means
+
+    def sums_of_fields(self, rows: Tensor) -> Tensor:
+        """Of each item, the sum of its features' rows: [F, d] → [V + 1, d]."""
+        return _sums(rows, self.numbers, self.offsets)
+
+    def sums_of_items(self, rows: Tensor) -> Tensor:
+        """Of each feature, the sum of its items' rows: [V + 1, d] → [F, d]."""
+        return _sums(rows, self.items, self.starts)
 
 
-def _means(features: Features, own: Tensor) -> Tensor:
-    """The mean row of each feature's items: [V + 1, d] → [F, d]."""
-    items = torch.from_numpy(features.offsets).diff()
-    of_item = torch.repeat_interleave(torch.arange(len(items)), items)
-    numbers = torch.from_numpy(features.numbers)
-    sums = own.new_zeros(len(features.pairs), own.shape[1])
-    sums.index_add_(0, numbers, own.detach()[of_item])
-    return sums / torch.bincount(numbers, minlength=len(sums))[:, None]
+def _sums(rows: Tensor, numbers: Any, offsets: Any) -> Tensor:  # noqa: ANN401  # buffers
+    return F.embedding_bag(numbers, rows, offsets, mode="sum", include_last_offset=True)
+
+
+class _Means(torch.autograd.Function):
+    """Means of rows by item, whose gradient is sums by feature: torch's own takes ten times it."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, fields: FieldRows) -> Tensor:  # noqa: ANN401  # torch's
+        ctx.fields = fields
+        return fields.sums_of_fields(rows).mul_(fields.share)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401  # torch's
+        return ctx.fields.sums_of_items(grads[0] * ctx.fields.share), None
 
 
 def add_field_rows(

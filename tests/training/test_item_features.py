@@ -54,6 +54,15 @@ def test_a_vector_is_its_own_row_and_the_mean_of_its_fields():
     torch.testing.assert_close(table.weight, expected)
 
 
+def test_the_gradient_of_means_is_what_torch_says():
+    fields = begun(0.0).embedding.parametrizations.weight[0]
+    wanted = torch.randn(4, 4)
+    (fields.of_fields() * wanted).sum().backward()
+    # a and b have both values, the others none that is known.
+    expected = (wanted[1] + wanted[2]) / 2
+    torch.testing.assert_close(fields.rows.grad, torch.stack([expected, expected]))
+
+
 def test_own_rows_are_dropped_only_in_training_and_where_fields_stand_in():
     model = begun(0.999).train()
     table = model.embedding
