@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from glint_edge.bundles.manifest import PART_OF, digest_of
+from glint_edge.data.neighbours import NEIGHBOURS
+from tests.neighbours_file import WHOLE, damaged_files
 
 MANIFEST, ITEMS, GOLDEN = "manifest.json", "items.json", "golden.json"
 GONE = object()
@@ -169,8 +171,10 @@ REFUSED = (
         ([("lists", 0, "history"), *_of_lists("items")],
          map(_first, (0, 1.5, True, -1, 2**31, 2**32 + 1, 100_000_000))),
         (("lists", 0, "filter"), ({"exclude_seen": 1},)),
+        (("lists", 0, "neighbours"), (None, 1, "true", [])),
         (("similar", 0, "item"), (GONE, None, True, "1", 0, -1, 1.5, 2**31, 100_000_000)),
     ),
+    *_rows(NEIGHBOURS, ((), damaged_files())),
 )  # fmt: skip
 # Where a change costs a process, or a page's time; --full replays all.
 ALL_REFUSED = pytest.mark.parametrize(
@@ -193,6 +197,7 @@ TAKEN = (
     Change(ITEMS, ("fields",), {"kind": {"k1": "Book", "none": "x"}, "__proto__": {}}),
     Change(ITEMS, ("images",), {"k1": "HTTPS://cdn.example/1.png"}),
     Change(ITEMS, ("later",), {}),
+    *(Change(NEIGHBOURS, (), WHOLE.data(id_bytes=size)) for size in (2, 4)),
 )
 
 
@@ -214,13 +219,13 @@ def changed_files(documents, change):
     """What a change makes of a bundle's files, the manifest's own digest and sums right again.
 
     Args:
-        documents: by name, those of the bundle.
+        documents: by name, those of the bundle; of a file of other bytes, whole changes alone.
         change: of one of them.
 
     Returns:
         By name, the bytes of those that are others then.
     """
-    data = change.data(documents[change.file])
+    data = change.data(documents.get(change.file))
     if change.file != MANIFEST:
         return {change.file: data, MANIFEST: listing(documents[MANIFEST], change.file, data)}
     if isinstance(change.value, bytes) or change.place == ("digest",):
@@ -245,9 +250,9 @@ def changed_copies(folder, out, changes):
         files = changed_files(documents, change)
         copied = out / f"{number}.glint"
         copied.mkdir()
+        for name, data in files.items():
+            (copied / name).write_bytes(data)
         for path in folder.iterdir():
-            if path.name in files:
-                (copied / path.name).write_bytes(files[path.name])
-            else:
+            if path.name not in files:
                 os.link(path, copied / path.name)
         yield change, copied

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.apps.neighbours_file import NeighboursFile, damaged_files, drawn_file
 from tests.apps.test_web_filters import BUNDLE, ITEMS, KEYS, drawn_scores, expected_list
+from tests.neighbours_file import WHOLE, NeighboursFile, damaged_files, drawn_file
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +110,6 @@ def test_without_neighbours_or_history_no_bias_is_given(node):
 
 def test_what_is_no_file_of_neighbours_is_refused_in_a_line(node):
     damaged = list(damaged_files())
-    whole = NeighboursFile(((0.0, {}), (0.5, {2: 9, 3: 1}), (0.25, {}), (0.125, {1: 255})))
     long = NeighboursFile(((0.0, {}), (0.5, {65_000: 9, 65_537: 1}), *[(0.0, {})] * 65_536))
     versions, refused, taken = node(
         """return [
@@ -118,7 +117,7 @@ def test_what_is_no_file_of_neighbours_is_refused_in_a_line(node):
             await Promise.all(values.damaged.map((text) => said(() => neighboursOf(text, 3)))),
             [...neighboursOf(values.long, 65537).pulls([1]).keys()],
         ];""",
-        {"newer": text_of(whole.data(version=2)), "long": text_of(long.data()),
+        {"newer": text_of(WHOLE.data(version=2)), "long": text_of(long.data()),
          "damaged": [*map(text_of, damaged)]},
     )  # fmt: skip
     said = "neighbours.bin has version 2, this app reads 1; upgrade the app"

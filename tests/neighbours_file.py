@@ -64,6 +64,10 @@ class NeighboursFile:
         return float(np.float32(self.c)) * np.log1p(float(np.float32(self.gamma)) * nearness)
 
 
+# Of three items; the first and the third have neighbours.
+WHOLE = NeighboursFile(((0.0, {}), (0.5, {2: 9, 3: 1}), (0.25, {}), (0.125, {1: 255})))
+
+
 def drawn_file(rng, items, most=6):
     """A file for a catalogue of so many items; the last of them may have no row."""
     rows = []
@@ -91,8 +95,7 @@ def drawn_file(rng, items, most=6):
 
 def damaged_files():
     """Other bytes than a file for three items has, each of which every reader refuses."""
-    whole = NeighboursFile(((0.0, {}), (0.5, {2: 9, 3: 1}), (0.25, {}), (0.125, {1: 255})))
-    data = whole.data()
+    data = WHOLE.data()
     rows, count = 4, 3
     scales = HEADER + 4 * (rows + 1)
     weights = scales + 4 * rows
