@@ -36,6 +36,7 @@ from glint_edge.processes.threads import check_threads
 
 if TYPE_CHECKING:
     from glint_edge.data.catalogue import Catalogue
+    from glint_edge.data.neighbours import Neighbours
     from glint_edge.data.sequences import HeldOut
     from glint_edge.model.glint_ru import GlintRU
 
@@ -110,7 +111,9 @@ def bench(
         "", "", Path(), bundle.top_k, bundle.window, bundle.config.to_dict(), bundle.golden,
         _reference_over(model, held_out, bundle.window),
         _reference_over(model, prefixes, bundle.window),
-        filtered=Filtered(bundle.golden, bundle.catalogue, bundle.spare_items),
+        filtered=Filtered(
+            bundle.golden, bundle.catalogue, bundle.spare_items, bundle.neighbours
+        ),
     )  # fmt: skip
     files = [(artifact, bundle.file(artifact)) for artifact in bundle.artifacts]
     subjects = _subjects(common, files)
@@ -144,6 +147,7 @@ def check_artifacts(
     golden: Golden,
     catalogue: Catalogue,
     spare_items: int | None,
+    neighbours: Neighbours | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> list[dict[str, Any]]:
     """Parity, accuracy and agreement of converted files, each in a process of its own, untimed.
@@ -158,6 +162,7 @@ def check_artifacts(
         golden: what each artifact must give.
         catalogue: the items' keys and fields.
         spare_items: spare rows of the table.
+        neighbours: the expert of some golden lists; None: there is none.
         on_step: told what is being done.
 
     Returns:
@@ -170,7 +175,7 @@ def check_artifacts(
     reference = _reference_over(model, held_out, window)
     common = Subject(
         "", "", Path(), top_k, window, model.config.to_dict(), golden, reference, reference,
-        filtered=Filtered(golden, catalogue, spare_items),
+        filtered=Filtered(golden, catalogue, spare_items, neighbours),
     )  # fmt: skip
     settings = Settings(rounds=0)
     entries = [_entry(s, PythonRunner(), settings) for s in _subjects(common, artifacts)]

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from glint_edge.checkpoints.checkpoint import Checkpoint
     from glint_edge.data.catalogue import Catalogue as Catalogue
     from glint_edge.data.list_file import ListFile as ListFile
+    from glint_edge.data.neighbours import Neighbours
     from glint_edge.data.options import LoadOptions, Reading
-    from glint_edge.data.sequences import HeldOut
+    from glint_edge.data.sequences import HeldOut, Split
     from glint_edge.data.sharded.shards import ShardedLog
     from glint_edge.diagnosis import Report
     from glint_edge.evaluation.appraisal import Appraisal
@@ -280,6 +281,7 @@ def export(
     opset: int | None = None,
     spare_items: int | None = None,
     chunk: int = CHUNK,
+    neighbours: int | None = None,
     data: object = None,
     reading: LoadOptions | None = None,
     items: object = None,
@@ -299,6 +301,8 @@ def export(
         opset: the ONNX operator set.
         spare_items: rows to keep free for items to come; None: the catalogue is fixed.
         chunk: most items that one call of `append_many` takes.
+        neighbours: so many of each item are counted in the data anew, and kept where they help; 0:
+            the bundle has none; None: those of the checkpoint.
         data: what `load_log` takes or returned, for the positions that the files are judged by;
             None: what the model was trained on.
         reading: how it is read; None: as the checkpoint stores it, and so for each option.
@@ -336,6 +340,8 @@ def export(
 
     parts = find_split(loaded.data, loaded.catalogue, data, reading, offline=offline)
     known = parts.validation() if parts else None
+    if neighbours is not None:
+        loaded = replace(loaded, neighbours=_neighbours(loaded, parts, neighbours, on_step))
     return run(
         loaded, options,
         folder=source,
@@ -360,6 +366,7 @@ def recommend(
     where: Mapping[str, str | Sequence[str]] | None = None,
     boost: Mapping[Key, float] | None = None,
     most_per: Mapping[str, int] | None = None,
+    neighbours: bool | None = None,
     target: str | None = None,
     window: str | None = None,
 ) -> Recommendations:
@@ -379,6 +386,8 @@ def recommend(
         where: by field, the value, or values of which one must be the item's.
         boost: by key, what is added to the item's score.
         most_per: by field, how many items of one value there may be at most.
+        neighbours: whether the scores of the last items' neighbours gain by it; None: where the
+            bundle or the checkpoint has some.
         target: whose artifact; None: the lightest that an installed runtime runs.
         window: "sliding" or "unbounded"; None: what the bundle was exported for.
 
@@ -387,7 +396,7 @@ def recommend(
         ConfigError: k is below 1, or a filter says nothing that can be followed.
     """
     words = {
-        "history": texts_of_keys(history), "exclude_seen": exclude_seen,
+        "history": texts_of_keys(history), "exclude_seen": exclude_seen, "neighbours": neighbours,
         **_words(without, among, where, boost, most_per),
     }  # fmt: skip
     return _list(bundle, "recommend", words, k, target=target, window=window)
@@ -439,6 +448,7 @@ def recommend_all(
     where: Mapping[str, str | Sequence[str]] | None = None,
     boost: Mapping[Key, float] | None = None,
     most_per: Mapping[str, int] | None = None,
+    neighbours: bool | None = None,
     target: str | None = None,
     window: str | None = None,
     on_users: Callable[[int, int], None] = lambda done, users: None,
@@ -461,6 +471,7 @@ def recommend_all(
         where: see there.
         boost: see there.
         most_per: see there.
+        neighbours: see there.
         target: see there.
         window: see there.
         on_users: told how many users are done, and how many there are.
@@ -488,16 +499,18 @@ def recommend_all(
 
     if (folder := bundle_folder(bundle)) is not None:
         # In a child first: what is damaged ends that.
-        _list(folder, "recommend", {"history": [], **words}, 1, target=target, window=window)
+        tried = {"history": [], "neighbours": neighbours, **words}
+        _list(folder, "recommend", tried, 1, target=target, window=window)
         loaded = load(folder, target=target, window=window, unknown="skip")
-        maker = BundleLists(loaded, words | {"exclude_seen": exclude_seen})
+        more = {"exclude_seen": exclude_seen, "neighbours": neighbours}
+        maker = BundleLists(loaded, words | more)
         return write_every_list(maker, log, options, Path(out), k, on_users)
     if target not in (None, "torch"):
         raise ConfigError(f"a checkpoint runs on torch alone; export it for {target} first")
     from glint_edge.runtime.batches_torch import CheckpointLists
 
     checkpoint = _checkpoint(bundle)  # type: ignore[arg-type]  # a Bundle has a folder
-    batches = CheckpointLists(checkpoint, words, exclude_seen, window)
+    batches = CheckpointLists(checkpoint, words, exclude_seen, window, neighbours)
     return write_every_list(batches, log, options, Path(out), k, on_users)
 
 
@@ -686,6 +699,7 @@ def embed(
     out: AnyPath,
     target: str | Sequence[str] | None = None,
     *,
+    neighbours: bool = True,
     on_step: OnStep = _silent,
 ) -> list[Path]:
     """Write a small module around a bundle, to be copied into an app; the files written.
@@ -699,6 +713,7 @@ def embed(
         out: the module's folder; new or empty.
         target: whose artifact it gets, or several, of which it loads the platform's best;
             None: the best one in the bundle.
+        neighbours: false: the app's lists are the model's alone, where the bundle has neighbours.
         on_step: told what is being done.
     """
     from glint_edge.apps import module
@@ -708,11 +723,11 @@ def embed(
     module.require_new(Path(out))
     missing = module.lacking(opened, targets)
     if not missing:
-        return module.embed(opened, place, Path(out), targets)
+        return module.embed(opened, place, Path(out), targets, neighbours=neighbours)
     with scratch() as folder:
         reason = module.lack(opened, place, missing)
         again = _exported_again(opened, targets, folder, reason, on_step)
-        return module.embed(again, place, Path(out), targets)
+        return module.embed(again, place, Path(out), targets, neighbours=neighbours)
 
 
 def publish(bundle: AnyBundle, out: AnyPath) -> Path:
@@ -1056,7 +1071,7 @@ def _exported_again(
         raise BundleError(f"{reason}; run {command} --quantize int8-qat") from error
     log.info("%s: exporting %s from %s", reason, wanted, floats.folder)
     exported = export(
-        replace(floats, catalogue=bundle.catalogue), options.out,
+        replace(floats, catalogue=bundle.catalogue, neighbours=bundle.neighbours), options.out,
         targets=targets, quantize=options.quantize, name=bundle.name, top_k=options.top_k,
         window=options.window, spare_items=spare, chunk=options.chunk, offline=True,
         on_step=on_step,
@@ -1078,10 +1093,35 @@ def _check(
             artifacts, model=model, top_k=options.top_k_for(model),
             window=model.config.window_items(options.window), held_out=positions,
             golden=golden, catalogue=checkpoint.catalogue, spare_items=options.spare_items,
-            on_step=on_step,
+            neighbours=checkpoint.neighbours, on_step=on_step,
         )  # fmt: skip
 
     return check
+
+
+def _neighbours(
+    checkpoint: Checkpoint, parts: Split | ShardedLog | None, k: int, on_step: OnStep
+) -> Neighbours | None:
+    """The k neighbours of each item, counted anew; None: none, or they do not help.
+
+    Raises:
+        ConfigError: k is none that `train` takes.
+        DataError: there are no data to count in.
+    """
+    from glint_edge.config import LEVERS
+    from glint_edge.evaluation.neighbours import fitting_neighbours
+    from glint_edge.evaluation.protocols import chosen_protocol
+
+    LEVERS["neighbours"].check(k)
+    if k == 0:
+        return None
+    if parts is None:
+        raise DataError("neighbours are counted in a log; pass it by --data")
+    on_step(f"counting {k} neighbours of each item")
+    return fitting_neighbours(
+        checkpoint.model, parts, k, repeats=checkpoint.data.repeats,
+        protocol=chosen_protocol(None, checkpoint.data, parts),
+    )  # fmt: skip
 
 
 def _fine_tuned(

@@ -17,7 +17,8 @@ from glint_edge.levers import Between, Lever, OneOf, Setting, lever, levers_of, 
 T = TypeVar("T", bound="_JsonConfig")
 
 # Headings of the levers, in the order in which people meet them.
-MODEL, STEPS, LOSS, OVERFITTING = PANELS = ("Model", "Steps", "Loss", "Against overfitting")
+PANELS = ("Model", "Steps", "Loss", "Against overfitting", "Beside the model")
+MODEL, STEPS, LOSS, OVERFITTING, NEIGHBOURS = PANELS
 
 PADDINGS = ("masked", "reference")
 LOSSES = ("cross-entropy", "sampled-softmax", "gbce")
@@ -241,6 +242,11 @@ class TrainConfig(_JsonConfig):
         "float32", choices=PRECISIONS, panel=STEPS,
         help="bfloat16 for the products of matrices, where the CPU has AVX-512 BF16 or AMX: "
         "elsewhere it is slower, and train says so. Weights, sums and Adam's moments stay float32.",
+    )  # fmt: skip
+    neighbours: int = lever(
+        0, high=1000, ends="[]", panel=NEIGHBOURS,
+        help="So many neighbours of each item are counted, whose scores gain beside the model's "
+        "where that helps on validation items; 32 is a start, 0 counts none.",
     )  # fmt: skip
     seed: int = lever(4, panel=STEPS, help="Of the first weights, the order and the dropout.")
     threads: int = lever(

@@ -26,6 +26,7 @@ from glint_edge.checkpoints.checkpoint import (
 )
 from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.neighbours import Neighbours
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.prefixes import prefixes
 from glint_edge.data.source import find_split, some_histories
@@ -52,6 +53,7 @@ class Judge(Protocol):
         golden: Golden,
         catalogue: Catalogue,
         spare_items: int | None,
+        neighbours: Neighbours | None = ...,
         on_step: Callable[[str], None] = ...,
     ) -> list[dict[str, Any]]:
         """Judge each file; entries of the manifest's `checks`."""
@@ -124,8 +126,9 @@ def open_either(where: Path, checkpoint: Path | None) -> tuple[Bundle | None, Ch
             f"the float model that {where} was made from is not at hand, and new rows are made and "
             "checked with it; pass its folder by --checkpoint"
         )
-    # A bundle may show other things of its items than its float model, and goes on to.
-    return bundle, replace(floats, catalogue=bundle.catalogue)
+    # A bundle may show other things of its items than its float model, and goes on to; and it may
+    # have neighbours of its own.
+    return bundle, replace(floats, catalogue=bundle.catalogue, neighbours=bundle.neighbours)
 
 
 def write_change(
@@ -192,7 +195,8 @@ def write_change(
         return judge(
             artifacts, model=after.model, top_k=top_k_after(bundle, after), window=bundle.window,
             held_out=positions, golden=golden, catalogue=after.catalogue,
-            spare_items=spare_items if converted else left, on_step=on_step,
+            spare_items=spare_items if converted else left, neighbours=after.neighbours,
+            on_step=on_step,
         )  # fmt: skip
 
     real.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ from device_bench.measure.sampling import Plan
 from glint_edge.bundles.golden import Golden
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.neighbours import Neighbours
 
 COLD_STARTS = (20, 50, 200)  # items
 # Files by which a runner in Python and its worker speak.
@@ -107,11 +109,13 @@ class Filtered:
         golden: has such lists.
         catalogue: keys and fields of the items.
         spare_items: rows of the table that are free; None: as 0.
+        neighbours: the expert that some of the lists are made with; None: none is.
     """
 
     golden: Golden
     catalogue: Catalogue
     spare_items: int | None
+    neighbours: Neighbours | None = None
 
     @property
     def rows(self) -> int:
@@ -123,13 +127,17 @@ class Filtered:
         return {
             "golden": self.golden.to_dict(), "catalogue": self.catalogue.to_dict(),
             "spare_items": self.spare_items,
+            "neighbours": b64encode(self.neighbours.to_bytes()).decode() if self.neighbours else "",
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Filtered:
         """Inverse of `to_dict`."""
         catalogue = Catalogue.from_dict(values["catalogue"])
-        return cls(Golden.from_dict(values["golden"]), catalogue, values["spare_items"])
+        own = b64decode(values["neighbours"])
+        neighbours = Neighbours.from_bytes(own) if own else None
+        golden = Golden.from_dict(values["golden"])
+        return cls(golden, catalogue, values["spare_items"], neighbours)
 
 
 @dataclass(frozen=True, eq=False)

@@ -241,7 +241,7 @@ def _filtered_failures(job: Job, runtime: Runtime) -> list[str]:
     asked = Filtered.from_dict(json.loads(Path(FILTERED).read_bytes()))
     bundle = AppBundle(
         "", ModelConfig.from_dict(job.config), job.top_k, asked.rows, job.window, job.target,
-        Path(job.path), asked.catalogue,
+        Path(job.path), asked.catalogue, neighbours=asked.neighbours,
     )  # fmt: skip
     recommender = Recommender(bundle, cast(StreamRuntime, runtime), "refuse")
     try:

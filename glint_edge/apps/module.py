@@ -111,7 +111,14 @@ def require_new(out: Path) -> None:
         raise ConfigError(f"{out} exists and is not empty; choose another --out")
 
 
-def embed(bundle: Bundle, platform: Platform, out: Path, targets: Sequence[str] = ()) -> list[Path]:
+def embed(
+    bundle: Bundle,
+    platform: Platform,
+    out: Path,
+    targets: Sequence[str] = (),
+    *,
+    neighbours: bool = True,
+) -> list[Path]:
     """Write a module around a bundle.
 
     Args:
@@ -119,6 +126,7 @@ def embed(bundle: Bundle, platform: Platform, out: Path, targets: Sequence[str] 
         platform: from `find_platform`.
         out: the module's folder; it must be new or empty.
         targets: whose artifacts it gets, as for `targets_for`.
+        neighbours: whether it gets the bundle's neighbours, if there are some.
 
     Returns:
         The files written, in `out`, in alphabetical order.
@@ -138,7 +146,7 @@ def embed(bundle: Bundle, platform: Platform, out: Path, targets: Sequence[str] 
             _write(source, work / source.relative_to(platform.root / "module"), values)
         assets = work / platform.assets / f"{bundle.name}.glint"
         assets.mkdir(parents=True)
-        copy_part(bundle, artifacts, assets)
+        copy_part(bundle, artifacts, assets, neighbours=neighbours)
     return sorted(path for path in out.rglob("*") if path.is_file())
 
 

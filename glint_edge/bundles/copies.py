@@ -29,16 +29,19 @@ def copy_listed(bundle: Bundle, folder: Path) -> None:
     _copy(bundle, bundle.manifest["files"], folder)
 
 
-def copy_part(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> None:
+def copy_part(
+    bundle: Bundle, artifacts: Sequence[Artifact], folder: Path, *, neighbours: bool = True
+) -> None:
     """Copy what runs some of a bundle's artifacts: these, items, golden vectors, neighbours.
 
-    The manifest lists them alone. It keeps the bundle's digest, and with it the sessions.
+    `neighbours`: false leaves those out. The manifest lists what is there alone, and keeps the
+    bundle's digest, and with it the sessions.
 
     Raises:
         BundleError: as `copy_listed`.
     """
     listed = bundle.manifest
-    optional = {NEIGHBOURS} & set(listed["files"])
+    optional = {NEIGHBOURS} & set(listed["files"]) if neighbours else set()
     names = {ITEMS, GOLDEN, *optional, *(artifact.file for artifact in artifacts)}
     _copy(bundle, names, folder)
     whole = {

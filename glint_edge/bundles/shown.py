@@ -21,6 +21,7 @@ def table_of(bundle: Bundle) -> Table:
             ("model", f"GLINT-RU, {config.items:,} items, d {config.d}, {config.heads} heads"),
             ("catalogue", _catalogue(manifest.get("catalogue"))),
             *_shown_items(bundle),
+            *_neighbours(bundle),
             ("data", manifest["data"]["name"] or "the maker's own"),
             ("state", f"{manifest['state']['shape'][1]:,} floats"),
             ("top-k", f"{bundle.top_k}"),
@@ -41,6 +42,12 @@ def _shown_items(bundle: Bundle) -> list[tuple[str, str]]:
     counts = {"titles": shown["titles"], **shown["fields"], "images": shown["images"]}
     what = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     return [("shown of items", what or "their keys")]
+
+
+def _neighbours(bundle: Bundle) -> list[tuple[str, str]]:
+    if (own := bundle.neighbours) is None:
+        return []
+    return [("neighbours", f"{own.most} of an item, c {own.c:g}, γ {own.gamma:g}")]
 
 
 def _catalogue(changes: Mapping[str, Any] | None) -> str:

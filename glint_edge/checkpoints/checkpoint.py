@@ -39,7 +39,9 @@ BEFORE_2 = {
     "item_dropout": 0.0, "crop": 0.0, "l2": 0.0, "precision": "float32",
 }  # fmt: skip
 # Settings that later formats came to know.
-BEFORE_CHOICE = {"protocol": AUTO, "item_features": False, "item_row_dropout": 0.0}
+BEFORE_CHOICE = {
+    "protocol": AUTO, "item_features": False, "item_row_dropout": 0.0, "neighbours": 0,
+}  # fmt: skip
 WEIGHTS, CONFIG, ITEMS = "model.safetensors", "config.json", "items.json"
 VECTORS = "features.safetensors"
 FILES = (CONFIG, WEIGHTS, ITEMS, NEIGHBOURS, VECTORS)  # that a checkpoint may have

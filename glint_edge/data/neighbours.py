@@ -117,6 +117,36 @@ class Neighbours:
             e[near] += share * weights  # no id stands in a row twice
         return e
 
+    def experts(self, ids: Ids, ends: Ids, lengths: Ids) -> tuple[Ids, Ids, Floats]:
+        """The experts after many histories, where they are not 0.
+
+        Args:
+            ids: int64 [T], history after history.
+            ends: int64 [B], where each ends in `ids`.
+            lengths: int64 [B], its items.
+
+        Returns:
+            Numbers of histories int64 [n], items int64 [n], both ascending, and e float64 [n].
+        """
+        shares = self.decay ** np.arange(self.last)
+        steps = np.minimum(lengths, self.last)
+        history, step = np.nonzero(np.arange(self.last) < steps[:, None])
+        item = ids[ends[history] - 1 - step]
+        item[item >= self.rows] = 0
+        first, sizes = self.starts[item], (self.starts[item + 1] - self.starts[item]) * (item > 0)
+        # One number a neighbour: of which step it is, and where it stands.
+        of = np.repeat(np.arange(len(item)), sizes)
+        at = np.arange(len(of)) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
+        weights = self.weights[at] * self.scales[item].astype(np.float64)[of]
+        weights *= (shares[step] / np.cumsum([0.0, *shares])[steps][history])[of]
+        pairs, place = np.unique(history[of] * self.rows + self.ids[at], return_inverse=True)
+        sums = np.bincount(place, weights, len(pairs)).astype(np.float64)
+        return pairs // self.rows, pairs % self.rows, sums
+
+    def gain(self, expert: Floats) -> Floats:
+        """What scores gain by an expert: c · log(1 + γ e)."""
+        return self.c * np.log1p(self.gamma * expert)
+
     def bias(self, history: Sequence[int], rows: int) -> npt.NDArray[np.float32]:
         """What the scores gain after a history: float32 [1, rows], of a table that may be longer.
 
@@ -125,7 +155,7 @@ class Neighbours:
             rows: of the table.
         """
         bias = np.zeros((1, rows), dtype=np.float32)
-        bias[0, : self.rows] = self.c * np.log1p(self.gamma * self.expert(history))
+        bias[0, : self.rows] = self.gain(self.expert(history))
         return bias
 
     def because(self, history: Sequence[int], items: Sequence[int]) -> list[int | None]:
@@ -133,12 +163,17 @@ class Neighbours:
 
         Of two that brought as much it is the later one.
         """
-        most, brought = np.zeros(self.rows), np.zeros(self.rows, dtype=np.int64)
+        listed = np.asarray(items, dtype=np.int64)
+        most, brought = np.zeros(len(listed)), np.zeros(len(listed), dtype=np.int64)
         for item, share in self.steps(history):
             near, weights = self.row(item)
-            more = share * weights > most[near]
-            most[near[more]], brought[near[more]] = (share * weights)[more], item
-        return [int(brought[one]) or None if one < self.rows else None for one in items]
+            if not len(near):
+                continue
+            place = np.searchsorted(near, listed).clip(max=len(near) - 1)
+            own = np.where(near[place] == listed, share * weights[place], 0.0)
+            more = own > most
+            most[more], brought[more] = own[more], item
+        return [item or None for item in brought.tolist()]
 
     def to_bytes(self) -> bytes:
         """As `neighbours.bin` has it."""

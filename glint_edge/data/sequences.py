@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -162,6 +162,10 @@ class Split:
     def training(self) -> tuple[Ids, Ids]:
         """The training sequences: int64 [L], and int64 [U + 1], where each starts."""
         return self.train_ids, self.train_offsets
+
+    def training_parts(self) -> Iterator[tuple[Ids, Ids]]:
+        """The same, all at once."""
+        yield self.training()
 
     def train_weights(self) -> Weights | None:
         """How much each item of the training sequences counts: float32 [L]; None: all count 1."""

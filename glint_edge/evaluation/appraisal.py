@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glint_edge.checkpoints.checkpoint import Checkpoint
+from glint_edge.data.neighbours import Neighbours
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.sequences import HeldOut, repeats
 from glint_edge.data.source import part_of, read_beside, split_for
@@ -29,7 +30,7 @@ Ids = npt.NDArray[np.int64]
 Training = tuple[npt.NDArray[np.integer], Ids]
 
 UNBOUNDED, POPULARITY, NEIGHBOURS = "unbounded", "popularity", "neighbours"
-MODEL = "model"
+MODEL, ALONE = "model", "without its neighbours"
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,6 +49,7 @@ class Appraisal:
         other: the model beside another one, user by user; None: there is no other.
         on: what was measured on what, in words.
         max_length: the model's N.
+        alone: the model's without its neighbours; None: it has none.
     """
 
     figures: RankingMetrics
@@ -61,6 +63,7 @@ class Appraisal:
     other: Comparison | None = None
     on: str = ""
     max_length: int = 0
+    alone: RankingMetrics | None = None
 
     @property
     def verdict(self) -> str:
@@ -84,6 +87,8 @@ class Appraisal:
         }
         if self.unbounded:
             rows["unbounded: all of a history"] = self.unbounded
+        if self.alone:
+            rows[ALONE] = self.alone
         if self.other:
             rows[self.other.other] = self.other.figures
         by_name = {name: one.to_dict() for name, one in {**rows, **self.baselines}.items()}
@@ -125,6 +130,7 @@ class Appraisal:
         return {
             **self.figures.to_dict(),
             "unbounded": self.unbounded.to_dict() if self.unbounded else None,
+            "without_neighbours": self.alone.to_dict() if self.alone else None,
             "baselines": {name: metrics.to_dict() for name, metrics in self.baselines.items()},
             "slices": [part.to_dict() for part in self.slices],
             "protocol": self.protocol,
@@ -146,7 +152,8 @@ def appraise(
     k: int = 10,
     seed: int = 0,
     codes: Mapping[str, Ids] | None = None,
-    other: tuple[str, GlintRU] | None = None,
+    other: tuple[str, GlintRU, Neighbours | None] | None = None,
+    neighbours: Neighbours | None = None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Appraisal:
     """Measure a model and its baselines on the same users under the same protocol.
@@ -161,7 +168,8 @@ def appraise(
         seed: of sampled negatives.
         k: the cut.
         codes: int64 [V + 1] by field, the item's value of it, as of `codes_of`.
-        other: another model of the same items, and what it is called.
+        other: what another model of the same items is called, itself, and its neighbours.
+        neighbours: the expert beside the model; None: there is none.
         on_step: called with each step's name before it begins.
 
     Raises:
@@ -176,15 +184,19 @@ def appraise(
     # With reference padding a history of N items leaves no pad: there is no longer one.
     whole = longer and model.config.padding == "masked"
 
-    def ranks_of(name: str, scorer: Scorer, window: str = "sliding") -> Ranked:
+    def ranks_of(
+        name: str, scorer: Scorer, neighbours: Neighbours | None = None, window: str = "sliding"
+    ) -> Ranked:
         on_step(f"ranking for {len(lengths):,} users: {name}")
         return ranked(
             scorer, held_out, protocol=protocol, popularity=drawn_by, seed=seed, window=window,
-            top=k,
+            top=k, neighbours=neighbours,
         )  # fmt: skip
 
-    mine = ranks_of("the model", model)
-    beside = {UNBOUNDED: ranks_of(UNBOUNDED, model, "unbounded")} if whole else {}
+    mine = ranks_of("the model", model, neighbours)
+    beside = {UNBOUNDED: ranks_of(UNBOUNDED, model, neighbours, UNBOUNDED)} if whole else {}
+    if neighbours is not None:
+        beside[ALONE] = ranks_of(ALONE, model)
     beside[POPULARITY] = ranks_of(POPULARITY, Popularity(counts))
     beside[NEIGHBOURS] = ranks_of(NEIGHBOURS, LastItemNeighbours(*training, counts))
     weights = held_out.weights
@@ -216,6 +228,7 @@ def appraise(
         protocol=protocol,
         other=rival,
         max_length=model.config.max_length,
+        alone=figures.get(ALONE),
     )  # fmt: skip
 
 
@@ -263,7 +276,8 @@ def appraise_checkpoint(
         checkpoint.model, part_of(parts, part), parts.training(), popularity=parts.popularity(),
         protocol=protocol, k=k, seed=seed, on_step=on_step,
         codes={name: codes_of(keys, values) for name, values in fields.items()},
-        other=(_name(other), other.model) if other else None,
+        other=(_name(other), other.model, other.neighbours) if other else None,
+        neighbours=checkpoint.neighbours,
     )  # fmt: skip
     return replace(appraisal, on=f"{log.name}, {part}, protocol {protocol}")
 

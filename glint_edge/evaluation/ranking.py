@@ -22,6 +22,7 @@ from torch import Tensor
 
 from glint_edge.config import WINDOWS
 from glint_edge.data.histories import padded
+from glint_edge.data.neighbours import Neighbours
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DivergedError
 from glint_edge.evaluation.negatives import draw_negatives
@@ -99,6 +100,7 @@ def evaluate(
     popularity: npt.NDArray[np.int64] | None = None,
     seed: int = 0,
     group: Alone | None = None,
+    neighbours: Neighbours | None = None,
 ) -> RankingMetrics:
     """Rank each user's target after the last `max_length` items before it: the average figures.
 
@@ -106,12 +108,14 @@ def evaluate(
     processes each ranks a part of the users.
     """
     group = group or Alone()
-    mine = _part(held_out, group)
-    ranks = target_ranks(model, mine, protocol=protocol, popularity=popularity, seed=seed)
+    mine = part_of_users(held_out, group)
+    ranks = target_ranks(
+        model, mine, protocol=protocol, popularity=popularity, seed=seed, neighbours=neighbours
+    )
     return metrics_of_ranks(group.gather(torch.from_numpy(ranks)).numpy(), k, held_out.weights)
 
 
-def _part(held_out: HeldOut, group: Alone) -> HeldOut:
+def part_of_users(held_out: HeldOut, group: Alone) -> HeldOut:
     """The users that one process ranks."""
     if group.size == 1:
         return held_out
@@ -130,11 +134,13 @@ def target_ranks(
     popularity: npt.NDArray[np.int64] | None = None,
     seed: int = 0,
     window: str = "sliding",
+    neighbours: Neighbours | None = None,
 ) -> npt.NDArray[np.int64]:
     """`ranked` without lists: the targets' ranks, int64 [U], 1 is best."""
     return ranked(
-        model, held_out, protocol=protocol, popularity=popularity, seed=seed, window=window
-    ).ranks
+        model, held_out, protocol=protocol, popularity=popularity, seed=seed, window=window,
+        neighbours=neighbours,
+    ).ranks  # fmt: skip
 
 
 class Ranked(NamedTuple):
@@ -158,6 +164,7 @@ def ranked(
     seed: int = 0,
     window: str = "sliding",
     top: int = 0,
+    neighbours: Neighbours | None = None,
 ) -> Ranked:
     """Rank each user's target after the items before it.
 
@@ -176,6 +183,7 @@ def ranked(
             of them, as the stream does whose state is never built again.
         top: how many items of each list to keep; "unseen" leaves out all of the user's own items,
             the sampled protocol none.
+        neighbours: the expert whose gains the scores have; None: the model alone.
 
     Raises:
         ConfigError: the protocol or the window is unknown, or a popularity is missing.
@@ -194,10 +202,12 @@ def ranked(
     training = model.training
     model.eval()
     with torch.inference_mode():
-        for users, scores in _scored(model, held_out, window, device):
+        for users, scores in scored(model, held_out, window, device):
+            if neighbours is not None:
+                add_gains(scores, neighbours, held_out, users)
             target = scores.gather(1, targets[users, None])  # [b, 1]
             if protocol == "unseen":
-                _leave_out_seen(scores, held_out, users)
+                leave_out_seen(scores, held_out, users)
             if top:
                 best = scores.topk(min(top, scores.shape[1]))
                 shown = best.indices.masked_fill(best.values == -math.inf, 0)
@@ -222,7 +232,7 @@ def _refuse_unknown(protocol: str, window: str, popularity: npt.NDArray[np.int64
         raise ConfigError("the sampled protocol needs the items' popularity")
 
 
-def _scored(
+def scored(
     model: Scorer, held_out: HeldOut, window: str, device: torch.device
 ) -> Iterator[tuple[npt.NDArray[np.int64], Tensor]]:
     """Users, int64 [b], and the scores of all items after their histories, [b, V + 1]."""
@@ -250,7 +260,25 @@ def _scored(
         at, size = at + len(users), min(CHUNK, max(1, SCORES // scores.shape[1]))
 
 
-def _leave_out_seen(scores: Tensor, held_out: HeldOut, users: npt.NDArray[np.int64]) -> None:
+def add_gains(
+    scores: Tensor, neighbours: Neighbours, held_out: HeldOut, users: npt.NDArray[np.int64]
+) -> None:
+    """Add what scores gain by an expert; in place, scores [b, V + 1] of users int64 [b]."""
+    row, item, expert = experts_of(neighbours, held_out, users)
+    gains = torch.from_numpy(neighbours.gain(expert)).to(scores)
+    at = torch.from_numpy(row).to(scores.device), torch.from_numpy(item).to(scores.device)
+    scores.index_put_(at, gains, accumulate=True)
+
+
+def experts_of(
+    neighbours: Neighbours, held_out: HeldOut, users: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The experts of users int64 [b] where they are not 0: rows of `users`, items, and e."""
+    ends, starts = held_out.offsets[users + 1], held_out.offsets[users]
+    return neighbours.experts(held_out.ids, ends, ends - starts)
+
+
+def leave_out_seen(scores: Tensor, held_out: HeldOut, users: npt.NDArray[np.int64]) -> None:
     """Put the items of each user's history last; in place, scores [b, V + 1] of users int64 [b]."""
     firsts, ends = held_out.offsets[users], held_out.offsets[users + 1]
     rows = np.repeat(np.arange(len(users)), ends - firsts)

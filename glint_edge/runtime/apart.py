@@ -53,7 +53,8 @@ def list_apart(
         raise BundleError(f"{error}; its artifact may be damaged: export it again") from error
     if "refused" in answer:
         raise _again(*answer["refused"])
-    return Recommendations((Recommendation(*one) for one in answer["items"]), title=answer["title"])
+    listed = (Recommendation(*one) for one in answer["items"])
+    return Recommendations(listed, title=answer["title"], titles=answer["titles"])
 
 
 def _list(request: dict[str, Any]) -> dict[str, Any]:
@@ -66,8 +67,10 @@ def _list(request: dict[str, Any]) -> dict[str, Any]:
         items = getattr(loaded, request["method"])(**request["words"])
     except GlintEdgeError as error:
         return {"refused": [type(error).__name__, str(error).replace(place, shown)]}
-    rows = [[one.key, one.title, one.score, dict(one.fields), one.image] for one in items]
-    return {"items": rows, "title": items.title}
+    rows = [
+        [one.key, one.title, one.score, dict(one.fields), one.image, one.because] for one in items
+    ]
+    return {"items": rows, "title": items.title, "titles": items.titles}
 
 
 def _again(kind: str, message: str) -> GlintEdgeError:

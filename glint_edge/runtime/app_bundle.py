@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from glint_edge.bundles.contents import read_catalogue, read_config
+from glint_edge.bundles.contents import read_catalogue, read_config, read_neighbours
 from glint_edge.bundles.manifest import ITEMS, SCHEMA, check_file, read_manifest
 from glint_edge.bundles.target import canonical_target
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.neighbours import NEIGHBOURS, Neighbours
 from glint_edge.data.record import nobody_repeats
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.extras import missing
@@ -42,6 +43,7 @@ class AppBundle:
         artifact: the file that the runtime loads.
         catalogue: the user's item keys by id, and what is shown of them.
         repeats: share of the log's targets that repeat an item of their user's; None: not known.
+        neighbours: the neighbours' expert; None: it has none, as a part of a bundle may not.
     """
 
     digest: str
@@ -53,6 +55,7 @@ class AppBundle:
     artifact: Path
     catalogue: Catalogue
     repeats: float | None = None
+    neighbours: Neighbours | None = None
 
     @property
     def most_held(self) -> int | None:
@@ -96,7 +99,8 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
     manifest = read_app_manifest(path)
     has = {artifact["target"]: artifact["file"] for artifact in manifest["artifacts"]}
     chosen = _choose(path, has, target)
-    for name in (ITEMS, has[chosen]):
+    optional = {NEIGHBOURS} & set(manifest["files"])
+    for name in (ITEMS, *optional, has[chosen]):
         check_listed(path, manifest, name)
     config = read_config(path, manifest)
     catalogue = read_catalogue(path / ITEMS, config)
@@ -110,6 +114,7 @@ def read_app_bundle(path: Path, target: str | None = None) -> AppBundle:
         artifact=path / has[chosen],
         catalogue=catalogue,
         repeats=manifest.get("data", {}).get("repeats"),
+        neighbours=read_neighbours(path, manifest, config),
     )
 
 

@@ -19,7 +19,15 @@ from glint_edge.errors import DivergedError
 from glint_edge.model.state import LEFT_OUT, NOTHING_LEFT
 from glint_edge.model.stream_layers import offers_of, table_of
 from glint_edge.runtime.every_user import Ids
-from glint_edge.runtime.filters import Bias, Filter, Numbers, Rows, best, bias_of
+from glint_edge.runtime.filters import (
+    Bias,
+    Filter,
+    Numbers,
+    Rows,
+    best,
+    bias_of,
+    wants_neighbours,
+)
 
 USERS = 1024  # at once, at most
 POSITIONS = 1 << 16  # items of their histories at once: of very long ones, fewer users'
@@ -41,6 +49,7 @@ class CheckpointLists:
         words: Mapping[str, Any],
         exclude_seen: bool | None,
         window: str | None,
+        neighbours: bool | None = None,
     ) -> None:
         """Fill the bias that all lists share.
 
@@ -49,9 +58,11 @@ class CheckpointLists:
             words: the filter's, as for `Filter`.
             exclude_seen: as for `Session.top`.
             window: "sliding" or "unbounded"; None: the first.
+            neighbours: as for `Session.top`.
 
         Raises:
-            ConfigError: no item has a field of the filter, or there is no such window.
+            ConfigError: no item has a field of the filter, there is no such window, or neighbours
+                are to count and there are none.
         """
         self.catalogue = checkpoint.catalogue
         self.data: DataSource | None = checkpoint.data
@@ -63,6 +74,8 @@ class CheckpointLists:
         for name in self._chosen.most_per:
             self._rows.codes(name)  # or it is refused, before a log is read
         repeats = checkpoint.data.repeats
+        use = wants_neighbours(neighbours, checkpoint.neighbours, "torch")
+        self._neighbours = checkpoint.neighbours if use else None
         self._excludes = nobody_repeats(repeats) if exclude_seen is None else exclude_seen
 
     def lists(self, users: Sequence[str], ids: Ids, offsets: Ids, k: int) -> Iterator[Lists]:
@@ -80,6 +93,7 @@ class CheckpointLists:
             longest = max(1, int(lengths[first : first + most].max()))
             end = min(len(users), first + max(1, min(most, POSITIONS // longest)))
             scores = self._scores(ids, offsets[first + 1 : end + 1], lengths[first:end])
+            self._add_gains(scores, ids, offsets[first : end + 1])
             if self._excludes:
                 seen = torch.from_numpy(ids[offsets[first] : offsets[end]])
                 each = torch.from_numpy(np.diff(offsets[first : end + 1]))
@@ -100,6 +114,15 @@ class CheckpointLists:
                 "train it again",
             )
         return scores if self._bias is None else scores + torch.from_numpy(self._bias)
+
+    def _add_gains(self, scores: Tensor, ids: Ids, offsets: Ids) -> None:
+        """Add what the neighbours of each whole history gain; in place."""
+        if self._neighbours is None:
+            return
+        user, item, expert = self._neighbours.experts(ids, offsets[1:], np.diff(offsets))
+        gains = torch.from_numpy(self._neighbours.gain(expert)).to(scores)
+        at = torch.from_numpy(user), torch.from_numpy(item)
+        scores.index_put_(at, gains, accumulate=True)
 
     def _best(self, scores: Tensor, k: int) -> tuple[Ids, Bias]:
         k = min(k, self._model.config.items)

@@ -127,7 +127,7 @@ class BundleLists:
     """
 
     def __init__(self, loaded: Recommender, words: Mapping[str, Any]) -> None:
-        """`words`: the filter, and `exclude_seen`, as `Recommender.recommend` takes them."""
+        """`words`: a filter, `exclude_seen` and `neighbours`, as for `Recommender.recommend`."""
         self.catalogue = loaded.bundle.catalogue
         self.data: DataSource | None = None
         self._loaded, self._words = loaded, words

@@ -139,8 +139,32 @@ class _Quota:
         return np.isin(self.codes, full)
 
 
+def wants_neighbours(choice: bool | None, there: object, target: str) -> bool:
+    """Whether a list is made with neighbours; None: where there are some.
+
+    Args:
+        choice: what is asked for.
+        there: the neighbours; None: there are none.
+        target: whose they would be; "torch" is a checkpoint's.
+
+    Raises:
+        ConfigError: it is to be, and there are none.
+    """
+    if not (choice is None or isinstance(choice, bool)):
+        raise ConfigError(f"neighbours is true, false or None, not {shown(choice)}")
+    if choice and there is None:
+        what, way = ("checkpoint", "train") if target == "torch" else ("bundle", "export")
+        raise ConfigError(f"this {what} has no neighbours; {way} it with --neighbours 32")
+    return there is not None if choice is None else choice
+
+
 def best(
-    ask: Ask, rows: Rows, k: int, chosen: Filter, left_out: Iterable[int]
+    ask: Ask,
+    rows: Rows,
+    k: int,
+    chosen: Filter,
+    left_out: Iterable[int],
+    gains: Bias | None = None,
 ) -> list[tuple[int, float]]:
     """The k best items and their scores, best first; fewer where no more are left.
 
@@ -150,12 +174,13 @@ def best(
         k: at least 1; also more than the artifact's own list has.
         chosen: the filter.
         left_out: ids to leave out beside it.
+        gains: what else is added to the scores; None: nothing.
 
     Raises:
         ConfigError: no item has a field of the filter.
     """
     quotas = [_Quota(rows.codes(name)[0], most) for name, most in chosen.most_per.items()]
-    bias = bias_of(rows, chosen, left_out)
+    bias = bias_of(rows, chosen, left_out, gains)
     if chosen.among is not None and not rows.of(map(str, chosen.among)):
         return []
     taken: list[tuple[int, float]] = []
@@ -179,19 +204,23 @@ def best(
             bias[0, quota.full_rows()] = LEFT_OUT
 
 
-def bias_of(rows: Rows, chosen: Filter, left_out: Iterable[int]) -> Bias | None:
+def bias_of(
+    rows: Rows, chosen: Filter, left_out: Iterable[int], gains: Bias | None = None
+) -> Bias | None:
     """What is added to the rows' scores: float32 [1, rows]; None: nothing.
+
+    What the filter leaves out stays so, whatever its score gains.
 
     Raises:
         ConfigError: no item has a field of the filter.
     """
     out = [*left_out, *rows.of(map(str, chosen.without))]
     if not out and chosen.among is None and not chosen.where and not chosen.boost:
-        return None
-    bias = rows.no_bias()
+        return None if gains is None else gains.copy()
+    bias = rows.no_bias() if gains is None else gains.copy()
     for key, by in chosen.boost.items():
         if (number := rows.id_of.get(str(key))) is not None:
-            bias[0, number] = by
+            bias[0, number] += by
     if chosen.among is not None:
         stays = np.zeros(bias.shape[1], dtype=bool)
         stays[rows.of(map(str, chosen.among))] = True

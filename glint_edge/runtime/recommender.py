@@ -29,7 +29,7 @@ from glint_edge.keys import Key, text_of_key, texts_of_keys
 from glint_edge.model.state import NOTHING_LEFT
 from glint_edge.runtime.app_bundle import AppBundle, read_app_bundle
 from glint_edge.runtime.engines import StreamRuntime, load_artifact
-from glint_edge.runtime.filters import Ask, Bias, Filter, Numbers, Rows, best
+from glint_edge.runtime.filters import Ask, Bias, Filter, Numbers, Rows, best, wants_neighbours
 from glint_edge.runtime.recommendation import Recommendation, Recommendations
 from glint_edge.runtime.replay import require_golden
 from glint_edge.runtime.session import Session
@@ -127,16 +127,18 @@ class Recommender:
         where: Mapping[str, str | Sequence[str]] | None = None,
         boost: Mapping[Key, float] | None = None,
         most_per: Mapping[str, int] | None = None,
+        neighbours: bool | None = None,
     ) -> Recommendations:
         """The best k items after a history of keys, oldest first; see `Session.top`.
 
         Raises:
             UnknownItemError: a key of the history is not in the catalogue, and those are refused.
-            ConfigError: k is below 1, or a filter says nothing that can be followed.
+            ConfigError: k is below 1, or a filter says nothing that can be followed; or neighbours
+                are to count, and there are none.
         """
         return self.start(history).top(
             k, exclude_seen=exclude_seen, without=without, among=among, where=where, boost=boost,
-            most_per=most_per,
+            most_per=most_per, neighbours=neighbours,
         )  # fmt: skip
 
     def similar(
@@ -293,9 +295,18 @@ class Recommender:
         return BundleError(f"{self.bundle.artifact} cannot be run ({reason}); export it again")
 
     def listed(
-        self, ask: Ask, k: int | None, chosen: Filter, left_out: Iterable[int], title: str
+        self,
+        ask: Ask,
+        k: int | None,
+        chosen: Filter,
+        left_out: Iterable[int],
+        title: str,
+        *,
+        neighbours_of: Sequence[int] = (),
     ) -> Recommendations:
         """The best k items that an artifact gives and a filter allows; None: its own top-k.
+
+        `neighbours_of`: a history, whose neighbours' scores gain by it.
 
         Raises:
             ConfigError: k is below 1, or no item has a field of the filter.
@@ -303,17 +314,34 @@ class Recommender:
         k = self.bundle.top_k if k is None else k
         if k < 1:
             raise ConfigError(f"k is at least 1, not {k}")
-        ranked = best(ask, self._rows, k, chosen, left_out)
-        shown = (self._shown(self.bundle.keys[item], score) for item, score in ranked)
-        return Recommendations(shown, title=title)
+        expert = self.bundle.neighbours if neighbours_of else None
+        gains = None if expert is None else expert.bias(neighbours_of, self.bundle.rows)
+        ranked = best(ask, self._rows, k, chosen, left_out, gains)
+        items = [item for item, _ in ranked]
+        reasons = [None] * len(items) if expert is None else expert.because(neighbours_of, items)
+        keys = self.bundle.keys
+        shown = [
+            self._shown(keys[item], score, None if reason is None else keys[reason])
+            for (item, score), reason in zip(ranked, reasons, strict=True)
+        ]
+        named = {keys[reason]: self.bundle.titles.get(keys[reason]) for reason in reasons if reason}
+        return Recommendations(shown, title=title, titles=named)
 
-    def _shown(self, key: str, score: float) -> Recommendation:
+    def uses_neighbours(self, choice: bool | None) -> bool:
+        """Whether lists are made with the neighbours' expert; None: where there is one.
+
+        Raises:
+            ConfigError: it is to be used, and there is none.
+        """
+        return wants_neighbours(choice, self.bundle.neighbours, self.bundle.target)
+
+    def _shown(self, key: str, score: float, because: str | None) -> Recommendation:
         catalogue = self.bundle.catalogue
         # Without a history, items are ranked by what is next to nothing.
         score = 0.0 if abs(score) < NOTHING else score
         return Recommendation(
             key, catalogue.titles.get(key), score,
-            catalogue.fields_of(key), catalogue.images.get(key),
+            catalogue.fields_of(key), catalogue.images.get(key), because,
         )  # fmt: skip
 
 

@@ -76,6 +76,7 @@ class Session:
         where: Mapping[str, str | Sequence[str]] | None = None,
         boost: Mapping[Key, float] | None = None,
         most_per: Mapping[str, int] | None = None,
+        neighbours: bool | None = None,
     ) -> Recommendations:
         """The best k items now, best first; fewer only where the filters leave fewer.
 
@@ -94,16 +95,20 @@ class Session:
             boost: by key, what is added to the item's score, which the list then shows.
             most_per: by field, how many items of one value there may be at most; an item without
                 the field counts as of none.
+            neighbours: whether the scores of the last items' neighbours gain by it; None: where the
+                bundle knows of neighbours.
 
         Raises:
-            ConfigError: k is below 1, or a filter says nothing that can be followed.
+            ConfigError: k is below 1, or a filter says nothing that can be followed; or neighbours
+                are to count, and the bundle knows of none.
         """
         chosen = Filter(without, among, where or {}, boost or {}, most_per or {})
         if exclude_seen is None:
             exclude_seen = self._recommender.bundle.excludes_seen
         ask = functools.partial(self._recommender.ranked, self._state)
         seen = frozenset(self._ids) if exclude_seen else frozenset()
-        return self._recommender.listed(ask, k, chosen, seen, self._title())
+        near = self._ids if self._recommender.uses_neighbours(neighbours) else ()
+        return self._recommender.listed(ask, k, chosen, seen, self._title(), neighbours_of=near)
 
     def _title(self) -> str:
         """What stands over a list."""
@@ -121,9 +126,12 @@ class Session:
 
         Where the window slides, items before it are kept as seen, each once.
         """
-        window = self._recommender.bundle.window
-        ids = self._ids if window is None else _that_count(self._ids, window)
-        return pack(self._recommender.bundle.digest, self._state[0], ids)
+        bundle = self._recommender.bundle
+        expert = 0 if bundle.neighbours is None else bundle.neighbours.last
+        ids = self._ids
+        if bundle.window is not None:
+            ids = _that_count(ids, max(bundle.window, expert))
+        return pack(bundle.digest, self._state[0], ids)
 
 
 def _that_count(ids: list[int], window: int) -> list[int]:

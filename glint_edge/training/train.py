@@ -19,6 +19,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import ConfigError, DivergedError, InUseError
+from glint_edge.evaluation.neighbours import fitting_neighbours
 from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import Identity, identity
@@ -152,11 +153,20 @@ def _finish(
     model = run.model
     model.load_state_dict(run.best)
     vectors = field_vectors(model, features)
+    neighbours = None
+    if about.training is not None and (k := about.training.neighbours):
+        neighbours = fitting_neighbours(
+            model, split, k, repeats=about.data.repeats, protocol=protocol, group=group
+        )
     metrics = {
-        part: evaluate(model, held_out, group=group, protocol=protocol).to_dict()
+        part: evaluate(
+            model, held_out, group=group, protocol=protocol, neighbours=neighbours
+        ).to_dict()
         for part, held_out in (("validation", split.validation()), ("test", split.test()))
     }
-    checkpoint = replace(about, model=model.cpu().eval(), metrics=metrics, vectors=vectors)
+    checkpoint = replace(
+        about, model=model.cpu().eval(), metrics=metrics, vectors=vectors, neighbours=neighbours
+    )
     if group.rank:
         return checkpoint
     if identity(folder / CONFIG) != before:
@@ -182,6 +192,9 @@ def _require_same(group: Alone, own: list[Any]) -> None:
 
 def _result_settings(config: TrainConfig) -> dict[str, Any]:
     """The settings a resumed run must share: a longer run, more patience are welcome."""
-    # The last three are compared as what they come to.
-    free = ("epochs", "patience", "threads", "protocol", "item_features", "item_row_dropout")
+    # Neighbours are counted in the end; the last three are compared as what they come to.
+    free = (
+        "epochs", "patience", "threads", "neighbours", "protocol", "item_features",
+        "item_row_dropout",
+    )  # fmt: skip
     return {name: value for name, value in config.to_dict().items() if name not in free}

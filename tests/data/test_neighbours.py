@@ -60,6 +60,17 @@ def test_the_expert_is_the_mean_of_the_last_items_rows(history):
     assert not bias[0, 41:].any()
 
 
+def test_many_histories_at_once_are_each_alone():
+    one, histories = tiny_neighbours(), [[3], [], [7, 0], [5, 5, 99], list(range(1, 30))]
+    ids = np.array([item for history in histories for item in history])
+    lengths = np.array([len(history) for history in histories])
+    number, item, e = one.experts(ids, lengths.cumsum(), lengths)
+    dense = np.zeros((len(histories), one.rows))
+    dense[number, item] = e
+    np.testing.assert_allclose(dense, [naive(one, history) for history in histories], atol=1e-6)
+    assert (e > 0).all() and len({*zip(number, item, strict=True)}) == len(e)
+
+
 def test_an_item_is_there_because_of_what_brought_it_the_most():
     ids, weights = [2, 3, 3, 1], [200, 100, 250, 255]
     one = Neighbours(

@@ -180,8 +180,8 @@ def test_an_appraisal_compares_with_another_model(model):
     histories = [rng.integers(1, V + 1, n).tolist() for n in rng.integers(1, 6, 40)]
     users = held_out(histories, rng.integers(1, V + 1, 40).tolist())
     training = (users.ids, users.offsets)
-    appraisal = appraise(model, users, training, k=3, other=("b", other))
-    back = appraise(other, users, training, k=3, other=("a", model))
+    appraisal = appraise(model, users, training, k=3, other=("b", other, None))
+    back = appraise(other, users, training, k=3, other=("a", model, None))
     assert appraisal.other.figures == back.figures and back.other.figures == appraisal.figures
     assert appraisal.other.ndcg.mean == -back.other.ndcg.mean
     assert "b" in appraisal.table("").__rich__().columns[0]._cells[1].plain

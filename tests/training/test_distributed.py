@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
-from glint_edge.evaluation.ranking import _part, target_ranks
+from glint_edge.evaluation.ranking import part_of_users, target_ranks
 from glint_edge.processes.distributed import Alone, find_device
 from tests.logs import write_ring
 from tests.training.ranks import launch
@@ -198,7 +198,7 @@ def test_the_parts_of_the_users_are_all_users_in_order(make_model):
         rng.integers(1, 41, lengths.sum()), np.cumsum([0, *lengths]), rng.integers(1, 41, 7)
     )
     for size in (1, 2, 3, 8):
-        parts = [target_ranks(model, _part(users, Rank(r, size))) for r in range(size)]
+        parts = [target_ranks(model, part_of_users(users, Rank(r, size))) for r in range(size)]
         assert np.concatenate(parts).tolist() == target_ranks(model, users).tolist()
 
 

@@ -26,13 +26,22 @@ def embed(
             "bundle]",
         ),
     ] = None,
+    neighbours: Annotated[
+        bool,
+        typer.Option(
+            "--neighbours/--no-neighbours",
+            help="Whether the app gets the bundle's neighbours; without, it runs the model alone.",
+        ),
+    ] = True,
     json: Json = False,
 ) -> None:
     """Write a small module around a bundle, to be copied into an app."""
     from glint_edge import api
 
     with console.steps() as on_step:
-        files = api.embed(chosen_bundle(bundle), platform, out, target, on_step=on_step)
+        files = api.embed(
+            chosen_bundle(bundle), platform, out, target, neighbours=neighbours, on_step=on_step
+        )
     listed = {"folder": str(out), "files": [str(file.relative_to(out)) for file in files]}
     text = f"{out}: {len(files)} files; {out / 'README.md'} says how to build and call it"
     console.show_result(listed, text, json=json)

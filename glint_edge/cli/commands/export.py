@@ -78,6 +78,14 @@ def export(
             "history is taken in, and the longer the export.",
         ),
     ] = CHUNK,
+    neighbours: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Count so many neighbours of each item in the data, and keep them where they "
+            "help; 0: none.  [default: those of the checkpoint]",
+        ),
+    ] = None,
     data: DataOption = None,
     offline: Offline = False,
     json: Json = False,
@@ -89,9 +97,9 @@ def export(
         bundle = api.export(
             checkpoint, out,
             targets=target or ("executorch",), quantize=quantize, name=name, top_k=top_k,
-            window=window, opset=opset, spare_items=spare_items, chunk=chunk, data=data,
-            offline=offline, on_step=on_step, reading=load_options(**reading),
-            items=ItemFile.of_settings(shown),
+            window=window, opset=opset, spare_items=spare_items, chunk=chunk,
+            neighbours=neighbours, data=data, offline=offline, on_step=on_step,
+            reading=load_options(**reading), items=ItemFile.of_settings(shown),
         )  # fmt: skip
     remember_bundle(bundle.path)
     console.show_result(

@@ -67,6 +67,14 @@ def recommend(
             "nobody takes an item again in the log]",
         ),
     ] = None,
+    neighbours: Annotated[
+        bool | None,
+        typer.Option(
+            "--neighbours/--no-neighbours",
+            help="Whether items that stand near the last ones in the log gain by it, or the model "
+            "lists alone.  [default: they gain, where the bundle knows of neighbours]",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(help="A log: the lists of each of its users are written to --out."),
@@ -94,15 +102,16 @@ def recommend(
         _require_log_alone(data, out, model, history, history_file)
         with console.users_bar() as on_users:
             file = api.recommend_all(
-                model.source, data, out or "", k=k, exclude_seen=exclude_seen, target=target,
-                window=window, on_users=on_users, **filters, **reading,
+                model.source, data, out or "", k=k, exclude_seen=exclude_seen,
+                neighbours=neighbours, target=target, window=window, on_users=on_users, **filters,
+                **reading,
             )  # fmt: skip
         text = f"{file.path}: {file.rows:,} items for {file.users:,} users"
         console.show_result(file.to_dict(), text, json=json)
         return
     items = api.recommend(
         model.source, _history(model, history, history_file), k=k, exclude_seen=exclude_seen,
-        target=target, window=window, **filters,
+        neighbours=neighbours, target=target, window=window, **filters,
     )  # fmt: skip
     listed = [one.to_dict() for one in items]
     console.show_result({"items": listed}, items.table(fields=show_fields), json=json)

@@ -125,6 +125,15 @@ class ShardedLog:
             lengths.append(np.diff(offsets))
         return np.concatenate(ids), np.concatenate([[0], np.concatenate(lengths).cumsum()])
 
+    def training_parts(self) -> Iterator[tuple[Ids, Ids]]:
+        """The training sequences of one shard after another: int64 [T], and int64 [U + 1].
+
+        Raises:
+            DataError: a shard is damaged.
+        """
+        for path in self.parts:
+            yield _flat(self._sequences(path)["items"])
+
     def validation(self) -> HeldOut:
         """The held-out users' items to validate on, after the ones before."""
         return self._held_out("validation")

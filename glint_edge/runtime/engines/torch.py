@@ -111,5 +111,6 @@ def open_checkpoint(
         artifact=(checkpoint.folder or Path()) / WEIGHTS,
         catalogue=catalogue,
         repeats=checkpoint.data.repeats,
+        neighbours=checkpoint.neighbours,
     )
     return bundle, TorchRuntime(program, threads)

@@ -1,0 +1,40 @@
+import logging
+
+import pytest
+
+from glint_edge.checkpoints.checkpoint import load_checkpoint
+from glint_edge.data.log import load_log
+from glint_edge.data.neighbours import NEIGHBOURS
+from glint_edge.evaluation.ranking import evaluate
+from tests.logs import write_ring
+from tests.training.runs import run
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    return write_ring(tmp_path_factory.mktemp("log") / "ring.txt")
+
+
+def test_a_run_counts_neighbours_and_keeps_what_helps(log, tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        made = run(log, tmp_path / "run", neighbours=4)
+    loaded = load_checkpoint(tmp_path / "run")
+    assert loaded.neighbours.to_bytes() == made.neighbours.to_bytes()
+    assert (loaded.neighbours.most, loaded.training.neighbours) == (4, 4)
+    assert loaded.neighbours.c in (0.25, 0.5, 1.0, 1.5)
+    parts = load_log(log).split()
+    for name, held_out in (("validation", parts.validation()), ("test", parts.test())):
+        with_it = evaluate(loaded.model, held_out, protocol="full", neighbours=loaded.neighbours)
+        assert loaded.metrics[name] == with_it.to_dict()
+    alone = evaluate(loaded.model, parts.validation(), protocol="full").ndcg
+    assert loaded.metrics["validation"]["ndcg_at_10"] > alone
+    assert f"validation NDCG@10 {alone:.4f} by the model alone, " in caplog.text
+    assert "neighbours = 4" in (tmp_path / "run/run.toml").read_text()
+
+
+def test_where_they_do_not_help_none_are_kept(log, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("glint_edge.evaluation.neighbours.C", ())
+    with caplog.at_level(logging.INFO):
+        made = run(log, tmp_path / "run", neighbours=4, epochs=1)
+    assert made.neighbours is None and not (tmp_path / "run" / NEIGHBOURS).exists()
+    assert "neighbours do not help" in caplog.text
