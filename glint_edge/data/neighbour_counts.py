@@ -1,6 +1,6 @@
 """Counting the neighbours' expert: which items stand near which in the training sequences.
 
-For places a < b of one sequence and g = b − a, up to `REACH`:
+For places a < b of one sequence and g = b − a, up to a reach:
 
     C[x_a, x_b] += 1/g,    C[x_b, x_a] += 0.7/g
 
@@ -30,7 +30,6 @@ Ids = npt.NDArray[np.int64]
 Sequences = tuple[npt.NDArray[np.integer], Ids]
 
 REACH = 10
-WHOLE = 10 * math.lcm(*range(1, REACH + 1))  # 1, as a count
 FORWARDS, BACKWARDS = 10, 7  # tenths
 MOST = 1 << 23  # pairs held at once, in some 400 MB
 POSITIONS = 1 << 20  # items of sequences looked at together
@@ -50,7 +49,12 @@ def count_neighbours(data: Split | ShardedLog, k: int, repeats: float | None) ->
 
 
 def count(
-    sequences: Callable[[], Iterable[Sequences]], frequencies: Ids, k: int, *, itself: bool
+    sequences: Callable[[], Iterable[Sequences]],
+    frequencies: Ids,
+    k: int,
+    *,
+    itself: bool,
+    reach: int = REACH,
 ) -> Neighbours:
     """The same of sequences, which are gone through once for each band of items.
 
@@ -62,13 +66,14 @@ def count(
         frequencies: int64 [V + 1], how often each item stands in them.
         k: neighbours of an item, at least 1.
         itself: whether an item may be one of its own.
+        reach: places between two items, at most; at least 1.
     """
     rows = len(frequencies)
     sizes, scales = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.float32)
     all_ids: list[Ids] = [np.empty(0, np.int64)]
     all_weights = [np.empty(0, np.uint8)]
-    for first, end in _bands(frequencies):
-        pairs = _Pairs(rows)
+    for first, end in _bands(2 * reach * frequencies):
+        pairs = _Pairs(rows, reach)
         for ids, offsets in sequences():
             for some, of_user in _chunks(ids, offsets):
                 pairs.add(some, of_user, first, end)
@@ -85,17 +90,17 @@ def count(
         all_ids.append(near[stays])
         all_weights.append(weights[stays])
     starts = np.concatenate([[0], sizes.cumsum()])
-    ids, q = np.concatenate(all_ids), np.concatenate(all_weights)
-    return Neighbours(starts, scales, q, ids, 1.0, 1.0)
+    near, weights = np.concatenate(all_ids), np.concatenate(all_weights)
+    return Neighbours(starts, scales, weights, near, 1.0, 1.0)
 
 
-def _bands(frequencies: Ids) -> Iterator[tuple[int, int]]:
-    """Items first … end − 1 of which so many pairs at most begin with one."""
-    upto = np.concatenate([[0], np.cumsum(2 * REACH * frequencies)])
+def _bands(most: Ids) -> Iterator[tuple[int, int]]:
+    """Items first … end − 1 that are few enough, by how many pairs begin with each at most."""
+    upto = np.concatenate([[0], np.cumsum(most)])
     first = 1
-    while first < len(frequencies):
+    while first < len(most):
         end = int(np.searchsorted(upto, upto[first] + MOST, side="right")) - 1
-        end = min(max(end, first + 1), len(frequencies))
+        end = min(max(end, first + 1), len(most))
         yield first, end
         first = end
 
@@ -116,19 +121,21 @@ class _Pairs:
     """Counts of pairs, summed up whenever they become too many."""
 
     rows: int
+    reach: int
     _keys: list[Ids] = field(default_factory=list)
     _counts: list[Ids] = field(default_factory=list)
     _held: int = 0
 
     def add(self, ids: Ids, of_user: Ids, first: int, end: int) -> None:
         """Count the pairs that begin with one of the items first … end − 1."""
-        for gap in range(1, min(REACH, len(ids) - 1) + 1):
+        whole = math.lcm(*range(1, self.reach + 1))  # a tenth of 1, as a count
+        for gap in range(1, min(self.reach, len(ids) - 1) + 1):
             same = of_user[:-gap] == of_user[gap:]
             before, after = ids[:-gap][same], ids[gap:][same]
             for item, other, share in ((before, after, FORWARDS), (after, before, BACKWARDS)):
                 own = (item >= first) & (item < end)
                 self._keys.append(item[own] * self.rows + other[own])
-                times = share * WHOLE // (10 * gap)
+                times = share * whole // gap
                 self._counts.append(np.full(len(self._keys[-1]), times, dtype=np.int64))
                 self._held += len(self._keys[-1])
         if self._held > MOST:  # of one item that fills a band alone

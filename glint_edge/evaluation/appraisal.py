@@ -130,7 +130,6 @@ class Appraisal:
         return {
             **self.figures.to_dict(),
             "unbounded": self.unbounded.to_dict() if self.unbounded else None,
-            "without_neighbours": self.alone.to_dict() if self.alone else None,
             "baselines": {name: metrics.to_dict() for name, metrics in self.baselines.items()},
             "slices": [part.to_dict() for part in self.slices],
             "protocol": self.protocol,
@@ -139,6 +138,7 @@ class Appraisal:
             "against": {name: one.to_dict() for name, one in self.against.items()},
             "verdict": self.verdict,
             "other": self.other.to_dict() if self.other else None,
+            "without_neighbours": self.alone.to_dict() if self.alone else None,
         }
 
 

@@ -8,6 +8,7 @@ from glint_edge.bundles.copies import copy_part
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.errors import BundleError, CheckpointError
 from tests.bundles_changed import relist
+from tests.conversions import no_conversion
 from tests.small import small_bundle, tiny_neighbours
 
 NAME = "neighbours.bin"
@@ -15,7 +16,9 @@ NAME = "neighbours.bin"
 
 @pytest.fixture(scope="module")
 def folder(make_model, tmp_path_factory):
-    return small_bundle(make_model(), tmp_path_factory.mktemp("app"), neighbours=tiny_neighbours())
+    with no_conversion():
+        place = tmp_path_factory.mktemp("app")
+        return small_bundle(make_model(), place, neighbours=tiny_neighbours())
 
 
 def test_the_checkpoint_and_the_bundle_hold_the_same_bytes(folder):

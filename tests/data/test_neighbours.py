@@ -1,4 +1,3 @@
-import struct
 from dataclasses import replace
 
 import numpy as np
@@ -6,21 +5,8 @@ import pytest
 
 from glint_edge.data.neighbours import HEAD, Neighbours, Newer, read_file
 from glint_edge.json_files import Fault
+from tests.neighbours_file import WHOLE, damaged_files
 from tests.small import tiny_neighbours
-
-# Of the head, in bytes: where a number stands, and how it is packed.
-PLACES = {
-    "version": (4, "I"), "rows": (8, "I"), "count": (12, "I"), "id_bytes": (16, "I"),
-    "last": (20, "I"), "decay": (24, "f"), "c": (28, "f"), "gamma": (32, "f"), "zero": (36, "I"),
-}  # fmt: skip
-
-
-def with_head(data, **numbers):
-    data = bytearray(data)
-    for name, number in numbers.items():
-        at, kind = PLACES[name]
-        struct.pack_into(f"<{kind}", data, at, number)
-    return bytes(data)
 
 
 def naive(neighbours, history):
@@ -85,65 +71,19 @@ def test_an_item_is_there_because_of_what_brought_it_the_most():
     assert same.because([1, 2], [3]) == [2] and same.because([2, 1], [3]) == [1]
 
 
-@pytest.mark.parametrize(
-    "numbers",
-    [
-        {"version": 0}, {"rows": 0}, {"rows": 40}, {"rows": 2**32 - 1}, {"count": 3},
-        {"count": 2**32 - 1}, {"id_bytes": 4}, {"id_bytes": 3}, {"id_bytes": 0}, {"last": 0},
-        {"last": 65}, {"decay": 0.0}, {"decay": -1.0}, {"decay": 1.5}, {"decay": np.nan},
-        {"c": -0.5}, {"c": 10.5}, {"c": np.inf}, {"c": np.nan}, {"gamma": 0.0}, {"gamma": 2e6},
-        {"gamma": np.nan}, {"zero": 1},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_a_head_that_cannot_be_is_refused(numbers):
-    with pytest.raises(Fault, match=r"^is damaged \(.*\)$"):
-        Neighbours.from_bytes(with_head(tiny_neighbours().to_bytes(), **numbers))
+def test_what_cannot_be_is_refused():
+    for data in damaged_files():
+        with pytest.raises(Fault, match=r"^is damaged \(.*\)$"):
+            Neighbours.from_bytes(data)
 
 
 def test_a_later_version_is_told_from_a_damaged_file():
     with pytest.raises(Newer, match="has version 2, this glint-edge reads 1"):
-        Neighbours.from_bytes(with_head(tiny_neighbours().to_bytes(), version=2))
+        Neighbours.from_bytes(WHOLE.data(version=2))
 
 
-def _starts(one):
-    starts = one.starts.copy()
-    starts[5], starts[6] = starts[6], starts[5]
-    return {"starts": starts}
-
-
-def _at(name, place, value):
-    def change(one):
-        array = getattr(one, name).copy()
-        array[place] = value
-        return {name: array}
-
-    change.__name__ = f"{name}[{place}]={value}"
-    return change
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        _starts, _at("starts", 0, 1), _at("starts", -1, 3), _at("starts", 2, 2**32 - 1),
-        _at("scales", 1, 0), _at("scales", 1, -1), _at("scales", 1, np.nan),
-        _at("scales", 0, np.inf), _at("weights", 3, 0), _at("ids", 0, 0), _at("ids", -1, 41),
-        _at("ids", slice(1, 3), 9),
-    ],
-    ids=lambda change: change.__name__,
-)  # fmt: skip
-def test_arrays_that_cannot_be_are_refused(change):
-    one = tiny_neighbours()
-    with pytest.raises(Fault, match=r"^is damaged \(.*\)$"):
-        Neighbours.from_bytes(replace(one, **change(one)).to_bytes())
-
-
-def test_another_file_and_one_cut_off_are_refused(tmp_path):
-    data = tiny_neighbours().to_bytes()
-    for wrong in (b"", b"GENB", data[:-1], data + b"\0", b"{" + data[1:], data[: HEAD.size]):
-        with pytest.raises(Fault, match="is damaged"):
-            Neighbours.from_bytes(wrong)
-    (tmp_path / "neighbours.bin").write_bytes(data)
-    assert read_file(tmp_path / "neighbours.bin", 45).rows == 41  # items were added since
-    with pytest.raises(Fault, match="it has 40 items, and the model has 39"):
-        read_file(tmp_path / "neighbours.bin", 39)
+def test_items_may_be_added_and_none_may_be_missing(tmp_path):
+    (tmp_path / "neighbours.bin").write_bytes(WHOLE.data())
+    assert read_file(tmp_path / "neighbours.bin", 7).rows == 4
+    with pytest.raises(Fault, match="it has 3 items, and the model has 2"):
+        read_file(tmp_path / "neighbours.bin", 2)

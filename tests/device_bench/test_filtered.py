@@ -15,10 +15,12 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.model.stream import stream_program
 from tests.device_bench.makers import HISTORIES, TOP_K
 from tests.skips import require
+from tests.small import tiny_neighbours
 
 KEYS = ("", *(f"k{n}" for n in range(1, 41)))
 FIELDS = {"category": {f"k{n}": f"c{n % 3}" for n in range(1, 39)}}
 CATALOGUE = Catalogue(KEYS, {}, fields=FIELDS)
+EXPERT = tiny_neighbours()
 NO_BIAS, ITEM = np.zeros((1, 1), np.float32), np.array([[2]])
 
 
@@ -30,7 +32,7 @@ def exported(request, make_model, tmp_path_factory):
     program = stream_program(model, TOP_K, chunk=4, spare_items=spare)
     path = tmp_path_factory.mktemp("filtered") / "model.onnx"
     converters.convert(program, find_target("onnx"), path)
-    return model, spare, path, golden_of(program, HISTORIES, CATALOGUE)
+    return model, spare, path, golden_of(program, HISTORIES, CATALOGUE, EXPERT)
 
 
 @pytest.fixture
@@ -41,6 +43,7 @@ def check(in_process, exported):
         (entry,) = check_artifacts(
             [(Artifact("onnx", "fp32", path.name, {}), path)], model=model, top_k=TOP_K,
             window=None, held_out=None, golden=golden, catalogue=CATALOGUE, spare_items=spare,
+            neighbours=EXPERT,
         )  # fmt: skip
         assert entry["ok"] is not bool(entry["failures"])
         return entry["failures"]
@@ -75,7 +78,9 @@ def test_every_kind_of_filter_is_asked_for(exported):
     assert words == {"exclude_seen", "without", "among", "where", "boost", "most_per"}
     assert max(one.k for one in golden.lists) > TOP_K
     assert golden.similar
-    again = Filtered.from_dict(Filtered(golden, CATALOGUE, None).to_dict())
+    assert {one.neighbours for one in golden.lists} == {True, None}
+    again = Filtered.from_dict(Filtered(golden, CATALOGUE, None, EXPERT).to_dict())
+    assert again.neighbours.to_bytes() == EXPERT.to_bytes()
     assert (again.golden, again.catalogue, again.rows) == (golden, CATALOGUE, 42)
 
 

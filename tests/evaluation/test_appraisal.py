@@ -16,10 +16,11 @@ from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
 from glint_edge.evaluation.appraisal import appraise
 from glint_edge.evaluation.baselines import REACH, LastItemNeighbours, Popularity
-from glint_edge.evaluation.ranking import metrics_of_ranks, target_ranks
+from glint_edge.evaluation.ranking import evaluate, metrics_of_ranks, target_ranks
 from glint_edge.evaluation.slice_plot import draw_slices
 from glint_edge.evaluation.slices import half_width, popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU
+from tests.small import tiny_neighbours
 
 V = 12
 SEQUENCES = st.lists(st.lists(st.integers(1, V), min_size=1, max_size=12), min_size=1, max_size=6)
@@ -271,3 +272,18 @@ def test_the_tables_fit_a_terminal(measured):
     assert "…" not in shown.getvalue()
     for part in appraisal.slices:
         assert shown.getvalue().count(part.name) >= 2
+
+
+def test_the_figures_are_with_the_neighbours_and_without_them_beside(measured):
+    model, users, _ = measured
+    training, expert = (users.ids, users.offsets), tiny_neighbours(V)
+    plain = appraise(model, users, training)
+    appraisal = appraise(model, users, training, neighbours=expert)
+    assert appraisal.figures == evaluate(model, users, neighbours=expert) != plain.figures
+    assert (appraisal.alone, plain.alone) == (plain.figures, None)
+    assert appraisal.to_dict()["without_neighbours"] == plain.figures.to_dict()
+    cells = appraisal.table("").__rich__().columns[0]._cells
+    assert "without its neighbours" in [cell.plain for cell in cells]
+    whole = appraisal.slices[0]
+    assert whole.beside["without its neighbours"] == plain.slices[0].figures
+    assert appraisal.baselines == plain.baselines

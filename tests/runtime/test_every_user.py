@@ -19,6 +19,7 @@ from glint_edge.data.list_file import Lists, write_lists
 from glint_edge.data.record import DataSource
 from glint_edge.errors import ConfigError, DataError, DivergedError
 from glint_edge.runtime import batches_torch
+from tests.small import tiny_neighbours
 
 N, ITEMS = 5, 30
 KEYS = [f"k{n}" for n in range(1, ITEMS + 1)]
@@ -36,7 +37,8 @@ def checkpoint(request, make_model, tmp_path_factory):
     model.retired = items.retired_ids()
     folder = tmp_path_factory.mktemp("run")
     source = DataSource("app", "app", repeats=0.0)
-    ge.save_checkpoint(ge.Checkpoint(model, items, source), folder)
+    neighbours = tiny_neighbours(ITEMS) if request.param == "masked" else None
+    ge.save_checkpoint(ge.Checkpoint(model, items, source, neighbours=neighbours), folder)
     return ge.load_checkpoint(folder)
 
 
@@ -59,6 +61,7 @@ FILTERS = st.fixed_dictionaries(
         "boost": st.dictionaries(st.sampled_from(KEYS), st.floats(-50, 50, width=32)),
         "most_per": st.dictionaries(st.sampled_from(["category", "brand"]), st.integers(1, 3)),
         "exclude_seen": st.booleans(),
+        "neighbours": st.sampled_from([None, False]),
     },
 )
 

@@ -15,7 +15,7 @@ def test_evaluate_prints_exactly_what_scripts_rely_on(trained, run):
     own = ["recall_at_10", "mrr_at_10", "ndcg_at_10", "users"]
     assert list(figures)[:7] == [*own, "unbounded", "baselines", "slices"]
     assert list(figures)[7:] == [
-        "protocol", "target_repeats", "lists", "against", "verdict", "other",
+        "protocol", "target_repeats", "lists", "against", "verdict", "other", "without_neighbours",
     ]  # fmt: skip
     assert figures["protocol"] == "unseen"  # nobody takes an item again
     stored = load_checkpoint(trained).metrics["test"]
