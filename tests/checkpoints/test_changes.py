@@ -41,6 +41,7 @@ from glint_edge.runtime import Recommender
 from glint_edge.runtime.engines import find_engine
 from quantization import quantize
 from tests.conversions import converted
+from tests.converters.programs import extreme_model, extreme_program
 from tests.skips import require
 
 HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 41)), [41, 3], [7, 7, 7]]
@@ -227,9 +228,9 @@ def test_a_list_cannot_be_longer_than_what_is_on_offer(changed):
 # ---- the files ----------------------------------------------------------------------------------
 
 
-def programs(trained, changed, precision, top_k=10, **more):
-    before = stream_program(trained.model, top_k, spare_items=4, **more)
-    after = stream_program(changed.model, top_k, spare_items=3, **more)
+def programs(trained, changed, precision):
+    before = stream_program(trained.model, 10, spare_items=4)
+    after = stream_program(changed.model, 10, spare_items=3)
     return quantize(before, precision), quantize(after, precision)
 
 
@@ -251,17 +252,15 @@ def test_an_onnx_file_written_over_is_the_one_converted_again(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["tflite", pytest.param("executorch", marks=pytest.mark.full)])
-def test_a_file_written_over_recommends_as_the_changed_program(
-    trained, make_model, target, tmp_path
-):
+def test_a_file_written_over_recommends_as_the_changed_program(trained, target, tmp_path):
     try:
         converter = find_target(target)
     except Exception as error:
         pytest.skip(str(error))
-    # The smallest model there is: a conversion's time is that of its operators.
-    small = replace(trained, model=make_model(d=8, heads=1, kernel=1, gated_mlp=False))
-    changed = retire_items(add_items(small, [NewItem("new", torch.ones(8))]), ["k7", "k1"])
-    before, after = programs(small, changed, "int8", top_k=39, chunk=1)
+    # Of a model that is converted anyway, in the converters' own tests.
+    extreme = replace(trained, model=extreme_model())
+    changed = retire_items(add_items(extreme, [NewItem("new", torch.ones(64))]), ["k7", "k1"])
+    before, after = extreme_program(extreme.model, 4), extreme_program(changed.model, 3)
     path = tmp_path / f"model{converter.suffix}"
     path.write_bytes(rewrite(converted(before, target).read_bytes(), before, after))
     runtime = find_engine(target).load(path, changed.model.config, 39, 1)

@@ -1,5 +1,7 @@
 """Programs that several modules convert to TFLite: each is converted once."""
 
+import torch
+
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.model.stream import stream_program
 from quantization import quantize
@@ -24,3 +26,19 @@ def tflite_model(precision):
 
 def tflite_program(precision):
     return quantize(stream_program(tflite_model(precision), 10, chunk=4), precision)
+
+
+def extreme_model():
+    """Weights of ±127 alone in int8, and activations at both ends of their range, 64 to a sum."""
+    model = tiny_model(d=64)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("weight") and parameter.dim() > 1 and "embedding" not in name:
+                parameter.copy_(parameter.sign() * 0.1)
+        model.embedding.weight[1:] = model.embedding.weight[1:].sign()
+    return model
+
+
+def extreme_program(model, spare_items):
+    """Of that model, or of it with another catalogue; its lists hold nearly all items."""
+    return quantize(stream_program(model, 39, chunk=1, spare_items=spare_items))
