@@ -23,7 +23,10 @@ from glint_edge.errors import ConfigError, DataError
 
 WORD = re.compile(r"\w+")
 LEAST, MOST = 2, 2_000  # titles that a word stands in, and words, the most frequent ones
-RIDGE = 3.0  # penalty of a word's weight, in titles
+RIDGE = 1.0  # penalty of a word's weight, in titles
+# An item counts as often as it is tapped, about: by Zipf's law of its popularity's rank. Rows of
+# items that few tap say most of all that few tap them, and so would what is predicted of them.
+RANK = 20.0
 BLOCK = 4_096  # titles at once
 
 
@@ -111,14 +114,16 @@ def rows_of_titles(checkpoint: Checkpoint, titles: Mapping[str, str]) -> dict[st
         return {}
     number = {word: at for at, word in enumerate(usual)}
     table = checkpoint.model.embedding.weight.detach()[list(known)]
-    mean = table.mean(dim=0)
-    weights = _ridge([_numbers(words, number) for words in known.values()], table - mean)
+    share = RANK / (RANK + torch.tensor(list(known)))[:, None]  # ids are popularity ranks
+    mean = (table * share).sum(dim=0) / share.sum()
+    words_of_known = [_numbers(words, number) for words in known.values()]
+    weights = _ridge(words_of_known, table - mean, share)
     own = {key: _numbers(words_of(title), number) for key, title in titles.items()}
     return {key: weights[numbers].sum(dim=0) + mean for key, numbers in own.items() if numbers}
 
 
 def words_of(title: str) -> frozenset[str]:
-    """The words of a title, each once; a year in brackets is one."""
+    """The words of a title, each once; so is a year in brackets."""
     return frozenset(WORD.findall(title.casefold()))
 
 
@@ -126,12 +131,13 @@ def _numbers(words: frozenset[str], number: Mapping[str, int]) -> list[int]:
     return sorted(number[word] for word in words if word in number)
 
 
-def _ridge(numbers: Sequence[Sequence[int]], rows: Tensor) -> Tensor:
+def _ridge(numbers: Sequence[Sequence[int]], rows: Tensor, counts: Tensor) -> Tensor:
     """Weights that give rows best, at a penalty of their squares.
 
     Args:
         numbers: of each row's words.
         rows: float32 [n, d].
+        counts: float32 [n, 1], how much each counts.
 
     Returns:
         float32 [W, d].
@@ -143,8 +149,9 @@ def _ridge(numbers: Sequence[Sequence[int]], rows: Tensor) -> Tensor:
         bags = torch.zeros(len(some), width)
         for at, own in enumerate(some):
             bags[at, own] = 1
-        products += bags.T @ bags
-        sums += bags.T @ rows[start : start + BLOCK]
+        counted = bags.T * counts[start : start + BLOCK].T
+        products += counted @ bags
+        sums += counted @ rows[start : start + BLOCK]
     products += RIDGE * torch.eye(width)
     weights: Tensor = torch.linalg.solve(products.double(), sums.double())
     return weights.float()
