@@ -45,22 +45,27 @@ def test_every_golden_list_comes_by_the_librarys_words(library, bundle, target):
     keys = bundle.catalogue.keys
     asked = [
         {"history": one.history and [keys[number] for number in one.history], "k": one.k,
-         "key": one.item and keys[one.item], "words": words_of(one.filter)}
+         "key": one.item and keys[one.item], "words": words_of(one.filter),
+         "neighbours": bool(one.neighbours)}
         for one in (*bundle.golden.lists, *bundle.golden.similar)
     ]  # fmt: skip
     lists = library.evaluate(
-        """([target, asked]) => Promise.all(asked.map(({ history, key, k, words }) =>
+        """([target, asked]) => Promise.all(asked.map(({ history, key, k, words, neighbours }) =>
             history === null ? loaded[target].similar(key, k, words)
-                : loaded[target].recommend(history, k, { excludeSeen: false, ...words })))""",
+                : loaded[target].recommend(
+                    history, k, { excludeSeen: false, neighbours, ...words })))""",
         [target, asked],
     )
     number_of = {key: number for number, key in enumerate(keys)}
     golden = bundle.golden
     expected = [
-        *((one, golden.score_error) for one in golden.lists),
+        *(
+            (one, golden.score_error + (bundle.neighbours.error if one.neighbours else 0))
+            for one in golden.lists
+        ),
         *((one, golden.cosine_error) for one in golden.similar),
     ]
-    assert len(expected) > 8
+    assert len(expected) > 8 and any(one.neighbours for one, _ in expected)
     for (one, error), found in zip(expected, lists, strict=True):
         ids, scores = [number_of[each["key"]] for each in found], [each["score"] for each in found]
         assert list(one.failures(ids, scores, error)) == [], one.filter

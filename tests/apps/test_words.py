@@ -1,4 +1,4 @@
-"""The words of a list's filters: the same on every platform, in the order of Python's."""
+"""The words of a list: the same on every platform, in the order of Python's."""
 
 import inspect
 import re
@@ -14,6 +14,7 @@ PLATFORMS = Path(str(resources.files("glint_edge.apps"))) / "platforms"
 KOTLIN = PLATFORMS / "android/module/recommender/src/main/kotlin/app/glintedge"
 SWIFT = PLATFORMS / "ios/module/Sources/GlintEdge"
 HEADER = PLATFORMS / "cpp/module/include/glint_edge/recommender.h"
+WEB = PLATFORMS / "web/module/src/glint-edge"
 
 
 def words_of(method):
@@ -43,3 +44,21 @@ def test_the_words_of_cpp_are_pythons():
     (body,) = re.findall(r"struct Filters \{(.*?)\n\};", HEADER.read_text(), re.S)
     of_cpp = re.findall(r" (\w+) = \{\};", body)
     assert of_cpp == words_of(Recommender.similar)[1:]
+    calls = re.findall(r" (?:top|recommend)\((.*?)\) const;", HEADER.read_text(), re.S)
+    beside = [word for word in words_of(Session.top)[1:] if word not in of_cpp]
+    assert [name.split("_")[-1] for name in beside] == ["seen", "neighbours"]
+    assert len(calls) == 2
+    for call in calls:
+        assert re.findall(r"(\w+) = ", call) == ["k", "seen", "filters", "neighbours"]
+
+
+def test_the_words_of_the_web_library_are_pythons():
+    def members(file, interface):
+        (body,) = re.findall(rf"interface {interface}[\w ]* \{{(.*?)\n\}}", file.read_text(), re.S)
+        return re.findall(r"  readonly (\w+)\??:", body)
+
+    filters = members(WEB / "filters.ts", "Filters")
+    assert filters == [camel(word) for word in words_of(Recommender.similar)[1:]]
+    beside = members(WEB / "session.ts", "TopOptions")
+    expected = [camel(word) for word in words_of(Session.top)[1:]]
+    assert sorted([*filters, *beside]) == sorted(expected)

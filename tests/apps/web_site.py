@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +23,7 @@ from glint_edge.data.source import some_histories
 from glint_edge.files import cache_folder
 from tests.conversions import CHUNK, TOP_K
 from tests.skips import require
+from tests.small import tiny_neighbours
 
 # A page that holds the library and both engines, for what no person can click.
 LIBRARY_PAGE = """<!doctype html><html lang="en"><title>library</title><body>
@@ -79,10 +80,13 @@ def make_web_app(folder):
 
 
 def make_bundle(out):
-    """The shipped checkpoint as `.onnx` and `.tflite` in int8."""
+    """The shipped model as `.onnx` and `.tflite` in int8, beside drawn neighbours."""
     require("onnxscript", "onnx")
     require("litert_torch", "litert")
     checkpoint = load_checkpoint()
+    checkpoint = replace(
+        checkpoint, neighbours=tiny_neighbours(checkpoint.model.config.items, 8, gamma=300.0)
+    )
     options = ExportOptions(("onnx", "tflite"), "int8", TOP_K, out, chunk=CHUNK)
     export(
         checkpoint, options, folder=DEFAULT_CHECKPOINT,
