@@ -6,6 +6,7 @@
     python benchmarks/item_features.py --table … --json > docs/measured/item-features.json
     python benchmarks/session_window.py … --json > docs/measured/session-window.json
     python -m tests.campaign … --json docs/measured/reliability.json
+    python benchmarks/compare_models.py … --json docs/measured/compare-models.json
     python scripts/docs_tables.py
 
 Between `<!-- table KIND NAME -->` and `<!-- end of table -->` stands what KIND makes of NAME.json,
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -27,7 +29,8 @@ from device_bench.judge.recorded import artifact, median_us, where
 from device_bench.reports.columns import few
 from device_bench.reports.labels import microseconds
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 MEASURED = DOCS / "measured"
 TABLE = re.compile(r"(<!-- table (\S+) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -182,9 +185,19 @@ def _mean(figure: Mapping[str, float | None] | None) -> str:
     return f"{figure['mean']:.4f}{spread}"
 
 
+# The comparison prints its own tables, which are no part of any package.
+_MODELS = runpy.run_path(str(ROOT / "benchmarks" / "model_tables.py"))
+
+
+def _of_models(part: str) -> Callable[[Path], str]:
+    return lambda path: str(_MODELS[part](json.loads(path.read_text("utf-8"))))
+
+
 KINDS: Mapping[str, Callable[[Path], str]] = {
     "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
     "sessions": sessions, "features": features, "new-items": new_items,
+    "models": _of_models("accuracy"), "taps": _of_models("device"),
+    "settings": _of_models("settings"),
 }  # fmt: skip
 
 

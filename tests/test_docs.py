@@ -39,7 +39,7 @@ def test_tables_of_figures_are_what_the_measured_json_says():
         assert text == script["with_tables"](text), (
             f"{page.name}: run python scripts/docs_tables.py"
         )
-        for name in re.findall(r"<!-- table \S+ (\S+) -->", text):
+        for name in re.findall(r"<!-- table (\S+ \S+) -->", text):
             assert text.count(f"{name} -->") == 1
     assert "| 2.0% | 0.0% / 0.0% / 100.0% |" in (ROOT / "docs/bench.md").read_text("utf-8")
 

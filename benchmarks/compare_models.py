@@ -1,0 +1,178 @@
+"""GLINT-RU beside its peers: accuracy, training, weights, and one tap on this machine.
+
+    python benchmarks/compare_models.py --out runs/compare --data ml-100k amazon-beauty.txt \
+        amazon-video-games.txt --trials 12 --epochs 20 --json docs/measured/compare-models.json
+
+Each model of each log has the same search (`search.py`: as many trials, on validation items alone),
+and is trained with what that found, once a seed, by one loop, loader, loss and recipe
+(`fitting.py`). Test items are looked at once, at the epoch that validates best. Then each is
+exported and timed (`device_times.py`). Every trial and training is a line of a file under `--out`:
+the same command goes on where it was stopped, and started twice it takes two cores. The table is of
+all that is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from contenders import CONTENDERS, GLINT, USUAL
+from device_times import STREAMS, measure
+from model_runs import Budget, Log, open_log, ranks, results, run
+from model_tables import accuracy, device, settings
+
+from glint_edge.errors import GlintEdgeError
+from glint_edge.evaluation.paired import Difference
+from glint_edge.evaluation.ranking import mean, ndcg_by_user
+from glint_edge.evaluation.slices import half_width
+
+STEPS = ("accuracy", "device")
+DEVICE = "device.json"
+FIGURES = ("recall_at_10", "mrr_at_10", "ndcg_at_10")
+
+
+def document(
+    logs: Sequence[Log], models: Sequence[str], budget: Budget, out: Path
+) -> dict[str, Any]:
+    """All that is there, as JSON values."""
+    times = out / DEVICE
+    return {
+        "trials": budget.trials, "epochs": budget.epochs, "patience": budget.patience,
+        "seeds": list(budget.seeds), "machine": _machine(),
+        "logs": [_of_log(log, models, budget, out) for log in logs],
+        "device": json.loads(times.read_text("utf-8")) if times.exists() else None,
+    }  # fmt: skip
+
+
+def _of_log(log: Log, models: Sequence[str], budget: Budget, out: Path) -> dict[str, Any]:
+    lines = {name: results(log, name, budget, out) for name in models}
+    ndcg = {name: _ndcg(log, name, lines[name], out) for name in models if lines[name]}
+    weights = log.parts.test().weights
+    found = []
+    for name in ndcg:
+        own = lines[name]
+        row: dict[str, Any] = {
+            "model": name, "title": CONTENDERS[name].title, "kind": CONTENDERS[name].kind,
+            "settings": own[0]["settings"], "seeds": [line["seed"] for line in own],
+            "weights": own[0]["weights"], "weights_without_table": own[0]["weights_without_table"],
+            **{key: statistics.fmean(line[key] for line in own)
+               for key in ("minutes", "validation_ndcg_at_10", "best_epoch")},
+        }  # fmt: skip
+        for word in ndcg[name]:
+            row[word] = _figures([line[word] for line in own])
+            if name != GLINT and word in ndcg.get(GLINT, {}):
+                lead = ndcg[GLINT][word] - ndcg[name][word]
+                row[word]["lead"] = Difference(
+                    mean(lead, weights), half_width(lead, weights)
+                ).to_dict()
+        found.append(row)
+    return {
+        "log": log.name, "users": len(log.parts.test().targets), "items": log.parts.item_count,
+        "protocol": log.same.protocol, "n": log.same.max_length, "d": log.same.d, "models": found,
+    }  # fmt: skip
+
+
+def _ndcg(
+    log: Log, name: str, lines: Sequence[dict[str, Any]], out: Path
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Each user's NDCG@10, the mean of the seeds, by a table's word."""
+    seeds = [ranks(log, name, line["seed"], out) for line in lines]
+    return {word: np.mean([ndcg_by_user(one[word]) for one in seeds], axis=0) for word in seeds[0]}
+
+
+def _figures(runs: Sequence[dict[str, float]]) -> dict[str, Any]:
+    ndcg = [one["ndcg_at_10"] for one in runs]
+    return {
+        **{name: statistics.fmean(one[name] for one in runs) for name in FIGURES},
+        "by_seed": ndcg, "deviation": statistics.stdev(ndcg) if len(ndcg) > 1 else None,
+    }  # fmt: skip
+
+
+def _machine() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines()
+             if line.startswith("model name")] if info.exists() else []  # fmt: skip
+    return next(iter(names), "") or platform.processor() or platform.machine()
+
+
+def time_taps(logs: Sequence[Log], budget: Budget, asked: argparse.Namespace) -> None:
+    """Export and time what was trained on the first log, once no training is missing."""
+    done = {(log.name, name): results(log, name, budget, asked.out)
+            for log in logs for name in asked.models}  # fmt: skip
+    for (log_name, name), lines in done.items():
+        if len(lines) < len(budget.seeds):  # another process is at it, and would be in the way
+            print(f"taps are not timed: {log_name}, {name} is missing", file=sys.stderr)
+            return
+    log = logs[0]
+    best = {name: done[log.name, name][0]["settings"] for name in asked.models
+            if not CONTENDERS[name].like}  # fmt: skip
+    rows = measure(
+        best, log.parts.item_count, budget.d, asked.lengths, asked.out / "files",
+        seconds=asked.seconds, streams=asked.streams, litert=not asked.no_litert,
+    )  # fmt: skip
+    rows = [{**row, "title": CONTENDERS[row["model"]].title} for row in rows]
+    found = {"log": log.name, "items": log.parts.item_count, "d": budget.d, "rows": rows}
+    (asked.out / DEVICE).write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+def main() -> None:
+    """Run what is missing, print the tables; exit code 2 and one line if it cannot be done."""
+    asked = parse()
+    budget = Budget(trials=asked.trials, epochs=asked.epochs, patience=asked.patience,
+                    seeds=asked.seeds, d=asked.d)  # fmt: skip
+    asked.out.mkdir(parents=True, exist_ok=True)
+    try:
+        logs = [open_log(data, budget) for data in asked.data]
+        if "accuracy" in asked.steps:
+            for log in logs:
+                for name in asked.models:
+                    if not run(log, name, budget, asked.out):
+                        print(f"{log.name}, {name}: another process is at it", file=sys.stderr)
+        if "device" in asked.steps:
+            time_taps(logs, budget, asked)
+        found = document(logs, asked.models, budget, asked.out)
+    except GlintEdgeError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    (asked.json or asked.out / "compare-models.json").write_text(
+        json.dumps(found, indent=1) + "\n", "utf-8"
+    )
+    print("\n\n".join([accuracy(found), settings(found), device(found)]))
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--data", nargs="+", required=True,
+        help="ml-100k, or logs; taps are timed at the first one's catalogue",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, help="folder of all that was run")
+    parser.add_argument("--models", nargs="+", choices=CONTENDERS, default=list(USUAL))
+    parser.add_argument("--trials", type=int, default=12, help="of each model's search; 0: none")
+    parser.add_argument("--epochs", type=int, default=20, help="of a training at most")
+    parser.add_argument("--patience", type=int, default=6)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--d", type=int, default=64, help="width of all models")
+    parser.add_argument(
+        "--steps", nargs="*", choices=STEPS, default=list(STEPS),
+        help="what may be missing is run; the table is always printed",
+    )  # fmt: skip
+    parser.add_argument("--lengths", nargs="+", type=int, default=[50, 200], help="N of the taps")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of timing, each N")
+    parser.add_argument("--streams", nargs="*", choices=STREAMS, default=list(STREAMS))
+    parser.add_argument("--no-litert", action="store_true", help="do not convert the peers to it")
+    parser.add_argument("--json", type=Path, help="default: OUT/compare-models.json")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
