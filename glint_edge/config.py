@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from glint_edge.errors import ConfigError
 from glint_edge.levers import Between, Lever, OneOf, Setting, lever, levers_of, refuse_unknown
@@ -20,20 +20,35 @@ T = TypeVar("T", bound="_JsonConfig")
 PANELS = ("Model", "Steps", "Loss", "Against overfitting", "Beside the model")
 MODEL, STEPS, LOSS, OVERFITTING, NEIGHBOURS = PANELS
 
+VARIANTS = ("edge", "paper")
 PADDINGS = ("masked", "reference")
-LOSSES = ("cross-entropy", "sampled-softmax", "gbce")
-SOFTMAX = ("cross-entropy", "sampled-softmax")
+LOSSES = ("cross-entropy", "sampled-softmax")
+STARTS = ("svd", "random")
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "bfloat16")
 AUTO = "auto"
 JUDGED = (AUTO, "full", "unseen")  # by what an epoch is judged
+
+# Levers that there were, with the value that did nothing.
+GONE_LEVERS: Mapping[str, Setting] = {
+    "warmup_epochs": 0, "calibration": 0.75, "label_smoothing": 0.0, "temperature": 0.0,
+    "item_dropout": 0.0, "crop": 0.0,
+}  # fmt: skip
 
 # Of a history longer than N: its last N items, or all of it.
 WINDOWS = ("sliding", "unbounded")
 
 
 class _JsonConfig:
-    """To and from a plain dict; unknown or missing keys are refused by name."""
+    """To and from a plain dict; unknown or missing keys are refused by name.
+
+    Attributes:
+        BEFORE: settings that were stored once there was a choice, and what was done before.
+        GONE: settings that are stored no more.
+    """
+
+    BEFORE: ClassVar[Mapping[str, Setting]] = {}
+    GONE: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
         for name, about in levers_of(type(self)).items():  # type: ignore[arg-type]  # mypy takes a class for one of its objects
@@ -51,6 +66,7 @@ class _JsonConfig:
             ConfigError: a key is unknown, missing, or has an impossible value.
         """
         known = {field.name for field in fields(cls)}  # type: ignore[arg-type]  # a dataclass
+        values = {n: v for n, v in {**cls.BEFORE, **values}.items() if n not in cls.GONE}
         if unknown := sorted(set(values) - known):
             raise ConfigError(
                 f"unknown setting {unknown[0]!r} in a stored {cls.__name__}; "
@@ -75,6 +91,11 @@ class ModelConfig(_JsonConfig):
     was trained with `padding` "reference" (glint_edge.checkpoints.recbole imports them) needs it.
     """
 
+    # A model of the paper is stored as it was before there was another: the same digest.
+    BEFORE: ClassVar[Mapping[str, Setting]] = {
+        "variant": "paper", "input_norm": True, "low_pass": True,
+    }  # fmt: skip
+
     items: int = lever(
         low=1, help="Catalogue size V; ids run from 1 to V, 0 is padding or unknown."
     )
@@ -83,6 +104,13 @@ class ModelConfig(_JsonConfig):
         help="Width of the embedding and of every hidden vector; even. After torchrun, which has "
         "an option of the same name, only --width will do.",
     )  # fmt: skip
+    variant: str = lever(
+        "edge", choices=VARIANTS, panel=MODEL,
+        help="paper: the authors' model. edge: what its experts see of an item is normalised, and "
+        "filtered by how much of it is its history's trend.",
+    )  # fmt: skip
+    input_norm: bool = lever(True, panel=MODEL, help="Of edge: a LayerNorm of the items' rows.")
+    low_pass: bool = lever(True, panel=MODEL, help="Of edge: the filter.")
     heads: int = lever(
         4, low=1, panel=MODEL, help="Heads of the linear attention; divides the width."
     )
@@ -114,11 +142,32 @@ class ModelConfig(_JsonConfig):
         "part in everything, as in the authors' code.",
     )  # fmt: skip
 
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON-ready values; of the paper's model those that it has."""
+        values = super().to_dict()
+        if self.variant == "paper":
+            return {name: value for name, value in values.items() if name not in self.BEFORE}
+        return values
+
     def __post_init__(self) -> None:
         super().__post_init__()
         _check(self.d % self.heads == 0, f"heads ({self.heads}) must divide d ({self.d})")
         _check(self.d % 2 == 0, f"d must be even, not {self.d}: the selective gate is d/2 wide")
         _check(self.kernel % 2 == 1, f"kernel must be odd, not {self.kernel}: it is centred")
+        _check(
+            self.padding == "masked" or self.variant == "paper",
+            "padding 'reference' is of variant 'paper', the authors' model",
+        )
+
+    @property
+    def has_input_norm(self) -> bool:
+        """Whether the items' rows are normalised before anything sees them."""
+        return self.variant == "edge" and self.input_norm
+
+    @property
+    def has_low_pass(self) -> bool:
+        """Whether what the experts see is filtered (`glint_edge.model.low_pass`)."""
+        return self.variant == "edge" and self.low_pass
 
     @property
     def lookahead(self) -> int:
@@ -157,6 +206,15 @@ class TrainConfig(_JsonConfig):
     the same seed gives the same weights on machines with any number of cores.
     """
 
+    BEFORE: ClassVar[Mapping[str, Setting]] = {
+        "schedule": "constant", "loss": "cross-entropy", "negatives": 1024, "seen_margin": 0.0,
+        "l2": 0.0, "precision": "float32", "protocol": AUTO, "table_start": "random",
+        "output_start": 0.0, "average": 0.0, "item_features": False, "item_row_dropout": 0.0,
+        "neighbours": 0,
+    }  # fmt: skip
+    # They won nothing on any log that was tried.
+    GONE: ClassVar[frozenset[str]] = frozenset(GONE_LEVERS)
+
     epochs: int = lever(
         200, low=1, panel=STEPS, help="Passes over the training sequences, at most."
     )
@@ -181,9 +239,21 @@ class TrainConfig(_JsonConfig):
         "constant", choices=SCHEDULES, panel=STEPS, search=OneOf(SCHEDULES),
         help="The step size by epoch: constant, or cosine, down to nothing at --epochs.",
     )  # fmt: skip
-    warmup_epochs: int = lever(
-        0, panel=STEPS, help="Epochs over which the step size grows to its full height."
-    )
+    table_start: str = lever(
+        "svd", choices=STARTS, panel=STEPS,
+        help="The item table before training. svd: items that stand near one another in the log "
+        "have rows that are alike, some seconds of work; random: drawn.",
+    )  # fmt: skip
+    output_start: float = lever(
+        0.02, high=1.0, panel=STEPS,
+        help="Standard deviation of the first weights of the matrices that write to the residuals; "
+        "0: as large as the others (Xavier), as in the authors' code.",
+    )  # fmt: skip
+    average: float = lever(
+        0.995, high=1.0, panel=OVERFITTING,
+        help="Weights are averaged over steps, each older one counting this much of the next: "
+        "the averages are validated and kept. 0: the last step's weights.",
+    )  # fmt: skip
     weight_decay: float = lever(
         0.0, high=10.0, panel=OVERFITTING, search=Between(1e-4, 1.0, by_log=True),
         help="Decoupled weight decay (AdamW), of matrices; not together with --l2.",
@@ -196,33 +266,16 @@ class TrainConfig(_JsonConfig):
     loss: str = lever(
         "cross-entropy", choices=LOSSES, panel=LOSS, search=OneOf(LOSSES),
         help="cross-entropy over the catalogue; sampled-softmax over --negatives drawn items, its "
-        "estimate of the whole sum unbiased (logQ), for some 100,000 items and more; gbce, binary, "
-        "with --calibration (gSASRec).",
+        "estimate of the whole sum unbiased (logQ), for some 100,000 items and more.",
     )  # fmt: skip
     negatives: int = lever(
         1024, low=1, panel=LOSS,
-        help="Items drawn a step, shared by its predictions, of sampled-softmax and gbce.",
-    )  # fmt: skip
-    calibration: float = lever(
-        0.75, high=1.0, ends="[]", panel=LOSS, search=Between(0.0, 1.0), losses=("gbce",),
-        help="t of gbce.",
-    )  # fmt: skip
-    label_smoothing: float = lever(
-        0.0, high=1.0, panel=LOSS, search=Between(0.0, 0.2), usual=True, losses=SOFTMAX,
-        help="Share of the target's probability that is spread over the catalogue; not of gbce.",
-    )  # fmt: skip
-    temperature: float = lever(
-        0.0, high=10.0, panel=LOSS, search=Between(0.03, 0.5, by_log=True),
-        help="Above 0, scores are cosines divided by it; 0 leaves them plain products.",
+        help="Items drawn a step, shared by its predictions, of sampled-softmax.",
     )  # fmt: skip
     seen_margin: float = lever(
-        0.0, high=100.0, panel=LOSS, search=Between(0.0, 5.0), losses=SOFTMAX,
+        0.0, high=100.0, panel=LOSS, search=Between(0.0, 5.0),
         help="How much further down the user's own earlier items are pushed: 1 is a start where "
-        "nobody takes an item twice; not of gbce.",
-    )  # fmt: skip
-    item_dropout: float = lever(
-        0.0, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.3), usual=True,
-        help='Share of the input items replaced by "unknown".',
+        "nobody takes an item twice.",
     )  # fmt: skip
     item_features: bool = lever(
         True, panel=OVERFITTING,
@@ -233,10 +286,6 @@ class TrainConfig(_JsonConfig):
         0.2, high=1.0, panel=OVERFITTING,
         help="Share of the own rows that a step goes without where there are item features, so "
         "that the fields alone can carry an item.",
-    )  # fmt: skip
-    crop: float = lever(
-        0.0, high=1.0, ends="[]", panel=OVERFITTING, search=Between(0.0, 0.5), usual=True,
-        help="Share of the sequences of which an epoch sees a random part alone.",
     )  # fmt: skip
     precision: str = lever(
         "float32", choices=PRECISIONS, panel=STEPS,
@@ -257,20 +306,12 @@ class TrainConfig(_JsonConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check(not (self.weight_decay and self.l2), "weight_decay and l2 are two kinds: choose one")
-        for name in ("label_smoothing", "seen_margin"):
-            _check(
-                self.loss != "gbce" or not getattr(self, name),
-                f"{name} is of a softmax: leave it out with gbce",
-            )
 
     def learning_rate_at(self, epoch: int) -> float:
         """Adam's step size in an epoch; the first is 1."""
-        if epoch <= self.warmup_epochs:
-            return self.learning_rate * epoch / (self.warmup_epochs + 1)
         if self.schedule == "constant":
             return self.learning_rate
-        done = (epoch - 1 - self.warmup_epochs) / max(1, self.epochs - self.warmup_epochs)
-        return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        return self.learning_rate * (1 + math.cos(math.pi * (epoch - 1) / self.epochs)) / 2
 
 
 # The settings of a training, by name, panel after panel.

@@ -1,9 +1,9 @@
 """What a lever is: one declaration, of which flags, `run.toml`, search and docs are made.
 
     class TrainConfig:
-        crop: float = lever(0.0, help="Share of …", low=0.0, high=1.0, panel="Against overfitting")
+        l2: float = lever(0.0, help="Penalty …", high=10.0, panel="Against overfitting")
 
-The declaration is the field's metadata: `levers_of(TrainConfig)["crop"]`.
+The declaration is the field's metadata: `levers_of(TrainConfig)["l2"]`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,6 @@ class Lever:
         choices: the possible texts.
         search: where `tune` looks.
         usual: `tune` searches it unless levers are named.
-        losses: those that have the lever; () is all.
         also: a second name of its flag.
         name: of the field.
         kind: int, float, bool or str.
@@ -74,7 +73,6 @@ class Lever:
     choices: tuple[str, ...] = ()
     search: Between | OneOf | None = None
     usual: bool = False
-    losses: tuple[str, ...] = ()
     also: str = ""
     name: str = ""
     kind: type = object

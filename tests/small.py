@@ -35,6 +35,9 @@ def tiny_model(seed=0, **config):
                 elif name.endswith("bias"):
                     parameter.normal_(std=0.3)
             model.mix.copy_(torch.tensor([0.9, -0.4]))
+            if model.config.has_low_pass:
+                model.low_pass.decay.uniform_(-1.0, 5.0)  # beyond the greatest, too
+                model.low_pass.high.uniform_(0.2, 1.5)
     return model
 
 

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 Array: TypeAlias = npt.NDArray[Any]
 # What an operator takes: a value's name ("" is an input left out), or a constant.
 Operand: TypeAlias = "str | int | float | Sequence[int] | Array"
-Attribute: TypeAlias = "int | float | Sequence[int]"
+Attribute: TypeAlias = "int | float | Sequence[int] | Sequence[float] | Sequence[str]"
 Info: TypeAlias = onnx.ValueInfoProto
 Branch: TypeAlias = "tuple[Graph, Sequence[str]]"
 

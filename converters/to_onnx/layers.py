@@ -109,6 +109,10 @@ class Rows:
             scale = g.op("Gather", g.constant(table.scale.numpy(), f"{table.name}.scale"), ids)
             self.scale = scale if single else g.op("Unsqueeze", scale, [1])
 
+    def floats(self) -> str:
+        """All rows: float32 [n, d]."""
+        return self._floats(self.stored, self.scale)
+
     def last(self) -> str:
         """The last row: float32 [1, d]."""
         g, x, scale = self.g, self.stored, self.scale
@@ -121,7 +125,7 @@ class Rows:
         """A linear of all rows: float32 [n, out]."""
         g = self.g
         if not self.scale or weights.scale is None:
-            x = self._floats(self.stored, self.scale)
+            x = self.floats()
             return linear(g, weights, x) if self.single else linear_rows(g, weights, x)
         product = g.op("MatMulInteger", self.stored, _columns(g, weights), ZERO, ZERO)
         scaled = _scaled if self.single else _scaled_rows

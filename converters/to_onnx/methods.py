@@ -8,20 +8,39 @@ spell out for other exporters: GRU, LayerNormalization.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from onnx import TensorProto, helper
 
 from converters.to_onnx.graph import END, Graph
 from converters.to_onnx.layers import Gru, Rows, Weights, linear, linear_rows
+from converters.to_onnx.low_pass import LowPass, norm
 from glint_edge.config import ModelConfig
 from glint_edge.model.state import state_layout
 from glint_edge.model.stream import StreamProgram
-from glint_edge.model.stream_layers import FoldedNorm, Pads, UnitHeads
+from glint_edge.model.stream_layers import ItemInputs, Pads, UnitHeads
 from glint_edge.model.stream_methods import Append, AppendMany, Recommend
 
 Module: TypeAlias = "Append | AppendMany | Recommend"
+
+
+class Items(NamedTuple):
+    """What n items bring: names of values.
+
+    Attributes:
+        u: the GRU's inputs [n, d].
+        k: k̂ [n, H, w].
+        v: v / √w [n, d].
+        last: X of the last [1, d].
+        low: the running mean after it [1, d]; "" where there is none.
+    """
+
+    u: str
+    k: str
+    v: str
+    last: str
+    low: str
 
 
 class Method:
@@ -66,11 +85,24 @@ class Method:
         """Cut to 0 … 1."""
         return self.g.op("Clip", x, 0.0, 1.0)
 
-    def items(self, rows: Rows, unit: UnitHeads) -> tuple[str, str, str]:
-        """What items bring: u [n, d], k̂ [n, H, w], v / √w [n, d]."""
-        ukv = rows.linear(self.weights("item.item_in"))
+    def items(self, rows: Rows, item: ItemInputs, low: str, before: str) -> Items:
+        """What items bring to a state of `before` items, whose running mean is `low`."""
+        if item.norm is None and item.low_pass is None:
+            ukv = rows.linear(self.weights("item.item_in"))
+            last, low = rows.last(), ""
+        else:
+            x = rows.floats()
+            if item.norm is not None:
+                x = norm(self.g, "input_norm", item.norm, x)
+            if item.low_pass is not None:
+                low_pass = LowPass(self.g, item.low_pass)
+                step = low_pass.one if rows.single else low_pass.many
+                x, low = step(x, low, before)
+            product = linear if rows.single else linear_rows
+            ukv = product(self.g, self.weights("item.item_in"), x)
+            last = x if rows.single else self.cut(x, -1, axis=0)
         u, k, v = self.g.ops("Split", ukv, [self.d] * 3, outputs=3, axis=1)
-        return u, self.unit(k, unit, single=rows.single), v
+        return Items(u, self.unit(k, item.unit, single=rows.single), v, last, low)
 
     def rows(self, ids: str, *, single: bool) -> Rows:
         """Rows of the table for ids int64 [n]; those outside 1 … V are the unknown item's."""
@@ -104,9 +136,8 @@ class Method:
 def append(g: Graph, config: ModelConfig, module: Append, state: str, item: str) -> str:
     """`Append`: float32 [1, S] and int64 [1] → [1, S]."""
     m = Method(g, config, module, state)
-    count, inputs, h, _, _, memory = m.parts()
-    rows = m.rows(item, single=True)
-    u, k, v = m.items(rows, module.item.unit)
+    count, inputs, h, _, _, low, memory = m.parts()
+    u, k, v, last, low = m.items(m.rows(item, single=True), module.item, low, count)
     k = g.op("Reshape", k, [m.heads, m.width, 1])
     outer = g.op("Mul", k, g.op("Reshape", v, [m.heads, 1, m.width]))
     memory = g.op("Add", memory, g.op("Reshape", outer, [1, -1]))
@@ -117,7 +148,7 @@ def append(g: Graph, config: ModelConfig, module: Append, state: str, item: str)
     after = g.op("Add", count, 1.0)
     final = g.op("Mul", m.join(h, m.select(c, h)), m.exists(after, m.p))
     inputs = m.cut(window, m.d) if m.p else ""
-    return m.join(after, inputs, final, rows.last(), memory)
+    return m.join(after, inputs, final, last, low, memory)
 
 
 def append_many(
@@ -128,7 +159,7 @@ def append_many(
     `count` is taken as between 0 and C, which may be 0.
     """
     m = Method(g, config, module, state)
-    before, inputs, h, _, _, memory = m.parts()
+    before, inputs, h, _, _, low, memory = m.parts()
     # At least one item is computed, since ONNX Runtime's GRU crashes on an empty sequence. Where
     # none counts, the state given is the answer in the end.
     count = g.op("Min", count, g.op("Shape", items, start=1))
@@ -138,7 +169,7 @@ def append_many(
     n = g.op("Cast", g.op("Shape", rows.stored, end=1), to=TensorProto.FLOAT)
     after = g.op("Add", before, n)  # [1, 1]
 
-    u, k, v = m.items(rows, module.item.unit)
+    u, k, v, last, low = m.items(rows, module.item, low, before)
     k = g.op("Transpose", k, perm=[1, 2, 0])  # [H, w, n]
     v = g.op("Transpose", g.op("Reshape", v, [-1, m.heads, m.width]), perm=[1, 0, 2])
     memory = g.op("Add", memory, g.op("Reshape", g.op("MatMul", k, v), [1, -1]))
@@ -153,7 +184,7 @@ def append_many(
     h = m.gru.run(_of_positions(m, c, before), h)
     last_c = m.cut(c, -1, axis=0)
     final = g.op("Mul", m.join(h, m.select(last_c, h)), m.exists(after, m.p))
-    new = m.join(after, inputs, final, rows.last(), memory)
+    new = m.join(after, inputs, final, last, low, memory)
     return g.op("Where", g.op("Greater", count, 0), new, state)
 
 
@@ -218,7 +249,7 @@ def _like_item(g: Graph, program: StreamProgram, items: str) -> tuple[str, str]:
 def _hidden(m: Method, module: Recommend) -> str:
     """The hidden of the history so far: [1, d]."""
     g, d = m.g, m.d
-    count, inputs, h, gated, x, memory = m.parts()
+    count, inputs, h, gated, x, _, memory = m.parts()
     pads = _Pads(m, module.pads, count) if module.pads is not None else None
     y = linear(g, m.weights("conv_out"), m.join(gated, *_provisional(m, count, inputs, h, pads)))
     q, mix = g.ops("Split", linear(g, m.weights("item_out"), x), [d, d], outputs=2, axis=1)
@@ -227,14 +258,14 @@ def _hidden(m: Method, module: Recommend) -> str:
     context = g.op("MatMul", q, g.op("Reshape", memory, [m.heads, m.width, m.width]))
     context = g.op("Reshape", context, [1, d])
     a = g.op("Add", x, linear(g, m.weights("attention_out"), context))
-    a = _norm(g, "attention_norm", module.attention_norm, a)
+    a = norm(g, "attention_norm", module.attention_norm, a)
     mixed = g.op("Mul", _gelu(g, mix), g.op("Add", y, a))
-    z = _norm(g, "norm", module.norm, g.op("Add", x, linear(g, m.weights("mix_out"), mixed)))
+    z = norm(g, "norm", module.norm, g.op("Add", x, linear(g, m.weights("mix_out"), mixed)))
     if module.mlp_in is None:
         return z
     gate, inner = g.ops("Split", linear(g, m.weights("mlp_in"), z), [d, d], outputs=2, axis=1)
     inner = linear(g, m.weights("mlp_out"), g.op("Mul", _gelu(g, gate), inner))
-    return _norm(g, "norm", module.norm, g.op("Add", z, inner))
+    return norm(g, "norm", module.norm, g.op("Add", z, inner))
 
 
 class _Pads:
@@ -281,12 +312,6 @@ def _provisional(m: Method, count: str, inputs: str, h: str, pads: _Pads | None)
         h, selected = g.op("Mul", h, exists), m.select(c, h)
         gated.append(g.op("Mul", selected, exists))
     return gated
-
-
-def _norm(g: Graph, name: str, norm: FoldedNorm, x: str) -> str:
-    weight = g.constant(norm.weight.numpy(), f"{name}.weight")
-    bias = g.constant(norm.bias.numpy(), f"{name}.bias")
-    return g.op("LayerNormalization", x, weight, bias, epsilon=norm.eps.item())
 
 
 def _gelu(g: Graph, x: str) -> str:

@@ -19,7 +19,7 @@ import safetensors
 
 from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.vectors import FieldVectors, read_vectors
-from glint_edge.config import AUTO, ModelConfig, TrainConfig
+from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
 from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, Newer, read_file
 from glint_edge.data.record import DataSource
@@ -32,16 +32,6 @@ if TYPE_CHECKING:
 
 ARCHITECTURE = "GLINT-RU"
 FORMAT_VERSION = 3  # 2 had no digest
-# Settings that format 1 did not know, with what was done then.
-BEFORE_2 = {
-    "schedule": "constant", "warmup_epochs": 0, "loss": "cross-entropy", "negatives": 1024,
-    "calibration": 0.75, "label_smoothing": 0.0, "temperature": 0.0, "seen_margin": 0.0,
-    "item_dropout": 0.0, "crop": 0.0, "l2": 0.0, "precision": "float32",
-}  # fmt: skip
-# Settings that later formats came to know.
-BEFORE_CHOICE = {
-    "protocol": AUTO, "item_features": False, "item_row_dropout": 0.0, "neighbours": 0,
-}  # fmt: skip
 WEIGHTS, CONFIG, ITEMS = "model.safetensors", "config.json", "items.json"
 VECTORS = "features.safetensors"
 FILES = (CONFIG, WEIGHTS, ITEMS, NEIGHBOURS, VECTORS)  # that a checkpoint may have
@@ -162,7 +152,8 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
         _check_digest(folder, name, digest)
     about, catalogue = _read_model(folder, config)
     try:
-        training = _training(config["training"], config["format_version"])
+        stored = config["training"]
+        training = None if stored is None else TrainConfig.from_dict(stored)
         data = DataSource(**config["data"])
     except (TypeError, ConfigError) as error:
         raise CheckpointError(f"{folder / CONFIG} is incomplete: {error}; train again") from error
@@ -261,13 +252,6 @@ def _not_there(folder: Path, name: str) -> CheckpointError:
         f"{folder} is not a checkpoint: it has no {name}; give a folder that "
         "`glint-edge train` wrote"
     )
-
-
-def _training(stored: dict[str, Any] | None, version: int) -> TrainConfig | None:
-    if stored is None:
-        return None
-    stored = {**BEFORE_CHOICE, **stored}
-    return TrainConfig.from_dict(BEFORE_2 | stored if version == 1 else stored)
 
 
 def _check_digest(folder: Path, name: str, digest: str) -> None:

@@ -19,7 +19,6 @@ def batches(
     positions: int,
     rng: np.random.Generator,
     *,
-    crop: float = 0.0,
     weights: npt.NDArray[np.float32] | None = None,
 ) -> Iterator[tuple[Tensor, ...]]:
     """Windows of similar length together, in random order.
@@ -30,7 +29,6 @@ def batches(
         max_length: N, the longest window.
         positions: most predictions of a batch, padding included.
         rng: of the windows and their order.
-        crop: share of the windows of which a random part is taken.
         weights: float32 [T], how much each item counts as a target.
 
     Yields:
@@ -38,8 +36,6 @@ def batches(
         after each; with weights, float32 [B, n] how much that counts.
     """
     starts, lengths = windows(offsets, max_length, rng)
-    if crop:
-        starts, lengths = _cropped(starts, lengths, crop, rng)
     order = rng.permutation(len(starts))
     pool = max(1, BUCKET * positions // max_length)
     groups: list[npt.NDArray[np.int64]] = []
@@ -83,15 +79,3 @@ def windows(
     begin = np.where(number == 0, 0, phase[user] + (number - 1) * max_length)
     end = np.minimum(phase[user] + number * max_length, targets[user])
     return offsets[user] + begin, end - begin
-
-
-def _cropped(
-    starts: npt.NDArray[np.int64],
-    lengths: npt.NDArray[np.int64],
-    share: float,
-    rng: np.random.Generator,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """A random part, of any length from 1, of this share of the windows."""
-    chosen = rng.random(len(starts)) < share
-    shorter = np.where(chosen, rng.integers(1, lengths + 1), lengths)
-    return starts + rng.integers(0, lengths - shorter + 1), shorter

@@ -15,6 +15,13 @@ differ the code decides, since its checkpoints are what people have:
 - the mixing block projects (W_z) before its residual; ONE LayerNorm serves the mixing block and
   the gated MLP.
 
+That is the variant "paper". The variant "edge" differs in what the experts see of an item: with E
+the table's row,
+
+    x = Drop(LN_e(E)),    X = LN_f(x + Drop(low + β² ⊙ (x − low)))
+
+low being the history's running mean (`glint_edge.model.low_pass`). Scores are still r · E.
+
 What we do otherwise than the code: its head norm divides by zero where elu(q) = 0, ours has an
 epsilon far below float32's resolution; its unused layers (`softmax`, `attn_dropout`) are left out;
 and it lets the padding take part, which here only `padding: "reference"` does (`ModelConfig`).
@@ -31,6 +38,7 @@ from torch import Tensor, nn
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.model.dropout import Dropout
+from glint_edge.model.low_pass import LowPass
 
 # Added under the head norm's root. Keeps 0/0 and its gradient finite; elu(q) of a trained model
 # has squared norms around 1, so no digit of float32 changes.
@@ -56,6 +64,12 @@ class GlintRU(nn.Module):
         # Row 0 gets no gradient. It is zeros, but in a model of reference padding, whose authors
         # drew it at random.
         self.embedding = nn.Embedding(config.items + 1, d, padding_idx=0)
+
+        if config.has_input_norm:
+            self.input_norm = nn.LayerNorm(d, eps=config.norm_eps)  # LN_e
+        if config.has_low_pass:
+            self.low_pass = LowPass(d)
+            self.low_pass_norm = nn.LayerNorm(d, eps=config.norm_eps)  # LN_f
 
         self.query = nn.Linear(d, d)  # Wq
         self.key = nn.Linear(d, d)  # Wk
@@ -84,6 +98,7 @@ class GlintRU(nn.Module):
             self.mlp_out = nn.Linear(d, d)  # Wr
 
         self.embedding_drop = Dropout(config.embedding_dropout)
+        self.low_pass_drop = Dropout(config.embedding_dropout)
         self.attention_drop = Dropout(config.attention_dropout)
         self.block_drop = Dropout(config.block_dropout)
         self.reset_parameters()
@@ -236,7 +251,13 @@ class GlintRU(nn.Module):
         return F.linear(x, weight, torch.cat([layer.bias for layer in layers]))
 
     def _embed(self, items: Tensor) -> Tensor:
-        x: Tensor = self.embedding_drop(self.embedding(items))
+        """X, what the experts see of each position: [B, N] → [B, N, d]."""
+        x: Tensor = self.embedding(items)
+        if self.config.has_input_norm:
+            x = self.input_norm(x)
+        x = self.embedding_drop(x)
+        if self.config.has_low_pass:
+            x = self.low_pass_norm(x + self.low_pass_drop(self.low_pass(x)))
         return x
 
     def _attention_inputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -42,7 +42,8 @@ def state_layout(config: ModelConfig) -> tuple[StateField, ...]:
     - conv_inputs: u of the last 2p items, oldest first (the windows still open);
     - gru: the last final hidden, of position t − 1 − p;
     - gated: G of that position;
-    - item: the last item's embedding;
+    - item: X of the last item;
+    - low: the running mean of the filter, where there is one;
     - memory: Σ k̂ vᵀ / √(d/H), head after head.
     """
     d = config.d
@@ -52,6 +53,7 @@ def state_layout(config: ModelConfig) -> tuple[StateField, ...]:
         "gru": d,
         "gated": d,
         "item": d,
+        "low": d if config.has_low_pass else 0,
         "memory": d * d // config.heads,
     }
     starts = accumulate(sizes.values(), initial=0)

@@ -104,7 +104,7 @@ class UnitHeads(nn.Module):
 
 
 class FoldedNorm(nn.Module):
-    """LayerNorm on [1, d], its affine scaled by a constant."""
+    """LayerNorm of rows, its affine scaled by a constant."""
 
     mean: Tensor
     eps: Tensor
@@ -120,9 +120,9 @@ class FoldedNorm(nn.Module):
         self.register_buffer("bias", (norm.bias * scale).detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        """[1, d] → [1, d]."""
+        """[n, d] → [n, d]."""
         centred = x - F.linear(x, self.mean)
-        inverse = torch.rsqrt(F.linear(centred * centred, self.mean, self.eps))  # [1, 1]
+        inverse = torch.rsqrt(F.linear(centred * centred, self.mean, self.eps))  # [n, 1]
         return centred * inverse * self.weight + self.bias
 
 
@@ -181,8 +181,53 @@ class SelectiveGru(nn.Module):
         return out
 
 
+class StreamLowPass(nn.Module):
+    """The filter of the edge variant (`glint_edge.model.low_pass`), position after position."""
+
+    fresh: Tensor
+    log_g: Tensor
+    own: Tensor
+    trend: Tensor
+
+    def __init__(self, model: GlintRU) -> None:
+        super().__init__()
+        with torch.no_grad():
+            log_g, high = model.low_pass.log_decay(), model.low_pass.high.square()
+        self.register_buffer("fresh", (1.0 - torch.exp(log_g))[None])  # 1 − g
+        self.register_buffer("log_g", log_g[None])
+        # x + low + β² ⊙ (x − low)
+        self.register_buffer("own", (1.0 + high)[None])
+        self.register_buffer("trend", (1.0 - high)[None])
+        self.norm = FoldedNorm(model.low_pass_norm)
+
+    def forward(
+        self, x: Tensor, low: Tensor, before: Tensor, inside: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Take the running mean through n positions.
+
+        Args:
+            x: [n, d].
+            low: the mean before the first: [1, d].
+            before: how many items each position comes after: [n, 1].
+            inside: [n, 1], 1 for positions that count, 0 for those that leave the mean as it is;
+                None if all count.
+
+        Returns:
+            X of each position [n, d], and the mean after the last [1, d].
+        """
+        counts = self.fresh / (1.0 - torch.exp((before + 1.0) * self.log_g))  # 1 / n_t
+        if inside is not None:
+            counts = counts * inside
+        means = []
+        for at in range(x.shape[0]):
+            low = low + counts[at : at + 1] * (x[at : at + 1] - low)
+            means.append(low)
+        trend = means[0] if len(means) == 1 else torch.cat(means)
+        return self.norm(self.own * x + self.trend * trend), low
+
+
 class ItemInputs(nn.Module):
-    """What items bring to the state: rows of the table, and their keys, values and GRU inputs."""
+    """What items bring to the state: X, and their keys, values and GRU inputs."""
 
     def __init__(self, model: GlintRU, spare_items: int) -> None:
         super().__init__()
@@ -190,18 +235,24 @@ class ItemInputs(nn.Module):
         self.d, self.items = config.d, config.items + spare_items
         self.table = nn.Embedding(self.items + 2, config.d)
         self.table.weight = nn.Parameter(table_of(model, spare_items), requires_grad=False)
+        self.norm = FoldedNorm(model.input_norm) if config.has_input_norm else None
+        self.low_pass = StreamLowPass(model) if config.has_low_pass else None
         scale = 1.0 / math.sqrt(config.d / config.heads)
         value = linear_of(model.value.weight * scale, model.value.bias * scale)
         self.item_in = stacked(model.gru_in, model.key, value)
         self.unit = UnitHeads(config)
 
-    def forward(self, items: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Ids int64 [n] → x [n, d], u [n, d], k̂ [n, H, d/H], v / √(d/H) [n, d]."""
-        d = self.d
+    def rows(self, items: Tensor) -> Tensor:
+        """Ids int64 [n] → rows of the table, normalised where the variant does: [n, d]."""
         # An id below 0 becomes row 0, one above V its copy: both are the unknown item.
-        x = self.table(items.clamp(0, self.items + 1))
+        x: Tensor = self.table(items.clamp(0, self.items + 1))
+        return x if self.norm is None else self.norm(x)
+
+    def inputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """X [n, d] → u [n, d], k̂ [n, H, d/H], v / √(d/H) [n, d]."""
+        d = self.d
         ukv = self.item_in(x)
-        return x, ukv[:, :d], self.unit(ukv[:, d : 2 * d]), ukv[:, 2 * d :]
+        return ukv[:, :d], self.unit(ukv[:, d : 2 * d]), ukv[:, 2 * d :]
 
 
 class Places(nn.Module):
@@ -232,7 +283,8 @@ class Pads(nn.Module):
         super().__init__()
         self.length = float(model.config.max_length)
         with torch.no_grad():
-            _, u, k, v = ItemInputs(model, spare_items=0)(torch.tensor([0]))
+            item = ItemInputs(model, spare_items=0)
+            u, k, v = item.inputs(item.rows(torch.tensor([0])))
             memory = k.view(model.config.heads, -1, 1) * v.view(model.config.heads, 1, -1)
         self.register_buffer("conv_input", u.clone())  # [1, d]
         self.register_buffer("memory", memory.view(1, -1))  # [1, d·d/H]

@@ -23,8 +23,10 @@ from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Encoder
 from glint_edge.processes.distributed import Alone
 from glint_edge.processes.threads import check_threads
+from glint_edge.training.average import Averaged, averaged
 from glint_edge.training.field_rows import add_field_rows
-from glint_edge.training.objective import Objective, prefix_objective, scale_rows
+from glint_edge.training.objective import Objective, prefix_objective
+from glint_edge.training.start import start
 
 FUSED_FROM = 10_000_000  # parameters
 TINY = 1e-300  # in place of no weight at all, which nothing is divided by
@@ -60,6 +62,7 @@ class Run:
     model: GlintRU
     optimizer: torch.optim.Optimizer
     rng: np.random.Generator
+    average: Averaged | None = None
     best: dict[str, Tensor] = field(default_factory=dict)
     history: list[Epoch] = field(default_factory=list)
 
@@ -82,6 +85,7 @@ class Run:
 def begin(
     model_config: ModelConfig,
     config: TrainConfig,
+    data: Split | ShardedLog | None,
     device: torch.device | None = None,
     features: Features | None = None,
 ) -> Run:
@@ -90,6 +94,7 @@ def begin(
     Args:
         model_config: of the model.
         config: how to train.
+        data: the training sequences; None of a run that is put back to where it was.
         device: where to compute; None is the CPU.
         features: of the items; None: a row of their own is all that these have.
     """
@@ -97,12 +102,13 @@ def begin(
         torch.set_num_threads(check_threads(config.threads))
     torch.manual_seed(config.seed)
     model = GlintRU(model_config)
+    if data is not None:
+        start(model, config, data)
     if features is not None:
-        add_field_rows(
-            model.embedding, features, config.item_row_dropout, cosines=config.temperature > 0
-        )
+        add_field_rows(model.embedding, features, config.item_row_dropout)
     model.to(device or torch.device("cpu"))
-    return Run(model, make_optimizer(model, config), np.random.default_rng(config.seed))
+    average = Averaged(model, config.average) if config.average else None
+    return Run(model, make_optimizer(model, config), np.random.default_rng(config.seed), average)
 
 
 def epochs(
@@ -141,17 +147,18 @@ def epochs(
         try:
             loss = train_epoch(
                 run.model, run.optimizer, data, config, run.rng, _report(run, config, on_progress),
-                group=group,
+                group=group, average=run.average,
             )  # fmt: skip
             # After the epoch's last step, which no loss follows.
             if not all(weight.isfinite().all() for weight in run.model.parameters()):
                 raise DivergedError("a weight became infinite or NaN", calmer(config))
-            with parametrize.cached():  # the table of an epoch is one
+            with averaged(run.model, run.average), parametrize.cached():  # one table an epoch
                 ndcg = evaluate(run.model, data.validation(), group=group, protocol=protocol).ndcg
+                better = ndcg > run.best_ndcg
+                if better:
+                    run.best = {n: t.detach().clone() for n, t in run.model.state_dict().items()}
         except DivergedError as error:
             raise DivergedError(f"{error.what} in epoch {number}", calmer(config)) from error
-        if better := ndcg > run.best_ndcg:
-            run.best = {n: t.detach().clone() for n, t in run.model.state_dict().items()}
         seconds = time.perf_counter() - started
         run.history.append(Epoch(number, loss, ndcg, seconds, number if better else run.best_epoch))
         yield run.history[-1]
@@ -166,6 +173,7 @@ def train_epoch(
     on_batch: Callable[[int, int, float], None] | None = None,
     objective: Objective | None = None,
     group: Alone | None = None,
+    average: Averaged | None = None,
 ) -> float:
     """One pass over every (prefix, next item) of the training sequences.
 
@@ -178,6 +186,7 @@ def train_epoch(
         on_batch: called with (batch, batches, the mean loss so far).
         objective: what to lower; None is what `config` says.
         group: the processes that train together; each takes its part of every batch.
+        average: of the weights, taken further with every step.
 
     Returns:
         The mean loss of a prediction, by the targets' weights where they have some.
@@ -190,7 +199,6 @@ def train_epoch(
     group = group or Alone()
     device = next(model.parameters()).device
     steps, expected = _batches(split, model.config.max_length, config, rng, group)
-    scale_rows(model, config)
     total = predictions = 0.0
     number = 0
     while True:
@@ -212,7 +220,8 @@ def train_epoch(
             raise DivergedError(f"the loss became {mean} at batch {number}", calmer(config))
         group.add_gradients(model)
         optimizer.step()
-        scale_rows(model, config)
+        if average:
+            average.step(model)
         total, predictions = total + mean * count, predictions + count
         if on_batch:
             on_batch(number, max(number, expected), total / max(predictions, TINY))
@@ -230,8 +239,6 @@ def _weight(batch: tuple[Tensor, ...]) -> float:
 def calmer(config: TrainConfig) -> str:
     """What to change where training with these settings diverges."""
     ways = [f"a lower --learning-rate than {config.learning_rate:g}"]
-    if config.temperature:
-        ways.append(f"a higher --temperature than {config.temperature:g}")
     if config.precision != "float32":
         ways.append("--precision float32")
     return f"train again with {', or '.join(ways)}"
@@ -247,14 +254,12 @@ def _batches(
     """One epoch's batches, this process's part of each, and about how many there are."""
     if isinstance(data, ShardedLog):
         expected = data.summary["interactions"] // (config.batch_positions * group.size)
-        own = data.batches(
-            max_length, config.batch_positions // group.size, rng, crop=config.crop, group=group
-        )
+        own = data.batches(max_length, config.batch_positions // group.size, rng, group=group)
         return own, expected
     whole = list(
         batches(
             data.train_ids, data.train_offsets, max_length, config.batch_positions, rng,
-            crop=config.crop, weights=data.train_weights(),
+            weights=data.train_weights(),
         )
     )  # fmt: skip
     return (group.part(batch) for batch in whole), len(whole)

@@ -29,9 +29,9 @@ class FieldRows(nn.Module):
 
     share: Tensor  # one over how many features each row has, 0 where it has none: [V + 1, 1]
 
-    def __init__(self, features: Features, own: Tensor, row_dropout: float, cosines: bool) -> None:
+    def __init__(self, features: Features, own: Tensor, row_dropout: float) -> None:
         super().__init__()
-        self.row_dropout, self.cosines = row_dropout, cosines
+        self.row_dropout = row_dropout
         counts = torch.from_numpy(features.offsets).diff()
         numbers = torch.from_numpy(features.numbers)
         order = numbers.argsort(stable=True)
@@ -54,8 +54,7 @@ class FieldRows(nn.Module):
         if self.training and self.row_dropout:
             kept = torch.rand(len(own), 1, device=own.device) >= self.row_dropout
             own = own * (kept | (self.share == 0))
-        rows = own + self.of_fields()
-        return F.normalize(rows, dim=-1) if self.cosines else rows
+        return own + self.of_fields()
 
     def of_fields(self) -> Tensor:
         """The mean of each item's fields' rows, zeros where it has none: [V + 1, d]."""
@@ -88,18 +87,15 @@ class _Means(torch.autograd.Function):
         return ctx.fields.sums_of_items(grads[0] * ctx.fields.share), None
 
 
-def add_field_rows(
-    table: nn.Embedding, features: Features, row_dropout: float, *, cosines: bool
-) -> None:
+def add_field_rows(table: nn.Embedding, features: Features, row_dropout: float) -> None:
     """Let a table's rows be own rows plus their fields'; what they come to stays as it is.
 
     Args:
         table: [V + 1, d], on the CPU.
         features: of the V items.
         row_dropout: share of the own rows that a step goes without.
-        cosines: the vectors have length 1.
     """
-    fields = FieldRows(features, table.weight, row_dropout, cosines)
+    fields = FieldRows(features, table.weight, row_dropout)
     with torch.no_grad():
         table.weight -= fields.of_fields()
     parametrize.register_parametrization(table, "weight", fields)

@@ -125,13 +125,6 @@ def _count(hidden: Tensor, weights: Tensor | None) -> Tensor | int:
     return len(hidden) if weights is None else weights.sum().clamp_min(LEAST_WEIGHT)
 
 
-def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
-    """The mean over positions, by their weights if they have some: [P] → []."""
-    if weights is None:
-        return values.mean()
-    return (values * weights).sum() / weights.sum().clamp_min(LEAST_WEIGHT)
-
-
 def _rows_at_once(hidden: Tensor, columns: int, *, lower: bool = False) -> int:
     """Positions whose logits against so many items are held together."""
     held = LOW_LOGITS if lower else LOGITS
@@ -144,27 +137,6 @@ def _raise_seen(logits: Tensor, seen: Tensor, wanted: Tensor, margin: float) -> 
     # Written, not added, so that an item taken twice is raised once.
     logits.scatter_(1, seen, logits.gather(1, seen) + margin)
     logits.scatter_(1, wanted, target)
-
-
-def smoothing(
-    hidden: Tensor, table: Tensor, targets: Tensor, weights: Tensor | None = None
-) -> Tensor:
-    """What label smoothing adds to a softmax loss, a unit of it.
-
-    Cross-entropy against (1 − ε)·one at the target + ε/V everywhere is cross-entropy plus ε times
-    the target's logit less the mean logit; the mean over the catalogue is one product with the
-    table's mean row.
-
-    Args:
-        hidden: float32 [P, d].
-        table: float32 [V, d].
-        targets: int64 [P], rows of the table.
-        weights: float32 [P], how much each position counts; None: all count 1.
-
-    Returns:
-        float32 [], to be multiplied by ε.
-    """
-    return _mean((hidden * (table[targets] - table.mean(dim=0))).sum(dim=1), weights)
 
 
 def sampled_softmax(
@@ -251,37 +223,3 @@ class _DrawnCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401  # torch's context
         return (*(grads[0] * held for held in ctx.saved_tensors), None, None, None, None)
-
-
-def gbce(
-    hidden: Tensor,
-    table: Tensor,
-    targets: Tensor,
-    negatives: Tensor,
-    calibration: float,
-    weights: Tensor | None = None,
-) -> Tensor:
-    """Generalised binary cross-entropy: the positive's probability to the power β.
-
-    β undoes the overconfidence that comes of few negatives: with α = M/(V − 1) and calibration t,
-    β = α(t(1 − 1/α) + 1/α); t = 0 is plain binary cross-entropy, t = 1 fully calibrated (Petrov &
-    Macdonald, "gSASRec", RecSys 2023, eq. 9).
-
-    Args:
-        hidden: float32 [P, d].
-        table: float32 [V, d].
-        targets: int64 [P], rows of the table.
-        negatives: int64 [M], rows drawn evenly, shared by all positions. One that is a position's
-            target is left out there.
-        calibration: t, from 0 to 1.
-        weights: float32 [P], how much each position counts; None: all count 1.
-
-    Returns:
-        float32 [], differentiable in `hidden` and `table`: the mean over positions and items.
-    """
-    rate = len(negatives) / max(1, len(table) - 1)
-    beta = rate * (calibration * (1 - 1 / rate) + 1 / rate)
-    positive = F.logsigmoid((hidden * table[targets]).sum(dim=1))  # [P]
-    negative = F.logsigmoid(-(hidden @ table[negatives].T))  # [P, M]
-    negative = negative.masked_fill(negatives == targets[:, None], 0.0)
-    return -_mean(beta * positive + negative.sum(dim=1), weights) / (len(negatives) + 1)

@@ -8,12 +8,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from glint_edge.config import TrainConfig
 from glint_edge.model.protocols import Encoder
-from glint_edge.training.loss import catalogue_cross_entropy, gbce, sampled_softmax, smoothing
+from glint_edge.training.loss import catalogue_cross_entropy, sampled_softmax
 
 
 class Objective(Protocol):
@@ -66,19 +65,13 @@ def prefix_objective(config: TrainConfig, counts: npt.NDArray[np.int64]) -> Obje
         weights: Tensor | None = None,
     ) -> Tensor:
         inside = torch.arange(items.shape[1], device=items.device) < lengths[:, None]
-        inputs = _unknown_at_random(items, config.item_dropout)
         with torch.autocast(items.device.type, torch.bfloat16, enabled=low):
-            hidden = model.prefixes(inputs, lengths)[inside].float()  # [P, d]
-        if config.temperature:
-            hidden = F.normalize(hidden, dim=-1) / config.temperature
+            hidden = model.prefixes(items, lengths)[inside].float()  # [P, d]
         # Row 0, padding, is no candidate.
         table, wanted = model.embedding.weight[1:], targets[inside] - 1
         seen = _seen(items, inside) - 1 if config.seen_margin else None
         counted = None if weights is None else weights[inside]
-        value = loss(hidden, table, wanted, seen, counted)
-        if config.label_smoothing:
-            value = value + config.label_smoothing * smoothing(hidden, table, wanted, counted)
-        return value
+        return loss(hidden, table, wanted, seen, counted)
 
     return objective
 
@@ -92,19 +85,6 @@ def has_bfloat16(device: str) -> bool:
         return True
     has = torch.cpu.get_capabilities()
     return any(has.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
-
-
-def scale_rows(model: Encoder, config: TrainConfig) -> None:
-    """Put the item table's rows back on the unit sphere, where scores are cosines; in place.
-
-    With a temperature the loss is one of cosines. Hidden vectors are scaled in the loss alone, as
-    that changes no ranking; the rows are stored at length 1, so that the product with them is what
-    was trained wherever the model runs.
-    """
-    if config.temperature:
-        with torch.no_grad():
-            rows = model.embedding.weight[1:]
-            rows.copy_(F.normalize(rows, dim=-1))
 
 
 def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
@@ -128,19 +108,6 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
             )
 
         return sampled
-    if config.loss == "gbce":
-
-        def binary(
-            hidden: Tensor,
-            table: Tensor,
-            targets: Tensor,
-            _: Tensor | None,
-            weights: Tensor | None,
-        ) -> Tensor:
-            drawn = torch.randint(len(table), (config.negatives,), device=table.device)
-            return gbce(hidden, table, targets, drawn, config.calibration, weights)
-
-        return binary
     return lambda hidden, table, targets, seen, weights: catalogue_cross_entropy(
         hidden, table, targets, weights=weights,
         seen=seen, seen_margin=config.seen_margin, precision=getattr(torch, config.precision),
@@ -158,13 +125,6 @@ def _seen_logits(
     left_out[:, 1:] |= seen[:, 1:] == seen[:, :-1]
     logits = torch.einsum("pd,pnd->pn", hidden, table[seen]) + margin
     return logits.masked_fill(left_out, -torch.inf)
-
-
-def _unknown_at_random(items: Tensor, rate: float) -> Tensor:
-    """Some inputs replaced by id 0, so that no prediction leans on one item: [B, N] → [B, N]."""
-    if rate == 0.0:
-        return items
-    return items.masked_fill(torch.rand(items.shape, device=items.device) < rate, 0)
 
 
 def _seen(items: Tensor, inside: Tensor) -> Tensor:

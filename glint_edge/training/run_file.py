@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from glint_edge.config import LEVERS, ModelConfig, TrainConfig, configs
+from glint_edge.config import GONE_LEVERS, LEVERS, ModelConfig, TrainConfig, configs
 from glint_edge.data.items import ItemFile
 from glint_edge.data.options import OPTIONS
 from glint_edge.data.reading.columns import ROLES
@@ -232,6 +232,9 @@ def read_run(path: Path) -> dict[str, Setting]:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no TOML ({error}); correct that line") from error
     values = {name.replace("-", "_"): value for name, value in values.items()}
+    values = {n: v for n, v in values.items() if n not in GONE_LEVERS or v != GONE_LEVERS[n]}
+    if gone := [name for name in values if name in GONE_LEVERS]:
+        raise ConfigError(f"{path}: there is no {gone[0]} any more; delete that line")
     refuse_unknown(f"{path}: the setting", values, (*PLACES, *LEVERS))
     for name, value in values.items():
         try:

@@ -75,6 +75,9 @@ def save_run(run: Run, folder: Path, settings: dict[str, Any]) -> None:
     """Replace `resume.safetensors` and metrics.jsonl; `settings`: what a resumed run must share."""
     tensors = {f"model.{n}": t for n, t in run.model.state_dict().items()}
     tensors |= {f"best.{n}": t for n, t in run.best.items()}
+    if run.average:
+        tensors |= {f"average.{number}": t for number, t in enumerate(run.average.weights)}
+        tensors["steps"] = torch.tensor(run.average.steps)
     for index, state in run.optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
     tensors["rng.torch"] = torch.get_rng_state()
@@ -128,6 +131,10 @@ def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> Non
     require_shapes(_expected(run), tensors, path)
     run.model.load_state_dict(_group(tensors, "model."))
     run.best = _group(tensors, "best.")
+    if run.average:
+        for number, mean in _group(tensors, "average.").items():
+            run.average.weights[int(number)].copy_(mean)
+        run.average.steps = int(tensors["steps"])
     adam = run.optimizer.state_dict()
     adam["state"] = {}
     for name, value in _group(tensors, "adam.").items():
@@ -146,6 +153,9 @@ def _expected(run: Run) -> dict[str, Tensor]:
     expected = {
         f"{part}.{name}": value for part in ("model", "best") for name, value in model.items()
     }
+    if run.average:
+        expected |= {f"average.{n}": mean for n, mean in enumerate(run.average.weights)}
+        expected["steps"] = torch.tensor(0)
     parameters = [each for group in run.optimizer.param_groups for each in group["params"]]
     for index, parameter in enumerate(parameters):
         expected |= {f"adam.{index}.{name}": parameter for name in ("exp_avg", "exp_avg_sq")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from glint_edge.config import LEVERS, LOSSES
+from glint_edge.config import LEVERS
 from glint_edge.errors import ConfigError
 from glint_edge.levers import Between, OneOf, Setting, refuse_unknown
 
@@ -43,24 +43,9 @@ def searched(search: Sequence[str] | None, levers: Mapping[str, Setting]) -> tup
     return search
 
 
-def draw(
-    trial: optuna.Trial, search: Sequence[str], levers: Mapping[str, Setting]
-) -> dict[str, Setting]:
-    """A trial's values; the loss first, since some levers are not of every loss.
-
-    Args:
-        trial: to draw for.
-        search: the levers to draw.
-        levers: those that are fixed.
-    """
-    loss = str(levers.get("loss", LEVERS["loss"].default))
-    drawn: dict[str, Setting] = {}
-    for name in sorted(search, key=lambda name: name != "loss"):
-        if loss in (LEVERS[name].losses or LOSSES):
-            drawn[name] = _value(trial, name)
-        if name == "loss":
-            loss = str(drawn[name])
-    return drawn
+def draw(trial: optuna.Trial, search: Sequence[str]) -> dict[str, Setting]:
+    """A trial's values of the levers to search."""
+    return {name: _value(trial, name) for name in search}
 
 
 def _value(trial: optuna.Trial, name: str) -> Setting:

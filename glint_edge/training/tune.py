@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glint_edge.config import LEVERS, LOSSES, ModelConfig, TrainConfig, configs
+from glint_edge.config import ModelConfig, TrainConfig, configs
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.sharded.shards import ShardedLog
@@ -56,11 +56,8 @@ class _Plan:
     protocol: str
 
     def configs(self, drawn: Mapping[str, Setting]) -> tuple[ModelConfig, TrainConfig]:
-        """A trial's configurations; a lever that a drawn loss does not have keeps its default."""
-        levers = {**self.levers, **drawn}
-        if loss := drawn.get("loss"):
-            levers = {n: v for n, v in levers.items() if loss in (LEVERS[n].losses or LOSSES)}
-        return configs(self.data.item_count, levers)
+        """A trial's configurations."""
+        return configs(self.data.item_count, {**self.levers, **drawn})
 
     def settings(self, drawn: Mapping[str, Setting]) -> dict[str, Setting]:
         """A trial as a run of its own, by flag."""
@@ -160,9 +157,9 @@ def _train(trial: optuna.Trial, plan: _Plan) -> float:
     """One trial: the best validation NDCG@10 of its epochs."""
     import optuna
 
-    model, config = plan.configs(draw(trial, plan.search, plan.levers))
+    model, config = plan.configs(draw(trial, plan.search))
     trial.set_user_attr(THREADS, config.threads)
-    run = begin(model, config)
+    run = begin(model, config, plan.data)
     try:
         for epoch in epochs(run, plan.data, config, protocol=plan.protocol):
             trial.set_user_attr("best", run.best_ndcg)

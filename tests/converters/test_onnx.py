@@ -112,13 +112,14 @@ def _dequantized(int8):
 def as_lowered(program):
     """The program, rounding activations only where the graph does.
 
-    It rounds no input of the GRU, and none of the linear of item rows, which are integers already.
+    It rounds no input of the GRU, and none of the linear of item rows, where these are integers.
     """
     program = copy.deepcopy(program)
+    floats = {"step_state"} | ({"item_in"} if program.config.variant == "paper" else set())
     for module in (program.append, program.append_many, program.recommend):
         for parent in list(module.modules()):
             for name, child in list(parent.named_children()):
-                if isinstance(child, Int8Linear) and name in ("item_in", "step_state"):
+                if isinstance(child, Int8Linear) and name in floats:
                     setattr(parent, name, _dequantized(child))
                 elif isinstance(child, Int8Linear) and name == "step_in":
                     setattr(parent, name, _FloatWhereTheGraphIs(child))

@@ -12,6 +12,7 @@ from torch import nn
 from glint_edge.config import ModelConfig
 from glint_edge.model.dropout import Dropout
 from glint_edge.model.glint_ru import ATTENTION_BLOCK, GlintRU
+from glint_edge.model.low_pass import LowPass
 
 # --- the equations once more, a position at a time, in float64 and plain Python: a mistake that
 # encode, prefixes and the stream all share cannot hide here. Weights are the model's only part.
@@ -78,11 +79,28 @@ def selective_gru(w, config, x):
     return convolution(w, "conv_out", gated, len(x) - 1)
 
 
+def seen_by_the_experts(w, config, items):
+    """X of every position."""
+    x = [w["embedding.weight"][item] for item in items]
+    if config.variant == "edge" and config.input_norm:
+        x = [norm(w, "input_norm", one, config.norm_eps) for one in x]
+    if config.variant == "paper" or not config.low_pass:
+        return x
+    g = sigmoid(np.minimum(w["low_pass.decay"], 4.0))
+    filtered = []
+    for at in range(len(x)):
+        weights = [g ** (at - before) for before in range(at + 1)]
+        low = sum(one * by for one, by in zip(x, weights, strict=False)) / sum(weights)
+        high = w["low_pass.high"] ** 2 * (x[at] - low)
+        filtered.append(norm(w, "low_pass_norm", x[at] + low + high, config.norm_eps))
+    return filtered
+
+
 def oracle(model, items):
     """The hidden r of one history, a list of item ids (eq. 1 to 12)."""
     config = model.config
     w = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
-    x = [w["embedding.weight"][item] for item in items]
+    x = seen_by_the_experts(w, config, items)
     alpha = np.exp(w["mix"]) / np.exp(w["mix"]).sum()
     mixed = alpha[0] * selective_gru(w, config, x) + alpha[1] * attention_expert(w, config, x)
     inner = gelu(linear(w, "mix_gate", x[-1])) * mixed
@@ -98,6 +116,9 @@ def oracle(model, items):
     "shape",
     [
         {},
+        {"variant": "paper"},
+        {"input_norm": False},
+        {"low_pass": False},
         {"kernel": 1},
         {"kernel": 5},
         {"gated_mlp": False},
@@ -216,10 +237,14 @@ def test_scores_are_products_with_the_table_and_padding_is_never_ranked(model):
 # --- weights, gradients, initialisation, dropout
 
 
-@pytest.mark.parametrize(("d", "count"), [(64, 99_490), (128, 395_586)])
-def test_the_weights_without_the_table(d, count):
-    model = GlintRU(ModelConfig(items=5, d=d))
-    assert count == 24 * d**2 + 18.5 * d + 2
+@pytest.mark.parametrize(
+    ("variant", "d", "count"),
+    [("paper", 64, 99_490), ("paper", 128, 395_586), ("edge", 64, 99_874)],
+)
+def test_the_weights_without_the_table(variant, d, count):
+    model = GlintRU(ModelConfig(items=5, d=d, variant=variant))
+    # Two LayerNorms, a decay and a β.
+    assert count == 24 * d**2 + 18.5 * d + 2 + (6 * d if variant == "edge" else 0)
     assert sum(p.numel() for p in model.parameters()) - model.embedding.weight.numel() == count
 
 
@@ -244,6 +269,7 @@ def test_every_weight_learns_from_prefixes_but_the_padding_row(make_model, kerne
     dead["embedding.weight"][0] = True
     # Y is only read at a prefix's last position, which never has a right neighbour.
     dead["conv_out.weight"] = torch.arange(kernel) > (kernel - 1) // 2
+    dead["low_pass.decay"] = model.low_pass.decay > 4.0  # as near to 1 as a decay may be
     for name, parameter in model.named_parameters():
         learns = ~dead.get(name, torch.tensor(False)).expand_as(parameter)
         assert torch.equal(parameter.grad != 0, learns), name
@@ -329,13 +355,13 @@ def test_where_the_dropouts_stand(model):
     def watch(name):
         def hook(module, inputs, output):
             if isinstance(module, Dropout):
-                found.append((name, layer_of[inputs[0]]))
+                found.append((name, layer_of.get(inputs[0], "low_pass")))
             else:
                 layer_of[output] = name
 
         return hook
 
-    layers = [x for x in model.named_children() if not isinstance(x[1], nn.GRU)]
+    layers = [x for x in model.named_children() if not isinstance(x[1], nn.GRU | LowPass)]
     hooks = [layer.register_forward_hook(watch(name)) for name, layer in layers]
     try:
         model.encode(torch.tensor([[3, 1, 2]]), torch.tensor([3]))
@@ -347,5 +373,6 @@ def test_where_the_dropouts_stand(model):
         ("block_drop", "gate_up"),
         ("block_drop", "mix_out"),
         ("block_drop", "mlp_out"),
-        ("embedding_drop", "embedding"),
+        ("embedding_drop", "input_norm"),
+        ("low_pass_drop", "low_pass"),
     ]

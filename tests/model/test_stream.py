@@ -116,15 +116,18 @@ def test_a_chunk_of_no_items_is_refused(model):
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])
-@pytest.mark.parametrize(("d", "heads"), [(8, 1), (8, 8), (64, 4)])
-def test_the_layout_covers_the_state_without_gaps(kernel, d, heads):
-    config = ModelConfig(items=10, d=d, heads=heads, kernel=kernel)
+@pytest.mark.parametrize(
+    ("d", "heads", "variant"), [(8, 1, "edge"), (8, 8, "edge"), (64, 4, "paper")]
+)
+def test_the_layout_covers_the_state_without_gaps(kernel, d, heads, variant):
+    config = ModelConfig(items=10, d=d, heads=heads, kernel=kernel, variant=variant)
     layout = state_layout(config)
     assert layout[0].offset == 0
     for field, following in pairwise(layout):
         assert following.offset == field.offset + field.size
-    # 1 + u of kernel − 1 items + h + G + x + a d/H × d/H matrix a head
-    assert state_size(config) == 1 + (kernel - 1) * d + 3 * d + heads * (d // heads) ** 2
+    # 1 + u of kernel − 1 items + h + G + x (+ low) + a d/H × d/H matrix a head
+    rows = 4 if variant == "edge" else 3
+    assert state_size(config) == 1 + (kernel - 1) * d + rows * d + heads * (d // heads) ** 2
     assert state_size(config) == layout[-1].offset + layout[-1].size
     assert empty_state(config).shape == (1, state_size(config))
     assert not empty_state(config).any()
@@ -139,13 +142,15 @@ def test_the_fields_hold_what_their_names_say(make_model, kernel):
     p, d = (kernel - 1) // 2, model.config.d
 
     with torch.no_grad():
-        x = model.embedding(torch.tensor(history))
+        x = model._embed(torch.tensor([history]))[0]
+        low = model.low_pass.low(model.input_norm(model.embedding(torch.tensor([history]))))[0, -1]
         u = model.gru_in(x)
         c = model.conv_in(u.T[None])[0].T
         h = model.gru(c[None])[0][0]
         _, k, v = model._attention_inputs(x)
     assert field["count"].tolist() == [6]
-    assert torch.equal(field["item"], x[-1])
+    torch.testing.assert_close(field["item"], x[-1], atol=1e-5, rtol=0)
+    torch.testing.assert_close(field["low"], low, atol=1e-5, rtol=0)
     torch.testing.assert_close(field["conv_inputs"], u[6 - 2 * p :].flatten(), atol=1e-5, rtol=0)
     torch.testing.assert_close(field["gru"], h[5 - p], atol=1e-5, rtol=0)
     torch.testing.assert_close(field["gated"], model._select(c, h)[5 - p], atol=1e-5, rtol=0)
@@ -208,7 +213,9 @@ def test_an_item_is_remembered_by_its_own_row(model, program):
     item = next(f for f in state_layout(program.config) if f.name == "item")
     for known in (1, 40):
         row = after(program, [known])[0, item.offset : item.offset + item.size]
-        assert torch.equal(row, model.embedding.weight[known])
+        with torch.no_grad():
+            own = model._embed(torch.tensor([[known]]))[0, 0]
+        torch.testing.assert_close(row, own, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("top_k", [1, 10, 40])

@@ -160,7 +160,6 @@ class ShardedLog:
         positions: int,
         rng: np.random.Generator,
         *,
-        crop: float = 0.0,
         group: Alone | None = None,
     ) -> Iterator[tuple[Tensor, ...]]:
         """One epoch's batches of this process: its own shards, in random order, users mixed.
@@ -189,7 +188,7 @@ class ShardedLog:
             )
             ids, offsets = _flat(sequences["items"])
             yield from batches(
-                ids, offsets, max_length, positions, own, crop=crop, weights=_weights(sequences)
+                ids, offsets, max_length, positions, own, weights=_weights(sequences)
             )
 
 
