@@ -32,7 +32,7 @@ JUDGED = (AUTO, "full", "unseen")  # by what an epoch is judged
 # Levers that there were, with the value that did nothing.
 GONE_LEVERS: Mapping[str, Setting] = {
     "warmup_epochs": 0, "calibration": 0.75, "label_smoothing": 0.0, "temperature": 0.0,
-    "item_dropout": 0.0, "crop": 0.0,
+    "item_dropout": 0.0, "crop": 0.0, "weight_decay": 0.0,
 }  # fmt: skip
 
 # Of a history longer than N: its last N items, or all of it.
@@ -123,15 +123,15 @@ class ModelConfig(_JsonConfig):
     )  # fmt: skip
     gated_mlp: bool = lever(True, panel=MODEL, help="A gated MLP; without: Light GLINT-RU.")
     embedding_dropout: float = lever(
-        0.2, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.6), usual=True,
-        help="Dropout of the item embeddings.",
+        0.5, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.6), usual=True,
+        help="Dropout of the item embeddings, and of what the filter adds.",
     )  # fmt: skip
     attention_dropout: float = lever(
-        0.2, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.6), usual=True,
+        0.3, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.6), usual=True,
         help="Dropout of the attention's output.",
     )  # fmt: skip
     block_dropout: float = lever(
-        0.3, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.6), usual=True,
+        0.4, high=1.0, panel=OVERFITTING, search=Between(0.0, 0.6), usual=True,
         help="Dropout of the selective gate, the mixing block and the gated MLP.",
     )  # fmt: skip
     norm_eps: float = lever(1e-12, high=1.0, panel=MODEL, help="Epsilon of every LayerNorm.")
@@ -215,9 +215,7 @@ class TrainConfig(_JsonConfig):
     # They won nothing on any log that was tried.
     GONE: ClassVar[frozenset[str]] = frozenset(GONE_LEVERS)
 
-    epochs: int = lever(
-        200, low=1, panel=STEPS, help="Passes over the training sequences, at most."
-    )
+    epochs: int = lever(30, low=1, panel=STEPS, help="Passes over the training sequences, at most.")
     patience: int = lever(
         20, low=1, panel=STEPS,
         help="Stop after this many epochs without a better validation NDCG@10.",
@@ -229,14 +227,14 @@ class TrainConfig(_JsonConfig):
         "nobody takes an item again, else full.",
     )  # fmt: skip
     batch_positions: int = lever(
-        3200, low=1, panel=STEPS, help="Predictions a step, padding included."
+        1600, low=1, panel=STEPS, help="Predictions a step, padding included."
     )
     learning_rate: float = lever(
-        1e-3, high=10.0, ends="()", panel=STEPS, search=Between(3e-4, 5e-3, by_log=True),
+        2e-3, high=10.0, ends="()", panel=STEPS, search=Between(3e-4, 5e-3, by_log=True),
         usual=True, help="Adam's step size, at its highest.",
     )  # fmt: skip
     schedule: str = lever(
-        "constant", choices=SCHEDULES, panel=STEPS, search=OneOf(SCHEDULES),
+        "cosine", choices=SCHEDULES, panel=STEPS, search=OneOf(SCHEDULES),
         help="The step size by epoch: constant, or cosine, down to nothing at --epochs.",
     )  # fmt: skip
     table_start: str = lever(
@@ -254,14 +252,10 @@ class TrainConfig(_JsonConfig):
         help="Weights are averaged over steps, each older one counting this much of the next: "
         "the averages are validated and kept. 0: the last step's weights.",
     )  # fmt: skip
-    weight_decay: float = lever(
-        0.0, high=10.0, panel=OVERFITTING, search=Between(1e-4, 1.0, by_log=True),
-        help="Decoupled weight decay (AdamW), of matrices; not together with --l2.",
-    )  # fmt: skip
     l2: float = lever(
-        0.0, high=10.0, panel=OVERFITTING, search=Between(1e-6, 1e-3, by_log=True), usual=True,
+        1e-5, high=10.0, panel=OVERFITTING, search=Between(1e-6, 1e-3, by_log=True), usual=True,
         help="Penalty in the gradient, which Adam scales: what is seldom trained, a rare item's "
-        "row, shrinks the fastest. 1e-4 is a start on sparse logs.",
+        "row, shrinks the fastest.",
     )  # fmt: skip
     loss: str = lever(
         "cross-entropy", choices=LOSSES, panel=LOSS, search=OneOf(LOSSES),
@@ -302,10 +296,6 @@ class TrainConfig(_JsonConfig):
         1, panel=STEPS,
         help="CPU threads. 1: the same weights on any machine; 0: torch's choice.",
     )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(not (self.weight_decay and self.l2), "weight_decay and l2 are two kinds: choose one")
 
     def learning_rate_at(self, epoch: int) -> float:
         """Adam's step size in an epoch; the first is 1."""

@@ -266,20 +266,13 @@ def _batches(
 
 
 def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Adam, with either kind of weight decay."""
+    """Adam, its L2 penalty as the training has it."""
     parameters = list(model.parameters())
     # One pass over memory in place of ten; smaller models keep the sums they always had.
     fused = sum(p.numel() for p in parameters) > FUSED_FROM
-    if config.l2:
-        return torch.optim.Adam(
-            parameters, lr=config.learning_rate, weight_decay=config.l2, fused=fused
-        )
-    # Biases, norms and the mixing scalars are not decayed.
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
+    return torch.optim.Adam(
+        parameters, lr=config.learning_rate, weight_decay=config.l2, fused=fused
+    )
 
 
 def _report(

@@ -30,14 +30,10 @@ def searched(search: Sequence[str] | None, levers: Mapping[str, Setting]) -> tup
     """
     refuse_unknown("lever", levers, LEVERS)
     if search is None:
-        kinds = {"weight_decay", "l2"}  # of which there is one
-        fixed = {*levers, *(kinds if kinds & set(levers) else ())}
-        return tuple(name for name in USUAL if name not in fixed)
+        return tuple(name for name in USUAL if name not in levers)
     search = tuple(dict.fromkeys(name.replace("-", "_") for name in search))
     if unknown := [name for name in search if name not in SPACE]:
         raise ConfigError(f"cannot search {unknown[0]!r}; choose of {', '.join(SPACE)}")
-    if {"weight_decay", "l2"} <= {*search, *(name for name, value in levers.items() if value)}:
-        raise ConfigError("weight_decay and l2 are two kinds: search one of them")
     if both := [name for name in search if name in levers]:
         raise ConfigError(f"{both[0]} cannot be searched and fixed: leave out one of the two")
     return search
