@@ -112,9 +112,7 @@ def fine_tune(
     if config.threads:
         torch.set_num_threads(config.threads)
     trained = _rounded(model)
-    optimizer = torch.optim.AdamW(
-        trained.parameters(), lr=SLOWER * config.learning_rate, weight_decay=config.weight_decay
-    )
+    optimizer = torch.optim.Adam(trained.parameters(), lr=SLOWER * config.learning_rate)
     rng = np.random.default_rng(config.seed)
     scores = [_validate(trained, split)]
     best, best_epoch = trained.to_float(), 0
