@@ -297,6 +297,12 @@ class TrainConfig(_JsonConfig):
         help="CPU threads. 1: the same weights on any machine; 0: torch's choice.",
     )  # fmt: skip
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """As of any configuration; of a model that was trained by gBCE, which is gone, the rest."""
+        loss = {"loss": "cross-entropy"} if values.get("loss") == "gbce" else {}
+        return super().from_dict({**values, **loss})
+
     def learning_rate_at(self, epoch: int) -> float:
         """Adam's step size in an epoch; the first is 1."""
         if self.schedule == "constant":

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from glint_edge.config import LEVERS, PANELS, ModelConfig, TrainConfig, configs
+from glint_edge.config import GONE_LEVERS, LEVERS, PANELS, ModelConfig, TrainConfig, configs
 from glint_edge.errors import ConfigError
 from glint_edge.levers import Between, levers_of
 
@@ -31,6 +31,8 @@ IMPOSSIBLE_MODELS = [
     *[("norm_eps", value) for value in (-1e-12, 1.0, "0", None, False, NAN)],
     ("padding", "left"),
     ("padding", None),
+    *[("variant", value) for value in ("Edge", "", None)],
+    *[(name, value) for name in ("input_norm", "low_pass") for value in (1, None)],
 ]
 
 IMPOSSIBLE_TRAININGS = [
@@ -41,9 +43,13 @@ IMPOSSIBLE_TRAININGS = [
     ],
     *[(name, value) for name in ("seed", "threads") for value in (-1, 0.0, None, False)],
     *[("learning_rate", value) for value in (0, 0.0, -1e-3, 10.0, "0.1", None, True, NAN)],
-    *[("weight_decay", value) for value in (-1e-3, 10.0, None, False, NAN, INFINITY)],
-    *[(name, value) for name in ("crop", "calibration") for value in (-0.1, 1.1, None, NAN)],
-    *[(name, value) for name in ("loss", "schedule", "precision") for value in ("", "gBCE", None)],
+    *[("l2", value) for value in (-1e-3, 10.0, None, False, NAN, INFINITY)],
+    *[(name, value) for name in ("output_start", "average") for value in (-0.1, 1.0, None, NAN)],
+    *[
+        (name, value)
+        for name in ("loss", "schedule", "precision", "table_start")
+        for value in ("", "gbce", None)
+    ],
 ]
 
 
@@ -79,8 +85,8 @@ def test_the_edges_of_what_a_model_may_be_are_accepted(values):
 
 
 def test_the_edges_of_what_a_training_may_be_are_accepted():
-    TrainConfig(epochs=1, patience=1, batch_positions=1, seed=0, threads=0, weight_decay=0.0)
-    TrainConfig(learning_rate=9.9, weight_decay=9.9, crop=1, calibration=0)
+    TrainConfig(epochs=1, patience=1, batch_positions=1, seed=0, threads=0, l2=0.0)
+    TrainConfig(learning_rate=9.9, l2=9.9, output_start=0, average=0)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +109,7 @@ def test_the_edges_of_what_a_training_may_be_are_accepted():
             patience=2,
             batch_positions=5,
             learning_rate=0.01,
-            weight_decay=0.1,
+            l2=0.1,
             seed=9,
             threads=1,
         ),
@@ -124,12 +130,46 @@ def test_a_setting_of_a_newer_version_is_refused_by_name(make, values):
         make.from_dict({**values, "windings": 3})
 
 
-@pytest.mark.parametrize("name", ModelConfig(items=10).to_dict())
+@pytest.mark.parametrize("name", ModelConfig(items=10, variant="paper").to_dict())
 def test_a_stored_model_that_lacks_a_setting_is_refused_by_name(name):
     stored = ModelConfig(items=10).to_dict()
     del stored[name]  # today's default may not be what it was stored with
     with pytest.raises(ConfigError, match=name):
         ModelConfig.from_dict(stored)
+
+
+def test_what_was_stored_before_there_was_a_choice_is_what_was_done_then():
+    paper = ModelConfig(items=10, variant="paper")
+    stored = paper.to_dict()
+    assert not {"variant", "input_norm", "low_pass"} & set(stored)  # the digest is what it was
+    assert ModelConfig.from_dict(stored) == paper
+    before = {n: v for n, v in TrainConfig().to_dict().items() if n not in TrainConfig.BEFORE}
+    config = TrainConfig.from_dict(before)
+    assert (config.table_start, config.output_start, config.average) == ("random", 0.0, 0.0)
+    assert (config.schedule, config.l2) == ("constant", 0.0)
+
+
+@pytest.mark.parametrize("gone", [GONE_LEVERS, {"temperature": 0.1, "crop": 0.5}])
+def test_levers_that_are_gone_do_not_hinder_what_was_trained_with_them(gone):
+    stored = TrainConfig(seed=9).to_dict()
+    assert TrainConfig.from_dict({**stored, **gone}) == TrainConfig(seed=9)
+    assert TrainConfig.from_dict({**stored, **gone, "loss": "gbce"}).loss == "cross-entropy"
+
+
+def test_padding_as_in_the_authors_code_is_of_their_model():
+    assert ModelConfig(items=10, variant="paper", padding="reference").padding == "reference"
+    with pytest.raises(ConfigError, match="padding 'reference' is of variant 'paper'"):
+        ModelConfig(items=10, padding="reference")
+
+
+@pytest.mark.parametrize("variant", ["edge", "paper"])
+def test_the_paper_s_model_has_neither_the_norm_nor_the_filter(variant):
+    edge = variant == "edge"
+    for name in ("input_norm", "low_pass"):
+        config = ModelConfig(items=10, variant=variant)
+        assert (config.has_input_norm, config.has_low_pass) == (edge, edge)
+        without = ModelConfig(items=10, variant=variant, **{name: False})
+        assert not getattr(without, f"has_{name}")
 
 
 def test_an_impossible_stored_value_is_refused_by_its_field():

@@ -26,6 +26,7 @@ PAD = "[PAD]"  # RecBole's token 0
 # How torch names the weights of a model that is wrapped, as for several GPUs.
 WRAPPERS = ("module.", "_orig_mod.")
 BLOCK_DROPOUT = 0.3  # written into the authors' code
+DROPOUT = 0.2  # where the file says none
 
 # Their layers by ours; weights and biases have the same names.
 LAYERS = {
@@ -112,7 +113,7 @@ def _unwrapped(state_dict: Mapping[Any, Any]) -> Mapping[Any, Any]:
 def _tensors(path: Path, state_dict: Mapping[Any, Any], model: str) -> dict[str, StoredTensor]:
     """The tensors by our names: all of them, and no other."""
     with torch.device("meta"):
-        ours = GlintRU(ModelConfig(items=1)).state_dict()
+        ours = GlintRU(ModelConfig(items=1, variant="paper")).state_dict()
     theirs = {name: _their_name(name) for name in ours}
     if lacking := sorted(set(theirs.values()) - set(state_dict)):
         raise CheckpointError(
@@ -179,12 +180,13 @@ def _model_config(path: Path, settings: Mapping[str, Any], embedding: torch.Size
     try:
         return ModelConfig(
             items=embedding[0] - 1,
+            variant="paper",
             d=embedding[1],
             heads=setting("n_heads"),
             kernel=3,
             max_length=setting("MAX_ITEM_LIST_LENGTH"),
-            embedding_dropout=setting("dropout_prob", ModelConfig.embedding_dropout),
-            attention_dropout=setting("hidden_dropout_prob", ModelConfig.attention_dropout),
+            embedding_dropout=setting("dropout_prob", DROPOUT),
+            attention_dropout=setting("hidden_dropout_prob", DROPOUT),
             block_dropout=BLOCK_DROPOUT,
             norm_eps=setting("layer_norm_eps"),
             padding="reference",

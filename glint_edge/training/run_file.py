@@ -162,7 +162,7 @@ def run_settings(
         "out": str(folder.resolve()),
         "device": device,
     }
-    values = {**model.to_dict(), **config.to_dict()}
+    values = {**vars(model), **vars(config)}
     # A lowest rating of 0 and False say something, a k-core of 0 does not.
     named = {
         name: value
@@ -232,6 +232,8 @@ def read_run(path: Path) -> dict[str, Setting]:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no TOML ({error}); correct that line") from error
     values = {name.replace("-", "_"): value for name, value in values.items()}
+    if not GONE_LEVERS.keys().isdisjoint(values):  # written before there was a choice of the new
+        values = {**ModelConfig.BEFORE, **TrainConfig.BEFORE, **values}
     values = {n: v for n, v in values.items() if n not in GONE_LEVERS or v != GONE_LEVERS[n]}
     if gone := [name for name in values if name in GONE_LEVERS]:
         raise ConfigError(f"{path}: there is no {gone[0]} any more; delete that line")

@@ -48,14 +48,16 @@ def _outputs(model: GlintRU) -> list[nn.Linear]:
 def _some(
     ids: Ids, offsets: npt.NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[Ids, npt.NDArray[np.int64]]:
-    """Sequences of at most `MOST_INTERACTIONS`, drawn at random where there are more."""
-    lengths = np.diff(offsets)
+    """Sequences of `MOST_INTERACTIONS`, drawn at random where there are more; the last is cut."""
     if len(ids) <= MOST_INTERACTIONS:
         return ids, offsets
-    order = rng.permutation(len(lengths))
-    chosen = np.sort(order[lengths[order].cumsum() <= MOST_INTERACTIONS])
-    parts = [ids[offsets[user] : offsets[user + 1]] for user in chosen]
-    return np.concatenate(parts), np.concatenate([[0], lengths[chosen].cumsum()])
+    order = rng.permutation(len(offsets) - 1)
+    ends = np.diff(offsets)[order].cumsum().clip(max=MOST_INTERACTIONS)
+    lengths = np.diff(ends, prepend=0)
+    chosen = [
+        ids[offsets[user] : offsets[user] + n] for user, n in zip(order, lengths, strict=True) if n
+    ]
+    return np.concatenate(chosen), np.concatenate([[0], ends[: len(chosen)]])
 
 
 def near_pairs(ids: Ids, offsets: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
@@ -112,7 +114,10 @@ def rows_of_pairs(a: Tensor, b: Tensor, weights: Tensor, items: int, d: int) -> 
         matrix = torch.sparse_coo_tensor(pairs.indices(), information, shape).coalesce()
         u, s, _ = torch.svd_lowrank(matrix, q=min(d + MORE, shape[0]), niter=PASSES)
     rows = torch.zeros(shape[0], d)
-    kept = min(d, len(s))
-    rows[:, :kept] = u[:, :kept] * s[:kept].sqrt()
-    spread = rows[frequency > 0].std()
-    return rows * (SPREAD / spread) if spread > 0 else torch.zeros_like(rows)
+    # Of the others the decomposition has rounding errors in place of zeros.
+    near = torch.zeros(shape[0]).index_add_(0, row, information) > 0
+    if near.any():
+        kept = min(d, len(s))
+        rows[near, :kept] = u[near, :kept] * s[:kept].sqrt()
+        rows *= SPREAD / rows[near].std()
+    return rows

@@ -151,7 +151,7 @@ def _resumed(folder):
         "model": model.to_dict(), "training": training.to_dict(), "log": {"digest": "of a log"},
         "ranking": {"protocol": "full"},
     }  # fmt: skip
-    run = begin(model, training)
+    run = begin(model, training, split)
     next(epochs(run, split, training))
     save_run(run, folder, settings)
     whole = (folder / RESUME).read_bytes()
@@ -183,7 +183,7 @@ def _resumed(folder):
         return safetensors.torch.save(own, {**told, "digest": resume_digest(own, told)})
 
     def trial(rng):
-        again = begin(model, training)
+        again = begin(model, training, None)
         restore(again, changed(rng), folder / RESUME, settings)
         require(len(again.history) >= 1, "no epoch")
         for _ in epochs(again, split, training):

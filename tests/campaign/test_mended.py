@@ -145,11 +145,11 @@ def unfinished(tmp_path):
     settings = {
         "model": model.to_dict(), "training": training.to_dict(), "log": {}, "ranking": {},
     }  # fmt: skip
-    run = begin(model, training)
     split = load_log([[f"i{(n + m) % 7}" for m in range(5)] for n in range(7)]).split()
+    run = begin(model, training, split)
     next(epochs(run, split, training))
     save_run(run, tmp_path, settings)
-    return lambda data: restore(begin(model, training), data, tmp_path / RESUME, settings), (
+    return lambda data: restore(begin(model, training, None), data, tmp_path / RESUME, settings), (
         (tmp_path / RESUME).read_bytes()
     )
 

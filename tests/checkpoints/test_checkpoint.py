@@ -7,14 +7,14 @@ import torch
 
 from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.checkpoint import (
-    BEFORE_2,
     DEFAULT_CHECKPOINT,
     Checkpoint,
     digest_of_folder,
     load_checkpoint,
+    model_digest,
     save_checkpoint,
 )
-from glint_edge.config import TrainConfig
+from glint_edge.config import GONE_LEVERS, ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.data.source import held_out, in_catalogue
@@ -28,7 +28,8 @@ def checkpoint(make_model):
     catalogue = Catalogue(("", *(f"k{n}" for n in range(1, 41))), {"k1": "Åse's film"})
     metrics = {"test": {"ndcg_at_10": 0.5}}
     source = DataSource("log.csv", "/somewhere/log.csv")
-    return Checkpoint(make_model(), catalogue, source, TrainConfig(seed=7), metrics)
+    training = TrainConfig(seed=7, **TrainConfig.BEFORE)
+    return Checkpoint(make_model(), catalogue, source, training, metrics)
 
 
 @pytest.fixture
@@ -128,12 +129,34 @@ def test_formats_1_and_2_still_read(checkpoint, folder):
         config["format_version"] = version
         if version == 1:
             config["training"] = {
-                name: value for name, value in config["training"].items() if name not in BEFORE_2
+                name: value
+                for name, value in config["training"].items()
+                if name not in TrainConfig.BEFORE
             }
         path.write_text(json.dumps(config))
         loaded = load_checkpoint(folder)
         assert loaded.training == checkpoint.training
         assert loaded.digest == digest_of_folder(folder)
+
+
+def test_a_model_of_the_paper_is_known_by_what_it_was_before_there_was_another():
+    """Bundles and sessions go by it; the digest below is of a version without variants."""
+    stored = {
+        "items": 2, "d": 64, "heads": 4, "kernel": 3, "max_length": 200, "gated_mlp": True,
+        "embedding_dropout": 0.2, "attention_dropout": 0.2, "block_dropout": 0.3,
+        "norm_eps": 1e-12, "padding": "masked",
+    }  # fmt: skip
+    config, catalogue = ModelConfig.from_dict(stored), Catalogue(("", "a", "b"), {})
+    assert config.to_dict() == stored
+    paper = "45fefe7976452e6229cf2e65870a516eb66e47adf5920444cd75f01a22f3cc79"
+    assert model_digest(config, "0" * 64, catalogue) == paper
+    assert model_digest(replace(config, variant="edge"), "0" * 64, catalogue) != paper
+
+
+def test_a_checkpoint_that_gbce_trained_still_loads(folder):
+    training = json.loads((folder / "config.json").read_text())["training"]
+    edit_config(folder, training={**training, **GONE_LEVERS, "temperature": 0.1, "loss": "gbce"})
+    assert load_checkpoint(folder).training.loss == "cross-entropy"
 
 
 def test_a_model_is_known_by_all_that_its_answers_depend_on(checkpoint, folder, tmp_path):

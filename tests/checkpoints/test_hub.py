@@ -32,7 +32,7 @@ HISTORY = torch.tensor([[3, 1, 7]])
 @pytest.fixture
 def checkpoint(make_model):
     """Of an imported model's padding and a log somewhere on this machine."""
-    model = make_model(padding="reference", max_length=9)
+    model = make_model(variant="paper", padding="reference", max_length=9)
     with torch.no_grad():
         model.embedding.weight[0].normal_()
     keys = ("", *(f"key {number} é" for number in range(1, 41)))

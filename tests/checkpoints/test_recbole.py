@@ -153,7 +153,7 @@ def test_a_history_taken_in_by_chunks_gives_the_authors_scores(imported, oracle)
 @pytest.mark.parametrize("kernel", [1, 3, 5])
 def test_the_closed_form_of_the_pads_is_the_padded_batch(make_model, kernel):
     """For any kernel, though the authors' is 3, and beyond N, where no pad is left."""
-    model = make_model(kernel=kernel, max_length=7, padding="reference")
+    model = make_model(kernel=kernel, max_length=7, variant="paper", padding="reference")
     with torch.no_grad():
         model.embedding.weight[0].normal_()
         program, state, history = stream_program(model), empty_state(model.config), histories(10)[0]

@@ -13,7 +13,7 @@ OPTIONS = ConvertOptions(
 )
 # By precision: the model's shape beside it, so that every form of the graph is converted once.
 SHAPES = {
-    "fp32": {"kernel": 5, "gated_mlp": False},
+    "fp32": {"kernel": 5, "gated_mlp": False, "variant": "paper"},
     "fp16": {"kernel": 1},
     "int8-table": {"kernel": 3},
     "int8": {"kernel": 3},

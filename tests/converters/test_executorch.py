@@ -256,7 +256,7 @@ def lowered(program):
 @pytest.mark.full
 def test_a_light_model_with_an_int8_table_alone_is_lowered_whole_too(make_model):
     """Without neighbours; float layers and an int8 one in the same delegate."""
-    light = make_model(gated_mlp=False, kernel=1)
+    light = make_model(gated_mlp=False, kernel=1, variant="paper")
     program = quantize(stream_program(light, top_k=5, chunk=1), "int8-table")
     running = lowered(program)
     of_states, of_scores, _ = differences(program, running, together=False)

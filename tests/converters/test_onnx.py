@@ -42,6 +42,7 @@ SHAPES = [
     {"kernel": 5},
     {"kernel": 3, "gated_mlp": False},
     {"d": 32, "heads": 1},
+    {"variant": "paper"},
 ]
 
 

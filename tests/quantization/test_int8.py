@@ -166,6 +166,8 @@ RECOMMEND = {
 CONSTANTS = (
     "unit.",
     "item.unit.",
+    "item.norm.",
+    "item.low_pass.",
     "norm.",
     "attention_norm.",
     "gru.closed",
@@ -185,9 +187,10 @@ def programs(model):
     [
         ({}, APPEND, RECOMMEND),
         ({"kernel": 5}, APPEND, RECOMMEND),
+        ({"variant": "paper"}, APPEND, RECOMMEND),
         ({"gated_mlp": False}, APPEND, RECOMMEND - {"mlp_in", "mlp_out"}),
     ],
-    ids=["default", "kernel=5", "light"],
+    ids=["default", "kernel=5", "paper", "light"],
 )
 def test_every_matrix_becomes_int8(make_model, shape, append, recommend):
     program = quantize(stream_program(make_model(**shape)))

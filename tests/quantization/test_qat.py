@@ -49,8 +49,13 @@ def of_stream(program, history):
 
 
 @pytest.mark.parametrize(
-    "shape", [{}, {"kernel": 1}, {"kernel": 5}, {"gated_mlp": False}, {"d": 32}], ids=str
-)
+    "shape",
+    [
+        {}, {"variant": "paper"}, {"input_norm": False}, {"low_pass": False}, {"kernel": 1},
+        {"kernel": 5}, {"gated_mlp": False}, {"d": 32},
+    ],
+    ids=str,
+)  # fmt: skip
 @torch.no_grad()
 def test_it_is_the_int8_stream(make_model, rounded, shape):
     """In both forms. Now and then a sum in another order falls to the other side of a level's edge,

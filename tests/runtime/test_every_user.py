@@ -33,7 +33,8 @@ TITLES = {"k1": "First"}
 @pytest.fixture(scope="module", params=["masked", "reference"])
 def checkpoint(request, make_model, tmp_path_factory):
     items = Catalogue(("", *KEYS), TITLES, fields=FIELDS, retired=("k4",), version=2)
-    model = make_model(items=ITEMS, max_length=N, padding=request.param)
+    variant = "paper" if request.param == "reference" else "edge"
+    model = make_model(items=ITEMS, max_length=N, padding=request.param, variant=variant)
     model.retired = items.retired_ids()
     folder = tmp_path_factory.mktemp("run")
     source = DataSource("app", "app", repeats=0.0)

@@ -14,7 +14,7 @@ from glint_edge.checkpoints.changes import read_rows
 from glint_edge.cli import app as cli
 from glint_edge.cli.options import READING as FLAGS
 from glint_edge.cli.options import reading
-from glint_edge.config import LEVERS, configs
+from glint_edge.config import GONE_LEVERS, LEVERS, VARIANTS, configs
 from glint_edge.data.options import load_options
 from glint_edge.data.record import DataSource
 from glint_edge.errors import ConfigError, GlintEdgeError
@@ -36,7 +36,7 @@ def test_what_is_written_is_toml(text, whole, number, truth):
     import tempfile
     from pathlib import Path
 
-    values = {"data": text, "k_core": whole, "crop": number, "gated_mlp": truth}
+    values = {"data": text, "k_core": whole, "seen_margin": number, "gated_mlp": truth}
     with tempfile.TemporaryDirectory() as folder:
         write_run(Path(folder) / "run.toml", values)
         assert tomllib.loads((Path(folder) / "run.toml").read_text("utf-8")) == values
@@ -45,7 +45,9 @@ def test_what_is_written_is_toml(text, whole, number, truth):
 def test_a_run_has_its_log_its_folder_and_every_lever(tmp_path):
     options = {"columns": {"user": "uid", "item": None, "time": None}, "format": "csv", "k_core": 5}
     source = DataSource("taps.csv", "/logs/taps.csv", options)
-    settings = run_settings(*configs(7, {"d": 8, "crop": 0.5}), source, tmp_path / "run", "cpu")
+    settings = run_settings(
+        *configs(7, {"d": 8, "seen_margin": 0.5}), source, tmp_path / "run", "cpu"
+    )
     write_run(tmp_path / "run.toml", settings)
     assert read_run(tmp_path / "run.toml") == settings
     assert {name: settings[name] for name in settings if name not in LEVERS} == {
@@ -53,7 +55,7 @@ def test_a_run_has_its_log_its_folder_and_every_lever(tmp_path):
         "out": str(tmp_path / "run"), "device": "cpu",
     }  # fmt: skip
     assert list(settings)[-len(LEVERS) :] == list(LEVERS)
-    assert (settings["d"], settings["crop"], settings["epochs"]) == (8, 0.5, 200)
+    assert (settings["d"], settings["seen_margin"], settings["epochs"]) == (8, 0.5, 30)
 
 
 # Of every option a value that is not its default; a log is split by one of the two ways.
@@ -98,7 +100,7 @@ def test_each_way_to_read_a_log_has_a_flag_and_a_setting():
     ("epoch = 3", "run.toml: the setting 'epoch' is unknown; the nearest known one is 'epochs'"),
     ("[model]\nd = 3", "the setting 'model' is unknown"),
     ("epochs = 0", r"run.toml: epochs must be a whole number ≥ 1, not 0"),
-    ("crop = '0.5'", "crop must be a number in"),
+    ("seen_margin = '0.5'", "seen_margin must be a number in"),
     ("data = 3", "data must be a text in quotes, not 3"),
     ("k_core = true", "k_core must be a whole number, not True"),
     ("d = 8\nepochs = x", r"run.toml is no TOML \(.*line 2"),
@@ -107,6 +109,35 @@ def test_what_cannot_be_is_refused_by_name(text, message, tmp_path):
     (tmp_path / "run.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):
         read_run(tmp_path / "run.toml")
+
+
+def test_a_file_of_before_trains_what_it_trained_then(tmp_path):
+    gone = "".join(f"{name} = {value}\n" for name, value in GONE_LEVERS.items())
+    (tmp_path / "run.toml").write_text(f"d = 8\nl2 = 0.1\n{gone}")
+    settings = read_run(tmp_path / "run.toml")
+    model, training = configs(7, settings)
+    assert (model.variant, model.d, training.l2) == ("paper", 8, 0.1)
+    assert (training.table_start, training.output_start, training.average) == ("random", 0, 0)
+    assert training.schedule == "constant"
+
+
+@pytest.mark.parametrize("line", ["temperature = 0.1", "warmup-epochs = 2", "crop = 0.5"])
+def test_a_lever_that_is_gone_is_refused_by_its_name(line, tmp_path):
+    (tmp_path / "run.toml").write_text(line)
+    name = line.split(" ")[0].replace("-", "_")
+    with pytest.raises(ConfigError, match=f"there is no {name} any more; delete that line"):
+        read_run(tmp_path / "run.toml")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_file_and_a_command_say_the_variant(variant, tmp_path):
+    settings = run_settings(
+        *configs(7, {"variant": variant}), DataSource("a", "/a.csv"), tmp_path / "run", "cpu"
+    )
+    write_run(tmp_path / "run.toml", settings)
+    assert read_run(tmp_path / "run.toml")["variant"] == variant
+    other = LEVERS["variant"].default != variant
+    assert (f"--variant {variant}" in command_of(settings)) is other
 
 
 def test_names_may_be_written_as_the_flags_are(tmp_path):

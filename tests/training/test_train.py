@@ -139,7 +139,7 @@ def interrupt(progress):
 
 def test_resuming_with_other_settings_names_them(log, tmp_path):
     unfinished = interrupted(log, tmp_path / "run")
-    with pytest.raises(CheckpointError, match=r"learning_rate 0.001 then, 0.5 now"):
+    with pytest.raises(CheckpointError, match=r"learning_rate 0.002 then, 0.5 now"):
         run(log, unfinished, resume=True, learning_rate=0.5)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.cli import app as cli
+from glint_edge.config import LEVERS
 from glint_edge.data.log import load_log
 from glint_edge.errors import CheckpointError, ConfigError, DataError, DivergedError
 from glint_edge.levers import OneOf
@@ -62,23 +63,18 @@ def test_trials_differ_within_the_space_and_their_figures_are_those_of_training(
     assert len({result.ndcg for result in results}) > 1
 
 
-EVERY = [name for name in SPACE if name != "l2"]
 NO_WIDTH = {"heads": 2, "max_length": 12}
 
 
-def test_every_lever_can_be_searched_and_each_loss_gets_its_own(log, tmp_path):
-    results = search_in(log, tmp_path, 9, search=EVERY, levers=SHORTEST, model=NO_WIDTH)
+def test_every_lever_can_be_searched(log, tmp_path):
+    results = search_in(log, tmp_path, 9, search=list(SPACE), levers=SHORTEST, model=NO_WIDTH)
     seen = {}
     for result in results:
         for name, value in result.settings.items():
             seen.setdefault(name, set()).add(value)
-        of_gbce = result.settings["loss"] == "gbce"
-        assert ("calibration" in result.settings) == of_gbce
-        assert ("seen_margin" in result.settings) != of_gbce
-        assert ("label_smoothing" in result.settings) != of_gbce
-    assert set(seen) == set(EVERY)
+    assert set(seen) == set(SPACE)
     assert all(seen[name] <= set(of.values) for name, of in SPACE.items() if isinstance(of, OneOf))
-    assert len(seen["loss"]) == 3 and len(seen["d"]) > 1 and len(seen["schedule"]) == 2
+    assert len(seen["loss"]) == 2 and len(seen["d"]) > 1 and len(seen["schedule"]) == 2
 
 
 def test_the_help_names_every_lever(run, monkeypatch):
@@ -90,30 +86,20 @@ def test_the_help_names_every_lever(run, monkeypatch):
 
 
 def test_what_is_searched_cannot_change_within_a_study(log, tmp_path):
-    search_in(log, tmp_path, 1, search=["crop", "l2"])
-    assert len(search_in(log, tmp_path, 2, search=["l2", "crop"])) == 2
-    with pytest.raises(ConfigError, match="begun with search 'crop, l2', not 'crop'"):
-        search_in(log, tmp_path, 3, search=["crop"])
+    search_in(log, tmp_path, 1, search=["seen_margin", "l2"])
+    assert len(search_in(log, tmp_path, 2, search=["l2", "seen_margin"])) == 2
+    with pytest.raises(ConfigError, match="begun with search 'l2, seen_margin', not 'l2'"):
+        search_in(log, tmp_path, 3, search=["l2"])
 
 
 @pytest.mark.parametrize(("search", "message"), [
-    (["crop", "heads"], "cannot search 'heads'; choose of d, learning_rate, "),
-    (["l2", "weight_decay"], "search one of them"),
+    (["l2", "heads"], "cannot search 'heads'; choose of d, learning_rate, "),
     (["d"], "d cannot be searched and fixed"),
 ])  # fmt: skip
 def test_what_cannot_be_searched_is_refused(search, message, log, tmp_path):
     with pytest.raises(ConfigError, match=message):
         search_in(log, tmp_path / "study", 1, search=search)
     assert not (tmp_path / "study").exists()
-
-
-@pytest.mark.parametrize("loss", ["gbce", "sampled-softmax"])
-def test_a_fixed_loss_has_its_own_levers(loss, log, tmp_path):
-    search = ["calibration", "label_smoothing", "crop"]
-    levers = {**SHORTEST, "loss": loss, "negatives": 8}
-    (result,) = search_in(log, tmp_path, 1, search=search, levers=levers)
-    mine = {"gbce": "calibration", "sampled-softmax": "label_smoothing"}[loss]
-    assert set(result.settings) == {mine, "crop"}
 
 
 def train_by(*arguments):
@@ -123,7 +109,7 @@ def train_by(*arguments):
 @pytest.mark.parametrize("how", ["command", "best.toml"])
 def test_what_a_search_leaves_trains_the_best_trial(how, log, tmp_path, capsys):
     """Down to its figure: one loop serves both, and one seed."""
-    levers = {**SHORT, "gated_mlp": False, "label_smoothing": 0.1}
+    levers = {**SHORT, "gated_mlp": False, "seen_margin": 0.1}
     best = search_in(log, tmp_path / "study", 2, levers=levers)[0]
     assert json.loads((tmp_path / "study/best.json").read_text())["command"] == best.command
     if how == "command":
@@ -141,21 +127,14 @@ def test_a_search_has_the_defaults_of_a_training_but_is_shorter(log, tmp_path):
     search_in(log, tmp_path, 1, levers={"epochs": 1}, model={"d": 8})
     best = read_run(tmp_path / "best.toml")
     assert best["max_length"] == 200
-    assert best["batch_positions"] == 3200
+    assert best["batch_positions"] == LEVERS["batch_positions"].default
     assert (best["epochs"], best["patience"]) == (1, OF_A_TRIAL["patience"])
 
 
 def test_levers_that_are_fixed_are_not_searched(log, tmp_path):
-    (result,) = search_in(log, tmp_path, 1, levers={**SHORTEST, "weight_decay": 0.1, "crop": 0.2})
-    assert set(USUAL) - set(result.settings) == {"l2", "crop"}
-
-
-def test_a_lever_that_a_drawn_loss_lacks_keeps_its_default(log, tmp_path):
-    levers = {**SHORTEST, "seen_margin": 1.0, "negatives": 8}
-    results = search_in(log, tmp_path, 8, search=["loss"], levers=levers)
-    assert {result.settings["loss"] for result in results} >= {"gbce", "cross-entropy"}
-    for result in results:
-        assert ("--seen-margin 1.0" in result.command) == (result.settings["loss"] != "gbce")
+    levers = {**SHORTEST, "l2": 0.1, "block_dropout": 0.2}
+    (result,) = search_in(log, tmp_path, 1, levers=levers)
+    assert set(USUAL) - set(result.settings) == {"l2", "block_dropout"}
 
 
 def test_values_that_cannot_be_are_refused_before_the_first_trial(log, tmp_path):
@@ -237,7 +216,7 @@ def test_the_command_line_prints_every_trial(log, tmp_path, capsys):
     cli.app(arguments, standalone_mode=False)
     command = capsys.readouterr().out.splitlines()[-1]
     assert command.startswith(f"glint-edge train --data {log} ")
-    assert "--d 8 --epochs 1" in command
+    assert "--d 8 " in command and "--epochs 1 " in f"{command} "
     arguments[4] = str(tmp_path / "losses")
     searched = [*arguments, "--search", "loss", "--search", "seen-margin"]
     cli.app(searched, standalone_mode=False)

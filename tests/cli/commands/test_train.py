@@ -39,7 +39,7 @@ def once(taps, tmp_path_factory):
     log = folder / "log.csv"
     log.write_text(taps.read_text().replace("user,item,time", "who,what,when", 1))
     read = api.load_log(log, user="who", item="what", time="when")
-    api.train(read, folder / "run", **SMALL, crop=0.5)
+    api.train(read, folder / "run", **SMALL, seen_margin=0.5)
     return folder / "run"
 
 
@@ -61,12 +61,12 @@ def test_python_repeats_a_run_and_refuses_an_unknown_lever(once, tmp_path):
 
 
 def test_a_flag_comes_before_the_file_even_with_the_default(once, run, tmp_path):
-    default = LEVERS["crop"].default
-    flags = ("--out", tmp_path / "run", "--crop", default, "--no-gated-mlp", "--k-core", 1)
+    default = LEVERS["seen_margin"].default
+    flags = ("--out", tmp_path / "run", "--seen-margin", default, "--no-gated-mlp", "--k-core", 1)
     code, _, err = run("train", "--config", once / "run.toml", *flags)
     assert code == 0, err
     changed = read_run(tmp_path / "run/run.toml")
-    assert (changed["crop"], changed["gated_mlp"], changed["k_core"]) == (default, False, 1)
+    assert (changed["seen_margin"], changed["gated_mlp"], changed["k_core"]) == (default, False, 1)
     assert (changed["d"], changed["user_column"]) == (8, "who")
 
 

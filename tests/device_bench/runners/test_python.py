@@ -118,7 +118,7 @@ def test_a_long_session_keeps_a_few_more_than_its_window_and_then_encodes_it():
 
 
 def test_a_cycle_is_a_quarter_of_the_window_and_the_tap_that_encodes():
-    model = ModelConfig(items=9, max_length=200)
+    model = ModelConfig(items=9, max_length=200, variant="paper")
     assert taps_a_cycle(200, model.to_dict()) == 51
     assert taps_a_cycle(3, replace(model, max_length=3).to_dict()) == 1
     assert taps_a_cycle(None, model.to_dict()) == 0
