@@ -158,6 +158,10 @@ class ModelConfig(_JsonConfig):
             self.padding == "masked" or self.variant == "paper",
             "padding 'reference' is of variant 'paper', the authors' model",
         )
+        _check(
+            self.norm_eps > 0 or not (self.has_input_norm or self.has_low_pass),
+            "norm_eps must be above 0 in variant 'edge', which divides an unknown item's row by it",
+        )
 
     @property
     def has_input_norm(self) -> bool:

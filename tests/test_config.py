@@ -76,7 +76,7 @@ def test_odd_widths_are_refused_because_the_gate_is_half_as_wide():
         {"items": 1, "d": 2, "heads": 1, "kernel": 1, "max_length": 1},
         {"items": 10, "d": 6, "heads": 6, "kernel": 7},
         {"items": 10, "embedding_dropout": 0, "attention_dropout": 0.0, "block_dropout": 0.999},
-        {"items": 10, "norm_eps": 0, "gated_mlp": False},
+        {"items": 10, "variant": "paper", "norm_eps": 0, "gated_mlp": False},
     ],
 )
 def test_the_edges_of_what_a_model_may_be_are_accepted(values):
@@ -160,6 +160,12 @@ def test_padding_as_in_the_authors_code_is_of_their_model():
     assert ModelConfig(items=10, variant="paper", padding="reference").padding == "reference"
     with pytest.raises(ConfigError, match="padding 'reference' is of variant 'paper'"):
         ModelConfig(items=10, padding="reference")
+
+
+def test_what_normalises_a_row_of_zeros_needs_an_epsilon():
+    with pytest.raises(ConfigError, match="norm_eps must be above 0 in variant 'edge'"):
+        ModelConfig(items=10, norm_eps=0)
+    ModelConfig(items=10, norm_eps=0, input_norm=False, low_pass=False)
 
 
 @pytest.mark.parametrize("variant", ["edge", "paper"])

@@ -14,11 +14,13 @@ from glint_edge.cli.app import main
 from tests import forked
 
 
-def run_rank(arguments, variables, told):
+def run_rank(arguments, variables, told, prepare=None):
     """Be one rank: `glint-edge` with these arguments; what it prints goes into files."""
     os.environ.update(variables)
     for descriptor, path in ((1, f"{told}.out"), (2, f"{told}.err")):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
+    if prepare:
+        prepare()
     sys.argv = ["glint-edge", *arguments]
     main()
 
@@ -50,8 +52,8 @@ class Launched:
         return [process.exitcode for process in self.processes], lines
 
 
-def launch(folder, *arguments_of):
-    """Start a rank for each list of arguments."""
+def launch(folder, *arguments_of, prepare=None):
+    """Start a rank for each list of arguments; `prepare` is called in each before."""
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     variables = {
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "WORLD_SIZE": "2",
@@ -61,5 +63,5 @@ def launch(folder, *arguments_of):
     for rank, arguments in enumerate(arguments_of):
         own = variables | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
         words = [str(word) for word in arguments]
-        processes.append(forked.start(run_rank, words, own, str(folder / str(rank))))
+        processes.append(forked.start(run_rank, words, own, str(folder / str(rank)), prepare))
     return Launched(processes, folder, store)

@@ -1,7 +1,10 @@
 """Trainings of a tiny model, in this process or in one that is killed."""
 
+import math
 import os
 import signal
+
+import torch
 
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.log import load_log
@@ -9,6 +12,17 @@ from glint_edge.training.train import train
 
 MODEL = {"d": 8, "heads": 2, "max_length": 12}
 TRAINING = {"epochs": 4, "batch_positions": 64, "threads": 1}
+
+
+def spoil(optimizer, *_):
+    """A step that leaves float32, in place of Adam's."""
+    for group in optimizer.param_groups:
+        group["params"][0].data.fill_(math.inf)
+
+
+def spoil_steps():
+    """In a process of its own."""
+    torch.optim.Adam.step = spoil
 
 
 def run(log, out, *, resume=False, on_progress=None, items=None, **training):

@@ -15,6 +15,7 @@ from glint_edge.errors import CheckpointError, DivergedError
 from glint_edge.training import epochs as loop
 from tests.logs import write_ring
 from tests.training.runs import run as train_ring
+from tests.training.runs import spoil
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +75,6 @@ def test_a_loss_that_is_no_number_ends_the_command(log, run, tmp_path, monkeypat
     assert ("or --precision float32" in line) == ("bfloat16" in levers)
     assert {path.name for path in out.iterdir()} == {"run.toml"}  # the folder is free again
     require_no_nan(out)
-
-
-def spoil(optimizer, *_):
-    for group in optimizer.param_groups:
-        group["params"][0].data.fill_(math.inf)
 
 
 def test_the_epochs_before_are_kept_and_can_be_gone_on_from(log, tmp_path, breaks_in, monkeypatch):

@@ -4,6 +4,7 @@ import json
 import shlex
 
 import pytest
+import torch
 
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.cli import app as cli
@@ -18,6 +19,7 @@ from glint_edge.training.trials import TrialResult, Trials
 from glint_edge.training.tune import _study, tune
 from tests.logs import write_ring
 from tests.skips import needs
+from tests.training.runs import spoil
 
 pytestmark = needs("optuna", "tune")
 
@@ -175,10 +177,11 @@ def test_trials_that_diverge_do_not_count(log, tmp_path, monkeypatch, caplog):
     ]
 
 
-def test_a_search_of_trials_that_all_diverge_ends_in_one_line(log, run, tmp_path):
+def test_a_search_of_trials_that_all_diverge_ends_in_one_line(log, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.optim.Adam, "step", spoil)
     code, out, err = run(
         "tune", "--data", log, "--out", tmp_path / "s", "--trials", "2", "--width", "8",
-        "--temperature", "1e-39", "--json",
+        "--batch-positions", "128", "--json",
     )  # fmt: skip
     assert (code, out) == (2, "")
     assert err.splitlines()[-1].startswith(
