@@ -209,8 +209,8 @@ def test_the_default_checkpoint_is_small_and_says_what_it_is():
     assert len(default.catalogue.titles) == default.model.config.items == 1682
     assert default.catalogue.titles["50"] == "Star Wars (1977)"
     assert default.training is not None
-    before = TrainConfig(item_features=False, item_row_dropout=0.0)  # fields were shown alone
-    assert default.training == before
+    then = {"epochs": 200, "batch_positions": 3200, "learning_rate": 1e-3}
+    assert default.training == TrainConfig(**then, **TrainConfig.BEFORE)
 
 
 def test_the_default_checkpoint_reaches_its_bar():

@@ -39,11 +39,11 @@ def begun(dropout, **training):
     keys = ("", "a", "b", "c")
     features = features_of(keys, {"kind": {"a": ("x", "y"), "b": ("x", "y"), "c": ("z",)}})
     config = TrainConfig(item_row_dropout=dropout, **training)
-    return begin(ModelConfig(items=3, d=4, heads=2), config, features=features).model
+    return begin(ModelConfig(items=3, d=4, heads=2), config, None, features=features).model
 
 
 def test_a_vector_is_its_own_row_and_the_mean_of_its_fields():
-    plain = begin(ModelConfig(items=3, d=4, heads=2), TrainConfig()).model.embedding.weight
+    plain = begin(ModelConfig(items=3, d=4, heads=2), TrainConfig(), None).model.embedding.weight
     table = begun(0.0).embedding
     torch.testing.assert_close(table.weight, plain)  # training starts where it started
     own, fields = table.parametrizations.weight.original, table.parametrizations.weight[0].rows
