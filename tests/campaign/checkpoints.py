@@ -24,6 +24,7 @@ from glint_edge.data.log import load_log
 from glint_edge.data.record import DataSource
 from glint_edge.files import sha256
 from glint_edge.training.epochs import begin, epochs
+from glint_edge.training.field_rows import WITHOUT
 from glint_edge.training.resume_file import _digest as resume_digest
 from glint_edge.training.run_folder import RESUME, restore, save_run
 from tests.campaign.mutators import of_bytes, of_document, of_pickle, one_of, opcodes_of
@@ -149,7 +150,7 @@ def _resumed(folder):
     split = load_log([[f"i{(n + m) % 20}" for m in range(8)] for n in range(20)]).split()
     settings = {
         "model": model.to_dict(), "training": training.to_dict(), "log": {"digest": "of a log"},
-        "ranking": {"protocol": "full"},
+        "ranking": {"protocol": "full"}, "features": WITHOUT,
     }  # fmt: skip
     run = begin(model, training, split)
     next(epochs(run, split, training))

@@ -30,6 +30,7 @@ from glint_edge.errors import (
 from glint_edge.files import cache_folder, new_folder, sha256
 from glint_edge.keys import text_of_key
 from glint_edge.training.epochs import begin, epochs
+from glint_edge.training.field_rows import WITHOUT
 from glint_edge.training.resume_file import packed, unpacked
 from glint_edge.training.run_file import read_run
 from glint_edge.training.run_folder import RESUME, restore, save_run
@@ -144,6 +145,7 @@ def unfinished(tmp_path):
     training = TrainConfig(epochs=2, batch_positions=64, threads=1)
     settings = {
         "model": model.to_dict(), "training": training.to_dict(), "log": {}, "ranking": {},
+        "features": WITHOUT,
     }  # fmt: skip
     split = load_log([[f"i{(n + m) % 7}" for m in range(5)] for n in range(7)]).split()
     run = begin(model, training, split)
