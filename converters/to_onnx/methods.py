@@ -33,14 +33,14 @@ class Items(NamedTuple):
         k: k̂ [n, H, w].
         v: v / √w [n, d].
         last: X of the last [1, d].
-        low: the running mean after it [1, d]; "" where there is none.
+        sums: the filter's after it [1, d]; "" where there is none.
     """
 
     u: str
     k: str
     v: str
     last: str
-    low: str
+    sums: str
 
 
 class Method:
@@ -85,11 +85,11 @@ class Method:
         """Cut to 0 … 1."""
         return self.g.op("Clip", x, 0.0, 1.0)
 
-    def items(self, rows: Rows, item: ItemInputs, low: str, before: str) -> Items:
-        """What items bring to a state of `before` items, whose running mean is `low`."""
+    def items(self, rows: Rows, item: ItemInputs, sums: str, before: str) -> Items:
+        """What items bring to a state of `before` items, whose filter's sums are `sums`."""
         if item.norm is None and item.low_pass is None:
             ukv = rows.linear(self.weights("item.item_in"))
-            last, low = rows.last(), ""
+            last, sums = rows.last(), ""
         else:
             x = rows.floats()
             if item.norm is not None:
@@ -97,12 +97,12 @@ class Method:
             if item.low_pass is not None:
                 low_pass = LowPass(self.g, item.low_pass)
                 step = low_pass.one if rows.single else low_pass.many
-                x, low = step(x, low, before)
+                x, sums = step(x, sums, before)
             product = linear if rows.single else linear_rows
             ukv = product(self.g, self.weights("item.item_in"), x)
             last = x if rows.single else self.cut(x, -1, axis=0)
         u, k, v = self.g.ops("Split", ukv, [self.d] * 3, outputs=3, axis=1)
-        return Items(u, self.unit(k, item.unit, single=rows.single), v, last, low)
+        return Items(u, self.unit(k, item.unit, single=rows.single), v, last, sums)
 
     def rows(self, ids: str, *, single: bool) -> Rows:
         """Rows of the table for ids int64 [n]; those outside 1 … V are the unknown item's."""
@@ -136,8 +136,8 @@ class Method:
 def append(g: Graph, config: ModelConfig, module: Append, state: str, item: str) -> str:
     """`Append`: float32 [1, S] and int64 [1] → [1, S]."""
     m = Method(g, config, module, state)
-    count, inputs, h, _, _, low, memory = m.parts()
-    u, k, v, last, low = m.items(m.rows(item, single=True), module.item, low, count)
+    count, inputs, h, _, _, sums, memory = m.parts()
+    u, k, v, last, sums = m.items(m.rows(item, single=True), module.item, sums, count)
     k = g.op("Reshape", k, [m.heads, m.width, 1])
     outer = g.op("Mul", k, g.op("Reshape", v, [m.heads, 1, m.width]))
     memory = g.op("Add", memory, g.op("Reshape", outer, [1, -1]))
@@ -148,7 +148,7 @@ def append(g: Graph, config: ModelConfig, module: Append, state: str, item: str)
     after = g.op("Add", count, 1.0)
     final = g.op("Mul", m.join(h, m.select(c, h)), m.exists(after, m.p))
     inputs = m.cut(window, m.d) if m.p else ""
-    return m.join(after, inputs, final, last, low, memory)
+    return m.join(after, inputs, final, last, sums, memory)
 
 
 def append_many(
@@ -159,7 +159,7 @@ def append_many(
     `count` is taken as between 0 and C, which may be 0.
     """
     m = Method(g, config, module, state)
-    before, inputs, h, _, _, low, memory = m.parts()
+    before, inputs, h, _, _, sums, memory = m.parts()
     # At least one item is computed, since ONNX Runtime's GRU crashes on an empty sequence. Where
     # none counts, the state given is the answer in the end.
     count = g.op("Min", count, g.op("Shape", items, start=1))
@@ -169,7 +169,7 @@ def append_many(
     n = g.op("Cast", g.op("Shape", rows.stored, end=1), to=TensorProto.FLOAT)
     after = g.op("Add", before, n)  # [1, 1]
 
-    u, k, v, last, low = m.items(rows, module.item, low, before)
+    u, k, v, last, sums = m.items(rows, module.item, sums, before)
     k = g.op("Transpose", k, perm=[1, 2, 0])  # [H, w, n]
     v = g.op("Transpose", g.op("Reshape", v, [-1, m.heads, m.width]), perm=[1, 0, 2])
     memory = g.op("Add", memory, g.op("Reshape", g.op("MatMul", k, v), [1, -1]))
@@ -184,7 +184,7 @@ def append_many(
     h = m.gru.run(_of_positions(m, c, before), h)
     last_c = m.cut(c, -1, axis=0)
     final = g.op("Mul", m.join(h, m.select(last_c, h)), m.exists(after, m.p))
-    new = m.join(after, inputs, final, last, low, memory)
+    new = m.join(after, inputs, final, last, sums, memory)
     return g.op("Where", g.op("Greater", count, 0), new, state)
 
 

@@ -43,7 +43,7 @@ def state_layout(config: ModelConfig) -> tuple[StateField, ...]:
     - gru: the last final hidden, of position t − 1 − p;
     - gated: G of that position;
     - item: X of the last item;
-    - low: the running mean of the filter, where there is one;
+    - sums: the decayed sums of the filter, where there is one;
     - memory: Σ k̂ vᵀ / √(d/H), head after head.
     """
     d = config.d
@@ -53,7 +53,7 @@ def state_layout(config: ModelConfig) -> tuple[StateField, ...]:
         "gru": d,
         "gated": d,
         "item": d,
-        "low": d if config.has_low_pass else 0,
+        "sums": d if config.has_low_pass else 0,
         "memory": d * d // config.heads,
     }
     starts = accumulate(sizes.values(), initial=0)

@@ -184,46 +184,43 @@ class SelectiveGru(nn.Module):
 class StreamLowPass(nn.Module):
     """The filter of the edge variant (`glint_edge.model.low_pass`), position after position."""
 
+    decay: Tensor
+    log_decay: Tensor
     fresh: Tensor
-    log_g: Tensor
     own: Tensor
     trend: Tensor
 
     def __init__(self, model: GlintRU) -> None:
         super().__init__()
         with torch.no_grad():
-            log_g, high = model.low_pass.log_decay(), model.low_pass.high.square()
-        self.register_buffer("fresh", (1.0 - torch.exp(log_g))[None])  # 1 − g
-        self.register_buffer("log_g", log_g[None])
+            log_decay, high = model.low_pass.log_decay(), model.low_pass.high.square()
+        self.register_buffer("decay", torch.exp(log_decay)[None])  # g
+        self.register_buffer("log_decay", log_decay[None])
+        self.register_buffer("fresh", 1.0 - self.decay)
         # x + low + β² ⊙ (x − low)
         self.register_buffer("own", (1.0 + high)[None])
         self.register_buffer("trend", (1.0 - high)[None])
         self.norm = FoldedNorm(model.low_pass_norm)
 
-    def forward(
-        self, x: Tensor, low: Tensor, before: Tensor, inside: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Take the running mean through n positions.
+    def forward(self, x: Tensor, sums: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the sums s_t through n positions.
 
         Args:
             x: [n, d].
-            low: the mean before the first: [1, d].
+            sums: before the first position: [1, d].
             before: how many items each position comes after: [n, 1].
-            inside: [n, 1], 1 for positions that count, 0 for those that leave the mean as it is;
-                None if all count.
 
         Returns:
-            X of each position [n, d], and the mean after the last [1, d].
+            X of each position, and the sums after it: both [n, d].
         """
-        counts = self.fresh / (1.0 - torch.exp((before + 1.0) * self.log_g))  # 1 / n_t
-        if inside is not None:
-            counts = counts * inside
-        means = []
+        after = []
         for at in range(x.shape[0]):
-            low = low + counts[at : at + 1] * (x[at : at + 1] - low)
-            means.append(low)
-        trend = means[0] if len(means) == 1 else torch.cat(means)
-        return self.norm(self.own * x + self.trend * trend), low
+            sums = sums * self.decay + x[at : at + 1]
+            after.append(sums)
+        every = after[0] if len(after) == 1 else torch.cat(after)
+        # low_t = s_t / n_t
+        low = every * self.fresh / (1.0 - torch.exp((before + 1.0) * self.log_decay))
+        return self.norm(self.own * x + self.trend * low), every
 
 
 class ItemInputs(nn.Module):

@@ -48,10 +48,10 @@ class Append(nn.Module):
 
         An id outside 1 … V is the unknown item, row 0: never a read outside the table.
         """
-        count, inputs, h, _, _, low, memory = self.parts(state)
+        count, inputs, h, _, _, sums, memory = self.parts(state)
         x = self.item.rows(item)
         if self.item.low_pass is not None:
-            x, low = self.item.low_pass(x, low, count)
+            x, sums = self.item.low_pass(x, sums, count)
         u, k, v = self.item.inputs(x)
         outer = k.view(self.heads, -1, 1) * v.view(self.heads, 1, -1)  # [H, d/H, d/H]
         memory = memory + outer.view(1, -1)
@@ -61,7 +61,7 @@ class Append(nn.Module):
         # 1 once position t − p exists; before, there is nothing to finalise.
         exists = torch.clamp(count - (self.p - 1.0), 0.0, 1.0)
         final = join(h, self.gru.select(gate, h)) * exists
-        return join(count + 1.0, window[:, self.d :], final, x, low, memory)
+        return join(count + 1.0, window[:, self.d :], final, x, sums, memory)
 
 
 class AppendMany(nn.Module):
@@ -92,14 +92,15 @@ class AppendMany(nn.Module):
         Only the first `count` of the items are appended (0 ≤ count ≤ C).
         """
         n = items.shape[1]
-        before, inputs, h, g, last, low, memory = self.parts(state)
+        before, inputs, h, g, last, sums, memory = self.parts(state)
         added = count.view(1, 1).to(torch.float32)
         place = self.places(n).view(-1, 1)  # [C, 1]
         inside = torch.clamp(added - place, 0.0, 1.0)
 
         x = self.item.rows(items.view(-1))
         if self.item.low_pass is not None:
-            x, low = self.item.low_pass(x, low, before + place, inside)
+            x, every = self.item.low_pass(x, sums, before + place)
+            sums = self._rows(torch.cat([sums, every]), added)
         u, k, v = self.item.inputs(x)
         v = (v * inside).view(-1, self.heads, self.d // self.heads)
         outer = torch.bmm(k.permute(1, 2, 0), v.permute(1, 0, 2))  # [H, d/H, d/H]
@@ -116,7 +117,7 @@ class AppendMany(nn.Module):
         if self.p:
             inputs = self._rows(u, added + self.offsets).view(1, -1)
         last = self._rows(torch.cat([last, x]), added)
-        return join(before + added, inputs, h, g, last, low, memory)
+        return join(before + added, inputs, h, g, last, sums, memory)
 
     def _rows(self, rows: Tensor, index: Tensor) -> Tensor:
         """Rows by their number: [n, w] and [r, 1] → [r, w]."""

@@ -125,7 +125,7 @@ def test_the_layout_covers_the_state_without_gaps(kernel, d, heads, variant):
     assert layout[0].offset == 0
     for field, following in pairwise(layout):
         assert following.offset == field.offset + field.size
-    # 1 + u of kernel − 1 items + h + G + x (+ low) + a d/H × d/H matrix a head
+    # 1 + u of kernel − 1 items + h + G + x (+ sums) + a d/H × d/H matrix a head
     rows = 4 if variant == "edge" else 3
     assert state_size(config) == 1 + (kernel - 1) * d + rows * d + heads * (d // heads) ** 2
     assert state_size(config) == layout[-1].offset + layout[-1].size
@@ -143,14 +143,16 @@ def test_the_fields_hold_what_their_names_say(make_model, kernel):
 
     with torch.no_grad():
         x = model._embed(torch.tensor([history]))[0]
-        low = model.low_pass.low(model.input_norm(model.embedding(torch.tensor([history]))))[0, -1]
+        rows = model.input_norm(model.embedding(torch.tensor(history)))
+        g = model.low_pass.log_decay().exp()
+        sums = sum(row * g**gap for gap, row in enumerate(rows.flip(0)))
         u = model.gru_in(x)
         c = model.conv_in(u.T[None])[0].T
         h = model.gru(c[None])[0][0]
         _, k, v = model._attention_inputs(x)
     assert field["count"].tolist() == [6]
     torch.testing.assert_close(field["item"], x[-1], atol=1e-5, rtol=0)
-    torch.testing.assert_close(field["low"], low, atol=1e-5, rtol=0)
+    torch.testing.assert_close(field["sums"], sums, atol=1e-5, rtol=0)
     torch.testing.assert_close(field["conv_inputs"], u[6 - 2 * p :].flatten(), atol=1e-5, rtol=0)
     torch.testing.assert_close(field["gru"], h[5 - p], atol=1e-5, rtol=0)
     torch.testing.assert_close(field["gated"], model._select(c, h)[5 - p], atol=1e-5, rtol=0)
