@@ -171,7 +171,7 @@ class Description:
 
         features = features_of(self.catalogue.keys, self.values, items.separator)
         if features is None:
-            log.warning("no value of the fields is of two items: no features of training")
+            log.warning("no value of the fields is of two items, so training has no item features")
         else:
             log.info(
                 "features of training: %s values, %s of %s items have some",
