@@ -164,7 +164,7 @@ def train_config(same: Conditions, settings: Settings, seed: int, **levers: Sett
         ConfigError: a setting is impossible.
     """
     chosen: dict[str, Any] = {
-        "schedule": "cosine", "seen_margin": 1.0 if same.protocol == "unseen" else 0.0,
+        "seen_margin": 1.0 if same.protocol == "unseen" else 0.0,
         "learning_rate": settings["learning_rate"], "l2": settings["l2"],
         "epochs": same.epochs, "patience": same.patience, "precision": same.precision,
         "batch_positions": same.batch_positions, "seed": seed, "threads": 1, **levers,

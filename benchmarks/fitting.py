@@ -12,7 +12,9 @@ from peers import Peer
 from glint_edge.config import TrainConfig
 from glint_edge.data.sequences import Split
 from glint_edge.model.glint_ru import GlintRU
+from glint_edge.training.average import Averaged
 from glint_edge.training.epochs import Epoch, Run, epochs, make_optimizer
+from glint_edge.training.start import start
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ def fit(
     Raises:
         DivergedError: the loss or a weight is no number any more.
     """
-    run = Run(model, make_optimizer(model, config), np.random.default_rng(config.seed))
+    start(model, config, parts)
+    average = Averaged(model, config.average) if config.average else None
+    rng = np.random.default_rng(config.seed)
+    run = Run(model, make_optimizer(model, config), rng, average)
     for epoch in epochs(run, parts, config, protocol=protocol):
         seconds = [each.seconds for each in run.history]
         print(f"epoch {epoch.epoch}: loss {epoch.loss:.3f}, validation NDCG@10 "

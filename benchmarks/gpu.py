@@ -58,13 +58,15 @@ class Curve:
 
 def train(parts: Split, model: ModelConfig, config: TrainConfig, device: str) -> Curve:
     """Train all epochs on a device."""
-    run = begin(model, config, torch.device(device))
+    run = begin(model, config, parts, torch.device(device))
     losses, best = [], float("inf")
     for number in range(1, config.epochs + 1):
         for group in run.optimizer.param_groups:
             group["lr"] = config.learning_rate_at(number)
         started = time.perf_counter()
-        losses.append(train_epoch(run.model, run.optimizer, parts, config, run.rng))
+        losses.append(
+            train_epoch(run.model, run.optimizer, parts, config, run.rng, average=run.average)
+        )
         best = min(best, time.perf_counter() - started)  # an epoch ends with its loss on the CPU
     return Curve(device, config.precision, losses, parts.predictions / best)
 

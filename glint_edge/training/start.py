@@ -11,6 +11,7 @@ from glint_edge.config import TrainConfig
 from glint_edge.data.sequences import Split
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.model.glint_ru import GlintRU
+from glint_edge.model.protocols import Encoder
 
 REACH = 5  # places within which two items of a sequence stand near one another
 SMOOTHING = 0.75  # the power of a context's frequency
@@ -22,16 +23,17 @@ MOST_INTERACTIONS = 4_000_000  # some 100 bytes each; of a larger log, sequences
 Ids = npt.NDArray[np.integer]
 
 
-def start(model: GlintRU, config: TrainConfig, data: Split | ShardedLog) -> None:
-    """Set the first weights as a training asks for, in place."""
-    if config.output_start:
+def start(model: Encoder, config: TrainConfig, data: Split | ShardedLog) -> None:
+    """Set the first weights as a training asks for, in place; of other models the table alone."""
+    items, d = len(model.embedding.weight) - 1, model.embedding.embedding_dim
+    if config.output_start and isinstance(model, GlintRU):
         for matrix in _outputs(model):
             nn.init.normal_(matrix.weight, std=config.output_start)
-    if config.table_start == "svd" and model.config.items <= MOST_ITEMS:
+    if config.table_start == "svd" and items <= MOST_ITEMS:
         ids, offsets = data.training()
         drawn = np.random.default_rng(config.seed)
         a, b, weights = near_pairs(*_some(ids, offsets, drawn))
-        rows = rows_of_pairs(a, b, weights, model.config.items, model.config.d)
+        rows = rows_of_pairs(a, b, weights, items, d)
         with torch.no_grad():
             # Items that stand near none keep what was drawn.
             table = model.embedding.weight

@@ -247,7 +247,7 @@ def test_a_run_keeps_to_its_minutes_and_to_its_best_epoch(monkeypatch):
             yield run.history[-1]
 
     monkeypatch.setattr(fitting, "epochs", epochs)
-    config = contenders.TrainConfig()
+    config = contenders.TrainConfig(table_start="random", average=0.0)
     done = fitting.fit(peer, argparse.Namespace(), config, "full", minutes=1.9)
     assert (done.epochs, done.best_epoch, done.validation_ndcg) == (2, 2, 0.3)
     assert done.minutes == pytest.approx(80 / 60)
