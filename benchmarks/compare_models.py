@@ -1,7 +1,7 @@
 """GLINT-RU beside its peers: accuracy, training, weights, and one tap on this machine.
 
-    python benchmarks/compare_models.py --out runs/compare --data ml-100k amazon-beauty.txt \
-        amazon-video-games.txt --trials 12 --epochs 20 --json docs/measured/compare-models.json
+    python benchmarks/compare_models.py --out runs/compare --data amazon-beauty.txt \
+        amazon-video-games.txt ml-100k --json docs/measured/compare-models.json
 
 Each model of each log has the same search (`search.py`: as many trials, on validation items alone),
 and is trained with what that found, once a seed, by one loop, loader, loss and recipe
@@ -19,6 +19,7 @@ import platform
 import statistics
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,7 @@ def document(
     """All that is there, as JSON values."""
     times = out / DEVICE
     return {
-        "trials": budget.trials, "epochs": budget.epochs, "patience": budget.patience,
-        "seeds": list(budget.seeds), "machine": _machine(),
+        **asdict(budget), "machine": _machine(),
         "logs": [_of_log(log, models, budget, out) for log in logs],
         "device": json.loads(times.read_text("utf-8")) if times.exists() else None,
     }  # fmt: skip
@@ -126,8 +126,7 @@ def time_taps(logs: Sequence[Log], budget: Budget, asked: argparse.Namespace) ->
 def main() -> None:
     """Run what is missing, print the tables; exit code 2 and one line if it cannot be done."""
     asked = parse()
-    budget = Budget(trials=asked.trials, epochs=asked.epochs, patience=asked.patience,
-                    seeds=asked.seeds, d=asked.d)  # fmt: skip
+    budget = Budget(**{field.name: getattr(asked, field.name) for field in fields(Budget)})
     asked.out.mkdir(parents=True, exist_ok=True)
     try:
         logs = [open_log(data, budget) for data in asked.data]
@@ -158,6 +157,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder of all that was run")
     parser.add_argument("--models", nargs="+", choices=CONTENDERS, default=list(USUAL))
     parser.add_argument("--trials", type=int, default=12, help="of each model's search; 0: none")
+    parser.add_argument("--trial-epochs", type=int, default=10, help="of a trial at most")
     parser.add_argument("--epochs", type=int, default=20, help="of a training at most")
     parser.add_argument("--patience", type=int, default=6)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])

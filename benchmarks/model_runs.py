@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,15 @@ class Budget:
 
     Attributes:
         trials: of the search.
-        epochs: of a training at most, a trial's too.
+        trial_epochs: of a trial at most.
+        epochs: of a training at most.
         patience: epochs without a better one after which a training stops.
         seeds: of the trainings with the best settings.
         d: width.
     """
 
     trials: int
+    trial_epochs: int
     epochs: int
     patience: int
     seeds: Sequence[int]
@@ -128,19 +130,20 @@ def _searched(log: Log, name: str, budget: Budget, out: Path) -> Settings:
             raise ConfigError(f"{name} takes what is found for {like}: run --models {like}")
         return best_settings(done[: budget.trials]) or CONTENDERS[name].first
 
+    same = replace(_same(log, name), epochs=budget.trial_epochs)
+
     def train(settings: Settings, after: Any) -> None:  # noqa: ANN401  # search.Objective's
         model = _fresh(log, name, settings, TRIAL_SEED)
-        config = train_config(_same(log, name), settings, TRIAL_SEED)
+        config = train_config(same, settings, TRIAL_SEED)
         fit(model, log.parts, config, log.same.protocol, after=after)
 
     print(f"{log.name}, {name}: search", file=sys.stderr, flush=True)
-    return search(CONTENDERS[name], path, budget.trials, asdict(_same(log, name)), train).settings
+    return search(CONTENDERS[name], path, budget.trials, asdict(same), train).settings
 
 
 def _same(log: Log, name: str) -> Conditions:
     most = CONTENDERS[name].most_positions
-    values = asdict(log.same)
-    return Conditions(**{**values, "batch_positions": most or log.same.batch_positions})
+    return replace(log.same, batch_positions=most or log.same.batch_positions)
 
 
 def _fresh(log: Log, name: str, settings: Settings, seed: int) -> Any:  # noqa: ANN401  # an Encoder

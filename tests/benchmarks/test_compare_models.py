@@ -36,7 +36,7 @@ def command(ring, tmp_path, monkeypatch, capsys):
     """The command on the ring: its table, and the JSON that it wrote."""
 
     def run(*words):
-        small = ("--data", ring, "--out", tmp_path, "--epochs", 2, "--d", 16)
+        small = ("--data", ring, "--out", tmp_path, "--epochs", 2, "--trial-epochs", 2, "--d", 16)
         monkeypatch.setattr(sys, "argv", ["compare_models.py", *map(str, (*small, *words))])
         compare_models.main()
         return capsys.readouterr().out, json.loads((tmp_path / "compare-models.json").read_text())
@@ -92,7 +92,7 @@ def test_a_certain_next_item_is_learnt_by_each(ring, name):
 
 
 def test_the_whole_form_takes_what_was_found_for_the_causal_one(ring, tmp_path):
-    budget = model_runs.Budget(trials=1, epochs=1, patience=1, seeds=(1,), d=8)
+    budget = model_runs.Budget(trials=1, trial_epochs=1, epochs=1, patience=1, seeds=(1,), d=8)
     log = model_runs.open_log(str(ring), budget)
     with pytest.raises(ConfigError, match="run --models fmlp_rec"):
         model_runs.run(log, "fmlp_rec_whole", budget, tmp_path)
