@@ -3,8 +3,12 @@ import shutil
 
 import pytest
 
+from converters.export import export
+from converters.options import ExportOptions
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.copies import copy_part
+from glint_edge.bundles.shown import table_of
+from glint_edge.checkpoints.changes import NewItem, add_items, retire_items
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.errors import BundleError, CheckpointError
 from tests.bundles_changed import relist
@@ -46,9 +50,15 @@ def test_the_golden_lists_are_with_the_expert_and_without(folder):
 
 def test_a_part_of_a_bundle_has_it_and_can_do_without(folder, tmp_path):
     bundle = load_bundle(folder)
-    copy_part(bundle, bundle.artifacts, tmp_path)
-    assert (tmp_path / NAME).is_file()
-    assert load_bundle(tmp_path).neighbours
+    for choice in (True, False):
+        place = tmp_path / str(choice)
+        place.mkdir()
+        copy_part(bundle, bundle.artifacts, place, neighbours=choice)
+        assert (place / NAME).is_file() == choice
+        part = load_bundle(place)
+        assert (part.neighbours is not None) == choice
+        assert part.manifest["digest"] == bundle.manifest["digest"]
+    assert "neighbours" in repr(table_of(bundle)) and "c 0.5, γ 30" in repr(table_of(bundle))
 
 
 def test_a_damaged_file_is_refused_by_both(folder, tmp_path):
@@ -76,3 +86,20 @@ def test_a_checkpoint_without_it_says_nothing_of_it(model, folder, tmp_path):
     save_checkpoint(Checkpoint(model, whole.catalogue, whole.data), tmp_path / "run")
     assert load_checkpoint(tmp_path / "run").neighbours is None
     assert NAME not in json.loads((tmp_path / "run/config.json").read_text())["sha256"]
+
+
+def test_items_that_come_later_have_none_and_those_that_go_keep_theirs(folder, tmp_path):
+    before = load_checkpoint(folder.parent / "run")
+    new = NewItem("new", before.model.embedding.weight[3].detach(), "New")
+    after = retire_items(add_items(before, [new]), ["k3"])
+    save_checkpoint(after, tmp_path / "run")
+    options = ExportOptions(("onnx",), "none", 10, tmp_path / "app.glint", chunk=4)
+    with no_conversion():
+        bundle = export(
+            load_checkpoint(tmp_path / "run"), options, folder=tmp_path / "run",
+            histories=[[3, 41, 5]], check=lambda *_: [],
+        )  # fmt: skip
+    assert bundle.neighbours.to_bytes() == before.neighbours.to_bytes()
+    assert bundle.config.items == 41
+    with_it = [one for one in bundle.golden.lists if one.neighbours]
+    assert with_it and not any(3 in one.items for one in with_it)

@@ -8,6 +8,7 @@ from glint_edge.data.sequences import HeldOut
 from glint_edge.evaluation import neighbours as choosing
 from glint_edge.evaluation.neighbours import GAMMA, C, choose
 from glint_edge.evaluation.ranking import evaluate, ranked
+from glint_edge.processes.distributed import Alone
 from tests.small import tiny_neighbours
 
 
@@ -60,3 +61,23 @@ def test_an_expert_that_harms_is_not_chosen(model, held_out, monkeypatch):
     expert = replace(expert, ids=expert.ids[keep], weights=expert.weights[keep], starts=starts)
     choice = choose(model, never, expert)
     assert choice.c == 0 and choice.ndcg == choice.alone
+
+
+class Part(Alone):
+    """One of two processes; what the first one has is at hand when the second gathers."""
+
+    size = 2
+
+    def __init__(self, rank, before):
+        self.rank, self._before = rank, before
+
+    def gather(self, values):
+        self._before.append(values)
+        return torch.cat(self._before[:2]) if self.rank else torch.cat([values, values])
+
+
+def test_processes_choose_together_what_one_does(model, held_out):
+    expert, gathered = tiny_neighbours(), []
+    for rank in range(2):
+        choice = choose(model, held_out, expert, group=Part(rank, gathered))
+    assert choice == choose(model, held_out, expert)

@@ -5,6 +5,7 @@ import pytest
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.data.log import load_log
 from glint_edge.data.neighbours import NEIGHBOURS
+from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.evaluation.ranking import evaluate
 from tests.logs import write_ring
 from tests.training.runs import run
@@ -38,3 +39,26 @@ def test_where_they_do_not_help_none_are_kept(log, tmp_path, caplog, monkeypatch
         made = run(log, tmp_path / "run", neighbours=4, epochs=1)
     assert made.neighbours is None and not (tmp_path / "run" / NEIGHBOURS).exists()
     assert "neighbours do not help" in caplog.text
+
+
+def test_a_run_that_was_stopped_may_ask_for_them(log, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(progress):
+        if progress.epoch == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run(log, tmp_path / "run", on_progress=stop)
+    resumed = run(log, tmp_path / "run", resume=True, neighbours=4)
+    whole = run(log, tmp_path / "whole", neighbours=4)
+    assert resumed.neighbours.to_bytes() == whole.neighbours.to_bytes()
+    assert resumed.metrics == whole.metrics
+    assert "neighbours = 4" in (tmp_path / "run/run.toml").read_text()
+
+
+def test_shards_train_with_them(log, tmp_path):
+    make_shards(log, tmp_path / "shards", parts=2, held_out=20)
+    made = run(tmp_path / "shards", tmp_path / "run", neighbours=4)
+    assert made.neighbours.most == 4 and made.metrics["test"]["users"] == 20
