@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,8 +32,7 @@ Sequences = tuple[npt.NDArray[np.integer], Ids]
 
 REACH = 10
 FORWARDS, BACKWARDS = 10, 7  # tenths
-MOST = 1 << 23  # pairs held at once, in some 400 MB
-POSITIONS = 1 << 20  # items of sequences looked at together
+MOST = 1 << 22  # pairs held at once, in some 200 MB
 LARGEST = 255  # of a stored weight
 
 
@@ -72,17 +72,17 @@ def count(
     sizes, scales = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.float32)
     all_ids: list[Ids] = [np.empty(0, np.int64)]
     all_weights = [np.empty(0, np.uint8)]
-    for first, end in _bands(2 * reach * frequencies):
-        pairs = _Pairs(rows, reach)
+    for first, end in _bands(2 * reach * frequencies, _most_items(rows, reach)):
+        pairs = _Pairs(rows, reach, first, end)
         for ids, offsets in sequences():
-            for some, of_user in _chunks(ids, offsets):
-                pairs.add(some, of_user, first, end)
+            pairs.add(ids, offsets)
         item, near, times = pairs.sums()
         keep = (near > 0) & (itself | (item != near))
         item, near, times = item[keep], near[keep], times[keep]
         # Squared, so that equals are equal: what is whole has no rounding.
         weight = np.sqrt(times**2 / np.maximum(frequencies[near], 1))
-        item, near, weight = _nearest(item, near, weight, k)
+        keep = _nearest(item, weight, k)
+        item, near, weight = item[keep], near[keep], weight[keep]
         weights, item_scales = _quantized(item, weight, rows)
         stays = weights > 0
         sizes += np.bincount(item[stays], minlength=rows)
@@ -94,80 +94,96 @@ def count(
     return Neighbours(starts, scales, weights, near, 1.0, 1.0)
 
 
-def _bands(most: Ids) -> Iterator[tuple[int, int]]:
+def _bands(pairs: Ids, items: int) -> Iterator[tuple[int, int]]:
     """Items first … end − 1 that are few enough, by how many pairs begin with each at most."""
-    upto = np.concatenate([[0], np.cumsum(most)])
+    upto = np.concatenate([[0], np.cumsum(pairs)])
     first = 1
-    while first < len(most):
+    while first < len(pairs):
         end = int(np.searchsorted(upto, upto[first] + MOST, side="right")) - 1
-        end = min(max(end, first + 1), len(most))
+        end = min(max(end, first + 1), first + items, len(pairs))
         yield first, end
         first = end
 
 
-def _chunks(ids: npt.NDArray[np.integer], offsets: Ids) -> Iterator[tuple[Ids, Ids]]:
-    """Sequences some at a time: their items, and whose each is; both int64 [n]."""
-    user, users = 0, len(offsets) - 1
-    while user < users:
-        last = int(np.searchsorted(offsets, offsets[user] + POSITIONS, side="right")) - 1
-        last = max(last, user + 1)
-        some = ids[offsets[user] : offsets[last]].astype(np.int64)
-        yield some, np.repeat(np.arange(user, last), np.diff(offsets[user : last + 1]))
-        user = last
+def _bits(reach: int) -> tuple[int, int]:
+    """A tenth of 1 as a count that all gaps divide, and the bits of the largest count."""
+    whole = math.lcm(*range(1, reach + 1))
+    return whole, (max(FORWARDS, BACKWARDS) * whole).bit_length()
+
+
+def _most_items(rows: int, reach: int) -> int:
+    """Items of which every pair and its count fit in 63 bits."""
+    return max(1, (1 << 63 - _bits(reach)[1]) // rows - 1)
 
 
 @dataclass
 class _Pairs:
-    """Counts of pairs, summed up whenever they become too many."""
+    """Counts of the pairs that begin with one of the items first … end − 1.
+
+    A pair and its count are one number, so that they are sorted together; pairs that become too
+    many meanwhile, which a single frequent item's may, are summed up.
+    """
 
     rows: int
     reach: int
-    _keys: list[Ids] = field(default_factory=list)
-    _counts: list[Ids] = field(default_factory=list)
+    first: int
+    end: int
+    _pairs: list[Ids] = field(default_factory=list)
+    _summed: list[tuple[Ids, Ids]] = field(default_factory=list)
     _held: int = 0
 
-    def add(self, ids: Ids, of_user: Ids, first: int, end: int) -> None:
-        """Count the pairs that begin with one of the items first … end − 1."""
-        whole = math.lcm(*range(1, self.reach + 1))  # a tenth of 1, as a count
-        for gap in range(1, min(self.reach, len(ids) - 1) + 1):
-            same = of_user[:-gap] == of_user[gap:]
-            before, after = ids[:-gap][same], ids[gap:][same]
-            for item, other, share in ((before, after, FORWARDS), (after, before, BACKWARDS)):
-                own = (item >= first) & (item < end)
-                self._keys.append(item[own] * self.rows + other[own])
-                times = share * whole // gap
-                self._counts.append(np.full(len(self._keys[-1]), times, dtype=np.int64))
-                self._held += len(self._keys[-1])
-        if self._held > MOST:  # of one item that fills a band alone
-            self._sum_up()
+    def add(self, ids: npt.NDArray[np.integer], offsets: Ids) -> None:
+        """Count the pairs of sequences: integers [T], and int64 [U + 1]."""
+        whole, bits = _bits(self.reach)
+        at = np.flatnonzero((ids >= self.first) & (ids < self.end))
+        user = np.searchsorted(offsets, at, side="right") - 1
+        begin, end = offsets[user], offsets[user + 1]
+        own = (ids[at].astype(np.int64) - self.first) * self.rows
+        for gap in range(1, self.reach + 1):
+            for share, there, near in (
+                (FORWARDS, at + gap < end, gap), (BACKWARDS, at - gap >= begin, -gap)
+            ):  # fmt: skip
+                pair = own[there] + ids[at[there] + near]
+                self._pairs.append(pair << bits | (share * whole // gap))
+                self._held += len(pair)
+            if self._held > MOST:
+                self._sum_up()
 
     def sums(self) -> tuple[Ids, Ids, npt.NDArray[np.float64]]:
         """Items, those near them, both ascending, and how often: int64 [n] twice, float64 [n]."""
         self._sum_up()
-        keys, counts = self._keys[0], self._counts[0]
-        return keys // self.rows, keys % self.rows, counts.astype(np.float64)
+        pairs, counts = map(np.concatenate, zip(*self._summed, strict=True))
+        if len(self._summed) > 1:
+            order = np.argsort(pairs, kind="stable")
+            pairs, counts = _by_pair(pairs[order], counts[order])
+        return pairs // self.rows + self.first, pairs % self.rows, counts.astype(np.float64)
 
     def _sum_up(self) -> None:
-        keys = np.concatenate([np.empty(0, np.int64), *self._keys])
-        counts = np.concatenate([np.empty(0, np.int64), *self._counts])
-        order = np.argsort(keys, kind="stable")
-        keys, counts = keys[order], counts[order]
-        starts = np.flatnonzero(np.diff(keys, prepend=-1))
-        self._keys = [keys[starts]]
-        self._counts = [np.add.reduceat(counts, starts) if len(starts) else counts]
-        self._held = len(starts)
+        held = np.concatenate([np.empty(0, np.int64), *self._pairs])
+        held.sort()
+        bits = _bits(self.reach)[1]
+        self._summed.append(_by_pair(held >> bits, held & (1 << bits) - 1))
+        self._pairs, self._held = [], 0
 
 
-def _nearest(
-    item: Ids, near: Ids, weight: npt.NDArray[np.float64], k: int
-) -> tuple[Ids, Ids, npt.NDArray[np.float64]]:
-    """The k heaviest of each item, by item and id; of equals the lower ids."""
-    order = np.lexsort((near, -weight, item))
-    item, near, weight = item[order], near[order], weight[order]
-    place = np.arange(len(item)) - np.searchsorted(item, item)
-    item, near, weight = item[place < k], near[place < k], weight[place < k]
-    order = np.lexsort((near, item))
-    return item[order], near[order], weight[order]
+def _by_pair(pairs: Ids, counts: Ids) -> tuple[Ids, Ids]:
+    """Of ascending pairs int64 [n] each once, and the sum of its counts."""
+    starts = np.flatnonzero(np.diff(pairs, prepend=-1))
+    return pairs[starts], np.add.reduceat(counts, starts) if len(starts) else counts
+
+
+def _nearest(item: Ids, weight: npt.NDArray[np.float64], k: int) -> npt.NDArray[np.bool_]:
+    """Which are the k heaviest of their item, [n]; items ascend, and of equals the first count."""
+    starts = np.flatnonzero(np.diff(item, prepend=-1))
+    keep = np.ones(len(item), dtype=bool)
+    for first, end in pairwise([*starts.tolist(), len(item)]):
+        if end - first <= k:
+            continue
+        own = weight[first:end]
+        heavy = np.flatnonzero(own >= np.partition(own, -k)[-k])
+        keep[first:end] = False
+        keep[first + heavy[np.argsort(-own[heavy], kind="stable")[:k]]] = True
+    return keep
 
 
 def _quantized(
