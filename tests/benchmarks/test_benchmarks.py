@@ -100,6 +100,19 @@ def test_training_speed_without_the_peer(run_here, tmp_path):
 
 
 @pytest.mark.full
+def test_neighbours(ml_100k, run_here, tmp_path):
+    out = tmp_path / "neighbours.json"
+    result = run_here("neighbours.py", "--neighbours", 8, "--reaches", 10, "--out", out)
+    assert json.loads(out.read_text()) == result
+    alone, added, mixed = (
+        result["rows"][name]["validation_unseen"]
+        for name in ("the model alone", "added, 32 neighbours", "mixed, 32 neighbours")
+    )
+    # The additive form keeps what a mixture wins, which needs the scores of all items.
+    assert min(added, mixed) > alone and added > mixed - 0.3 * (mixed - alone)
+
+
+@pytest.mark.full
 def test_new_items(ml_100k, run_here):
     result = run_here("new_items.py", "--seeds", 1, "--strengths", 0, 0.8)
     assert set(result) == {"trained", "strength 0", "strength 0.8"}
