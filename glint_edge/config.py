@@ -281,7 +281,7 @@ class TrainConfig(_JsonConfig):
         "is a row of its own plus the mean of its fields' rows. Without, they are shown alone.",
     )  # fmt: skip
     item_row_dropout: float = lever(
-        0.2, high=1.0, panel=OVERFITTING,
+        0.1, high=1.0, panel=OVERFITTING,
         help="Share of the own rows that a step goes without where there are item features, so "
         "that the fields alone can carry an item.",
     )  # fmt: skip
