@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -131,7 +132,7 @@ class _Program:
                     [sys.executable, __file__], input=json.dumps(order), text=True, check=False,
                     capture_output=True, timeout=SECONDS,
                 )  # fmt: skip
-                said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+                said = _reason(done.stderr) or f"exit code {done.returncode}"
             except subprocess.TimeoutExpired:
                 said = f"took longer than {SECONDS:.0f} s"
             if not self.path.exists():
@@ -149,6 +150,13 @@ class _Program:
             return runtime.to_numpy(runtime.recommend(runtime.append(state, last))[0])
 
         return tap
+
+
+def _reason(stderr: str) -> str:
+    """The exception that ended a process, or its last words."""
+    lines = stderr.strip().splitlines()
+    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Unsupported)\w*:", line)]
+    return next(reversed(errors or lines), "")
 
 
 def file_of(what: str) -> str:

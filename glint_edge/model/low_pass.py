@@ -50,7 +50,9 @@ class LowPass(nn.Module):
         powers = torch.exp(gap.clamp(min=0) * log_g[:, None, None]).tril()  # [d, L, L]
         carried = torch.exp((at + 1) * log_g[:, None])[..., None]  # [d, L, 1]
         sums: list[Tensor] = []
-        for block in x.permute(2, 1, 0).split(size, dim=1):  # [d, L, B]
+        by_channel = x.permute(2, 1, 0)
+        for start in range(0, x.shape[1], size):  # `split` into one part is more than LiteRT takes
+            block = by_channel[:, start : start + size]  # [d, L, B]
             n = block.shape[1]
             total = torch.bmm(powers[:, :n, :n], block)
             if sums:

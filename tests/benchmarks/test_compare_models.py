@@ -221,14 +221,14 @@ def test_a_program_that_cannot_be_made_is_tried_once_and_says_why(tmp_path, monk
 
     def fails(command, **_):
         tried.append(command)
-        return argparse.Namespace(stderr="Warning: …\nno such operator\n", returncode=1)
+        return argparse.Namespace(stderr="ValueError: no such operator\nsee there\n", returncode=1)
 
     monkeypatch.setattr(device_times.subprocess, "run", fails)
     monkeypatch.setattr(device_times, "times_us", lambda calls, seconds: [])
     best = {"sasrec": contenders.CONTENDERS["sasrec"].first}
     for _ in range(2):
         rows = device_times.measure(best, 40, 8, [5], tmp_path, streams=())
-        assert {row["why_not"] for row in rows} == {"no such operator"}
+        assert {row["why_not"] for row in rows} == {"ValueError: no such operator"}
     assert len(tried) == 3
 
 
