@@ -21,8 +21,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from contenders import CONTENDERS, GLINT, conditions, make_model, train_config
-from fitting import fit
+from models.contenders import CONTENDERS, GLINT, conditions, make_model, train_config
+from models.fitting import fit
 
 from glint_edge.config import TrainConfig
 from glint_edge.data.log import load_log

@@ -3,9 +3,9 @@
     python benchmarks/compare_models.py --out runs/compare --data amazon-beauty.txt \
         amazon-video-games.txt ml-100k --json docs/measured/compare-models.json
 
-Each model of each log has the same search (`search.py`: as many trials, on validation items alone),
-and is trained with what that found, once a seed, by one loop, loader, loss and recipe
-(`fitting.py`). Test items are looked at once, at the epoch that validates best. Then each is
+Each model of each log has the same search (`models/search.py`: as many trials, on validation items
+alone), and is trained with what that found, once a seed, by one loop, loader, loss and recipe
+(`models/fitting.py`). Test items are looked at once, at the epoch that validates best. Then each is
 exported and timed (`device_times.py`). Every trial and training is a line of a file under `--out`:
 the same command goes on where it was stopped, and started twice it takes two cores. The table is of
 all that is there.
@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from contenders import CONTENDERS, GLINT, USUAL
 from device_times import STREAMS, measure
-from model_runs import Budget, Log, open_log, ranks, results, run
-from model_tables import accuracy, device, settings
+from models.contenders import CONTENDERS, GLINT, USUAL
+from models.runs import Budget, Log, open_log, ranks, results, run
+from models.tables import accuracy, device, settings
 
 from glint_edge.errors import GlintEdgeError
 from glint_edge.evaluation.paired import Difference

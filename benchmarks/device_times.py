@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from contenders import CONTENDERS, GLINT, Settings, make_model
+from models.contenders import CONTENDERS, GLINT, Settings, make_model
 from stock_export import TOP_K, times_us
 
 from converters import convert

@@ -186,7 +186,7 @@ def _mean(figure: Mapping[str, float | None] | None) -> str:
 
 
 # The comparison prints its own tables, which are no part of any package.
-_MODELS = runpy.run_path(str(ROOT / "benchmarks" / "model_tables.py"))
+_MODELS = runpy.run_path(str(ROOT / "benchmarks" / "models" / "tables.py"))
 
 
 def _of_models(part: str) -> Callable[[Path], str]:

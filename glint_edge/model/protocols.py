@@ -1,6 +1,6 @@
 """What training and evaluation ask of a model, so that other models run under the same loop.
 
-GLINT-RU is one; `benchmarks/peers` has others. Nothing has to be inherited.
+GLINT-RU is one; `benchmarks/models/peers` has others. Nothing has to be inherited.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ from tests.logs import write_ring
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
-compare_models, accuracy, contenders, device_times, fitting, lines, model_runs, tables, search = (
+compare_models, accuracy, contenders, device_times, fitting, lines, runs, tables, search = (
     importlib.import_module(name)
-    for name in ("compare_models", "accuracy", "contenders", "device_times", "fitting", "lines",
-                 "model_runs", "model_tables", "search")
+    for name in ("compare_models", "accuracy", "models.contenders", "device_times",
+                 "models.fitting", "models.lines", "models.runs", "models.tables", "models.search")
 )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def command(ring, tmp_path, monkeypatch, capsys):
 def test_it_searches_trains_and_prints_and_goes_on_where_it_stopped(command, monkeypatch, tmp_path):
     fits = []
     monkeypatch.setattr(
-        model_runs, "fit", lambda *args, **more: fits.append(args) or fitting.fit(*args, **more)
+        runs, "fit", lambda *args, **more: fits.append(args) or fitting.fit(*args, **more)
     )
     words = ("--models", "glint", "gru4rec", "--trials", 2, "--steps", "accuracy")
     _, document = command(*words, "--seeds", 1)
@@ -92,15 +92,15 @@ def test_a_certain_next_item_is_learnt_by_each(ring, name):
 
 
 def test_the_whole_form_takes_what_was_found_for_the_causal_one(ring, tmp_path):
-    budget = model_runs.Budget(trials=1, trial_epochs=1, epochs=1, patience=1, seeds=(1,), d=8)
-    log = model_runs.open_log(str(ring), budget)
+    budget = runs.Budget(trials=1, trial_epochs=1, epochs=1, patience=1, seeds=(1,), d=8)
+    log = runs.open_log(str(ring), budget)
     with pytest.raises(ConfigError, match="run --models fmlp_rec"):
-        model_runs.run(log, "fmlp_rec_whole", budget, tmp_path)
-    path = tmp_path / "ring.txt" / "fmlp_rec" / model_runs.TRIALS
+        runs.run(log, "fmlp_rec_whole", budget, tmp_path)
+    path = tmp_path / "ring.txt" / "fmlp_rec" / runs.TRIALS
     first = {**contenders.CONTENDERS["fmlp_rec"].first, "layers": 1}
     lines.add_line(path, {"settings": first, "by_epoch": [0.1]})
-    assert model_runs.run(log, "fmlp_rec_whole", budget, tmp_path)
-    (line,) = model_runs.results(log, "fmlp_rec_whole", budget, tmp_path)
+    assert runs.run(log, "fmlp_rec_whole", budget, tmp_path)
+    (line,) = runs.results(log, "fmlp_rec_whole", budget, tmp_path)
     assert (line["settings"]["layers"], line["fixed"]["batch_positions"]) == (1, 400)
 
 

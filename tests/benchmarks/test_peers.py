@@ -1,4 +1,4 @@
-"""The peers of benchmarks/peers are the models they are called after, and see no later item."""
+"""The peers are the models that they are called after, and see no later item."""
 
 import importlib
 import sys
@@ -9,9 +9,9 @@ import torch
 
 # For good: scripts find their neighbours by name, and so does what runs them.
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-peers = importlib.import_module("peers")
-filters = importlib.import_module("peers.filters")
-recurrence = importlib.import_module("peers.recurrence")
+peers = importlib.import_module("models.peers")
+filters = importlib.import_module("models.peers.filters")
+recurrence = importlib.import_module("models.peers.recurrence")
 
 FORMS = [(name, False) for name in peers.PEERS] + [("bsarec", True), ("fmlp_rec", True)]
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from peers.base import Peer, PeerConfig
-from peers.bsarec import BSARec
-from peers.fmlp_rec import FMLPRec
-from peers.gru4rec import GRU4Rec
-from peers.lrurec import LRURec
-from peers.mamba4rec import Mamba4Rec
-from peers.sasrec import SASRec
+from models.peers.base import Peer, PeerConfig
+from models.peers.bsarec import BSARec
+from models.peers.fmlp_rec import FMLPRec
+from models.peers.gru4rec import GRU4Rec
+from models.peers.lrurec import LRURec
+from models.peers.mamba4rec import Mamba4Rec
+from models.peers.sasrec import SASRec
 
 __all__ = ["PEERS", "Peer", "PeerConfig"]
 

@@ -16,10 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from contenders import CONTENDERS, Conditions, Settings, conditions, make_model, train_config
-from fitting import fit
-from lines import add_line, read_lines
-from search import best_settings, search
 
 from glint_edge.data.log import load_log
 from glint_edge.data.sequences import Split
@@ -28,6 +24,10 @@ from glint_edge.evaluation.neighbours import fitting_neighbours
 from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.evaluation.ranking import metrics_of_ranks, target_ranks
 from glint_edge.locks import try_lock
+from models.contenders import CONTENDERS, Conditions, Settings, conditions, make_model, train_config
+from models.fitting import fit
+from models.lines import add_line, read_lines
+from models.search import best_settings, search
 
 TRIALS, RUNS = "trials.jsonl", "runs.jsonl"
 PROTOCOLS = {"unseen": "unseen", "whole": "full"}  # a table's word, and `evaluate`'s

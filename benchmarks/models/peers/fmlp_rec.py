@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from glint_edge.model.dropout import Dropout
-from peers.base import SPREAD, Embedded, FeedForward, PeerConfig, norm
-from peers.filters import FilterPeer, convolution, frequencies, inverse_transform
+from models.peers.base import SPREAD, Embedded, FeedForward, PeerConfig, norm
+from models.peers.filters import FilterPeer, convolution, frequencies, inverse_transform
 
 
 class LearnedFilter(nn.Module):

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from peers import Peer
 
 from glint_edge.config import TrainConfig
 from glint_edge.data.sequences import Split
@@ -15,6 +14,7 @@ from glint_edge.model.glint_ru import GlintRU
 from glint_edge.training.average import Averaged
 from glint_edge.training.epochs import Epoch, Run, epochs, make_optimizer
 from glint_edge.training.start import start
+from models.peers import Peer
 
 
 @dataclass(frozen=True)

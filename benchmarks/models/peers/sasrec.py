@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from peers.base import Attention, Embedded, FeedForward, Peer, PeerConfig, later
+from models.peers.base import Attention, Embedded, FeedForward, Peer, PeerConfig, later
 
 
 class SASRec(Peer):

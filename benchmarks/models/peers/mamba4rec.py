@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glint_edge.model.dropout import Dropout
-from peers.base import FeedForward, Peer, PeerConfig, norm
-from peers.recurrence import scan
+from models.peers.base import FeedForward, Peer, PeerConfig, norm
+from models.peers.recurrence import scan
 
 STATES = 32  # a channel
 EXPAND = 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from peers.base import Peer, PeerConfig
+from models.peers.base import Peer, PeerConfig
 
 
 class GRU4Rec(Peer):

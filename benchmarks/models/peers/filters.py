@@ -21,7 +21,7 @@ import math
 import torch
 from torch import Tensor
 
-from peers.base import Peer
+from models.peers.base import Peer
 
 
 def frequencies(n: int) -> int:

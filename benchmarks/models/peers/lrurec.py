@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from glint_edge.model.dropout import Dropout
-from peers.base import SPREAD, FeedForward, Peer, PeerConfig, norm
-from peers.recurrence import complex_scan
+from models.peers.base import SPREAD, FeedForward, Peer, PeerConfig, norm
+from models.peers.recurrence import complex_scan
 
 SLOWEST, QUICKEST = 0.99, 0.8  # |λ| at the start
 

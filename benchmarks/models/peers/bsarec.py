@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from glint_edge.model.dropout import Dropout
-from peers.base import Attention, Embedded, FeedForward, PeerConfig, later, norm
-from peers.filters import FilterPeer, convolution, frequencies, inverse_transform
+from models.peers.base import Attention, Embedded, FeedForward, PeerConfig, later, norm
+from models.peers.filters import FilterPeer, convolution, frequencies, inverse_transform
 
 
 class LowPass(nn.Module):

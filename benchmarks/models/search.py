@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from contenders import Contender, Settings
-from lines import add_line, read_lines
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -22,6 +20,8 @@ from glint_edge.errors import ConfigError, DivergedError
 from glint_edge.levers import Between, OneOf, Setting
 from glint_edge.training.epochs import Epoch
 from glint_edge.training.search_space import rounded
+from models.contenders import Contender, Settings
+from models.lines import add_line, read_lines
 
 STARTUP, WARMUP = 5, 2  # trials and epochs before anything is pruned
 SEED = 4

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from peers import PEERS, Peer, PeerConfig
-
 from glint_edge.config import LEVERS, ModelConfig, TrainConfig
 from glint_edge.data.sequences import Split
 from glint_edge.errors import ConfigError
 from glint_edge.levers import Between, OneOf, Setting
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.training.objective import has_bfloat16
+from models.peers import PEERS, Peer, PeerConfig
 
 Settings: TypeAlias = Mapping[str, Setting]
 Space: TypeAlias = Mapping[str, Between | OneOf]

@@ -1,0 +1,1 @@
+"""What `accuracy.py` and `compare_models.py` are made of: contenders, search, runs and tables."""
