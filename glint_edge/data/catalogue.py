@@ -59,7 +59,7 @@ class Catalogue:
             plain["fields"] = {name: dict(values) for name, values in self.fields.items()}
         if self.images:
             plain["images"] = dict(self.images)
-        if self.version == 1:
+        if self.version == 1 and not self.retired and not self.added:
             return plain
         return {
             **plain, "retired": list(self.retired), "added": self.added, "version": self.version,

@@ -82,7 +82,7 @@ def test_a_filter_is_a_product_of_frequencies(n):
 
 
 def test_a_low_pass_keeps_the_lowest_frequencies():
-    bsarec = importlib.import_module("peers.bsarec")
+    bsarec = importlib.import_module("models.peers.bsarec")
     layer = bsarec.LowPass(peers.PeerConfig(items=1, max_length=10, cutoff=5, whole=True))
     whole = filters.convolution(layer.kernel, 10, circular=True)[0]
     x = torch.randn(10, 2)

@@ -169,7 +169,7 @@ def test_loading_prints_nothing(artifacts):
         "from pathlib import Path; from glint_edge.config import ModelConfig;"
         "from glint_edge.processes.native_output import command_line;"
         "from device_bench.measure.runtimes import load_runtime, replay;"
-        f"config = ModelConfig(**{artifact.program.config.to_dict()!r});"
+        f"config = ModelConfig.from_dict({artifact.program.config.to_dict()!r});"
         "here = command_line(); here.__enter__();"
         f"runtime = load_runtime('executorch', Path({str(artifact.path)!r}), config);"
         "runtime.recommend(replay(runtime, [1, 2]))"
