@@ -37,7 +37,11 @@ def torch_runtime(model, tmp_path):
 
 
 @pytest.fixture(
-    params=["torch", *(pytest.param(p, marks=pytest.mark.slow) for p in ("fp32", "int8"))],
+    params=[
+        "torch",
+        pytest.param("int8", marks=pytest.mark.slow),
+        pytest.param("fp32", marks=pytest.mark.full),
+    ],
 )
 def running(request):
     """A runtime and the torch program that it must be."""
