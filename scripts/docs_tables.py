@@ -4,6 +4,8 @@
     python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
     python benchmarks/filters.py … --out docs/measured/filters.json
     python benchmarks/item_features.py --table … --json > docs/measured/item-features.json
+    python benchmarks/neighbours.py --out docs/measured/neighbours.json
+    python benchmarks/recipe.py … --out docs/measured/recipe.json
     python benchmarks/session_window.py … --json > docs/measured/session-window.json
     python -m tests.campaign … --json docs/measured/reliability.json
     python benchmarks/compare_models.py … --json docs/measured/compare-models.json
@@ -177,6 +179,29 @@ def new_items(path: Path) -> str:
     return table(head, lines)
 
 
+def neighbours(path: Path) -> str:
+    """A line a way in which scores gain by neighbours."""
+    document = json.loads(path.read_text("utf-8"))
+    names = (f"validation_{document['chosen_by']}", "test_unseen", "test_full")
+    lines = []
+    for way, row in document["rows"].items():
+        chosen = ", ".join(f"{n} {row[n]:g}" for n in ("c", "gamma", "w") if n in row)
+        lines.append([way, chosen or "–", *(f"{row[name]:.4f}" for name in names)])
+    return table(["NDCG@10", "chosen", "validation", "unseen items", "whole catalogue"], lines)
+
+
+def recipe(path: Path) -> str:
+    """A line a setting of a log: the mean of its seeds."""
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    lines = []
+    for data, setting in dict.fromkeys((row["data"], row["setting"]) for row in rows):
+        own = [row for row in rows if (row["data"], row["setting"]) == (data, setting)]
+        figures = ("validation", "unseen", "whole")
+        means = [f"{statistics.fmean(row[name] for row in own):.4f}" for name in figures]
+        lines.append([f"{data}: {setting}", str(len(own)), *means])
+    return table(["NDCG@10", "seeds", "validation", "unseen items", "whole catalogue"], lines)
+
+
 def _mean(figure: Mapping[str, float | None] | None) -> str:
     """A mean over seeds with its standard deviation, if there are several."""
     if figure is None:
@@ -196,6 +221,7 @@ def _of_models(part: str) -> Callable[[Path], str]:
 KINDS: Mapping[str, Callable[[Path], str]] = {
     "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
     "sessions": sessions, "features": features, "new-items": new_items,
+    "neighbours": neighbours, "recipe": recipe,
     "models": _of_models("accuracy"), "taps": _of_models("device"),
     "settings": _of_models("settings"),
 }  # fmt: skip
