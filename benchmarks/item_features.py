@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from models.lines import add_line, read_lines
 
 import glint_edge as ge
 from glint_edge.checkpoints import changes
@@ -73,8 +74,7 @@ def main() -> None:
     for line in lines(log, items, chosen, levers, done):
         print(json.dumps(line), flush=True)
         if chosen.out is not None:
-            with chosen.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            add_line(chosen.out, line)
 
 
 def _value(text: str) -> Any:  # noqa: ANN401  # a lever's
@@ -82,12 +82,6 @@ def _value(text: str) -> Any:  # noqa: ANN401  # a lever's
         return json.loads(text)
     except ValueError:
         return text
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Lines of earlier runs."""
-    text = path.read_text("utf-8") if path.is_file() else ""
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def table_of(data: str, attributes: Path | None) -> ItemFile:
@@ -187,25 +181,24 @@ def ways_of(
     checkpoint: Checkpoint, items: ItemFile, drawn: Sequence[str], taps: Mapping[str, Sequence[str]]
 ) -> dict[str, list[changes.NewItem]]:
     """Vectors of the new items, by how they are made."""
+    without = replace(checkpoint, vectors=None)
+    titles = describing(checkpoint.catalogue, items, drawn).catalogue.titles
+    titled = rows_of_titles(checkpoint, {key: titles.get(key, "") for key in drawn})
+    near = like(checkpoint, items, drawn)
+    seen = load_log({user: list(own) for user, own in taps.items()}, k_core=0, min_length=2).whole
     ways = {}
     for strength in STRENGTHS:
-        ways[f"fields, {strength:g}"] = items_of_table(checkpoint, items, drawn, strength=strength)[
-            0
-        ]
-        without = replace(checkpoint, vectors=None)
-        titles = describing(checkpoint.catalogue, items, drawn).catalogue.titles
-        if rows_of_titles(checkpoint, {key: titles.get(key, "") for key in drawn}):
-            ways[f"titles, {strength:g}"] = items_of_table(
-                without, items, drawn, strength=strength
-            )[0]
+        own, _ = items_of_table(checkpoint, items, drawn, strength=strength)
+        ways[f"fields, {strength:g}"] = own
+        if titled:
+            own, _ = items_of_table(without, items, drawn, strength=strength)
+            ways[f"titles, {strength:g}"] = own
         ways[f"like, {strength:g}"] = [
-            changes.NewItem(key, changes.mean_of(checkpoint, near, strength))
-            for key, near in like(checkpoint, items, drawn).items()
+            changes.NewItem(key, changes.mean_of(checkpoint, others, strength))
+            for key, others in near.items()
         ]
-        seen = load_log({user: list(own) for user, own in taps.items()}, k_core=0, min_length=2)
-        ways[f"log, {strength:g}"] = changes.items_of_log(
-            checkpoint, seen.whole, strength=strength
-        )[0]
+        own, _ = changes.items_of_log(checkpoint, seen, strength=strength)
+        ways[f"log, {strength:g}"] = own
     return ways
 
 

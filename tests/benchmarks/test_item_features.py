@@ -10,6 +10,8 @@ import pytest
 from tests.logs import write_ring
 
 ROOT = Path(__file__).parents[2]
+# For good: scripts find their neighbours by name.
+sys.path.append(str(ROOT / "benchmarks"))
 LEVERS = ("epochs=1", "d=8", "heads=2", "max_length=12", "batch_positions=256")
 
 
