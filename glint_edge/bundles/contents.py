@@ -9,7 +9,7 @@ from typing import Any
 from glint_edge.bundles.golden import Golden
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
-from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, Newer, read_file
+from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, read_beside
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.json_files import Fault, Schema
 
@@ -63,12 +63,7 @@ def read_neighbours(
     """
     if NEIGHBOURS not in manifest["files"]:
         return None
-    try:
-        return read_file(folder / NEIGHBOURS, config.items)
-    except Newer as error:
-        raise BundleError(f"{folder / NEIGHBOURS} {error}; upgrade glint-edge") from error
-    except Fault as error:
-        raise BundleError(f"{folder / NEIGHBOURS} {error}; export the bundle again") from error
+    return read_beside(folder, config.items, BundleError, "export the bundle again")
 
 
 def read_golden(file: Path, config: ModelConfig, top_k: int) -> Golden:

@@ -21,7 +21,7 @@ from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.vectors import FieldVectors, read_vectors
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
-from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, Newer, read_file
+from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, read_beside
 from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import new_folder, recover, sha256, write_atomic, write_json
@@ -167,7 +167,9 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
         config["metrics"],
         config["sha256"][WEIGHTS],
         folder,
-        _read_neighbours(folder, about) if NEIGHBOURS in config["sha256"] else None,
+        read_beside(folder, about.items, CheckpointError, "train again")
+        if NEIGHBOURS in config["sha256"]
+        else None,
         read_vectors(folder / VECTORS, about.d) if VECTORS in config["sha256"] else None,
     )
 
@@ -236,15 +238,6 @@ def _read_model(folder: Path, config: Mapping[str, Any]) -> tuple[ModelConfig, C
             f"{about.items}; restore the file that belongs to it"
         )
     return about, catalogue
-
-
-def _read_neighbours(folder: Path, about: ModelConfig) -> Neighbours:
-    try:
-        return read_file(folder / NEIGHBOURS, about.items)
-    except Newer as error:
-        raise CheckpointError(f"{folder / NEIGHBOURS} {error}; upgrade glint-edge") from error
-    except Fault as error:
-        raise CheckpointError(f"{folder / NEIGHBOURS} {error}; train again") from error
 
 
 def _not_there(folder: Path, name: str) -> CheckpointError:

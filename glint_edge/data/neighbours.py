@@ -37,6 +37,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from glint_edge.errors import GlintEdgeError
 from glint_edge.json_files import Fault
 
 NEIGHBOURS = "neighbours.bin"
@@ -261,3 +262,23 @@ def read_file(path: Path, items: int) -> Neighbours:
             f"is damaged (it has {neighbours.rows - 1:,} items, and the model has {items:,})"
         )
     return neighbours
+
+
+def read_beside(
+    folder: Path, items: int, refused: type[GlintEdgeError], way_out: str
+) -> Neighbours:
+    """The `neighbours.bin` of a checkpoint's or a bundle's folder.
+
+    Args:
+        folder: that lists it.
+        items: the model's catalogue size.
+        refused: raised where it is missing, damaged, of another model or of a later version.
+        way_out: what to do about a damaged one.
+    """
+    path = folder / NEIGHBOURS
+    try:
+        return read_file(path, items)
+    except Newer as error:
+        raise refused(f"{path} {error}; upgrade glint-edge") from error
+    except Fault as error:
+        raise refused(f"{path} {error}; {way_out}") from error

@@ -72,10 +72,7 @@ class OnnxRuntime:
         items: npt.NDArray[np.int64],
         count: npt.NDArray[np.int64],
     ) -> State:
-        feed = {
-            "method": method, "state": state, "items": items, "count": count, "bias": NO_BIAS,
-        }  # fmt: skip
-        after: State = self._run(("new_state",), feed)[0]
+        after: State = self._run(("new_state",), _feed(method, state, items, count))[0]
         return after
 
     def _list(
@@ -85,12 +82,20 @@ class OnnxRuntime:
         items: npt.NDArray[np.int64],
         bias: Bias | None,
     ) -> tuple[Items, Scores]:
-        feed = {
-            "method": method, "state": state, "items": items, "count": ONE,
-            "bias": NO_BIAS if bias is None else bias,
-        }  # fmt: skip
+        feed = _feed(method, state, items, ONE, NO_BIAS if bias is None else bias)
         top, scores = self._run(("top_items", "top_scores"), feed)
         return top, scores
+
+
+def _feed(
+    method: npt.NDArray[np.int64],
+    state: State,
+    items: npt.NDArray[np.int64],
+    count: npt.NDArray[np.int64],
+    bias: Bias = NO_BIAS,
+) -> dict[str, npt.NDArray[Any]]:
+    """All inputs of the graph, which every method is given."""
+    return {"method": method, "state": state, "items": items, "count": count, "bias": bias}
 
 
 def load(path: Path, config: ModelConfig, top_k: int | None, threads: int) -> OnnxRuntime:
