@@ -456,6 +456,9 @@ def recommend_all(
 ) -> ListFile:
     """Write what every user of a log is recommended, a row an item: user, rank, item, score.
 
+    Where lists are made with neighbours also because: the key of the user's item that an item is
+    there because of, as in `recommend`.
+
     A checkpoint's lists are made many at a time, a bundle's one after the other. They are written
     as they are made, so that any number of users takes the same memory beside the log.
 

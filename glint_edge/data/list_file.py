@@ -30,11 +30,14 @@ class Lists:
         users: their keys, [B].
         items: int64 [B, k], ids, best first; 0: no more are left.
         scores: float32 [B, k].
+        because: int64 [B, k], the history's items that they are there because of; 0: of none. None:
+            neighbours have no part in the lists.
     """
 
     users: Sequence[str]
     items: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float32]
+    because: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,11 @@ def check_list_file(out: Path) -> None:
 def write_lists(lists: Iterable[Lists], catalogue: Catalogue, out: Path) -> int:
     """Write lists to a file, all or nothing: columns user, rank, item, title if any, and score.
 
+    Where neighbours have a part in the lists, a last column, because, has the key of the item of
+    the history; it is empty where there is none.
+
     Args:
-        lists: in the file's order.
+        lists: in the file's order; all of them say why, or none.
         catalogue: of the items.
         out: as `check_list_file` allows.
 
@@ -108,14 +114,14 @@ def _parts(lists: Iterable[Lists], catalogue: Catalogue) -> Iterator[pl.DataFram
     """Frames of about `ROWS` rows; at least one, which may have none."""
     import polars as pl
 
-    keys = pl.Series(catalogue.keys, dtype=pl.String)
+    keys = pl.Series([None, *catalogue.keys[1:]], dtype=pl.String)
     titles = None
     if catalogue.titles:
         shown = [catalogue.titles.get(key) for key in catalogue.keys]
         titles = pl.Series(shown, dtype=pl.String)
-    waiting = [
-        _frame(Lists((), np.zeros((0, 1), np.int64), np.zeros((0, 1), np.float32)), keys, titles)
-    ]
+    lists = iter(lists)
+    first = next(lists, Lists((), np.zeros((0, 1), np.int64), np.zeros((0, 1), np.float32)))
+    waiting = [_frame(first, keys, titles)]
     for some in lists:
         waiting.append(_frame(some, keys, titles))
         if sum(map(len, waiting)) >= ROWS:
@@ -136,5 +142,6 @@ def _frame(lists: Lists, keys: pl.Series, titles: pl.Series | None) -> pl.DataFr
         "item": keys.gather(items),
         **({} if titles is None else {"title": titles.gather(items)}),
         "score": pl.Series(lists.scores[user, place], dtype=pl.Float32),
+        **({} if lists.because is None else {"because": keys.gather(lists.because[user, place])}),
     }
     return pl.DataFrame(columns)

@@ -97,25 +97,11 @@ class Neighbours:
         """Most that the bias of another machine may differ."""
         return ROUNDING * self.c * math.log1p(self.gamma)
 
-    def row(self, item: int) -> tuple[Ids, Floats]:
-        """An item's neighbours, and the weight of each."""
-        if not 0 < item < self.rows:
-            return self.ids[:0], np.zeros(0)
-        first, end = self.starts[item], self.starts[item + 1]
-        return self.ids[first:end], self.weights[first:end] * np.float64(self.scales[item])
-
-    def steps(self, history: Sequence[int]) -> list[tuple[int, float]]:
-        """The items of a history that count, the last first, and how much: in sum 1."""
-        recent = [int(item) for item in history[-self.last :]][::-1]
-        shares = [self.decay**step for step in range(len(recent))]
-        return [(item, share / sum(shares)) for item, share in zip(recent, shares, strict=True)]
-
     def expert(self, history: Sequence[int]) -> Floats:
         """The expert after a history of ids, oldest first: e, float64 [rows]."""
         e = np.zeros(self.rows)
-        for item, share in self.steps(history):
-            near, weights = self.row(item)
-            e[near] += share * weights  # no id stands in a row twice
+        _, items, values = self.experts(*self._alone(history))
+        e[items] = values
         return e
 
     def experts(self, ids: Ids, ends: Ids, lengths: Ids) -> tuple[Ids, Ids, Floats]:
@@ -129,6 +115,25 @@ class Neighbours:
         Returns:
             Numbers of histories int64 [n], items int64 [n], both ascending, and e float64 [n].
         """
+        history, _, _, near, share = self._parts(ids, ends, lengths)
+        pairs, place = np.unique(history * self.rows + near, return_inverse=True)
+        sums = np.bincount(place, share, len(pairs)).astype(np.float64)
+        return pairs // self.rows, pairs % self.rows, sums
+
+    def _alone(self, history: Sequence[int]) -> tuple[Ids, Ids, Ids]:
+        """What counts of one history, as many are passed: ids, their end and length."""
+        ids = np.array(history[-self.last :], dtype=np.int64)
+        return ids, np.array([len(ids)]), np.array([len(ids)])
+
+    def _parts(self, ids: Ids, ends: Ids, lengths: Ids) -> tuple[Ids, Ids, Ids, Ids, Floats]:
+        """What each step of many histories adds to each neighbour of its item.
+
+        Args: those of `experts`.
+
+        Returns:
+            Numbers of histories, steps back, the items there, their neighbours: int64 [n] each; and
+            how much these get, float64 [n].
+        """
         shares = self.decay ** np.arange(self.last)
         steps = np.minimum(lengths, self.last)
         history, step = np.nonzero(np.arange(self.last) < steps[:, None])
@@ -140,9 +145,7 @@ class Neighbours:
         at = np.arange(len(of)) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
         weights = self.weights[at] * self.scales[item].astype(np.float64)[of]
         weights *= (shares[step] / np.cumsum([0.0, *shares])[steps][history])[of]
-        pairs, place = np.unique(history[of] * self.rows + self.ids[at], return_inverse=True)
-        sums = np.bincount(place, weights, len(pairs)).astype(np.float64)
-        return pairs // self.rows, pairs % self.rows, sums
+        return history[of], step[of], item[of], self.ids[at], weights
 
     def gain(self, expert: Floats) -> Floats:
         """What scores gain by an expert: c · log(1 + γ e)."""
@@ -164,17 +167,25 @@ class Neighbours:
 
         Of two that brought as much it is the later one.
         """
-        listed = np.asarray(items, dtype=np.int64)
-        most, brought = np.zeros(len(listed)), np.zeros(len(listed), dtype=np.int64)
-        for item, share in self.steps(history):
-            near, weights = self.row(item)
-            if not len(near):
-                continue
-            place = np.searchsorted(near, listed).clip(max=len(near) - 1)
-            own = np.where(near[place] == listed, share * weights[place], 0.0)
-            more = own > most
-            most[more], brought[more] = own[more], item
-        return [item or None for item in brought.tolist()]
+        listed = np.array(items, dtype=np.int64)[None]
+        return [item or None for item in self.reasons(*self._alone(history), listed)[0].tolist()]
+
+    def reasons(self, ids: Ids, ends: Ids, lengths: Ids, lists: Ids) -> Ids:
+        """`because` of the lists after many histories: int64 [B, k]; 0: nothing brought the item.
+
+        Args: those of `experts`; and `lists`, int64 [B, k], 0: none.
+        """
+        history, step, item, near, share = self._parts(ids, ends, lengths)
+        listed = np.where(lists < self.rows, lists, 0) + np.arange(len(lists))[:, None] * self.rows
+        places, place_of = np.unique(listed, return_inverse=True)
+        pairs = history * self.rows + near
+        place = np.searchsorted(places, pairs)
+        there = np.flatnonzero(np.append(places, -1)[place] == pairs)
+        # Of several that are written to one place the last stays.
+        there = there[np.lexsort((-step[there], share[there]))]
+        brought = np.zeros(len(places), dtype=np.int64)
+        brought[place[there]] = item[there]
+        return brought[place_of].reshape(lists.shape)
 
     def to_bytes(self) -> bytes:
         """As `neighbours.bin` has it."""

@@ -93,12 +93,16 @@ class CheckpointLists:
             longest = max(1, int(lengths[first : first + most].max()))
             end = min(len(users), first + max(1, min(most, POSITIONS // longest)))
             scores = self._scores(ids, offsets[first + 1 : end + 1], lengths[first:end])
-            self._add_gains(scores, ids, offsets[first : end + 1])
+            histories = ids, offsets[first + 1 : end + 1], np.diff(offsets[first : end + 1])
+            self._add_gains(scores, *histories)
             if self._excludes:
                 seen = torch.from_numpy(ids[offsets[first] : offsets[end]])
-                each = torch.from_numpy(np.diff(offsets[first : end + 1]))
+                each = torch.from_numpy(histories[2])
                 scores[torch.arange(end - first).repeat_interleave(each), seen] = LEFT_OUT
-            yield Lists(users[first:end], *self._best(scores, k))
+            items, values = self._best(scores, k)
+            expert = self._neighbours
+            because = None if expert is None else expert.reasons(*histories, items)
+            yield Lists(users[first:end], items, values, because)
             first = end
 
     @torch.no_grad()
@@ -115,11 +119,11 @@ class CheckpointLists:
             )
         return scores if self._bias is None else scores + torch.from_numpy(self._bias)
 
-    def _add_gains(self, scores: Tensor, ids: Ids, offsets: Ids) -> None:
+    def _add_gains(self, scores: Tensor, ids: Ids, ends: Ids, lengths: Ids) -> None:
         """Add what the neighbours of each whole history gain; in place."""
         if self._neighbours is None:
             return
-        user, item, expert = self._neighbours.experts(ids, offsets[1:], np.diff(offsets))
+        user, item, expert = self._neighbours.experts(ids, ends, lengths)
         gains = torch.from_numpy(self._neighbours.gain(expert)).to(scores)
         at = torch.from_numpy(user), torch.from_numpy(item)
         scores.index_put_(at, gains, accumulate=True)

@@ -136,13 +136,19 @@ class BundleLists:
         """See `Maker`."""
         keys = self.catalogue.keys
         id_of = {key: number for number, key in enumerate(keys)}
+        explains = self._loaded.uses_neighbours(self._words["neighbours"])
         for first in range(0, len(users), TOGETHER):
             some = users[first : first + TOGETHER]
             items = np.zeros((len(some), min(k, len(keys) - 1)), dtype=np.int64)
             scores = np.zeros(items.shape, dtype=np.float32)
+            because = np.zeros_like(items) if explains else None
             for row in range(len(some)):
                 history = ids[offsets[first + row] : offsets[first + row + 1]]
                 listed = self._loaded.recommend([keys[item] for item in history], k, **self._words)
                 items[row, : len(listed)] = [id_of[one.key] for one in listed]
                 scores[row, : len(listed)] = [one.score for one in listed]
-            yield Lists(some, items, scores)
+                if because is not None:
+                    because[row, : len(listed)] = [
+                        0 if one.because is None else id_of[one.because] for one in listed
+                    ]
+            yield Lists(some, items, scores, because)

@@ -71,6 +71,18 @@ def test_an_item_is_there_because_of_what_brought_it_the_most():
     assert same.because([1, 2], [3]) == [2] and same.because([2, 1], [3]) == [1]
 
 
+def test_many_lists_say_each_why():
+    one, histories = tiny_neighbours(), [[3], [], [7, 0], [5, 5, 99], list(range(1, 30))]
+    ids = np.array([item for history in histories for item in history])
+    lengths = np.array([len(history) for history in histories])
+    lists = np.array([[4, 9, 5, 50], [1, 2, 3, 4], [8, 9, 0, 0], [6, 7, 8, 9], [30, 31, 32, 29]])
+    brought = one.reasons(ids, lengths.cumsum(), lengths, lists)
+    expected = [one.because(h, some.tolist()) for h, some in zip(histories, lists, strict=True)]
+    assert [[item or None for item in row] for row in brought.tolist()] == expected
+    assert {3, 5, None} < {item for row in expected for item in row}
+    assert one.reasons(ids, lengths.cumsum(), lengths, lists[:, :0]).shape == (5, 0)
+
+
 def test_what_cannot_be_is_refused():
     for data in damaged_files():
         with pytest.raises(Fault, match=r"^is damaged \(.*\)$"):

@@ -71,6 +71,12 @@ def same(rows, listed):
     """A user's rows of a file are a list, up to ties."""
     assert rows["rank"].to_list() == list(range(1, len(listed) + 1))
     np.testing.assert_allclose(rows["score"], [one.score for one in listed], atol=2e-4, rtol=1e-5)
+    because = {one.key: one.because for one in listed}
+    reasons = rows["because"] if "because" in rows.columns else [None] * len(rows)
+    assert all(
+        reason == because.get(key, reason)
+        for key, reason in zip(rows["item"], reasons, strict=True)
+    )
     score = {one.key: one.score for one in listed}
     for key, own, item in zip(rows["item"], rows["score"], listed, strict=True):
         assert key == item.key or abs(score.get(key, own) - item.score) < 2e-4
@@ -87,6 +93,8 @@ def test_every_list_is_that_of_a_session(
     file = ge.recommend_all(checkpoint, log, out, k=k, **words)
     written = pl.read_parquet(out)
     assert (file.users, file.rows) == (len(histories), len(written))
+    explained = checkpoint.neighbours is not None and words.get("neighbours") is not False
+    assert ("because" in written.columns) == explained
     for user, history in zip(log.whole.users, histories, strict=True):
         same(written.filter(user=user), recommender.recommend(history, k, **words))
 
@@ -127,7 +135,9 @@ def test_a_bundle_gives_what_its_checkpoint_does(checkpoint, tmp_path):
         assert ge.recommend_all(source, log, out, **words).users == 3
         tables.append(pl.read_ndjson(out, schema_overrides={"score": pl.Float64}))
     ours, theirs = tables
-    assert ours.columns == ["user", "rank", "item", "title", "score"]
+    explained = checkpoint.neighbours is not None
+    assert ours.columns == ["user", "rank", "item", "title", "score", *["because"] * explained]
+    assert not explained or {"k8", None} < {*ours["because"]}
     assert ours.drop("score").equals(theirs.drop("score"))
     np.testing.assert_allclose(ours["score"], theirs["score"], atol=1e-4)
 
