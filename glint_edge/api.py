@@ -156,6 +156,7 @@ def tune(
     search: Sequence[str] | None = None,
     protocol: str | None = None,
     on_trial: Callable[[TrialResult], None] | None = None,
+    items: object = None,
     **levers: Setting,
 ) -> Trials:
     """Search for good levers of `train` with Optuna; continues a study that exists.
@@ -168,6 +169,7 @@ def tune(
         protocol: "full", or "unseen": without the user's own items; None: "unseen" where nobody
             takes an item again, as `train` does.
         on_trial: called after each trial.
+        items: as for `train`; of a DataFrame best.toml says nothing, so pass it to `train`, too.
         levers: those that are fixed, as for `train`; but for `epochs` (30) and `patience` (3) the
             others have its defaults.
 
@@ -180,6 +182,7 @@ def tune(
     return run(
         read.split(), read.source, Path(out),
         trials=trials, search=search, protocol=protocol, on_trial=on_trial, levers=levers,
+        items=item_file(items),
     )  # fmt: skip
 
 

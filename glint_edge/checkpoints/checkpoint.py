@@ -50,7 +50,8 @@ class Checkpoint:
         catalogue: item keys, and what is shown of the items.
         data: what it was trained on.
         training: how; None for an imported model.
-        metrics: figures by split ("validation", "test"), as `RankingMetrics.to_dict` has them.
+        metrics: figures by part ("validation", "test"; with neighbours, and beside them, as
+            "test_without_neighbours", without), as `RankingMetrics.to_dict` has them.
         sha256: of the weights' file; empty before it is saved.
         folder: where it was read from; None before it is saved.
         neighbours: the neighbours' expert; None: it has none.

@@ -93,8 +93,9 @@ class HubCheckpoint(
             "d": config.d,
             "max_length": config.max_length,
             "figures": "\n\n".join(
-                f"{split}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-                for split, figures in self.checkpoint.metrics.items()
+                f"{part.replace('_', ' ')}: "
+                + ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+                for part, figures in self.checkpoint.metrics.items()
             ),
         }
         return super().generate_model_card(*args, **{**facts, **kwargs})

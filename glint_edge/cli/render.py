@@ -32,23 +32,30 @@ def data(log: Log) -> str:
 
 def trained(folder: str, checkpoint: Checkpoint) -> RenderableType:
     """Ranking figures of the best epoch, a row a part of the split, and what was ranked."""
-    names = next(iter(checkpoint.metrics.values()))
-    rows = [(part, *map(figure, one.values())) for part, one in checkpoint.metrics.items()]
     from glint_edge.evaluation.protocols import fitting
+    from glint_edge.training.kept import WITHOUT_NEIGHBOURS
 
+    names = next(iter(checkpoint.metrics.values()))
+    rows = [
+        ("· without neighbours" if part.endswith(WITHOUT_NEIGHBOURS) else part,
+         *map(figure, one.values()))
+        for part, one in checkpoint.metrics.items()
+    ]  # fmt: skip
     choice, repeats = (
         checkpoint.training.protocol if checkpoint.training else AUTO,
         checkpoint.data.repeats,
     )
     ranked = choice if choice != AUTO else fitting(repeats) if repeats is not None else choice
-    return columns(f"{folder}: the best epoch, protocol {ranked}", ("", *names), rows)
+    beside = ", with its neighbours" if checkpoint.neighbours else ""
+    return columns(f"{folder}: the best epoch{beside}, protocol {ranked}", ("", *names), rows)
 
 
 def trial(result: TrialResult) -> str:
     """One line: a trial of a search."""
     end = "stopped" if result.stopped else "ended"
+    alone = "" if result.alone is None else f" ({result.alone:.4f} by the model alone)"
     return (
-        f"trial {result.number}: validation NDCG@10 {result.ndcg:.4f}, "
+        f"trial {result.number}: validation NDCG@10 {result.ndcg:.4f}{alone}, "
         f"{end} after {result.epochs} epochs"
     )
 

@@ -20,6 +20,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.sequencing.parts import NONE, Parts
 from glint_edge.errors import DataError
 
@@ -148,6 +149,11 @@ class Split:
     def item_count(self) -> int:
         """Number of items V."""
         return self.sequences.item_count
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The items, as the log shows them."""
+        return Catalogue(self.sequences.keys, self.sequences.titles)
 
     @property
     def splitting(self) -> bool:

@@ -150,15 +150,21 @@ def typed(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_settings(
-    model: ModelConfig, config: TrainConfig, source: DataSource, folder: Path, device: str
+    model: ModelConfig,
+    config: TrainConfig,
+    source: DataSource,
+    folder: Path,
+    device: str,
+    items: ItemFile | None = None,
 ) -> dict[str, Setting]:
-    """All that repeats a training, by flag."""
+    """All that repeats a training, by flag; of items in memory it has nothing."""
     # What is in shards was read when they were made.
     options = {} if is_sharded(source.source) else source.options
     said = {**options, **options.get("columns", {})}
     places = {
         "data": source.source,
         **{flag: _flag_value(said.get(name)) for flag, name in READING.items()},
+        **(items.settings() if items else {}),
         "out": str(folder.resolve()),
         "device": device,
     }
@@ -198,11 +204,17 @@ def command_of(settings: Mapping[str, Setting]) -> str:
                 [] if lever and value == lever.default else [f"--{'' if value else 'no-'}{flag}"]
             )
         elif isinstance(value, list):
-            for one in value:
+            for one in value if len(value) > 1 else map(_in_quotes, value):
                 words += [f"--{flag}", one]
         elif not (lever and value == lever.default) and (name, value) != ("device", "cpu"):
             words += [f"--{flag}", str(value)]
     return shlex.join(words)
+
+
+def _in_quotes(one: str) -> str:
+    """The only text of a list; in quotes where it has a comma, which would end it."""
+    doubled = one.replace('"', '""')
+    return f'"{doubled}"' if "," in one or doubled != one else one
 
 
 def write_run(path: Path, settings: Mapping[str, Setting], title: str = "") -> None:

@@ -12,21 +12,19 @@ from typing import Any
 
 from glint_edge.checkpoints.checkpoint import CONFIG, Checkpoint, save_checkpoint
 from glint_edge.config import ModelConfig, TrainConfig
-from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.features import Features
 from glint_edge.data.items import ItemFile, describing
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import ConfigError, DivergedError, InUseError
-from glint_edge.evaluation.neighbours import fitting_neighbours
 from glint_edge.evaluation.protocols import chosen_protocol
-from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import Identity, identity
 from glint_edge.processes.distributed import Alone, find_device
 from glint_edge.training.curves import draw_curves
 from glint_edge.training.epochs import Progress, Run, begin, epochs
-from glint_edge.training.field_rows import field_vectors, of_features
+from glint_edge.training.field_rows import of_features
+from glint_edge.training.kept import TEST, VALIDATION, keep_best
 from glint_edge.training.objective import has_bfloat16
 from glint_edge.training.run_file import RUN_FILE, run_settings, write_run
 from glint_edge.training.run_folder import (
@@ -79,8 +77,7 @@ def train(
         DivergedError: the loss became NaN or infinite; `folder` has the best of the epochs before.
     """
     require_trainable(source.name, split.predictions, cut=bool(split.splitting))
-    sequences = split if isinstance(split, ShardedLog) else split.sequences
-    described = describing(Catalogue(sequences.keys, sequences.titles), items)
+    described = describing(split.catalogue, items)
     features = described.features(items) if config.item_features else None
     source = replace(source, notes=(*source.notes, *described.notes))
     group = group or Alone()
@@ -108,9 +105,9 @@ def train(
             if group.rank == 0:
                 write_metrics(run, folder)  # a kill may have come before the last epoch's
         if group.rank == 0:
-            levers = run_settings(model_config, config, source, folder, device)
-            shown = items.settings() if items else {}
-            write_run(folder / RUN_FILE, {**shown, **levers})
+            write_run(
+                folder / RUN_FILE, run_settings(model_config, config, source, folder, device, items)
+            )
         diverged: DivergedError | None = None
         try:
             for _ in epochs(
@@ -123,7 +120,7 @@ def train(
                 raise
             diverged = error
         about = Checkpoint(run.model, described.catalogue, source, config)
-        checkpoint = _finish(run, split, about, folder, group, before, protocol, features)
+        checkpoint = _finish(run, split, config, about, folder, group, before, protocol, features)
         _end(folder, diverged, group)
         return checkpoint
 
@@ -142,6 +139,7 @@ def _end(folder: Path, diverged: DivergedError | None, group: Alone) -> None:
 def _finish(
     run: Run,
     split: Split | ShardedLog,
+    config: TrainConfig,
     about: Checkpoint,
     folder: Path,
     group: Alone,
@@ -150,23 +148,16 @@ def _finish(
     features: Features | None,
 ) -> Checkpoint:
     """Write the best epoch as a checkpoint, with its figures; `about`: all else that is known."""
-    model = run.model
-    model.load_state_dict(run.best)
-    vectors = field_vectors(model, features)
-    neighbours = None
-    if about.training is not None and (k := about.training.neighbours):
-        neighbours = fitting_neighbours(
-            model, split, k, repeats=about.data.repeats, protocol=protocol, group=group
-        )
-    metrics = {
-        part: evaluate(
-            model, held_out, group=group, protocol=protocol, neighbours=neighbours
-        ).to_dict()
-        for part, held_out in (("validation", split.validation()), ("test", split.test()))
-    }
+    kept = keep_best(
+        run, split, config, features=features, repeats=about.data.repeats, protocol=protocol,
+        group=group,
+    )  # fmt: skip
+    parts = {VALIDATION: split.validation(), TEST: split.test()}
+    metrics = kept.figures(parts, protocol, group)
     checkpoint = replace(
-        about, model=model.cpu().eval(), metrics=metrics, vectors=vectors, neighbours=neighbours
-    )
+        about, model=kept.model.cpu().eval(), metrics=metrics, vectors=kept.vectors,
+        neighbours=kept.neighbours,
+    )  # fmt: skip
     if group.rank:
         return checkpoint
     if identity(folder / CONFIG) != before:

@@ -17,10 +17,11 @@ class TrialResult:
     Attributes:
         number: of the trial, from 0.
         settings: the values of the levers that were drawn.
-        ndcg: best validation NDCG@10 of its epochs.
+        ndcg: validation NDCG@10 of its best epoch, with neighbours where these help.
         epochs: trained.
         stopped: it was behind the others and not trained to its end.
         command: trains the same with `glint-edge train`.
+        alone: what `ndcg` is without neighbours; None: none were counted.
     """
 
     number: int
@@ -29,6 +30,7 @@ class TrialResult:
     epochs: int
     stopped: bool
     command: str
+    alone: float | None = None
 
     def text(self, lever: str, digits: int) -> str:
         """A lever's value to read; a dash where it was not drawn."""
@@ -44,12 +46,14 @@ class Trials(list[TrialResult]):
         shown = self[:SHOWN]
         # Not every trial has every lever.
         names = list(dict.fromkeys(name for result in shown for name in result.settings))
+        alone = ["without neighbours"] * any(result.alone is not None for result in shown)
         return columns(
             title,
-            ("trial", "NDCG@10", "epochs", *(name.replace("_", " ") for name in names)),
+            ("trial", "NDCG@10", *alone, "epochs", *(name.replace("_", " ") for name in names)),
             [
-                (str(result.number), figure(result.ndcg), str(result.epochs),
-                 *(result.text(name, digits=3) for name in names))
+                (str(result.number), figure(result.ndcg),
+                 *("–" if result.alone is None else figure(result.alone) for _ in alone),
+                 str(result.epochs), *(result.text(name, digits=3) for name in names))
                 for result in shown
             ],
         )  # fmt: skip

@@ -13,21 +13,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glint_edge.config import ModelConfig, TrainConfig, configs
+from glint_edge.data.items import ItemFile
 from glint_edge.data.record import DataSource
-from glint_edge.data.sequences import Split, require_trainable
+from glint_edge.data.sequences import Split
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import CheckpointError, ConfigError, DivergedError, MissingExtraError
-from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
 from glint_edge.training.epochs import begin, epochs
-from glint_edge.training.run_file import command_of, run_settings, write_run
-from glint_edge.training.search_space import OF_A_TRIAL, SPACE, draw, rounded, searched
+from glint_edge.training.kept import VALIDATION, WITHOUT_NEIGHBOURS, keep_best
+from glint_edge.training.run_file import command_of, write_run
+from glint_edge.training.search_space import draw, rounded
+from glint_edge.training.trial_plan import FEATURES, LOG, THREADS, Plan, planned
 from glint_edge.training.trials import TrialResult, Trials
 
 if TYPE_CHECKING:
@@ -39,37 +39,8 @@ log = logging.getLogger(__name__)
 EXTRA = "glint-edge[tune]"
 JOURNAL, BEST, BEST_RUN = "journal.log", "best.json", "best.toml"
 STUDY = "glint-edge"
-LOG = "log"  # its digest, among what a study's trials share
-THREADS = "threads"
+BEST_NDCG, ALONE = "best", "alone"  # of a trial, with neighbours if it has some, and without
 MOST_DIVERGED = 10  # in a row
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What all trials of a study share."""
-
-    data: Split | ShardedLog
-    source: DataSource
-    folder: Path
-    levers: Mapping[str, Setting]
-    search: tuple[str, ...]
-    protocol: str
-
-    def configs(self, drawn: Mapping[str, Setting]) -> tuple[ModelConfig, TrainConfig]:
-        """A trial's configurations."""
-        return configs(self.data.item_count, {**self.levers, **drawn})
-
-    def settings(self, drawn: Mapping[str, Setting]) -> dict[str, Setting]:
-        """A trial as a run of its own, by flag."""
-        return run_settings(*self.configs(drawn), self.source, self.folder / "best", "cpu")
-
-    def shared(self) -> dict[str, Any]:
-        """What must not change within a study."""
-        model, config = configs(self.data.item_count, self.levers)
-        settings = {**model.to_dict(), **config.to_dict(), "protocol": self.protocol}
-        apart = {*self.search, THREADS}
-        fixed = {name: value for name, value in settings.items() if name not in apart}
-        return {"search": ", ".join(sorted(self.search)), **fixed, LOG: self.source.digest}
 
 
 def tune(
@@ -82,6 +53,7 @@ def tune(
     protocol: str | None = None,
     on_trial: Callable[[TrialResult], None] | None = None,
     levers: Mapping[str, Setting] | None = None,
+    items: ItemFile | None = None,
 ) -> Trials:
     """Search until the study in `folder` has so many finished trials; all of them, best first.
 
@@ -97,29 +69,22 @@ def tune(
             `train` does.
         on_trial: called after each trial.
         levers: what is fixed, by name; `OF_A_TRIAL` and the defaults of a training are the rest.
+        items: whose fields are features of training, as for `train`.
 
     Raises:
         ConfigError: `trials`, `search` or a lever is impossible, or the study was begun with other
-            fixed settings or with another log.
-        DataError: no history has two items to train on.
+            fixed settings, with another log or with other item features.
+        DataError: no history has two items to train on, or the items cannot be read.
         CheckpointError: the study in `folder` is damaged.
         DivergedError: `MOST_DIVERGED` trials diverged, one after another.
         MissingExtraError: Optuna is not installed.
     """
     if trials < 1:
         raise ConfigError(f"trials must be ≥ 1, not {trials}")
-    require_trainable(source.name, data.predictions, cut=bool(data.splitting))
-    levers = levers or {}
     if protocol is not None:
-        levers = {**levers, "protocol": protocol}
-    every = {**OF_A_TRIAL, **levers}
-    _, config = configs(data.item_count, every)
-    ranked = chosen_protocol(config.protocol, source, data)
-    plan = _Plan(data, source, folder, every, searched(search, levers), ranked)
+        levers = {**(levers or {}), "protocol": protocol}
+    plan = planned(data, source, folder, search, levers or {}, items)
     shared = plan.shared()
-    for name in plan.search:  # before any work is done: each of a few values is possible
-        for value in getattr(SPACE[name], "values", ()):
-            plan.configs({name: value})
     folder.mkdir(parents=True, exist_ok=True)
     study = _study(folder, int(shared["seed"]))
     _claim(study, shared, folder)
@@ -141,7 +106,7 @@ def tune(
     return _results(study, plan)
 
 
-def _one_more(study: optuna.Study, plan: _Plan, after: Callable[..., None]) -> None:
+def _one_more(study: optuna.Study, plan: Plan, after: Callable[..., None]) -> None:
     try:
         study.optimize(
             lambda trial: _train(trial, plan), n_trials=1, callbacks=[after],
@@ -153,24 +118,35 @@ def _one_more(study: optuna.Study, plan: _Plan, after: Callable[..., None]) -> N
         ) from error
 
 
-def _train(trial: optuna.Trial, plan: _Plan) -> float:
-    """One trial: the best validation NDCG@10 of its epochs."""
+def _train(trial: optuna.Trial, plan: Plan) -> float:
+    """One trial: what `train` would keep of it, judged by validation NDCG@10."""
     import optuna
 
     model, config = plan.configs(draw(trial, plan.search))
     trial.set_user_attr(THREADS, config.threads)
-    run = begin(model, config, plan.data)
+    run = begin(model, config, plan.data, features=plan.features)
+    behind = False
     try:
         for epoch in epochs(run, plan.data, config, protocol=plan.protocol):
-            trial.set_user_attr("best", run.best_ndcg)
-            trial.set_user_attr("epochs", epoch.epoch)
             trial.report(epoch.validation_ndcg_at_10, epoch.epoch)
-            if trial.should_prune():
-                raise optuna.TrialPruned
+            if behind := trial.should_prune():
+                break
     except DivergedError as error:
         log.warning("trial %d diverged and does not count: %s", trial.number, error.what)
         raise
-    return run.best_ndcg
+    kept = keep_best(
+        run, plan.data, config, features=plan.features, repeats=plan.source.repeats,
+        protocol=plan.protocol,
+    )  # fmt: skip
+    figures = kept.figures({VALIDATION: plan.data.validation()}, plan.protocol)
+    ndcg = {part: figure["ndcg_at_10"] for part, figure in figures.items()}
+    trial.set_user_attr("epochs", len(run.history))
+    trial.set_user_attr(BEST_NDCG, ndcg[VALIDATION])
+    if config.neighbours:
+        trial.set_user_attr(ALONE, ndcg.get(VALIDATION + WITHOUT_NEIGHBOURS, ndcg[VALIDATION]))
+    if behind:
+        raise optuna.TrialPruned
+    return ndcg[VALIDATION]
 
 
 def _study(folder: Path, seed: int) -> optuna.Study:
@@ -218,12 +194,15 @@ def _claim(study: optuna.Study, shared: dict[str, Any], folder: Path) -> None:
     if stored is None:
         study.set_user_attr("fixed", shared)
         return
-    stored = {LOG: shared[LOG], **stored}  # studies were begun without
-    if stored[LOG] != shared[LOG]:
-        raise ConfigError(
-            f"the study in {folder} was begun with another log, or this one has changed since; "
-            "pass the log of then, or choose another --out"
-        )
+    stored = {LOG: shared[LOG], FEATURES: "", **stored}  # studies were begun without
+    for name, what in (
+        (LOG, "another log, or this one has changed since; pass the log of then"),
+        (FEATURES, "other item features; pass the --items and --item-field of then"),
+    ):
+        if stored[name] != shared[name]:
+            raise ConfigError(
+                f"the study in {folder} was begun with {what}, or choose another --out"
+            )
     if stored != shared:
         name = next(n for n in {**shared, **stored} if stored.get(n) != shared.get(n))
         raise ConfigError(
@@ -232,7 +211,7 @@ def _claim(study: optuna.Study, shared: dict[str, Any], folder: Path) -> None:
         )
 
 
-def _results(study: optuna.Study, plan: _Plan) -> Trials:
+def _results(study: optuna.Study, plan: Plan) -> Trials:
     """All finished trials, best first: neither failed, nor left running by a kill."""
     finished = study.get_trials(deepcopy=False, states=_finished())
     results = (_result(trial, plan) for trial in finished)
@@ -245,14 +224,15 @@ def _finished() -> tuple[optuna.trial.TrialState, ...]:
     return TrialState.COMPLETE, TrialState.PRUNED
 
 
-def _result(trial: optuna.trial.FrozenTrial, plan: _Plan) -> TrialResult:
+def _result(trial: optuna.trial.FrozenTrial, plan: Plan) -> TrialResult:
     return TrialResult(
         number=trial.number,
         settings=_drawn(trial),
-        ndcg=trial.user_attrs.get("best", 0.0),
+        ndcg=trial.user_attrs.get(BEST_NDCG, 0.0),
         epochs=trial.user_attrs.get("epochs", 0),
         stopped=trial.state.name == "PRUNED",
         command=command_of(_trained(trial, plan)),
+        alone=trial.user_attrs.get(ALONE),
     )
 
 
@@ -260,13 +240,13 @@ def _drawn(trial: optuna.trial.FrozenTrial) -> dict[str, Setting]:
     return {name: rounded(value) for name, value in trial.params.items()}
 
 
-def _trained(trial: optuna.trial.FrozenTrial, plan: _Plan) -> dict[str, Setting]:
+def _trained(trial: optuna.trial.FrozenTrial, plan: Plan) -> dict[str, Setting]:
     """All that a trial was trained with, by flag; a study may be continued with other threads."""
     threads = {THREADS: trial.user_attrs[THREADS]} if THREADS in trial.user_attrs else {}
     return plan.settings({**_drawn(trial), **threads})
 
 
-def _write_best(study: optuna.Study, plan: _Plan) -> None:
+def _write_best(study: optuna.Study, plan: Plan) -> None:
     best = _results(study, plan)[0]
     trial = study.get_trials(deepcopy=False)[best.number]
     write_json(plan.folder / BEST, vars(best))

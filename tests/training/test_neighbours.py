@@ -1,3 +1,4 @@
+import json
 import logging
 
 import pytest
@@ -27,7 +28,11 @@ def test_a_run_counts_neighbours_and_keeps_what_helps(log, tmp_path, caplog):
     for name, held_out in (("validation", parts.validation()), ("test", parts.test())):
         with_it = evaluate(loaded.model, held_out, protocol="full", neighbours=loaded.neighbours)
         assert loaded.metrics[name] == with_it.to_dict()
-    alone = evaluate(loaded.model, parts.validation(), protocol="full").ndcg
+        without = evaluate(loaded.model, held_out, protocol="full")
+        assert loaded.metrics[f"{name}_without_neighbours"] == without.to_dict()
+    alone = loaded.metrics["validation_without_neighbours"]["ndcg_at_10"]
+    lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
+    assert alone == max(json.loads(line)["validation_ndcg_at_10"] for line in lines)
     assert loaded.metrics["validation"]["ndcg_at_10"] > alone
     assert f"validation NDCG@10 {alone:.4f} by the model alone, " in caplog.text
     assert "neighbours = 4" in (tmp_path / "run/run.toml").read_text()
@@ -37,6 +42,7 @@ def test_where_they_do_not_help_none_are_kept(log, tmp_path, caplog, monkeypatch
     monkeypatch.setattr("glint_edge.evaluation.neighbours.C", ())
     with caplog.at_level(logging.INFO):
         made = run(log, tmp_path / "run", neighbours=4, epochs=1)
+    assert set(made.metrics) == {"validation", "test"}
     assert made.neighbours is None and not (tmp_path / "run" / NEIGHBOURS).exists()
     assert "neighbours do not help" in caplog.text
 

@@ -10,7 +10,7 @@ import typer
 from glint_edge.cli import console, render
 from glint_edge.cli.lever_flags import with_levers
 from glint_edge.cli.names import several
-from glint_edge.cli.options import Json, Reading
+from glint_edge.cli.options import Items, Json, Reading
 from glint_edge.levers import Setting
 from glint_edge.training.search_space import OF_A_TRIAL, SPACE, USUAL
 
@@ -21,6 +21,7 @@ _OTHERS = ", ".join(name.replace("_", "-") for name in SPACE if name not in USUA
 @with_levers(OF_A_TRIAL)
 def tune(
     reading: Reading,
+    shown: Items,
     data: Annotated[
         str, typer.Option(help="ml-100k, a log of who tapped what when, or what `shard` made.")
     ],
@@ -46,11 +47,11 @@ def tune(
     from glint_edge import api
     from glint_edge.training.run_file import requested
 
-    study = requested(None, {"data": data, "out": out, **levers}, reading)
+    study = requested(None, {"data": data, "out": out, **shown, **levers}, reading)
     log = study.read()
     console.say(render.data(log))
     results = api.tune(
-        log, out, trials=trials, search=search,
+        log, out, trials=trials, search=search, items=study.items,
         on_trial=lambda result: console.say(render.trial(result)), **study.levers,
     )  # fmt: skip
     if json:

@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.reading.parquet import require_readable
 from glint_edge.data.sequences import HeldOut, Weights, held_out_at
 from glint_edge.data.sequencing.parts import Parts
@@ -98,9 +99,9 @@ class ShardedLog:
         return len(self.keys) - 1
 
     @property
-    def titles(self) -> dict[str, str]:
-        """Shards carry no titles."""
-        return {}
+    def catalogue(self) -> Catalogue:
+        """The items; shards carry no titles."""
+        return Catalogue(self.keys, {})
 
     def counts(self) -> Ids:
         """How often each item stands in the training sequences: int64 [V + 1], by id."""
