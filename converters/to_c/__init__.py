@@ -1,0 +1,1 @@
+"""A stream program as a file of the engine (`glint_edge/engine`)."""
