@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from glint_edge.config import ModelConfig
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import sweep, write_atomic
 from glint_edge.locks import acquire, release
@@ -109,6 +110,12 @@ def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> Non
         "features": WITHOUT,
         **about["settings"],
     }
+    stored["model"] = {**ModelConfig.BEFORE, **stored["model"]}
+    if any(stored[part].keys() != settings[part].keys() for part in ("model", "training")):
+        raise CheckpointError(
+            f"{path} was started by another version of glint-edge; finish it with that one, or "
+            "start again without --resume in another --out"
+        )
     if stored["log"] != settings["log"]:
         raise CheckpointError(
             f"{path} was started with another log, or this one has changed since; pass the log of "
@@ -121,7 +128,9 @@ def restore(run: Run, whole: bytes, path: Path, settings: dict[str, Any]) -> Non
         )
     if stored != settings:
         raise CheckpointError(
-            f"{path} was started with other settings: {_differences(stored, settings)}"
+            f"{path} was started with other settings: {_differences(stored, settings)}; pass those "
+            f"of then (--config {path.with_name(RUN_FILE)}), or start again without --resume in "
+            "another --out"
         )
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise CheckpointError(

@@ -89,7 +89,7 @@ def train(
         run = begin(model_config, config, None if resume else split, at, features)
         protocol = chosen_protocol(config.protocol, source, split)
         settings = {
-            "model": model_config.to_dict(),
+            "model": vars(model_config),
             "training": _result_settings(config),
             "log": {"digest": source.digest},
             "ranking": {"protocol": protocol},

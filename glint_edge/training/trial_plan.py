@@ -58,7 +58,7 @@ class Plan:
     def shared(self) -> dict[str, Any]:
         """What must not change within a study."""
         model, config = configs(self.data.item_count, self.levers)
-        settings = {**model.to_dict(), **config.to_dict(), "protocol": self.protocol}
+        settings = {**vars(model), **vars(config), "protocol": self.protocol}
         apart = {*self.search, THREADS}
         fixed = {name: value for name, value in settings.items() if name not in apart}
         digests = {LOG: self.source.digest, FEATURES: self.features.digest if self.features else ""}

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glint_edge.config import ModelConfig
 from glint_edge.data.items import ItemFile
 from glint_edge.data.record import DataSource
 from glint_edge.data.sequences import Split
@@ -194,7 +195,8 @@ def _claim(study: optuna.Study, shared: dict[str, Any], folder: Path) -> None:
     if stored is None:
         study.set_user_attr("fixed", shared)
         return
-    stored = {LOG: shared[LOG], FEATURES: "", **stored}  # studies were begun without
+    # Studies were begun without.
+    stored = {LOG: shared[LOG], FEATURES: "", **ModelConfig.BEFORE, **stored}
     for name, what in (
         (LOG, "another log, or this one has changed since; pass the log of then"),
         (FEATURES, "other item features; pass the --items and --item-field of then"),
@@ -203,6 +205,11 @@ def _claim(study: optuna.Study, shared: dict[str, Any], folder: Path) -> None:
             raise ConfigError(
                 f"the study in {folder} was begun with {what}, or choose another --out"
             )
+    if stored["search"] == shared["search"] and stored.keys() != shared.keys():
+        raise ConfigError(
+            f"the study in {folder} was begun by another version of glint-edge; choose another "
+            "--out"
+        )
     if stored != shared:
         name = next(n for n in {**shared, **stored} if stored.get(n) != shared.get(n))
         raise ConfigError(

@@ -17,6 +17,7 @@ from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.training.objective import prefix_objective
+from glint_edge.training.resume_file import ABOUT, packed, unpacked
 from glint_edge.training.train import train
 from tests import forked
 from tests.logs import write_ring
@@ -139,8 +140,23 @@ def interrupt(progress):
 
 def test_resuming_with_other_settings_names_them(log, tmp_path):
     unfinished = interrupted(log, tmp_path / "run")
-    with pytest.raises(CheckpointError, match=r"learning_rate 0.002 then, 0.5 now"):
+    with pytest.raises(CheckpointError, match=r"learning_rate 0.002 then, 0.5 now; pass those of"):
         run(log, unfinished, resume=True, learning_rate=0.5)
+
+
+@pytest.mark.parametrize("change", [lambda t: t.pop("average"), lambda t: t.update(crop=0.0)])
+def test_resuming_a_run_of_another_version_says_what_to_do(log, tmp_path, change):
+    unfinished = interrupted(log, tmp_path / "run")
+    path = unfinished / "resume.safetensors"
+    tensors, about = unpacked(path.read_bytes(), path)
+    change(about["settings"]["training"])
+    path.write_bytes(packed(tensors, {name: about[name] for name in ABOUT}))
+    with pytest.raises(CheckpointError) as error:
+        run(log, unfinished, resume=True)
+    assert str(error.value) == (
+        f"{path} was started by another version of glint-edge; finish it with that one, or start "
+        "again without --resume in another --out"
+    )
 
 
 def test_resuming_with_a_log_that_changed_is_refused(log, tmp_path):

@@ -10,7 +10,7 @@ from glint_edge.cli import app as cli
 from glint_edge.data.items import ItemFile
 from glint_edge.data.log import load_log
 from glint_edge.errors import ConfigError
-from glint_edge.training.tune import tune
+from glint_edge.training.tune import _study, tune
 from tests.logs import write_ring
 from tests.skips import needs
 
@@ -77,6 +77,16 @@ def test_a_trial_that_is_stopped_is_judged_like_the_others(log, tmp_path, monkey
 def test_a_study_of_other_item_features_is_refused(log, table, tmp_path):
     search_in(log, tmp_path, 1, items=ItemFile(table, fields=(FIELD,)))
     with pytest.raises(ConfigError, match="with other item features; pass the --items and"):
+        search_in(log, tmp_path, 2)
+
+
+def test_a_study_of_another_version_is_refused(log, tmp_path):
+    search_in(log, tmp_path, 1)
+    study = _study(tmp_path, 0)
+    fixed = study.user_attrs["fixed"]
+    del fixed["average"]
+    study.set_user_attr("fixed", fixed)
+    with pytest.raises(ConfigError, match="by another version of glint-edge; choose another --out"):
         search_in(log, tmp_path, 2)
 
 

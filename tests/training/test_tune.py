@@ -232,6 +232,8 @@ def test_a_study_of_other_settings_is_refused(log, tmp_path):
         search_in(log, tmp_path, 2, levers={**SHORT, "batch_positions": 64})
     with pytest.raises(ConfigError, match="begun with protocol 'unseen', not 'full'"):
         search_in(log, tmp_path, 2, protocol="full")  # nobody goes round the ring
+    with pytest.raises(ConfigError, match="begun with variant 'edge', not 'paper'"):
+        search_in(log, tmp_path, 2, levers={**SHORT, "variant": "paper"})
     with pytest.raises(ConfigError, match="trials must be"):
         search_in(log, tmp_path, 0)
 
