@@ -13,8 +13,9 @@ from glint_edge.bundles.manifest import LATEST_SCHEMA, SCHEMA
 from glint_edge.checkpoints.checkpoint import CONFIG_SCHEMA, DEFAULT_CHECKPOINT
 from glint_edge.data.catalogue import ITEMS_SCHEMA
 from glint_edge.data.sharded.doors import ABOUT_SCHEMA
-from glint_edge.json_files import Fault, Schema, compiled, parse
+from glint_edge.json_files import Fault, Schema, parse
 from glint_edge.runtime.update import POINTER_SCHEMA
+from glint_edge.schema_checks import compiled
 from glint_edge.training.resume_file import SCHEMA as RESUME_SCHEMA
 from tests.campaign.mutators import mutated
 
