@@ -29,7 +29,8 @@ from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.data.prefixes import prefixes
 from glint_edge.data.sequences import HeldOut
 from glint_edge.data.source import find_split
-from glint_edge.evaluation.ranking import ndcg_by_user, rank_in_top_k
+from glint_edge.evaluation.metrics import ndcg_by_user
+from glint_edge.evaluation.ranking import rank_in_top_k
 from glint_edge.model.stream import stream_program
 from quantization import quantize
 

@@ -31,8 +31,8 @@ from models.runs import Budget, Log, open_log, ranks, results, run
 from models.tables import accuracy, device, settings
 
 from glint_edge.errors import GlintEdgeError
+from glint_edge.evaluation.metrics import mean, ndcg_by_user
 from glint_edge.evaluation.paired import Difference
-from glint_edge.evaluation.ranking import mean, ndcg_by_user
 from glint_edge.evaluation.slices import half_width
 
 STEPS = ("accuracy", "device")

@@ -40,7 +40,8 @@ from glint_edge.data.items import ItemFile, describing
 from glint_edge.data.log import Log, load_log
 from glint_edge.data.named import download
 from glint_edge.data.sequences import HeldOut
-from glint_edge.evaluation.ranking import metrics_of_ranks, target_ranks
+from glint_edge.evaluation.metrics import metrics_of_ranks
+from glint_edge.evaluation.ranking import target_ranks
 
 FEW = 10  # taps in training
 NEW = 100  # items that are taken out

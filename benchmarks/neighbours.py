@@ -29,15 +29,10 @@ from glint_edge.data.neighbours import Neighbours
 from glint_edge.data.record import nobody_repeats
 from glint_edge.data.sequences import HeldOut, Split, split
 from glint_edge.data.source import in_catalogue, read_beside
+from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.neighbours import choose
 from glint_edge.evaluation.protocols import chosen_protocol
-from glint_edge.evaluation.ranking import (
-    evaluate,
-    experts_of,
-    leave_out_seen,
-    metrics_of_ranks,
-    scored,
-)
+from glint_edge.evaluation.ranking import evaluate, experts_of, leave_out_seen, scored
 from glint_edge.model.protocols import Scorer
 
 K = 32

@@ -21,7 +21,7 @@ from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from glint_edge.data.histories import last_items
 from glint_edge.data.sequences import Sequences, Split, split
 from glint_edge.data.source import in_catalogue, read_beside
-from glint_edge.evaluation.ranking import metrics_of_ranks
+from glint_edge.evaluation.metrics import metrics_of_ranks
 
 SEEN = 5  # training interactions that an item needs to be drawn
 

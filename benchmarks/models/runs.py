@@ -20,9 +20,10 @@ import torch
 from glint_edge.data.log import load_log
 from glint_edge.data.sequences import Split
 from glint_edge.errors import ConfigError
+from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.neighbours import fitting_neighbours
 from glint_edge.evaluation.protocols import chosen_protocol
-from glint_edge.evaluation.ranking import metrics_of_ranks, target_ranks
+from glint_edge.evaluation.ranking import target_ranks
 from glint_edge.locks import try_lock
 from models.contenders import CONTENDERS, Conditions, Settings, conditions, make_model, train_config
 from models.fitting import fit

@@ -246,6 +246,7 @@ def _same(
 
 def _ndcg(lists: TopK, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """By user: float64 [U]."""
-    from glint_edge.evaluation.ranking import ndcg_by_user, rank_in_top_k
+    from glint_edge.evaluation.metrics import ndcg_by_user
+    from glint_edge.evaluation.ranking import rank_in_top_k
 
     return ndcg_by_user(rank_in_top_k(lists.items, lists.scores, targets), CUT)

@@ -18,9 +18,10 @@ from glint_edge.data.source import part_of, read_beside, split_for
 from glint_edge.errors import ConfigError
 from glint_edge.evaluation.baselines import LastItemNeighbours, Popularity
 from glint_edge.evaluation.lists import Fields, ListFigures, codes_of, list_figures
+from glint_edge.evaluation.metrics import RankingMetrics, metrics_of_ranks
 from glint_edge.evaluation.paired import Comparison, compare, comparison_line, verdict
 from glint_edge.evaluation.protocols import chosen_protocol
-from glint_edge.evaluation.ranking import Ranked, RankingMetrics, metrics_of_ranks, ranked
+from glint_edge.evaluation.ranking import Ranked, ranked
 from glint_edge.evaluation.slices import NEW, Slice, popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Scorer

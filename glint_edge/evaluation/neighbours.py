@@ -15,13 +15,8 @@ from torch import Tensor
 from glint_edge.data.neighbour_counts import count_neighbours
 from glint_edge.data.neighbours import Neighbours
 from glint_edge.data.sequences import HeldOut
-from glint_edge.evaluation.ranking import (
-    experts_of,
-    leave_out_seen,
-    metrics_of_ranks,
-    part_of_users,
-    scored,
-)
+from glint_edge.evaluation.metrics import metrics_of_ranks
+from glint_edge.evaluation.ranking import experts_of, leave_out_seen, part_of_users, scored
 from glint_edge.model.protocols import Scorer
 from glint_edge.processes.distributed import Alone
 

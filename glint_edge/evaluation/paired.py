@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glint_edge.data.sequences import Weights
-from glint_edge.evaluation.ranking import RankingMetrics, mean, ndcg_by_user
+from glint_edge.evaluation.metrics import RankingMetrics, mean, ndcg_by_user
 from glint_edge.evaluation.slices import half_width
 
 Ranks = npt.NDArray[np.int64]

@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.evaluation.ranking import (
-    RankingMetrics,
-    mean,
-    metrics_of_ranks,
-    ndcg_by_user,
-)
+from glint_edge.evaluation.metrics import RankingMetrics, mean, metrics_of_ranks, ndcg_by_user
 
 COLD = 5  # items: a user with so many or fewer is cold
 LENGTHS = (COLD, 10, 20, 50, 100, 200)

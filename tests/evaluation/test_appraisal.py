@@ -16,7 +16,8 @@ from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
 from glint_edge.evaluation.appraisal import appraise
 from glint_edge.evaluation.baselines import REACH, LastItemNeighbours, Popularity
-from glint_edge.evaluation.ranking import evaluate, metrics_of_ranks, target_ranks
+from glint_edge.evaluation.metrics import metrics_of_ranks
+from glint_edge.evaluation.ranking import evaluate, target_ranks
 from glint_edge.evaluation.slice_plot import draw_slices
 from glint_edge.evaluation.slices import half_width, popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU

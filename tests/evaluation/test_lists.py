@@ -15,9 +15,10 @@ from glint_edge.data.record import REPEATS_FROM, DataSource
 from glint_edge.data.sequences import HeldOut
 from glint_edge.evaluation.appraisal import appraise
 from glint_edge.evaluation.lists import codes_of, gini, list_figures
+from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.paired import compare, comparison_line, verdict
 from glint_edge.evaluation.protocols import chosen_protocol
-from glint_edge.evaluation.ranking import metrics_of_ranks, ranked, target_ranks
+from glint_edge.evaluation.ranking import ranked, target_ranks
 from glint_edge.evaluation.slices import half_width
 from glint_edge.model.glint_ru import GlintRU
 

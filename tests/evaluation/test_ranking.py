@@ -8,13 +8,9 @@ from hypothesis import strategies as st
 
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DivergedError
+from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.negatives import draw_negatives
-from glint_edge.evaluation.ranking import (
-    evaluate,
-    metrics_of_ranks,
-    rank_in_top_k,
-    target_ranks,
-)
+from glint_edge.evaluation.ranking import evaluate, rank_in_top_k, target_ranks
 
 
 def held_out(histories, targets):

@@ -12,7 +12,7 @@ from glint_edge.data.batches import batches
 from glint_edge.data.log import load_log
 from glint_edge.data.options import load_options
 from glint_edge.data.sharded.sharding import make_shards
-from glint_edge.evaluation.ranking import metrics_of_ranks
+from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.slices import half_width
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.training.epochs import make_optimizer, train_epoch
