@@ -53,11 +53,7 @@ def trained(folder: str, checkpoint: Checkpoint) -> RenderableType:
 def trial(result: TrialResult) -> str:
     """One line: a trial of a search."""
     end = "stopped" if result.stopped else "ended"
-    alone = "" if result.alone is None else f" ({result.alone:.4f} by the model alone)"
-    return (
-        f"trial {result.number}: validation NDCG@10 {result.ndcg:.4f}{alone}, "
-        f"{end} after {result.epochs} epochs"
-    )
+    return f"trial {result.number}: {result.judgement}, {end} after {result.epochs} epochs"
 
 
 def trials(folder: Path, results: Trials) -> RenderableType:

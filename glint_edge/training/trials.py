@@ -32,6 +32,12 @@ class TrialResult:
     command: str
     alone: float | None = None
 
+    @property
+    def judgement(self) -> str:
+        """Its figures, in words."""
+        alone = "" if self.alone is None else f" ({self.alone:.4f} by the model alone)"
+        return f"validation NDCG@10 {self.ndcg:.4f}{alone}"
+
     def text(self, lever: str, digits: int) -> str:
         """A lever's value to read; a dash where it was not drawn."""
         value = self.settings.get(lever, "–")

@@ -257,5 +257,5 @@ def _write_best(study: optuna.Study, plan: Plan) -> None:
     best = _results(study, plan)[0]
     trial = study.get_trials(deepcopy=False)[best.number]
     write_json(plan.folder / BEST, vars(best))
-    title = f"trial {best.number}, validation NDCG@10 {best.ndcg:.4f}\n# {best.command}"
+    title = f"trial {best.number}, {best.judgement}\n# {best.command}"
     write_run(plan.folder / BEST_RUN, _trained(trial, plan), title)

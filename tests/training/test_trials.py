@@ -64,6 +64,9 @@ def test_what_a_search_leaves_trains_the_best_trial_with_all_that_it_had(
     ndcg = {part: figures["ndcg_at_10"] for part, figures in kept.metrics.items()}
     assert (ndcg["validation"], ndcg["validation_without_neighbours"]) == (best.ndcg, best.alone)
     assert best.ndcg > best.alone
+    line = (tmp_path / "study/best.toml").read_text().splitlines()[0]
+    figures = f"validation NDCG@10 {best.ndcg:.4f} ({best.alone:.4f} by the model alone)"
+    assert line == f"# trial {best.number}, {figures}"
     noted = json.loads((tmp_path / "study/best.json").read_text())
     assert (noted["ndcg"], noted["alone"]) == (best.ndcg, best.alone)
 
