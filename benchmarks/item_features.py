@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from models.flags import levers_of
 from models.lines import add_line, read_lines
 
 import glint_edge as ge
@@ -69,20 +70,13 @@ def main() -> None:
         print(json.dumps(summary(read_lines(chosen.table)), indent=1))
         return
     torch.set_num_threads(1)
-    levers = {name: _value(text) for name, _, text in (word.partition("=") for word in chosen.set)}
+    levers = levers_of(chosen.set)
     log, items = load_log(chosen.data), table_of(chosen.data, chosen.attributes)
     done = [] if chosen.out is None else read_lines(chosen.out)
     for line in lines(log, items, chosen, levers, done):
         print(json.dumps(line), flush=True)
         if chosen.out is not None:
             add_line(chosen.out, line)
-
-
-def _value(text: str) -> Any:  # noqa: ANN401  # a lever's
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def table_of(data: str, attributes: Path | None) -> ItemFile:

@@ -1,11 +1,14 @@
-"""What each piece of the training recipe is worth: all of it, all but one, and none.
+"""How good the training recipe is, and what each piece of it is worth: all but one, and none.
 
     python benchmarks/recipe.py amazon-beauty.txt amazon-video-games.txt --out recipe.json
-    python benchmarks/recipe.py ml-100k --length 200 --out recipe.json
+    python benchmarks/recipe.py ml-100k --set max_length=200 --out recipe.json
+    python benchmarks/recipe.py amazon-beauty.txt --settings "the recipe" --neighbours 32 \
+        --set d=128 seen_margin=1 epochs=15 --out accuracy.json
 
 Leave-one-out; the figures of the test items at the epoch that validates best, users' own items left
-out ("unseen") and not ("whole"). Each run is added to the file as soon as it is done, and what
-stands there is not run again: an interrupted table is continued by the same command.
+out ("unseen") and not ("whole"); with `--neighbours` also of the model with that many neighbours of
+each item beside it. Each run is added to the file as soon as it is done, and what stands there is
+not run again: an interrupted table is continued by the same command.
 """
 
 from __future__ import annotations
@@ -14,15 +17,22 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from models.flags import levers_of
+
 from glint_edge.config import configs
 from glint_edge.data.log import load_log
+from glint_edge.data.neighbour_counts import count
+from glint_edge.data.neighbours import Neighbours
 from glint_edge.data.sequences import Split
+from glint_edge.evaluation.neighbours import choose
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
+from glint_edge.model.protocols import Scorer
 from glint_edge.training.epochs import begin, epochs
 from glint_edge.training.objective import has_bfloat16
 
@@ -44,8 +54,8 @@ SETTINGS: dict[str, dict[str, Setting]] = {
 }
 
 
-def run(data: Split, levers: dict[str, Setting]) -> dict[str, Any]:
-    """Train one setting: its figures."""
+def run(data: Split, levers: dict[str, Setting], neighbours: int = 0) -> dict[str, Any]:
+    """Train one setting: its figures, and those with neighbours beside it."""
     model_config, config = configs(data.sequences.item_count, levers)
     began = time.perf_counter()
     training = begin(model_config, config, data)
@@ -54,15 +64,32 @@ def run(data: Split, levers: dict[str, Setting]) -> dict[str, Any]:
             f"  epoch {epoch.epoch}: loss {epoch.loss:.3f}, validation NDCG@10 "
             f"{epoch.validation_ndcg_at_10:.4f}", file=sys.stderr, flush=True,
         )  # fmt: skip
-    training.model.load_state_dict(training.best)
-    test = data.test()
-    return {
-        "validation": training.best_ndcg,
-        "unseen": evaluate(training.model, test, protocol="unseen").ndcg,
-        "whole": evaluate(training.model, test).ndcg,
+    model = training.model
+    model.load_state_dict(training.best)
+    figures: dict[str, Any] = {
         "best_epoch": training.best_epoch,
         "epochs": len(training.history),
         "minutes": (time.perf_counter() - began) / 60,
+        "validation": training.best_ndcg,
+        **_of_test(model, data),
+    }
+    if neighbours:
+        counted = count(data.training_parts, data.counts(), neighbours, itself=False)
+        choice = choose(model, data.validation(), counted, protocol="unseen")
+        own = replace(counted, c=choice.c, gamma=choice.gamma)
+        figures["with_neighbours"] = {
+            "k": neighbours, "c": choice.c, "gamma": choice.gamma, "validation": choice.ndcg,
+            **_of_test(model, data, own),
+        }  # fmt: skip
+    return figures
+
+
+def _of_test(model: Scorer, data: Split, neighbours: Neighbours | None = None) -> dict[str, float]:
+    """NDCG@10 of the test items."""
+    test = data.test()
+    return {
+        "unseen": evaluate(model, test, protocol="unseen", neighbours=neighbours).ndcg,
+        "whole": evaluate(model, test, neighbours=neighbours).ndcg,
     }
 
 
@@ -73,9 +100,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the JSON, which is added to")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--epochs", type=int, help="default: train's own")
-    parser.add_argument("--length", type=int, default=50, help="N")
-    parser.add_argument("--width", type=int, default=64, help="d")
+    parser.add_argument("--neighbours", type=int, default=0, help="of each item; 0: none")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="LEVER=VALUE",
+        help="where not as train has them; max_length is 50",
+    )  # fmt: skip
     chosen = parser.parse_args()
     rows = json.loads(chosen.out.read_text("utf-8"))["rows"] if chosen.out.exists() else []
     precision = "bfloat16" if has_bfloat16("cpu") else "float32"
@@ -83,16 +112,16 @@ def main() -> None:
         log = load_log(data)
         split = log.split()
         shape: dict[str, Setting] = {
-            "d": chosen.width, "max_length": chosen.length, "precision": precision, "threads": 1,
-            **({"epochs": chosen.epochs} if chosen.epochs else {}),
+            "max_length": 50, "precision": precision, "threads": 1, **levers_of(chosen.set),
         }  # fmt: skip
         for seed in chosen.seeds:
             for name in chosen.settings:
-                key = {"data": split.sequences.name, "setting": name, "seed": seed, "shape": shape}
+                key = {"data": split.sequences.name, "setting": name, "seed": seed, "set": shape}
                 if any(key.items() <= row.items() for row in rows):
                     continue
                 print(f"{split.sequences.name}, {name}, seed {seed}", file=sys.stderr)
-                figures = run(split, {**shape, **SETTINGS[name], "seed": seed})
+                levers = {**shape, **SETTINGS[name], "seed": seed}
+                figures = run(split, levers, chosen.neighbours)
                 rows.append({**key, **figures})
                 write_json(chosen.out, {"rows": rows})
 

@@ -6,6 +6,7 @@
     python benchmarks/item_features.py --table … --json > docs/measured/item-features.json
     python benchmarks/neighbours.py --out docs/measured/neighbours.json
     python benchmarks/recipe.py … --out docs/measured/recipe.json
+    python benchmarks/recipe.py … --neighbours 32 --out docs/measured/accuracy.json
     python benchmarks/session_window.py … --json > docs/measured/session-window.json
     python -m tests.campaign … --json docs/measured/reliability.json
     python benchmarks/compare_models.py … --json docs/measured/compare-models.json
@@ -202,6 +203,25 @@ def recipe(path: Path) -> str:
     return table(["NDCG@10", "seeds", "validation", "unseen items", "whole catalogue"], lines)
 
 
+def accuracy(path: Path) -> str:
+    """A line a seed and their mean, by log: the model alone, and with neighbours."""
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    names = ("validation", "unseen", "whole")
+    with_neighbours = [f"{name}, with neighbours" for name in names]
+    lines = []
+    for data in dict.fromkeys(row["data"] for row in rows):
+        own = [row for row in rows if row["data"] == data]
+        figures = [
+            [one[name] for one in (row, row["with_neighbours"]) for name in names] for row in own
+        ]
+        for row, cells in zip(own, figures, strict=True):
+            about = f"{data}, seed {row['seed']}: epoch {row['best_epoch']} of {row['epochs']}"
+            lines.append([about, f"{row['minutes']:.0f}", *(f"{cell:.4f}" for cell in cells)])
+        means = [statistics.fmean(column) for column in zip(*figures, strict=True)]
+        lines.append([f"**{data}, mean**", "", *(f"**{mean:.4f}**" for mean in means)])
+    return table(["NDCG@10", "minutes", *names, *with_neighbours], lines)
+
+
 def _mean(figure: Mapping[str, float | None] | None) -> str:
     """A mean over seeds with its standard deviation, if there are several."""
     if figure is None:
@@ -221,7 +241,7 @@ def _of_models(part: str) -> Callable[[Path], str]:
 KINDS: Mapping[str, Callable[[Path], str]] = {
     "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
     "sessions": sessions, "features": features, "new-items": new_items,
-    "neighbours": neighbours, "recipe": recipe,
+    "neighbours": neighbours, "recipe": recipe, "accuracy": accuracy,
     "models": _of_models("accuracy"), "taps": _of_models("device"),
     "settings": _of_models("settings"),
 }  # fmt: skip

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from glint_edge.data.sequences import Split
     from glint_edge.data.sharded.shards import ShardedLog
 
-C = (0.25, 0.5, 1.0, 1.5)
-GAMMA = (10.0, 30.0, 100.0, 300.0)
+C = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+GAMMA = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 NONE = (0.0, 1.0)  # c and γ of the model alone
 
 log = logging.getLogger(__name__)
