@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,8 @@ from glint_edge.bundles.bundle import (
     load_bundle,
     write_manifest,
 )
-from glint_edge.bundles.golden import Golden, golden_of
+from glint_edge.bundles.golden import Exact, Golden, fnv1a, golden_of
+from glint_edge.bundles.golden_check import EXACT
 from glint_edge.bundles.manifest import GOLDEN, ITEMS
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.checkpoints.checkpoint import Checkpoint
@@ -28,6 +29,7 @@ from glint_edge.data.neighbours import NEIGHBOURS
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program
+from glint_edge.runtime.engines import load_artifact
 from quantization import layer_report, quantize
 
 
@@ -135,6 +137,9 @@ def write_bundle(
         for artifact, file in files:
             lower(program, artifact, file)
         golden = golden_of(program, histories, checkpoint.catalogue, checkpoint.neighbours)
+        for artifact, file in files:
+            if artifact.target == EXACT:
+                golden = _with_exact(golden, file, program)
         if checkpoint.neighbours is not None:
             write_atomic(work / NEIGHBOURS, checkpoint.neighbours.to_bytes())
         write_json(work / ITEMS, checkpoint.catalogue.to_dict())
@@ -147,3 +152,24 @@ def write_bundle(
         write_manifest(work, manifest)
     remember_checkpoint(checkpoint, folder)
     return load_bundle(options.out)
+
+
+def _with_exact(golden: Golden, file: Path, program: StreamProgram) -> Golden:
+    """The golden cases, and what the engine gives for each, which is the same everywhere.
+
+    Args:
+        golden: of the program.
+        file: the engine's, of the same program.
+        program: what it was made of.
+
+    Raises:
+        MissingExtraError: the engine's library was not built.
+    """
+    engine = load_artifact(EXACT, file, program.config, program.top_k, threads=1)
+    cases = []
+    for case in golden.cases:
+        state = engine.append_many(engine.empty_state(), case.history)
+        items, scores = engine.recommend(state)
+        exact = Exact(fnv1a(state), items[0].tolist(), scores[0].tolist())
+        cases.append(replace(case, exact=exact))
+    return replace(golden, cases=tuple(cases))

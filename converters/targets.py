@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from glint_edge.bundles.precisions import held_by
 from glint_edge.bundles.target import ConvertOptions, Target, canonical_target
+from glint_edge.engine.library import BUILD, MODULE
 from glint_edge.errors import ConfigError, ConversionError, MissingExtraError
 from glint_edge.extras import brought, missing, usable
 
@@ -56,6 +57,8 @@ class BuiltIn:
 
     Attributes:
         lowering: the module with `convert(program, path, options)`.
+        anew: a changed catalogue is converted anew, which takes no toolchain and no time; False: it
+            is written over that of the file.
     """
 
     name: str
@@ -65,6 +68,7 @@ class BuiltIn:
     convert_packages: tuple[str, ...]
     runtime: Mapping[str, str]
     lowering: str
+    anew: bool = False
 
     def convert(self, program: StreamProgram, path: Path, options: ConvertOptions) -> None:
         """Lower a stream program to `path`.
@@ -81,6 +85,17 @@ class BuiltIn:
             ) from error
         lowering.convert(program, path, options)
 
+
+C = BuiltIn(
+    name="c",
+    extra=BUILD,
+    suffix=".glnt",
+    precisions=held_by("c"),
+    convert_packages=(MODULE,),
+    runtime={"glint-edge": "0.1.0"},
+    lowering="converters.to_c.lower",
+    anew=True,
+)
 
 EXECUTORCH = BuiltIn(
     name="executorch",

@@ -18,7 +18,7 @@ from device_bench.runners.native import NativeRunner
 from device_bench.runners.python import PythonRunner
 from device_bench.runners.remote import RemoteRunner, supported
 from device_bench.runners.runner import Runner, find_runner, runners
-from glint_edge.errors import ConfigError, GlintEdgeError
+from glint_edge.errors import ConfigError, GlintEdgeError, how_to_get
 from glint_edge.extras import missing
 from glint_edge.runtime.engines import engines
 
@@ -90,7 +90,7 @@ def check(name: str) -> tuple[Finding, ...]:
     if isinstance(runner, PythonRunner):
         return tuple(
             Finding(engine.name, not (lacking := missing(engine.packages)),
-                    f"pip install '{engine.extra}'" if lacking else "installed")
+                    how_to_get(engine.extra) if lacking else "installed")
             for engine in engines().values()
         )  # fmt: skip
     if isinstance(runner, NativeRunner):

@@ -9,6 +9,7 @@ from importlib import metadata
 
 from glint_edge.bundles.target import Target
 from glint_edge.data.named import NAMED, is_cached
+from glint_edge.errors import how_to_get
 from glint_edge.extras import missing
 from glint_edge.files import cache_folder
 from glint_edge.runtime.engines import engines
@@ -89,8 +90,9 @@ def _target(target: Target) -> TargetReport:
     runs = engine.packages if engine else ()
     packages = tuple(dict.fromkeys((*target.convert_packages, *runs)))
     absent = missing(packages)
-    advice = f"{', '.join(absent)} missing: pip install '{target.extra}'" if absent else ""
-    return TargetReport(target.name, not absent, _versions(packages), advice)
+    advice = f"{', '.join(absent)} missing: {how_to_get(target.extra)}" if absent else ""
+    versions = _versions(packages) or _versions(("glint-edge",))  # the engine is this package's
+    return TargetReport(target.name, not absent, versions, advice)
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

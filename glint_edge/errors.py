@@ -71,11 +71,16 @@ class HubError(GlintEdgeError):
     """The Hugging Face Hub refuses, or is out of reach."""
 
 
+def how_to_get(extra: str) -> str:
+    """What to type for what is missing: a pip requirement, or a command that builds it."""
+    return extra if " " in extra else f"pip install '{extra}'"
+
+
 class MissingExtraError(GlintEdgeError):
     """An optional dependency is not installed."""
 
     def __init__(self, extra: str, why: str) -> None:
-        super().__init__(f"{why} needs an extra: pip install '{extra}'")
+        super().__init__(f"{why} needs an extra: {how_to_get(extra)}")
         self.extra = extra
 
 

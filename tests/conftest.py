@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 
 from device_bench.native.build import build
 from device_bench.runners import arm64
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.cli import app as cli
 from glint_edge.data.log import load_log
+from glint_edge.engine.library import NoCompilerError, is_current
+from glint_edge.engine.library import build as build_engine
 from glint_edge.errors import DataError, MissingExtraError, RunnerError
 from glint_edge.files import cache_folder
 from glint_edge.model.stream import StreamProgram, stream_program
@@ -124,6 +127,14 @@ def _own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLINT_EDGE_CACHE", str(own))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _engine_built():
+    """The engine's library is that of the sources; where no compiler is, its tests say so."""
+    with FileLock(conversions.ROOT / ".pytest_cache" / "engine.lock"), suppress(NoCompilerError):
+        if not is_current():
+            build_engine()
 
 
 # Torch and its graphs are millions of objects that live on: looking at them all, over and over,

@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from converters import quiet_toolchain
+from converters import convert, quiet_toolchain
 from converters.catalogue.rewrite import rewrite
+from converters.describe import file_metadata
 from converters.export import Check, export, write_bundle
 from converters.options import ExportOptions, refuse_to_overwrite
+from converters.targets import find_target
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.precisions import flag_of
+from glint_edge.bundles.target import ConvertOptions
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.errors import BundleError
 from glint_edge.model.stream import StreamProgram, stream_program
@@ -119,6 +122,16 @@ def update(
         old = quantize(old, options.precision)
 
     def lower(program: StreamProgram, artifact: Artifact, file: Path) -> None:
+        target = find_target(artifact.target)
+        if getattr(target, "anew", False):
+            on_step(f"writing {artifact.file}")
+            convert(
+                program,
+                target,
+                file,
+                ConvertOptions(metadata=file_metadata(after, options, program)),
+            )
+            return
         on_step(f"writing the catalogue over that of {artifact.file}")
         file.write_bytes(rewrite(bundle.file(artifact).read_bytes(), old, program))
         _write_others(bundle, artifact, file)

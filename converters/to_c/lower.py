@@ -1,4 +1,4 @@
-"""Stream program → one `.glint-c` of the engine; docs/engine.md has the format.
+"""Stream program → one `.glnt` of the engine; docs/engine.md has the format.
 
 No toolchain: a head, a table of sections, and the program's own numbers in the order in which the
 engine's kernels want them.
@@ -21,11 +21,11 @@ from glint_edge.bundles.engine_file import (
     GROUP,
     HEAD,
     LAYERS,
-    MAGIC,
     METADATA,
     SECTION,
     VECTORS,
-    VERSION,
+    Head,
+    head_of,
 )
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.model.stream import StreamProgram
@@ -41,7 +41,7 @@ def convert(program: StreamProgram, path: Path, options: ConvertOptions) -> None
     sections |= {VECTORS[name]: _floats(vector) for name, vector in _vectors(program)}
     sections[METADATA] = [np.frombuffer(json.dumps(dict(options.metadata)).encode(), np.uint8)]
     with path.open("wb") as file:
-        file.write(_head(program, len(sections)))
+        file.write(HEAD.pack(*_head(program, len(sections))))
         at = HEAD.size + SECTION.size * len(sections)
         for number, arrays in sections.items():
             at = _aligned(at)
@@ -58,12 +58,10 @@ def _aligned(at: int) -> int:
     return -(-at // ALIGNMENT) * ALIGNMENT
 
 
-def _head(program: StreamProgram, sections: int) -> bytes:
-    config = program.config
-    return HEAD.pack(
-        MAGIC, VERSION, config.d, config.heads, config.kernel, config.max_length, program.rows,
-        program.precision == "int8", config.has_input_norm, config.has_low_pass, config.gated_mlp,
-        config.padding == "reference", sections, config.norm_eps, program.top_k, 0,
+def _head(program: StreamProgram, sections: int) -> Head:
+    return head_of(
+        program.config, rows=program.rows, precision=program.precision, sections=sections,
+        top_k=program.top_k,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ from device_bench.measure.statistics import (
     warnings_of,
 )
 from glint_edge.bundles.golden import Golden
-from glint_edge.bundles.golden_check import golden_failures
+from glint_edge.bundles.golden_check import EXACT, golden_failures
 from glint_edge.checkpoints.checkpoint import WEIGHTS
 from glint_edge.data.sequences import HeldOut
 
@@ -146,7 +146,7 @@ def judged(row: Row, subject: Subject, outcome: Outcome) -> Row:
         if subject.gate is not None:
             row = replace(row, cannot_tell=what_is_open(parity, tolerance))
     if subject.golden_counts:
-        wrong = _golden_failures(subject.golden, outcome)
+        wrong = _golden_failures(subject.golden, outcome, exact=subject.target == EXACT)
         row = replace(row, golden_ok=not wrong)
         failures += wrong
     return replace(row, failures=failures, ok=not failures)
@@ -166,10 +166,10 @@ def _with_parity(row: Row, parity: Parity) -> Row:
     )
 
 
-def _golden_failures(golden: Golden, outcome: Outcome) -> tuple[str, ...]:
+def _golden_failures(golden: Golden, outcome: Outcome, *, exact: bool) -> tuple[str, ...]:
     """Of the states that `append` and `append_many` give, and of the lists with filters."""
-    one_by_one = golden_failures(golden, outcome.golden_states, outcome.golden)
-    at_once = golden_failures(golden, outcome.golden_cold_states, outcome.golden)
+    one_by_one = golden_failures(golden, outcome.golden_states, outcome.golden, exact=exact)
+    at_once = golden_failures(golden, outcome.golden_cold_states, outcome.golden, exact=exact)
     more = (f"by append_many, {failure}" for failure in at_once if failure not in one_by_one)
     return (*one_by_one, *more, *outcome.filtered_failures)
 

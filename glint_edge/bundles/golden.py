@@ -26,6 +26,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Exact:
+    """What the engine gives, to the last bit, on every machine.
+
+    Attributes:
+        state: `fnv1a` of the state after the history.
+        items: ids of the top-k, best first.
+        scores: their scores, float32.
+    """
+
+    state: str
+    items: list[int]
+    scores: list[float]
+
+
+@dataclass(frozen=True)
 class GoldenCase:
     """One history and what it must give.
 
@@ -35,6 +50,7 @@ class GoldenCase:
         state_norm: their L2 norm.
         items: ids of the top-k, best first.
         scores: their scores.
+        exact: what the engine gives; None: the bundle has no file of its.
     """
 
     history: list[int]
@@ -42,6 +58,17 @@ class GoldenCase:
     state_norm: float
     items: list[int]
     scores: list[float]
+    exact: Exact | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As golden.json has it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> GoldenCase:
+        """Inverse of `to_dict`."""
+        exact = values.get("exact")
+        return cls(**{**values, "exact": Exact(**exact) if exact else None})
 
 
 @dataclass(frozen=True)
@@ -72,7 +99,7 @@ class Golden:
                 "score_error": self.score_error,
                 "cosine_error": self.cosine_error,
             },
-            "cases": [asdict(case) for case in self.cases],
+            "cases": [case.to_dict() for case in self.cases],
             "lists": [one.to_dict() for one in self.lists],
             "similar": [one.to_dict() for one in self.similar],
         }
@@ -82,7 +109,7 @@ class Golden:
         """Inverse of `to_dict`, of what conforms to golden.schema.json."""
         return cls(
             **values["tolerance"],
-            cases=tuple(GoldenCase(**case) for case in values["cases"]),
+            cases=tuple(GoldenCase.from_dict(case) for case in values["cases"]),
             lists=tuple(GoldenList(**one) for one in values["lists"]),
             similar=tuple(GoldenList(**one) for one in values["similar"]),
         )
@@ -127,9 +154,11 @@ def _case(program: StreamProgram, history: Sequence[int]) -> GoldenCase:
         for item in history:
             state = program.append(state, torch.tensor([item]))
         items, scores = program.recommend(state)
+    sums = checksum(state.numpy())
     return GoldenCase(
         history=[int(item) for item in history],
-        **checksum(state.numpy()),
+        state_sum=sums["state_sum"],
+        state_norm=sums["state_norm"],
         items=items[0].tolist(),
         scores=scores[0].tolist(),
     )
@@ -139,3 +168,11 @@ def checksum(state: npt.NDArray[np.float32]) -> dict[str, float]:
     """`state_sum` and `state_norm` of a state, in float64."""
     wide = state.astype("float64")
     return {"state_sum": float(wide.sum()), "state_norm": math.sqrt((wide**2).sum())}
+
+
+def fnv1a(state: npt.NDArray[np.float32]) -> str:
+    """32-bit FNV-1a of a state's bytes, little endian, in hexadecimal: short in any language."""
+    hashed = 0x811C9DC5
+    for byte in state.astype("<f4").tobytes():
+        hashed = (hashed ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return f"{hashed:08x}"

@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from glint_edge.bundles.golden import Golden, GoldenCase, checksum
+from glint_edge.bundles.golden import Golden, GoldenCase, checksum, fnv1a
+
+EXACT = "c"  # the target that gives the same bits everywhere
 
 
 class Lists(Protocol):
@@ -24,7 +26,7 @@ class Lists(Protocol):
 
 
 def golden_failures(
-    golden: Golden, states: npt.NDArray[np.float32], lists: Lists
+    golden: Golden, states: npt.NDArray[np.float32], lists: Lists, *, exact: bool = False
 ) -> tuple[str, ...]:
     """What differs beyond the file's own tolerance, one sentence a case.
 
@@ -32,12 +34,14 @@ def golden_failures(
         golden: the expected.
         states: float32 [G, S], the artifact's after each case's history.
         lists: the artifact's, a row a case.
+        exact: they are the engine's, and so must be equal to what the file has of it.
     """
     failures = []
     for number, case in enumerate(golden.cases):
         wrong = [
             *_state(golden, case, states[number]),
             *_list(golden, case, lists.items[number], lists.scores[number]),
+            *(_bits(case, states[number], lists, number) if exact else ()),
         ]
         if wrong:
             failures.append(
@@ -52,6 +56,19 @@ def _state(golden: Golden, case: GoldenCase, state: npt.NDArray[np.float32]) -> 
         expected = getattr(case, name)
         if not abs(value - expected) <= allowed:  # so that NaN is wrong
             yield f"{name} is {value:.6g}, not {expected:.6g} (± {allowed:.2g})"
+
+
+def _bits(
+    case: GoldenCase, state: npt.NDArray[np.float32], lists: Lists, number: int
+) -> Iterator[str]:
+    if case.exact is None:
+        return  # exported before there was an engine
+    if (got := fnv1a(state)) != case.exact.state:
+        yield f"its state's hash is {got}, not {case.exact.state}"
+    if lists.items[number].tolist() != case.exact.items:
+        yield "its items are not, one for one, the engine's"
+    if lists.scores[number].astype(np.float32).tolist() != case.exact.scores:
+        yield "its scores are not, bit for bit, the engine's"
 
 
 def _list(

@@ -73,7 +73,7 @@ _TABLE = (
     Precision(
         "fp32",
         {"none": "float32, unchanged", "fp32": "the same"},
-        targets=("executorch", "onnx", "tflite"),
+        targets=("c", "executorch", "onnx", "tflite"),
         golden_state=1e-5,
         golden_score=1e-5,
         tolerance=Tolerance(
@@ -136,7 +136,7 @@ _TABLE = (
             "int8": "all weights, the item table and the inputs of every matrix product in int8",
             FINE_TUNED: "int8 after a few epochs of quantization-aware training",
         },
-        targets=("executorch", "onnx", "tflite"),
+        targets=("c", "executorch", "onnx", "tflite"),
         golden_state=3e-2,
         golden_score=3e-2,
         tolerance=Tolerance(

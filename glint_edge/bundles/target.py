@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ALIASES = {
     "litert": "tflite", "tf-lite": "tflite", "tensorflow-lite": "tflite",
     "pte": "executorch",
+    "engine": "c", "glnt": "c",
     "ort": "onnx", "onnxruntime": "onnx",
 }  # fmt: skip  # a table
 

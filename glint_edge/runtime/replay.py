@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from glint_edge.bundles.contents import read_golden
 from glint_edge.bundles.golden import Golden
-from glint_edge.bundles.golden_check import golden_failures
+from glint_edge.bundles.golden_check import EXACT, golden_failures
 from glint_edge.bundles.manifest import GOLDEN
 from glint_edge.errors import BundleError
 from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
@@ -46,7 +46,12 @@ def replay_golden(recommender: Recommender) -> tuple[str, ...]:
     plain = tuple(
         f"by {method}, {failure}"
         for method, states in (("append", one_by_one), ("append_many", at_once))
-        for failure in golden_failures(golden, np.concatenate(states), _lists(recommender, states))
+        for failure in golden_failures(
+            golden,
+            np.concatenate(states),
+            _lists(recommender, states),
+            exact=recommender.bundle.target == EXACT,
+        )
     )
     return plain + tuple(filtered_failures(recommender, golden))
 
@@ -91,7 +96,8 @@ def require_golden(recommender: Recommender) -> None:
     for item in case.history[-1:]:
         state = recommender.step(state, item)
     one = replace(golden, cases=(case,))
-    if wrong := golden_failures(one, state, _lists(recommender, [state])):
+    exact = recommender.bundle.target == EXACT
+    if wrong := golden_failures(one, state, _lists(recommender, [state]), exact=exact):
         reason = wrong[0].replace("golden case 0", f"golden case {number}")
         raise BundleError(
             f"{recommender.bundle.artifact} is not what was exported: {reason}; export it again"

@@ -257,7 +257,7 @@ def test_a_bundle_can_move_with_its_checkpoint(bundle, checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"target": ("coreml",)}, "choose one of executorch"),
+        ({"target": ("coreml",)}, "choose one of c, executorch"),
         ({"quantize": "int4"}, "choose one of none, fp32, fp16"),
         ({"out": "app"}, "ends in .glint"),
         ({"top_k": 41}, "between 1 and 40"),

@@ -188,7 +188,7 @@ def test_every_target_of_this_package_has_an_engine():
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones(toy):
-    with pytest.raises(ConfigError, match=r"runs 'coreml' artifacts; choose one of onnx,.*toy"):
+    with pytest.raises(ConfigError, match=r"runs 'coreml' artifacts; choose one of c, onnx,.*toy"):
         find_engine("coreml")
 
 

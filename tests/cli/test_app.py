@@ -133,7 +133,7 @@ def test_every_command_that_takes_data_takes_how_they_are_read(run):
         ("evaluate nothing", "is not a checkpoint"),
         ("evaluate --data taps.csv", "shares no item"),
         ("evaluate --data taps.csv --user-column nobody", "nobody"),
-        ("export --target coreml", "choose one of executorch"),
+        ("export --target coreml", "choose one of c, executorch"),
         ("export --target onnx,coreml", "'coreml' is unknown"),
         ("export --quantize int4", "choose one of none, fp32, fp16"),
         ("export --out app", "ends in .glint"),

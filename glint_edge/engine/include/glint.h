@@ -14,6 +14,11 @@
 extern "C" {
 #endif
 
+/* What a shared library exports; its build says how. */
+#ifndef GLINT_API
+#define GLINT_API
+#endif
+
 enum { GLINT_LAYERS = 13, GLINT_VECTORS = 16 };
 
 /* What `glint_open` says; the others return no errors. */
@@ -45,36 +50,36 @@ typedef struct glint_model {
     const float *vectors[GLINT_VECTORS];
 } glint_model;
 
-size_t glint_model_bytes(void);  /* sizeof(glint_model), for those who cannot write it */
+GLINT_API size_t glint_model_bytes(void);  /* sizeof(glint_model), for those who cannot write it */
 
 /* Check a model's file and remember where its parts stand; the bytes must stay as long as the model. */
-int glint_open(glint_model *model, const void *file, size_t bytes);
+GLINT_API int glint_open(glint_model *model, const void *file, size_t bytes);
 
 /* The kernels in use: "portable", "avx2", … `glint_open` takes the fastest that runs here. */
-const char *glint_kernels_name(const glint_model *model);
-int glint_use(glint_model *model, const char *kernels);
+GLINT_API const char *glint_kernels_name(const glint_model *model);
+GLINT_API int glint_use(glint_model *model, const char *kernels);
 
-size_t glint_state_floats(const glint_model *model);    /* all zeros: no history */
-size_t glint_workspace_bytes(const glint_model *model); /* at any address */
+GLINT_API size_t glint_state_floats(const glint_model *model);    /* all zeros: no history */
+GLINT_API size_t glint_workspace_bytes(const glint_model *model); /* at any address */
 
 /* One item further; an id outside the catalogue is the unknown item. */
-void glint_append(const glint_model *model, void *workspace, float *state, int32_t item);
+GLINT_API void glint_append(const glint_model *model, void *workspace, float *state, int32_t item);
 
 /* `count` items further: the same bits as so many calls of `glint_append`, and sooner. */
-void glint_append_many(const glint_model *model, void *workspace, float *state,
-                       const int32_t *items, size_t count);
+GLINT_API void glint_append_many(const glint_model *model, void *workspace, float *state,
+                                 const int32_t *items, size_t count);
 
 /* The best k items after a history, best first, the smaller id of equals.
  *
  * bias: a number for each of `rows`, added to the scores; minus infinity leaves a row out; or NULL.
  * Returns how many there are: fewer than k where fewer are on offer.
  */
-int32_t glint_recommend(const glint_model *model, void *workspace, const float *state,
-                        const float *bias, int32_t k, int32_t *items, float *scores);
+GLINT_API int32_t glint_recommend(const glint_model *model, void *workspace, const float *state,
+                                  const float *bias, int32_t k, int32_t *items, float *scores);
 
 /* The k items most like one; the scores are cosines of rows, with the bias. */
-int32_t glint_similar(const glint_model *model, void *workspace, int32_t item, const float *bias,
-                      int32_t k, int32_t *items, float *scores);
+GLINT_API int32_t glint_similar(const glint_model *model, void *workspace, int32_t item,
+                                const float *bias, int32_t k, int32_t *items, float *scores);
 
 #ifdef __cplusplus
 }

@@ -9,11 +9,6 @@
 #define GLINT_PASTED(a, b) a##b
 #define GLINT_PASTE(a, b) GLINT_PASTED(a, b)
 #define NAMED(name) GLINT_PASTE(name, GLINT_SUFFIX)
-#if defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline, unused))
-#else
-#define INLINE static inline
-#endif
 #define LANES 16
 #define PARTS (LANES / GLINT_WIDTH)
 #define EACH(statement) for (int e = 0; e < PARTS; e++) { statement; }
@@ -58,6 +53,14 @@
 #define i_sum NAMED(i_sum)
 #endif
 
+#undef INLINE
+#if !defined(__GNUC__)
+#define INLINE static inline
+#elif GLINT_WIDTH == 1 || defined(GLINT_SANITIZED) /* compilers take long over all that */
+#define INLINE static inline __attribute__((unused))
+#else
+#define INLINE static inline __attribute__((always_inline, unused))
+#endif
 #undef MASK
 #undef BITS
 #undef OF_BITS

@@ -17,16 +17,29 @@ static uint32_t number_at(const uint8_t *bytes) {
         | (uint32_t)bytes[3] << 24;
 }
 
-/* The section of a number, which must have so many bytes; NULL: it is not there, or not so. */
+static uint64_t long_at(const uint8_t *bytes) {
+    return number_at(bytes) | (uint64_t)number_at(bytes + 4) << 32;
+}
+
+/* Whether all sections, of which some may be unknown here, lie in the file. */
+static int are_inside(source file) {
+    const uint32_t sections = number_at(file.bytes + 48);
+    if (sections > MOST_SECTIONS || sections > (file.size - HEAD) / ENTRY) return 0;
+    for (uint32_t i = 0; i < sections; i++) {
+        const uint8_t *entry = file.bytes + HEAD + (size_t)i * ENTRY;
+        const uint64_t at = long_at(entry + 8), bytes = long_at(entry + 16);
+        if (at % ALIGNMENT || at > file.size || bytes > file.size - at) return 0;
+    }
+    return 1;
+}
+
+/* The section of a number, which must have so many bytes; NULL: it has not, or is not there. */
 static const void *section(source file, uint32_t id, uint64_t bytes) {
     const uint32_t sections = number_at(file.bytes + 48);
     for (uint32_t i = 0; i < sections; i++) {
         const uint8_t *entry = file.bytes + HEAD + (size_t)i * ENTRY;
         if (number_at(entry) != id) continue;
-        uint64_t at = number_at(entry + 8) | (uint64_t)number_at(entry + 12) << 32;
-        uint64_t size = number_at(entry + 16) | (uint64_t)number_at(entry + 20) << 32;
-        if (size != bytes || at % ALIGNMENT || at > file.size || size > file.size - at) return NULL;
-        return file.bytes + (size_t)at;
+        return long_at(entry + 16) == bytes ? file.bytes + (size_t)long_at(entry + 8) : NULL;
     }
     return NULL;
 }
@@ -114,8 +127,7 @@ int glint_open(glint_model *model, const void *bytes, size_t size) {
     if (number_at(file.bytes + 4) > VERSION) return GLINT_NEWER;
     if (number_at(file.bytes + 4) != VERSION) return GLINT_DAMAGED;
     if ((uintptr_t)bytes % 4) return GLINT_UNALIGNED;
-    const uint32_t sections = number_at(file.bytes + 48);
-    if (sections > (size - HEAD) / ENTRY || sections > MOST_SECTIONS) return GLINT_DAMAGED;
+    if (!are_inside(file)) return GLINT_DAMAGED;
     *model = (glint_model){.kernels = glint_kernels_at(0)};
     int error = read_config(model, file);
     if (!error) error = read_layers(model, file);

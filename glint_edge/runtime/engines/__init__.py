@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glint_edge.bundles.target import canonical_target
+from glint_edge.engine.library import BUILD, MODULE
 from glint_edge.errors import BundleError, ConfigError, GlintEdgeError, MissingExtraError, one_line
 from glint_edge.extras import missing, usable
 from glint_edge.processes.threads import check_threads
@@ -128,6 +129,7 @@ class Engine:
 
 # The lightest to import first: an application that does not choose gets the first one it can run.
 ENGINES = (
+    Engine("c", BUILD, BUILD, (MODULE,), "glint_edge.runtime.engines.c"),
     Engine("onnx", "glint-edge[onnx]", "glint-edge[runtime-onnx]",
            ("onnxruntime",), "glint_edge.runtime.engines.onnx"),
     Engine("tflite", "glint-edge[litert]", "glint-edge[runtime-litert]",
