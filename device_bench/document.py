@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 
+from device_bench.judge.choice import choices
 from device_bench.measure.machine import machine
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_json
@@ -44,6 +45,9 @@ def document(
         settings: how it was measured.
         command: what was typed, program and arguments.
     """
+    rows = _without_hosts(
+        [row for result in results for row in result.to_dict()["rows"]], settings.runners
+    )
     return {
         **_head("bench", command),
         "settings": {
@@ -52,10 +56,9 @@ def document(
             "runs": settings.plan.runs,
             "budget_ms": settings.plan.budget_ms,
         },
+        "choices": [choice.to_dict() for choice in choices(rows)],
         "not_measured": {r.name: r.not_measured for r in results if r.not_measured},
-        "rows": _without_hosts(
-            [row for result in results for row in result.to_dict()["rows"]], settings.runners
-        ),
+        "rows": rows,
     }
 
 

@@ -6,7 +6,7 @@ Their words are shown as they are: a title may hold `[b]`, `:heart:` or `<b>`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 # What steers a terminal, or the order of letters in it: controls but tab and newline, embeddings of
 # a direction of writing, line separators, and half letters.
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-FIGURES = "0123456789−-"  # what a figure begins with
+FIGURES = "0123456789−-–"  # what a figure, or the lack of one, begins with
+MARK = "★"
 
 
 def plain(text: str) -> str:
@@ -38,29 +39,42 @@ class Table:
         title: above it.
         header: a name for each column; empty: rows are names and values.
         rows: as long as the header.
+        marked: row and column of cells that stand out.
+        close: columns stand close, without lines between them.
     """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    marked: Collection[tuple[int, int]] = ()
+    close: bool = False
 
     def __rich__(self) -> RichTable:
         """For a terminal."""
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table as RichTable
         from rich.text import Text
 
         table = RichTable(title=Text(_cell(self.title), style="table.title"), title_justify="left")
+        if self.close:
+            table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
+            table.padding = (0, 1, 0, 0)
         if self.header:
             for index, name in enumerate(self.header):
-                table.add_column(
-                    Text(_cell(name)), justify="right" if self._figures(index) else "left"
-                )
+                what, _, unit = _cell(name).rpartition(" ")
+                head = f"{what}\n{unit}" if self.close else _cell(name)
+                table.add_column(Text(head), justify="right" if self._figures(index) else "left")
         else:
             table.show_header, table.box, table.padding = False, None, (0, 2)
             table.add_column(style="dim", no_wrap=True)
             table.add_column()
-        for row in self.rows:
-            table.add_row(*(Text(_cell(cell)) for cell in row))
+        for number, row in enumerate(self.rows):
+            table.add_row(*(
+                Text(f"{MARK} {_cell(cell)}", style="bold green")
+                if (number, index) in self.marked
+                else Text(_cell(cell))
+                for index, cell in enumerate(row)
+            ))  # fmt: skip
         return table
 
     def _repr_html_(self) -> str:
@@ -69,10 +83,11 @@ class Table:
         rows = (
             "".join(
                 f'<td style="text-align:{"right" if self._figures(index) else "left"}">'
-                f"{escape(cell)}</td>"
+                + (f"<b>{escape(cell)}</b>" if (number, index) in self.marked else escape(cell))
+                + "</td>"
                 for index, cell in enumerate(row)
             )
-            for row in self.rows
+            for number, row in enumerate(self.rows)
         )
         return (
             f"<table><caption>{escape(self.title)}</caption>"

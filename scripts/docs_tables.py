@@ -28,9 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from device_bench.document import read_document
-from device_bench.judge.recorded import artifact, median_us, where
+from device_bench.judge.recorded import artifact, median_us, microseconds, where
 from device_bench.reports.columns import few
-from device_bench.reports.labels import microseconds
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -107,11 +107,26 @@ def diff(old: Json, new: Json) -> Diff:
                 Change(row_name(before), "row", None, None, None, None, "regression", gone)
             )
     notes = [f"{row_name(afters[key])} is new" for key in afters if key not in befores]
+    if between := _between(old, new):
+        notes.append(f"the runs differ by {', '.join(between)}")
     if not one_machine:
         notes.append(
             f"times are not compared: one run is of {_machine(old)}, the other of {_machine(new)}"
         )
     return Diff(tuple(changes), tuple(notes))
+
+
+def _between(old: Json, new: Json) -> list[str]:
+    """Versions and settings that are not the same in both."""
+    before, after = (
+        {"glint-edge": each["tool"], **each["machine"].get("packages", {}), **each["settings"]}
+        for each in (old, new)
+    )
+    return [
+        f"{name} ({before.get(name, 'none')}, then {after.get(name, 'none')})"
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    ]
 
 
 def _machine(document: Json) -> str:

@@ -197,10 +197,42 @@ def agreement(mine: TopK, theirs: TopK) -> float:
     An item of theirs whose score is within `TIE` of my last is missing by a tie alone, and counts
     as shared.
     """
+    return float(_shared(mine, theirs).mean())
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What two artifacts' top 10 differ by.
+
+    Attributes:
+        lists: how many hold another item.
+        score: the furthest that such an item's score lies from that of the last place.
+    """
+
+    lists: int
+    score: float
+
+
+def difference(mine: TopK, theirs: TopK) -> Difference:
+    """Of lists that may all be the same."""
+    other = ~_shared(mine, theirs)
+    last = np.broadcast_to(_last(mine, other.shape[1]), other.shape)[other]
+    scores = theirs.scores[:, : other.shape[1]][other]
+    numbers = np.isfinite(scores) & np.isfinite(last)
+    distances = np.abs(scores[numbers] - last[numbers])
+    return Difference(int(other.any(axis=1).sum()), float(distances.max(initial=0.0)))
+
+
+def _shared(mine: TopK, theirs: TopK) -> npt.NDArray[np.bool_]:
+    """Which places of their top 10 I share: bool [U, c]."""
     cut = min(CUT, mine.items.shape[1], theirs.items.shape[1])
-    last = mine.scores[:, cut - 1 : cut]
-    tied = np.isclose(theirs.scores[:, :cut], last, rtol=0.0, atol=TIE)
-    return float((_in(theirs.items[:, :cut], mine.items[:, :cut]) | tied).mean())
+    tied = np.isclose(theirs.scores[:, :cut], _last(mine, cut), rtol=0.0, atol=TIE)
+    return _in(theirs.items[:, :cut], mine.items[:, :cut]) | tied
+
+
+def _last(lists: TopK, cut: int) -> npt.NDArray[np.float32]:
+    """Scores of the last place: [U, 1]."""
+    return lists.scores[:, cut - 1 : cut]
 
 
 def rank_weighted_overlap(mine: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> float:

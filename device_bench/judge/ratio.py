@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
 
-from device_bench.judge.recorded import Json
+from device_bench.judge.recorded import Json, calls_of
 from device_bench.measure.statistics import CONFIDENCE, student_quantile
 
 ROUNDED = 1e-9  # what floats make of a ratio of 1
@@ -40,8 +40,13 @@ class Ratio:
         )
 
 
+def known(row: Json, method: str) -> bool:
+    """Whether a row tells its rounds of the method's calls."""
+    return all((row.get("medians_us") or {}).get(call) for call in calls_of(row, method))
+
+
 def ratio(method: str, one: Json, other: Json) -> Ratio:
-    """Of two rows that both have `medians_us` of the method.
+    """Of two rows that are `known` by the method.
 
     Source of the interval: Welch, The generalization of Student's problem, Biometrika 1947.
     """
@@ -65,16 +70,22 @@ def at_one_speed(row: Json, method: str, power: float) -> list[float]:
 
     Args:
         row: of a document.
-        method: one of its `medians_us`.
+        method: one of its `medians_us`, or "tap".
         power: how far the times follow the machine's speed; 1 in full, 0 not at all.
     """
+    rounds = zip(*(_rounds(row, call) for call in calls_of(row, method)), strict=True)
+    return [
+        math.log(sum(time for time, _ in calls)) - power * math.log(fmean(s for _, s in calls))
+        for calls in rounds
+    ]
+
+
+def _rounds(row: Json, method: str) -> list[tuple[float, float]]:
+    """Of each round, what a call took of its own, and the machine's speed."""
     medians: Sequence[float] = row["medians_us"][method]
     cpu: Sequence[float] = row.get("cpu_us", {}).get(method) or medians
     speeds: Sequence[float] = row.get("calibrations_us", {}).get(method) or [1.0] * len(medians)
-    return [
-        math.log(min(median, own)) - power * math.log(speed)
-        for median, own, speed in zip(medians, cpu, speeds, strict=True)
-    ]
+    return list(zip(map(min, medians, cpu), speeds, strict=True))
 
 
 def _half_width(first: Sequence[float], second: Sequence[float]) -> float | None:

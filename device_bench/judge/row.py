@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from device_bench.judge.parity import Parity, Reference, agreement
+from device_bench.judge.parity import Parity, Reference, agreement, difference
 from device_bench.judge.rows import Row
 from device_bench.judge.tolerance import judge, judge_agreement, tolerance_of, what_is_open
 from device_bench.measure.job import (
@@ -176,16 +176,18 @@ def _golden_failures(golden: Golden, outcome: Outcome, *, exact: bool) -> tuple[
 
 def with_agreement(row: Row, lists: TopK, others: Sequence[tuple[Row, TopK]]) -> Row:
     """The row held against others on the same runner, histories and precision."""
-    shares = {
-        other.target: agreement(lists, theirs)
+    beside = {
+        other.target: theirs
         for other, theirs in others
         if other.target != row.target
         and (other.precision, other.runner, other.device, other.users)
         == (row.precision, row.runner, row.device, row.users)
     }
+    shares = {target: agreement(lists, theirs) for target, theirs in beside.items()}
+    differs = {t: difference(lists, theirs) for t, theirs in beside.items() if shares[t] != 1}
     wrong = judge_agreement(row.target, shares, tolerance_of(row.target, row.precision))
     failures = (*row.failures, *wrong)
-    return replace(row, agreement=shares, failures=failures, ok=not failures)
+    return replace(row, agreement=shares, differs=differs, failures=failures, ok=not failures)
 
 
 def with_measures(row: Row, outcomes: Sequence[Outcome], runs: int) -> Row:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from device_bench.judge.loss import Loss
+from device_bench.judge.parity import Difference
 from device_bench.measure.statistics import Latency
 
 STOCK_RUNNER = "stock"
@@ -58,6 +59,7 @@ class Row:
         rank_weighted_overlap: as `top10_overlap`, the first places counting most.
         agreement: top-10 overlap up to ties with the bundle's other artifacts of the same
             precision, by target.
+        differs: what lists of those that are not all shared differ by, by target.
         max_score_error: largest |score − float score of the same item|.
         ok: nothing failed; of a row that is not under test, it could be made and run.
         users: histories compared.
@@ -101,6 +103,7 @@ class Row:
     top10_overlap: float | None = None
     rank_weighted_overlap: float | None = None
     agreement: Mapping[str, float] = field(default_factory=dict)
+    differs: Mapping[str, Difference] = field(default_factory=dict)
     max_score_error: float | None = None
     ok: bool
     users: int = 0

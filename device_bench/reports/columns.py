@@ -8,9 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from device_bench.judge.recorded import COLD_START, Json, median_us
+from device_bench.judge.recorded import (
+    COLD_START,
+    TAP,
+    Json,
+    interval_us,
+    median_us,
+    microseconds,
+)
 from device_bench.measure.job import TAP_ANEW, TAP_BEYOND
-from device_bench.reports.labels import METHODS, MISSING, lengths, microseconds, verdict
+from device_bench.reports.labels import METHODS, MISSING, lengths, under_test, verdict
 
 COLD = (50, 200)  # lengths of the cold starts that a table of a few columns shows
 # Of a session longer than its window, by method: what its columns are called, and hints.
@@ -22,7 +29,8 @@ TAPS = {
     ),
     TAP_ANEW: ("tap anew", "the tap of such a cycle that encodes the last N items anew"),
 }
-OK = "ok"
+VERDICT = "verdict"
+TAP_US, NDCG = f"{TAP} µs", "NDCG@10 (float)"
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,11 @@ class Column:
     unit: str = ""
 
     @property
+    def short(self) -> str:
+        """As `heading`, where figures beside a figure are left out."""
+        return f"{self.title} {self.unit}".partition(" (")[0].strip()
+
+    @property
     def heading(self) -> str:
         """The title where there are no groups; unlike all others'."""
         return f"{self.title} {self.unit}".strip()
@@ -87,7 +100,7 @@ def figures(rows: Sequence[Json]) -> list[Column]:
     return [
         column
         for column in _every(rows)
-        if column.title != OK and any(column.cell(row).text != MISSING for row in rows)
+        if column.title != VERDICT and any(column.cell(row).text != MISSING for row in rows)
     ]
 
 
@@ -109,6 +122,7 @@ def _every(rows: Sequence[Json]) -> list[Column]:
 def _times(rows: Sequence[Json]) -> Iterable[Column]:
     group = "Time, µs"
     hint = "the median of a call, and where that lies or how far it may be off (95 %)"
+    yield Column(group, TAP, f"append and recommend: {hint}", _time(TAP), "µs")
     for method in METHODS:
         yield Column(group, method, hint, _time(method), "µs")
     for method, (title, hint) in TAPS.items():
@@ -158,7 +172,8 @@ def _accuracy() -> Iterable[Column]:
     yield Column(group, "agreement", hint, _agreement)
     yield Column(group, "score error", "the largest of a score", _number("max_score_error", ".2g"))
     yield Column(group, "golden", "the bundle's golden vectors came out", _golden)
-    yield Column(group, OK, "nothing is out of tolerance", lambda row: Cell(verdict(row)))
+    hint = "whether it was made, run, and nothing is out of tolerance"
+    yield Column(group, VERDICT, hint, _verdict)
 
 
 def _time(method: str) -> Callable[[Json], Cell]:
@@ -166,7 +181,7 @@ def _time(method: str) -> Callable[[Json], Cell]:
         median = median_us(row, method)
         if median is None:
             return Cell()
-        low, high = (row.get("interval_us") or {}).get(method) or (None, None)
+        low, high = interval_us(row, method) or (None, None)
         if low is None or high is None:
             return Cell(microseconds(median), order=median)
         ends = f"{microseconds(low, median)}–{microseconds(high, median)}"
@@ -194,10 +209,6 @@ def _by_method(key: str, method: str, text: Callable[[float], str]) -> Callable[
     return cell
 
 
-def _pair(text: str, small: str, order: float) -> Cell:
-    return Cell(text, small, order, beside=f" ({small})" if small else "")
-
-
 def _kilobytes(row: Json) -> Cell:
     size = row["file_bytes"]  # 0: it was not made
     return Cell(f"{size / 1e3:,.0f}", order=size) if size else Cell()
@@ -217,7 +228,9 @@ def _ndcg(row: Json) -> Cell:
     value, of_float = row.get("ndcg_at_10"), row.get("ndcg_at_10_float")
     if value is None:
         return Cell()
-    return _pair(f"{value:.4f}", "" if of_float is None else f"{of_float:.4f}", value)
+    if of_float is None:
+        return Cell(f"{value:.4f}", order=value)
+    return Cell(f"{value:.4f}", f"of {of_float:.4f}", value, beside=f" ({of_float:.4f})")
 
 
 def _lost(row: Json) -> Cell:
@@ -232,6 +245,10 @@ def _lost(row: Json) -> Cell:
 def _agreement(row: Json) -> Cell:
     least = min((row.get("agreement") or {}).values(), default=None)
     return Cell() if least is None else Cell(f"{least:.4f}", order=least)
+
+
+def _verdict(row: Json) -> Cell:
+    return Cell(verdict(row), order=float(row["ok"]) if under_test(row) else None)
 
 
 def _golden(row: Json) -> Cell:

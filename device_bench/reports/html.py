@@ -15,20 +15,21 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from device_bench.judge.choice import choices
 from device_bench.judge.recorded import Json, artifact, shape, where
 from device_bench.profiling.flame import flame_svg
 from device_bench.profiling.profile import Profile
+from device_bench.reports.causes import causes
 from device_bench.reports.columns import Cell, Column, figures
 from device_bench.reports.labels import (
     SCALE,
-    common_warnings,
     failures,
     row_names,
     title,
     under_test,
-    warnings_of,
 )
-from device_bench.reports.notes import notes
+from device_bench.reports.notes import notes, pair_notes, ratio_notes
+from device_bench.reports.overview import Shown, overview
 from device_bench.reports.plots.figures import plots
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_atomic
@@ -39,28 +40,23 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class _Line:
-    """A row of the page's table, and what is said of it below.
+    """A row of the page's tables.
 
     Attributes:
         name: of the row, for people.
         artifact: target and precision.
         where: bundle, shape, runner and device, where they tell rows apart.
-        cells: one a column.
+        shown: what it has in the overview.
+        cells: one a column of all figures.
         row: of the document.
-        warnings: its own, without those of all rows.
     """
 
     name: str
     artifact: str
     where: str
+    shown: Sequence[Shown]
     cells: tuple[Cell, ...]
     row: Json
-    warnings: tuple[str, ...]
-
-    @property
-    def remarks(self) -> bool:
-        """There is something to say of it alone, besides failures."""
-        return bool(self.warnings or self.row.get("note"))
 
     @property
     def under_test(self) -> bool:
@@ -77,22 +73,27 @@ def html(document: dict[str, Any]) -> str:
     rows = document["rows"]
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     table = figures(rows)
-    common = common_warnings(rows)
-    lines = _lines(rows, table, common)
+    headline, shown = overview(document)
+    lines = _lines(rows, shown, table)
     return _environment().get_template("report.html.j2").render(
         title=title(document),
         document=document, command=shlex.join(document["command"]),
         verdict=_verdict(rows),
         facts=_facts(document),
+        choices=[] if document["kind"] == SCALE else choices(rows),
+        headline=headline,
         columns=table,
         groups=[(name, len(list(same))) for name, same in groupby(c.group for c in table)],
         lines=lines,
         growth=document["kind"] == SCALE,
         failing=failures(rows),
-        common=common,
+        causes=causes(rows),
+        noted=[(line.name, line.row["note"]) for line in lines if line.row.get("note")],
         plots=[(plot, Markup(plot.svg)) for plot in plots(document)],
         profiles=_profiles(lines),
-        notes=notes(rows, document.get("not_measured") or {}),
+        notes=[
+            *notes(rows, document.get("not_measured") or {}), *pair_notes(rows), *ratio_notes(rows)
+        ],
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=_hash(script),
@@ -124,7 +125,9 @@ def _hash(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _lines(rows: Sequence[Json], table: Sequence[Column], common: Sequence[str]) -> list[_Line]:
+def _lines(
+    rows: Sequence[Json], shown: Sequence[Sequence[Shown]], table: Sequence[Column]
+) -> list[_Line]:
     several = len({row["bundle"] for row in rows}) > 1
     return [
         _Line(
@@ -134,10 +137,9 @@ def _lines(rows: Sequence[Json], table: Sequence[Column], common: Sequence[str])
                 for part in (row["bundle"] if several else "", shape(row), where(row))
                 if part
             ),
-            tuple(column.cell(row) for column in table), row,
-            tuple(text for text in warnings_of(row) if text not in common),
+            line, tuple(column.cell(row) for column in table), row,
         )
-        for name, row in zip(row_names(rows), rows, strict=True)
+        for name, row, line in zip(row_names(rows), rows, shown, strict=True)
     ]  # fmt: skip
 
 

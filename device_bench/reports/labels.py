@@ -13,17 +13,6 @@ MISSING = "–"
 METHODS = ("append", "recommend")
 
 
-def microseconds(value: float, like: float | None = None) -> str:
-    """With three figures or all before the point: "7.29", "20.4", "1,032".
-
-    Args:
-        value: what is written.
-        like: what it stands beside, with as many figures after the point.
-    """
-    size = value if like is None else like
-    return f"{value:{',.2f' if size < 10 else ',.1f' if size < 100 else ',.0f'}}"
-
-
 def lengths(rows: Iterable[Json]) -> list[int]:
     """Lengths of the cold starts that any row has, ascending."""
     return sorted({int(length) for row in rows for length in row.get("cold_start_us") or {}})
@@ -42,8 +31,14 @@ def under_test(row: Json) -> bool:
 
 
 def verdict(row: Json) -> str:
-    """A mark: it is good, it is not or could not be made, or it is not under test."""
-    return "✗" if not row["ok"] else "✓" if under_test(row) else MISSING
+    """A mark and a word; what could not be made or run has no tick."""
+    if row["ok"]:
+        if not under_test(row):
+            return f"{MISSING} to compare"
+        return "✓ good" if row.get("threads", 1) else MISSING
+    if not row["file_bytes"] or (not under_test(row) and not row.get("threads", 1)):
+        return "✗ not made"
+    return "✗ failed" if row.get("threads", 1) else "✗ not run"
 
 
 def row_names(rows: Sequence[Json]) -> list[str]:
@@ -71,9 +66,3 @@ def failures(rows: Sequence[Json]) -> dict[str, list[str]]:
 def warnings_of(row: Json) -> list[str]:
     """What makes its figures less trustworthy, and what too few histories leave open."""
     return [*(row.get("cannot_tell") or ()), *(row.get("warnings") or ())]
-
-
-def common_warnings(rows: Sequence[Json]) -> list[str]:
-    """What is said of all timed rows."""
-    timed = [row.get("warnings") or [] for row in rows if row.get("rounds")]
-    return [text for text in timed[0] if all(text in others for others in timed)] if timed else []

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from device_bench.judge.choice import choices
 from device_bench.judge.recorded import Json
-from device_bench.reports.columns import COLD, OK, Column, cold_heading, few, tap_columns
+from device_bench.reports.causes import causes
+from device_bench.reports.columns import figures
 from device_bench.reports.labels import (
     SCALE,
-    common_warnings,
     failures,
-    lengths,
     machine_text,
     row_names,
     title,
-    warnings_of,
 )
-from device_bench.reports.notes import not_measured_notes, ratio_notes
+from device_bench.reports.notes import not_measured_notes, pair_notes, ratio_notes
+from device_bench.reports.overview import overview
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~#$])")
 MARKS = str.maketrans({"✓": "✅", "✗": "❌"})
@@ -31,45 +31,53 @@ def markdown(document: Json) -> str:
     """
     rows = document["rows"]
     names = [escaped(name) for name in row_names(rows)]
-    columns = _columns(document)
-    unmeasured = not_measured_notes(rows, document.get("not_measured") or {})
-    lines = [
+    shown, lines = overview(document)
+    every = figures(rows)
+    said = (
+        *not_measured_notes(rows, document.get("not_measured") or {}),
+        *pair_notes(rows)[:1], *ratio_notes(rows),
+    )  # fmt: skip
+    return "\n".join([
         f"### Bench of {escaped(title(document))}", "",
-        _line(("", *(column.heading for column in columns))),
-        _line((":--", *("--:" for _ in columns[1:]), ":-:")),
-        *(
-            _line((name, *(column.cell(row).line.translate(MARKS) for column in columns)))
-            for name, row in zip(names, rows, strict=True)
-        ),
-        "",
+        *_chosen(document),
+        *_table([column.heading for column in shown], names, [
+            [f"**{one.cell.line}**" if one.best else one.cell.line for one in line]
+            for line in lines
+        ]),
         *_failed(rows),
-        *_folded(rows, names),
-        *(f"{escaped(note)}  " for note in (*unmeasured, *ratio_notes(rows))),
-        _about(document),
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+        *_folded("All figures", _table(
+            [column.heading for column in every], names,
+            [[column.cell(row).line for column in every] for row in rows],
+        )),
+        *_remarks(rows, names),
+        *(f"{escaped(note)}  " for note in said),
+        _about(document), "",
+    ])  # fmt: skip
+
+
+def _chosen(document: Json) -> list[str]:
+    """What to take, a line a choice; an empty line after them."""
+    if document["kind"] == SCALE:
+        return []
+    chosen = [f"- {escaped(str(choice))}" for choice in choices(document["rows"])]
+    return [*chosen, ""] if chosen else []
+
+
+def _table(
+    headings: Sequence[str], names: Sequence[str], cells: Sequence[Sequence[str]]
+) -> list[str]:
+    """A line a row; an empty line after them."""
+    lines = [[name, *line] for name, line in zip(names, cells, strict=True)]
+    rule = [":--", *("--:" for _ in headings)]
+    return [
+        f"| {' | '.join(line)} |".translate(MARKS) for line in (["", *headings], rule, *lines)
+    ] + [""]
 
 
 def escaped(text: str) -> str:
     """As text on one line, whatever is in it."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return SPECIAL.sub(r"\\\1", text)
-
-
-def _columns(document: Json) -> list[Column]:
-    """Generated models have no accuracy, and the histories that were asked for."""
-    rows, generated = document["rows"], document["kind"] == SCALE
-    starts = lengths(rows)[-len(COLD) :] if generated else COLD
-    accuracy = () if generated else ("NDCG@10 (float)", "overlap")
-    starts_us = few(rows, map(cold_heading, starts))
-    return [
-        *few(rows, ("append µs", "recommend µs")), *tap_columns(rows), *starts_us,
-        *few(rows, ("file KB", *accuracy, OK)),
-    ]  # fmt: skip
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _failed(rows: Sequence[Json]) -> list[str]:
@@ -82,29 +90,27 @@ def _failed(rows: Sequence[Json]) -> list[str]:
     return [*said, ""] if said else []
 
 
-def _folded(rows: Sequence[Json], names: Sequence[str]) -> list[str]:
-    """Warnings and what rows are, behind a line to click on; what is said of all rows first."""
-    common = common_warnings(rows)
-    warnings = [f"- all timed rows: {escaped(text)}" for text in common] + [
-        f"- {name}: {escaped(text)}"
-        for name, row in zip(names, rows, strict=True)
-        for text in warnings_of(row)
-        if text not in common
-    ]
-    stock = [
+def _remarks(rows: Sequence[Json], names: Sequence[str]) -> list[str]:
+    """Causes of warnings and what rows are, behind a line to click on."""
+    every = causes(rows)
+    lines = [f"- {escaped(str(cause))}" for cause in every] + [
         f"- {name}: {escaped(row['note'])}"
         for name, row in zip(names, rows, strict=True)
         if row.get("note")
     ]
-    if not warnings and not stock:
-        return []
-    count = len(warnings)
-    summary = f"{count} warning{'' if count == 1 else 's'}" + (", and notes" if stock else "")
-    return [f"<details><summary>{summary}</summary>", "", *warnings, *stock, "", "</details>", ""]
+    count = sum(cause.count for cause in every)
+    more = ", and notes" if len(lines) > len(every) else ""
+    summary = f"{count} warning{'' if count == 1 else 's'}{more}"
+    return _folded(summary, [*lines, ""]) if lines else []
+
+
+def _folded(summary: str, lines: Sequence[str]) -> list[str]:
+    return [f"<details><summary>{summary}</summary>", "", *lines, "</details>", ""]
 
 
 def _about(document: Json) -> str:
     settings = document["settings"]
     counts = [f"{key}: {settings[key]}" for key in ("threads", "rounds") if key in settings]
     parts = (machine_text(document), f"glint-edge {document['tool']}", *counts)
-    return f"{escaped('; '.join(parts))}. A call: its median ± how far that may be off (95 %)."
+    figures = "A tap: append and recommend, the median ± how far that may be off (95 %)"
+    return f"{escaped('; '.join(parts))}. {figures}; bold: the best of its runner."

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from device_bench.judge.ratio import Ratio, ratio
-from device_bench.judge.recorded import Json, median_us, row_name, where
-from device_bench.reports.labels import METHODS, STOCK, microseconds
+from device_bench.judge.ratio import Ratio, known, ratio
+from device_bench.judge.recorded import (
+    TAP,
+    Json,
+    median_us,
+    microseconds,
+    row_name,
+    where,
+)
+from device_bench.reports.labels import STOCK, lengths
+from glint_edge.tables import MARK
 
-TORCH = "torch is the float model's stream, for reference; it is not under test."
+TORCH = "torch: the float model, for reference; it is no artifact."
 STOCK_ROWS = (
-    "stock is what one would do without this tool: the same weights, exported as they are, reading "
-    "the whole history at every tap, so there is no append. It is not under test: what is wrong "
-    "with it, or that it could not be made, is a warning."
+    "stock: what one would do without this tool: the same weights, exported as they are, reading "
+    "the whole history at every tap. It is not under test."
 )
 GENERATED = (
     "Generated models have weights drawn at random: times and sizes are those of a trained one, "
@@ -22,10 +29,7 @@ EXPLAINED = (
     "In brackets is where a ratio lies, with 95 % confidence; where that holds 1, this run does "
     "not say which of the two is quicker."
 )
-MEMORY = (
-    "Added memory is the runtime's and the artifact's, without Python and without the torch that "
-    "ExecuTorch's bindings import. The peak is the whole process's."
-)
+MEMORY = "added MB: what the runtime and the artifact add to a process, without Python and torch."
 
 
 def notes(rows: Sequence[Json], not_measured: Mapping[str, str]) -> list[str]:
@@ -38,31 +42,29 @@ def notes(rows: Sequence[Json], not_measured: Mapping[str, str]) -> list[str]:
     users = max((row.get("users") or 0 for row in rows), default=0)
     said = (
         (_times(rows), any(row.get("rounds") for row in rows)),
+        (MEMORY, any(row.get("runtime_memory_bytes") for row in rows)),
+        (f"NDCG@10: over {users:,} held-out histories.", users > 0),
         (TORCH, any(row["target"] == "torch" and row["runner"] != STOCK for row in rows)),
         (STOCK_ROWS, any(row["runner"] == STOCK for row in rows)),
         (GENERATED, any(row.get("generated") for row in rows)),
-        (MEMORY, any(row.get("peak_memory_bytes") for row in rows)),
-        (f"Compared with the float model over {users:,} held-out histories.", users > 0),
     )
     return [
         *not_measured_notes(rows, not_measured),
         *(note for note, holds in said if holds),
-        *ratio_notes(rows),
     ]
 
 
 def _times(rows: Sequence[Json]) -> str:
     rounds = max((row.get("rounds") or 0 for row in rows), default=0)
-    if rounds == 1:
-        return (
-            "Times are medians of single calls in one process, which knows nothing of the next "
-            "one; with more rounds they have an interval."
-        )
-    return (
-        f"Times are medians of single calls, over {rounds} processes a row. Beside it is where the "
-        "median lies, or how far it may be off, with 95 % confidence: Student's interval of the "
-        "processes' medians, wide where they are few or differ."
+    cold = "".join(
+        f" cold {n}: a history of {n} items at once, and a list." for n in lengths(rows)[-1:]
     )
+    how = (
+        "in one process, which knows nothing of the next one: more rounds give an interval"
+        if rounds == 1
+        else f"over {rounds} processes a row, ± how far they may be off (95 %)"
+    )
+    return f"{MARK}: the best of its runner. tap: append and recommend.{cold} Medians {how}."
 
 
 def not_measured_notes(rows: Sequence[Json], not_measured: Mapping[str, str]) -> list[str]:
@@ -74,8 +76,27 @@ def not_measured_notes(rows: Sequence[Json], not_measured: Mapping[str, str]) ->
     ]
 
 
+def pair_notes(rows: Sequence[Json]) -> list[str]:
+    """What artifacts of one bundle and precision differ by, the furthest apart first."""
+    pairs: dict[tuple[object, ...], tuple[float, str]] = {}
+    for row in rows:
+        for other, share in (row.get("agreement") or {}).items():
+            names = sorted((row["target"], other))
+            key = (row["bundle"], row["precision"], row["runner"] == STOCK, *names)
+            if share == 1 or key in pairs:
+                continue
+            text = f"{' and '.join(names)} ({row['precision']}) share {share:.1%} of their top 10"
+            if differs := (row.get("differs") or {}).get(other):
+                text += (
+                    f"; {differs['lists']:,} of {row['users']:,} lists differ, by items whose "
+                    f"scores lie within {differs['score']:.2g} of the last place's"
+                )
+            pairs[key] = (share, f"{text}.")
+    return [text for _, text in sorted(pairs.values())]
+
+
 def ratio_notes(rows: Sequence[Json]) -> list[str]:
-    """How many times as long each row takes as the quickest one beside it, a sentence a method.
+    """How many times as long a tap of each row takes as the quickest one beside it.
 
     Args:
         rows: of one document; those of one runner and device are compared. Generated models differ
@@ -84,7 +105,7 @@ def ratio_notes(rows: Sequence[Json]) -> list[str]:
     several = len({row.get("bundle") for row in rows}) > 1
     beside: dict[tuple[str, str], list[Json]] = {}
     for row in rows:
-        if not row.get("generated") and row.get("medians_us"):
+        if not row.get("generated") and median_us(row, TAP) is not None and known(row, TAP):
             beside.setdefault((row["runner"], where(row)), []).append(row)
 
     def name(row: Json) -> str:
@@ -92,13 +113,10 @@ def ratio_notes(rows: Sequence[Json]) -> list[str]:
 
     said = []
     for group in beside.values():
-        for method in METHODS:
-            times = {n: us for n, row in enumerate(group) if (us := median_us(row, method))}
-            timed = [group[n] for n in sorted(times, key=times.__getitem__)]
-            timed = [row for row in timed if row["medians_us"].get(method)]
-            others = [f"{name(row)} {_text(ratio(method, timed[0], row))}" for row in timed[1:]]
-            if others:
-                said.append(f"{method} ({name(timed[0])} = 1): {'; '.join(others)}.")
+        quickest, *others = sorted(group, key=lambda row: median_us(row, TAP) or 0.0)
+        if others:
+            each = "; ".join(f"{name(row)} {_text(ratio(TAP, quickest, row))}" for row in others)
+            said.append(f"A tap ({name(quickest)} = 1): {each}.")
     if said:
         said.append(EXPLAINED)
     return said

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
+from device_bench.judge.choice import Choice, choices
 from device_bench.judge.diff import Change, Diff
-from device_bench.judge.recorded import Json, artifact, where
+from device_bench.judge.recorded import Json, artifact, microseconds, where
 from device_bench.judge.rows import Row, ScaleRow
 from device_bench.profiling.profile import Profile
 from device_bench.profiling.table import render_profile
-from device_bench.reports.columns import COLD, OK, cold_heading, few, tap_columns
+from device_bench.reports.causes import causes
+from device_bench.reports.columns import cold_heading, few
 from device_bench.reports.labels import (
     MISSING,
     SCALE,
-    common_warnings,
     failures,
     lengths,
-    microseconds,
+    machine_text,
     row_names,
     title,
-    warnings_of,
 )
-from device_bench.reports.notes import notes
-from glint_edge.tables import Table, columns
+from device_bench.reports.notes import notes, pair_notes
+from device_bench.reports.overview import Shown, overview
+from glint_edge.tables import MARK, Table, columns
 
 DIFF_NOTE = (
     "ratio: of times with the machine's own speed taken out; in brackets where it lies (95 %). "
@@ -34,48 +35,92 @@ DIFF_NOTE = (
     "exit code goes by; so far beyond the spread of both runs' rounds that chance never gets there."
 )
 NOT_TOLD_APART = "not told apart"
-TABLES = {
-    "µs a call": ("append µs", "recommend µs", *map(cold_heading, COLD), "load ms"),
-    "what it takes and gives": ("file KB", "added MB", "peak MB", "NDCG@10 (float)", "lost %"),
-    "beside the float model": (
-        "overlap", "weighted", "agreement", "score error", "golden", OK,
-    ),
-}  # fmt: skip
-BEYOND = "µs a tap, in a session longer than its window of N items"
-EXPLAINED = (
-    cold_heading(COLD[0]), "added MB", "peak MB", "lost %", "overlap", "weighted", "agreement",
-    "score error",
-)  # fmt: skip
 WARNINGS = 6  # lines of them
+WIDE = 100  # columns of a terminal, in which bars have room
+BAR = 8  # letters
+EIGHTHS = " ▏▎▍▌▋▊▉"
+MORE = "--html FILE has every figure and picture, --output FILE all of it as JSON."
+
+
+@dataclass(frozen=True)
+class _Overview:
+    """The one table of a bench; with bars, where they have room."""
+
+    document: Json
+
+    def table(self, *, bars: bool = False) -> Table:
+        """A line a row."""
+        shown, lines = overview(self.document)
+        rows, marked = [], set()
+        for number, (name, line) in enumerate(
+            zip(row_names(self.document["rows"]), lines, strict=True)
+        ):
+            cells = [name, line[0].cell.line, *(one.cell.text for one in line[1:])]
+            if bars:
+                cells.insert(2, _bar(line[0]))
+            rows.append(cells)
+            marked |= {(number, n + 1 + (bars and n > 0)) for n, one in enumerate(line) if one.best}
+        header = ["artifact", *(column.short for column in shown)]
+        if bars:
+            header.insert(2, "")
+        return Table(title(self.document), header, rows, marked, close=True)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """For a terminal."""
+        yield self.table(bars=options.max_width >= WIDE and not options.ascii_only)
+
+
+def _bar(shown: Shown) -> str:
+    """Its length, as letters; one that goes on is marked."""
+    if shown.beyond:
+        return "█" * (BAR - 1) + "»"
+    whole, eighths = divmod(round((shown.share or 0.0) * BAR * 8), 8)
+    return ("█" * whole + EIGHTHS[eighths]).strip()
 
 
 def render(document: Json) -> RenderableType:
-    """Tables, a line a failure, warnings, and what figures mean.
+    """What to take, a table, a line a failure and a cause of warnings, and what figures mean.
 
-    A bench has three tables (time, size, how right it is), a `bench scale` two (by catalogue and
-    width, and by history).
+    A bench has one table, a `bench scale` two (by catalogue and width, and by history).
 
     Args:
         document: as `device_bench.document` makes and reads it.
     """
     rows, not_measured = document["rows"], document.get("not_measured") or {}
-    profiled: list[RenderableType] = []
-    if document["kind"] == SCALE:
-        about = ["µs: the median of a call; cold: from no history to the first top-k."]
-    else:
-        named = list(zip(row_names(rows), rows, strict=True))
-        about = [f"{name}: {row['note']}." for name, row in named if row.get("note")]
-        about.append(_legend(document))
-        profiles = ((name, row["profile"]) for name, row in named if row.get("profile"))
-        profiled += (render_profile(name, Profile.from_dict(profile)) for name, profile in profiles)
-    said = (f"{name}: {text}" for name, texts in failures(rows).items() for text in texts)
-    return Group(
-        *tables(document),
-        *profiled,
+    said = [f"{name}: {text}" for name, texts in failures(rows).items() for text in texts]
+    below = (
         *(Text(f"✗ {line}", style="red") for line in said),
         *(Text(f"! {line}", style="yellow") for line in _warnings(rows)),
-        *_dim([*dict.fromkeys(about), *notes(rows, not_measured)]),
     )
+    if document["kind"] == SCALE:
+        about = ["µs: the median of a call; cold: from no history to the first top-k."]
+        about += [note for note in notes(rows, not_measured) if not note.startswith(MARK)]
+        return Group(*tables(document), *below, *_dim(about))
+    profiled = (
+        render_profile(name, Profile.from_dict(row["profile"]))
+        for name, row in zip(row_names(rows), rows, strict=True)
+        if row.get("profile")
+    )
+    return Group(
+        *map(_choice, choices(rows)),
+        _Overview(document),
+        *profiled,
+        *below,
+        *_dim([*pair_notes(rows)[:1], *notes(rows, not_measured), _about(document), MORE]),
+    )
+
+
+def _choice(choice: Choice) -> Text:
+    """The sentence on top."""
+    style = "bold green" if choice.row else "bold"
+    parts = (f"{choice.whom}: ", "bold"), (choice.name, style), (choice.figures and ", ", "")
+    return Text.assemble(*parts, f"{choice.figures}. ", (f"{choice.why}.", "dim"))
+
+
+def _about(document: Json) -> str:
+    settings = document["settings"]
+    counts = [f"{name} {settings[name]}" for name in ("threads", "rounds") if name in settings]
+    return f"Timed on {'; '.join((machine_text(document), *counts))}; from Python, unless named."
 
 
 def tables(document: Json) -> list[Table]:
@@ -83,12 +128,14 @@ def tables(document: Json) -> list[Table]:
     rows = document["rows"]
     if document["kind"] == SCALE:
         return [_by_side(rows), _by_history(rows)]
-    return _tables(title(document), rows)
+    return [_Overview(document).table()]
 
 
 def render_rows(bundle: str, rows: Sequence[Row]) -> RenderableType:
-    """The first table of a bench alone, of rows that may not be finished."""
-    return _tables(bundle, [{"bundle": bundle, **row.to_dict()} for row in rows])[0]
+    """The table of a bench alone, of rows that may not be finished."""
+    return _Overview(
+        {"kind": "bench", "rows": [{"bundle": bundle, **row.to_dict()} for row in rows]}
+    )
 
 
 def render_scale_rows(rows: Sequence[ScaleRow]) -> Table:
@@ -116,7 +163,9 @@ def render_diff(difference: Diff) -> RenderableType:
 
 
 def _figure(value: float | None) -> str:
-    return MISSING if value is None else f"{value:,.4g}"
+    if value is None:
+        return MISSING
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _ratio(change: Change) -> str:
@@ -124,24 +173,6 @@ def _ratio(change: Change) -> str:
         return MISSING
     text = f"{change.ratio:.2f}"
     return text if change.interval is None else "{} ({:.2f}–{:.2f})".format(text, *change.interval)
-
-
-def _tables(about: str, rows: Sequence[Json]) -> list[Table]:
-    names = row_names(rows)
-    tables = [(what, few(rows, headings)) for what, headings in TABLES.items()]
-    if taps := tap_columns(rows):
-        tables.insert(1, (BEYOND, taps))
-    return [
-        columns(
-            f"{about}: {what}",
-            ("artifact", *(column.title for column in shown)),
-            [
-                (name, *(column.cell(row).line for column in shown))
-                for name, row in zip(names, rows, strict=True)
-            ],
-        )
-        for what, shown in tables
-    ]
 
 
 def _by_side(rows: Sequence[Json]) -> Table:
@@ -197,34 +228,14 @@ def _shape(row: Json) -> tuple[str, str, str]:
     return name, f"{row['items']:,}", str(row["width"])
 
 
-def _legend(document: Json) -> str:
-    rows = document["rows"]
-    explained = [*tap_columns(rows), *few(rows, EXPLAINED)]
-    legend = "; ".join(f"{column.title}: {column.hint}" for column in explained)
-    threads = document["settings"].get("threads", MISSING)
-    return f"threads: {threads}; runner: python, unless named; {legend}."
-
-
 def _dim(lines: Sequence[str]) -> list[Text]:
     return [Text(line, style="dim") for line in lines]
 
 
 def _warnings(rows: Sequence[Json]) -> list[str]:
-    """A few lines: what is said of all timed rows, then a line a row."""
-    common = common_warnings(rows)
-    lines, count = list(common), len(common)
-    for name, row in zip(row_names(rows), rows, strict=True):
-        own = [warning for warning in warnings_of(row) if warning not in common]
-        own.sort(key=partial(_is_of_times, row))
-        count += len(own)
-        if own:
-            more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
-            lines.append(f"{name}: {own[0]}{more}")
-    if count == len(lines) <= WARNINGS:
-        return lines
-    return [*lines[:WARNINGS], f"{count} warnings in all; --html and --json have each"]
-
-
-def _is_of_times(row: Json, warning: str) -> bool:
-    """It is about one method's times; others are about the whole row, and explain those."""
-    return warning.partition(":")[0] in (row.get("interval_us") or ())
+    """A few lines, one a cause."""
+    every = causes(rows)
+    if len(every) <= WARNINGS and all(cause.count <= len(rows) for cause in every):
+        return [str(cause) for cause in every]
+    count = sum(cause.count for cause in every)
+    return [*map(str, every[:WARNINGS]), f"{count} warnings in all; --html and --json have each"]

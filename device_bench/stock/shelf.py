@@ -15,8 +15,9 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -29,7 +30,7 @@ from device_bench.runners.python import PythonRunner
 from glint_edge.checkpoints.checkpoint import digest_of_folder
 from glint_edge.errors import ConversionError, MissingExtraError
 from glint_edge.extras import missing
-from glint_edge.files import cache_folder
+from glint_edge.files import cache_folder, write_atomic
 from glint_edge.processes.child import ask
 
 SECONDS = 90.0  # a program may take to be made
@@ -162,16 +163,33 @@ class Shelf(AbstractContextManager["Shelf"]):
 
         Raises:
             MissingExtraError: the toolchain is not installed.
-            ConversionError: the toolchain failed, or took too long.
+            ConversionError: the toolchain failed, or took too long; now, or when it was asked last.
         """
         _require_tools(stock)
         if not stock.file or (self.folder / stock.file).exists():
             return
+        if (reason := self._reason(stock)).exists():
+            raise ConversionError(reason.read_text(encoding="utf-8"))
         on_step(f"making the stock program: {stock.how}")
         for other in STOCKS:
-            if other.file and other.target not in self._making and _has_tools(other):
+            if other.target not in self._making and self._is_wanted(other):
                 self._making[other.target] = self._pool.submit(self._make, other)
-        self._making[stock.target].result()
+        try:
+            self._making[stock.target].result()
+        except ConversionError as error:
+            said = (
+                f"{error} (tried on {date.today()}; delete the cache's folder `stock` to try again)"
+            )
+            with suppress(OSError):
+                write_atomic(reason, said.encode())
+            raise
+
+    def _reason(self, stock: Stock) -> Path:
+        """Where it is remembered why a program could not be made."""
+        return self.folder / f"{stock.file}.failed"
+
+    def _is_wanted(self, stock: Stock) -> bool:
+        return bool(stock.file) and _has_tools(stock) and not self._reason(stock).exists()
 
     def _make(self, stock: Stock) -> None:
         if (self.folder / stock.file).exists():

@@ -185,6 +185,28 @@ def test_the_table_shows_the_worst_first():
     assert "3.00 (3.00–3.00)" in text
 
 
+def test_what_else_differs_between_two_runs_is_said():
+    old, new = document_of(row_of([10.0] * 3)), document_of(row_of([10.0] * 3))
+    old["machine"] = new["machine"] | {"packages": {"onnxruntime": "1.31.0", "numpy": "2"}}
+    new["machine"] = new["machine"] | {"packages": {"onnxruntime": "1.32.0", "torch": "2.13.0"}}
+    new["settings"] = new["settings"] | {"rounds": 5}
+    said = (
+        "the runs differ by onnxruntime (1.31.0, then 1.32.0), numpy (2, then none), "
+        "rounds (3, then 5), torch (none, then 2.13.0)"
+    )
+    assert diff(old, new).notes == (said,)
+    assert diff(new, new).notes == ()
+
+
+def test_large_figures_are_written_out():
+    old, new = row_of([13_740.0] * 3, file_bytes=1_234_567), row_of([999.9] * 3, file_bytes=50)
+    with console.out.capture() as capture:
+        console.show(render_diff(diff(document_of(old), document_of(new))))
+    text = capture.get()
+    assert {"13,740", "999.9", "1,234,567", "50"} <= set(text.replace("│", " ").split())
+    assert "e+" not in text
+
+
 def test_a_clear_difference_short_of_the_bar_is_told_and_fails_nothing():
     old, new = row_of([20.3, 20.4, 20.5]), row_of([24.9, 25.0, 25.1])
     (change,) = (c for c in diff(document_of(old), document_of(new)).changes if c.interval)

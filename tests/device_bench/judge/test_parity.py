@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from device_bench.judge.parity import (
     TIE,
+    Difference,
     Reference,
     agreement,
     compare,
     compare_lists,
+    difference,
     overlap,
     rank_weighted_overlap,
 )
@@ -223,3 +225,13 @@ def test_artifacts_that_differ_by_float_rounding_alone_agree():
         lists.append(TopK(order + 1, taken))
     assert overlap(*(part.items[:, :10] for part in lists)) < 0.99
     assert agreement(*lists) == agreement(*reversed(lists)) == 1.0
+
+
+def test_what_two_artifacts_differ_by():
+    items = np.array([[1, 2, 3], [4, 5, 6]])
+    scores = np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]], np.float32)
+    theirs = TopK(np.array([[1, 2, 9], [4, 5, 6]]), np.float32([[3, 2, 1.25], [3, 2, 1]]))
+    assert difference(TopK(items, scores), theirs) == Difference(1, 0.25)
+    assert difference(theirs, theirs) == Difference(0, 0.0)
+    broken = TopK(items + 90, np.full_like(scores, np.nan))
+    assert difference(TopK(items, scores), broken) == Difference(2, 0.0), "no number goes into JSON"

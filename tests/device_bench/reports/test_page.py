@@ -47,21 +47,21 @@ def names_of(page):
 @pytest.mark.slow
 def test_a_click_sorts_by_a_column_and_says_so(full, visit):
     page = visit(full)
-    head = page.get_by_role("columnheader", name="append", exact=True).first
+    head = page.get_by_role("columnheader", name="tap µs", exact=True).first
     assert head.get_attribute("aria-sort") is None
     before = names_of(page)
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "ascending"
-    cells = page.locator("#rows tbody tr td:nth-of-type(2)").all_inner_texts()
+    cells = page.locator("#rows tbody tr td:nth-of-type(1)").all_inner_texts()
     assert [cell.split()[0] for cell in cells] == [
-        "8.00", "12.0", "20.0", "40.0", "160", "–", "–", "–",
+        "38.0", "57.0", "95.0", "190", "760", "1,800", "–", "–",
     ]  # fmt: skip
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "descending"
-    cells = page.locator("#rows tbody tr td:nth-of-type(2)").all_inner_texts()
-    assert [cell.split()[0] for cell in cells][:2] == ["160", "40.0"]
+    cells = page.locator("#rows tbody tr td:nth-of-type(1)").all_inner_texts()
+    assert [cell.split()[0] for cell in cells][:2] == ["1,800", "760"]
     assert cells[-1] == "–"  # what has no figure stays last
-    other = page.get_by_role("columnheader", name="artifact")
+    other = page.get_by_role("columnheader", name="artifact").first
     other.get_by_role("button").focus()
     page.keyboard.press("Enter")
     assert names_of(page) == before
@@ -76,6 +76,15 @@ def test_a_page_fits_and_is_drawn_in_light_and_dark(full, scaled, visit, width):
         for scheme in ("light", "dark"):
             page = visit(document, scheme=scheme, width=width)
             assert page.evaluate("document.documentElement.scrollWidth") == width
+            if (
+                document is full
+            ):  # name, tap, cold start, file, memory, accuracy, verdict: unscrolled
+                assert page.evaluate(
+                    "(rows => rows.scrollWidth <= rows.parentElement.clientWidth)"
+                    "(document.getElementById('rows'))"
+                )
+                assert page.locator("#rows tbody tr").first.locator("td:visible").count() == 6
+                assert page.get_by_text("peak MB").is_visible() is False, "the rest is folded"
             shown[scheme] = page.screenshot(full_page=True)
             assert colours(shown[scheme]) > 100
             ink = page.locator("figure.plot text").first.evaluate("e => getComputedStyle(e).fill")

@@ -200,7 +200,7 @@ def test_a_toolchain_that_is_not_there_is_said_and_fails_nothing(run, untimed, m
         assert rows[key].recommend_us is rows[key].top10_overlap is None
         assert rows[key].rounds == 0
         assert not rows[key].ok
-        assert verdict(rows[key].to_dict()) == "✗"
+        assert verdict(rows[key].to_dict()) == "✗ not made"
     assert rows["tflite", "fp32"].file_bytes == 0
     assert rows["torch", "fp32"].users == 7
     told = {(row.target, row.precision): row.ok for row in seen[-1] if row.runner == "stock"}
@@ -218,6 +218,38 @@ def test_what_takes_too_long_is_ended_and_said(run, untimed, monkeypatch):
         "and was stopped",
     )
     assert result.ok
+
+
+def test_what_could_not_be_made_is_remembered_with_its_reason(run, untimed, monkeypatch):
+    asked = []
+
+    def refuse(module, request, *, what, seconds):
+        asked.append(what)
+        raise ConversionError(f"{what} failed: no kernel")
+
+    needs("onnxscript")
+    monkeypatch.setattr(stock, "ask", refuse)
+    for module in ("device_bench.bench", "device_bench.stock.shelf"):
+        monkeypatch.setattr(f"{module}.STOCKS", STOCKS[2:4])
+    first, again = (stock_rows(run()).values() for _ in range(2))
+    assert asked == ["torch.onnx.export"]
+    for row, later in zip(first, again, strict=True):
+        (said,) = later.warnings
+        assert said.startswith(f"{row.warnings[0]} (tried on ")
+        assert "delete the cache's folder `stock` to try again" in said
+        assert not later.ok
+
+
+def test_what_is_stopped_is_not_remembered(checkpoint, empty_cache, tmp_path, monkeypatch):
+    def stop(module, request, *, what, seconds):
+        raise KeyboardInterrupt
+
+    needs("onnxscript")
+    monkeypatch.setattr(stock, "ask", stop)
+    save_checkpoint(checkpoint, tmp_path / "run")
+    with Shelf(tmp_path / "run", N, 10, 1) as shelf, pytest.raises(KeyboardInterrupt):
+        shelf.have(STOCKS[2], lambda step: None)
+    assert not list(empty_cache.rglob("*.failed"))
 
 
 def test_a_toolchain_that_fails_is_one_line(run, untimed, monkeypatch):
@@ -368,7 +400,7 @@ def test_fp32_stock_programs_give_the_float_models_top_10(real, kinds):
 def test_the_rows_say_how_they_were_made(real, kinds, tmp_path):
     rows = stock_rows(real)
     assert f"quantize_dynamic ({int8_weights()} weights)" in rows["onnx", "int8-dynamic"].note
-    words = ["onnx int8-dynamic (stock)", "there is no append"]
+    words = ["onnx int8-dynamic (stock)", "reading the whole history at every tap"]
     if ("tflite", "fp32") in rows:
         note = "litert_torch.convert; a tap"
         assert rows["tflite", "fp32"].note.startswith(f"{note} reads the whole")
