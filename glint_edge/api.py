@@ -296,7 +296,7 @@ def export(
     Args:
         checkpoint: loaded, or its folder; None: the shipped one.
         out: NAME.glint; None: the data's name, in this folder.
-        targets: "executorch", "onnx", "tflite"; or "all".
+        targets: "executorch", "onnx", "tflite", "c"; or "all".
         quantize: "none", "fp16", "int8-table", "int8" or "int8-qat".
         name: the bundle's; None: that of `out`.
         top_k: items that `recommend` returns at once; None: 50, or as many as are on offer.

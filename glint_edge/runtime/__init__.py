@@ -11,7 +11,8 @@
     kept = session.save()  # bytes
     session = recommender.resume(kept)
 
-It needs numpy and one runtime: ONNX Runtime or LiteRT. It never opens the network.
+It needs numpy, and nothing more for the engine's files; for others ONNX Runtime or LiteRT. It
+never opens the network.
 """
 
 from glint_edge.runtime.recommendation import Recommendation

@@ -39,7 +39,7 @@ class AppBundle:
         top_k: items that the artifact returns at once.
         rows: of its table: a bias has so many numbers.
         window: how many of a session's last items count; None: all.
-        target: "onnx", "tflite", "executorch" or another engine's name.
+        target: "c", "onnx", "tflite", "executorch" or another engine's name.
         artifact: the file that the runtime loads.
         catalogue: the user's item keys by id, and what is shown of them.
         repeats: share of the log's targets that repeat an item of their user's; None: not known.

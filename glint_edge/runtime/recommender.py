@@ -80,8 +80,8 @@ class Recommender:
         Args:
             path: a NAME.glint folder; a checkpoint's folder, or "hf://OWNER/NAME"; either of the
                 two loaded; None: the shipped checkpoint.
-            target: "onnx", "tflite" or "executorch"; None takes the lightest that the bundle has
-                and a runtime is here for.
+            target: "c", "onnx", "tflite" or "executorch"; None takes the lightest that the bundle
+                has and a runtime is here for.
             window: of a history longer than the model's N, "sliding" keeps its last items,
                 "unbounded" all; None: what the bundle was exported for.
             unknown: "refuse" a history with a key that is not in the catalogue, or "skip" the key;

@@ -327,7 +327,7 @@ def test_an_updated_bundle_is_what_the_updated_checkpoint_exports_to(
     folder, tmp_path, run, quick_checks, quantize_as
 ):
     app = tmp_path / "app.glint"
-    asked = ("--target", "onnx", "--quantize", quantize_as, "--top-k", 10, "--offline")
+    asked = ("--target", "onnx,c", "--quantize", quantize_as, "--top-k", 10, "--offline")
     assert run("export", folder, *asked, "--spare-items", 2, "--out", app)[0] == 0
     untouched = files_of(app)
     code, out, err = run("catalogue", "add", app, "--item", "new", "--like", "k2,k3", "--json")
@@ -347,7 +347,7 @@ def test_an_updated_bundle_is_what_the_updated_checkpoint_exports_to(
     )
     assert code == 0, err
     ours, theirs = files_of(third.path), files_of(again)
-    for name in ("model.onnx", "golden.json", "items.json"):
+    for name in ("model.onnx", "model.glnt", "golden.json", "items.json"):
         assert ours[name] == theirs[name], name
     # ONNX Runtime writes the same .ort in another order each time.
     engine = find_engine("onnx")

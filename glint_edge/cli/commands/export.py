@@ -34,7 +34,7 @@ def export(
         typer.Option(
             metavar="NAME,…",
             callback=several,
-            help="executorch, onnx, tflite, or all (`doctor` lists them).  [default: executorch]",
+            help="executorch, onnx, tflite, c, or all (see `doctor`).  [default: executorch]",
         ),
     ] = None,
     quantize: Annotated[

@@ -29,7 +29,7 @@ K = Annotated[int, typer.Option("-k", min=1, help="Items of a list.", metavar="N
 TargetOption = Annotated[
     str | None,
     typer.Option(
-        help="Whose artifact: onnx, tflite or executorch.  "
+        help="Whose artifact: c, onnx, tflite or executorch.  "
         "[default: the lightest that is here and can be run]"
     ),
 ]
