@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from glint_edge.engine.library import HEADER
+from glint_edge.engine.library import HERE as ENGINE
 from glint_edge.errors import MissingExtraError, RunnerError
 from glint_edge.files import cache_folder, new_folder, scratch
 
@@ -47,6 +49,8 @@ PACKAGES: Mapping[str, _Package] = {
     "onnx": _Package("onnxruntime", "onnxruntime", "glint-edge[onnx]"),
     "tflite": _Package("ai-edge-litert", "ai_edge_litert", "glint-edge[litert]"),
 }
+
+OWN = "c"  # the engine, whose sources are this package's
 
 
 @dataclass(frozen=True)
@@ -108,16 +112,19 @@ def find_packages(target: str, folder: Path | None = None) -> tuple[Path, str]:
         folder: of another machine's Python packages; None: the installed ones.
 
     Returns:
-        The folder that holds the runtime's package, and the runtime's version.
+        The folder that holds the runtime's package, and the runtime's version; of the engine the
+        folder of its sources, which are any machine's.
 
     Raises:
         MissingExtraError: it is not installed.
         RunnerError: the folder does not hold it, or there is no native runner of this target.
     """
+    if target == OWN:
+        return ENGINE, metadata.version("glint-edge")
     package = PACKAGES.get(target)
     if package is None:
         raise RunnerError(
-            f"there is no native runner for {target}; it runs {', '.join(sorted(PACKAGES))}"
+            f"there is no native runner for {target}; it runs {', '.join(sorted((OWN, *PACKAGES)))}"
         )
     if folder is None:
         spec = importlib.util.find_spec(package.module)
@@ -136,6 +143,8 @@ def _key(target: str, version: str, toolchain: Toolchain) -> str:
     """Of everything that a build depends on, but for the compiler's own version."""
     digest = hashlib.sha256("\0".join((target, version, toolchain.machine)).encode())
     files = [SOURCES / "CMakeLists.txt", *sorted((SOURCES / "src").glob("*.*"))]
+    if target == OWN:
+        files += [HEADER, *sorted((ENGINE / "src").iterdir())]
     for file in (*files, *([toolchain.cmake_file] if toolchain.cmake_file else [])):
         digest.update(f"\0{file.name}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -10,7 +10,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from device_bench.native.build import PACKAGES, PROGRAM, SOURCES, Toolchain, build, find_packages
+from device_bench.native.build import (
+    OWN,
+    PACKAGES,
+    PROGRAM,
+    SOURCES,
+    Toolchain,
+    build,
+    find_packages,
+)
 from device_bench.native.wheels import AARCH64, fetch_wheel
 from glint_edge.errors import RunnerError
 from glint_edge.extras import missing
@@ -31,7 +39,7 @@ def find_compiler() -> str | None:
 
 def installed_targets() -> list[str]:
     """Those that have a native runner and whose runtime is installed here."""
-    return [target for target in PACKAGES if not missing([PACKAGES[target].module])]
+    return [OWN, *(target for target in PACKAGES if not missing([PACKAGES[target].module]))]
 
 
 def fetch(target: str, on_step: Callable[[str], None]) -> None:
@@ -87,9 +95,15 @@ def start(folder: str) -> list[str]:
 def packages_of(target: str) -> Path:
     """Where the wheel of the installed version is unpacked; the name is pip's requirement.
 
+    The engine's own sources need no wheel.
+
     Raises:
         MissingExtraError: the runtime is not installed here.
         RunnerError: there is no native runner of this target.
     """
-    version = find_packages(target)[1]
-    return cache_folder() / MACHINE / f"{PACKAGES[target].distribution}=={version}"
+    folder, version = find_packages(target)
+    return (
+        folder
+        if target == OWN
+        else cache_folder() / MACHINE / f"{PACKAGES[target].distribution}=={version}"
+    )

@@ -3,6 +3,7 @@
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
 
 # A board may have older ones, a phone has others: with the loader they make the folder whole, and
 # lib/ld-linux-aarch64.so.1 --library-path lib ./glint-runner runs anywhere.

@@ -119,7 +119,7 @@ def test_a_cache_that_cannot_be_written_is_told(executorch, monkeypatch, tmp_pat
 
 
 def test_unknown_targets_and_foreign_folders_are_refused(tmp_path):
-    known = "there is no native runner for coreml; it runs executorch, onnx, tflite"
+    known = "there is no native runner for coreml; it runs c, executorch, onnx, tflite"
     with pytest.raises(RunnerError, match=known):
         build("coreml")
     with pytest.raises(RunnerError, match="holds no onnxruntime; unpack its wheel"):
