@@ -41,7 +41,7 @@ SECONDS = 1800.0  # a conversion may take
 AT_ONCE = 2  # conversions; nothing is timed meanwhile
 LARGE = 2**25  # weights of a table whose conversion takes gigabytes: one of these at a time
 # For the estimate, seconds on one core: of a conversion, for each 10⁸ weights more, of a run.
-CONVERSION_SECONDS = {"executorch": 45.0, "onnx": 4.0, "tflite": 17.0}
+CONVERSION_SECONDS = {"c": 0.5, "executorch": 45.0, "onnx": 4.0, "tflite": 17.0}
 OTHER_SECONDS, WEIGHTS_SECONDS, RUN_SECONDS = 30.0, 40.0, 8.0
 
 
