@@ -2,13 +2,13 @@
 
     python benchmarks/recipe.py amazon-beauty.txt amazon-video-games.txt --out recipe.json
     python benchmarks/recipe.py ml-100k --set max_length=200 --out recipe.json
-    python benchmarks/recipe.py amazon-beauty.txt --settings "the recipe" --neighbours 32 \
-        --set d=128 seen_margin=1 epochs=15 --out accuracy.json
+    python benchmarks/recipe.py amazon-beauty.txt --settings "the recipe" \
+        --set d=128 seen_margin=1 epochs=15 neighbours=32 --out accuracy.json
 
 Leave-one-out; the figures of the test items at the epoch that validates best, users' own items left
-out ("unseen") and not ("whole"); with `--neighbours` also of the model with that many neighbours of
-each item beside it. Each run is added to the file as soon as it is done, and what stands there is
-not run again: an interrupted table is continued by the same command.
+out ("unseen") and not ("whole"); of a training with neighbours the model's alone, and with them.
+Each run is added to the file as soon as it is done, and what stands there is not run again: an
+interrupted table is continued by the same command.
 """
 
 from __future__ import annotations
@@ -17,25 +17,28 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from item_features import table_of
 from models.flags import levers_of
 
 from glint_edge.config import configs
+from glint_edge.data.features import Features
+from glint_edge.data.items import describing
 from glint_edge.data.log import load_log
-from glint_edge.data.neighbour_counts import count
 from glint_edge.data.neighbours import Neighbours
 from glint_edge.data.sequences import Split
-from glint_edge.evaluation.neighbours import choose
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
 from glint_edge.model.protocols import Scorer
 from glint_edge.training.epochs import begin, epochs
+from glint_edge.training.kept import keep_best
 from glint_edge.training.objective import has_bfloat16
 
+PROTOCOL = "unseen"  # by which an epoch, and what neighbours count, is chosen
 BEFORE: dict[str, Setting] = {
     "variant": "paper", "table_start": "random", "output_start": 0.0, "average": 0.0,
     "schedule": "constant", "learning_rate": 1e-3, "embedding_dropout": 0.2,
@@ -54,42 +57,38 @@ SETTINGS: dict[str, dict[str, Setting]] = {
 }
 
 
-def run(data: Split, levers: dict[str, Setting], neighbours: int = 0) -> dict[str, Any]:
+def run(data: Split, levers: Mapping[str, Setting], features: Features | None) -> dict[str, Any]:
     """Train one setting: its figures, and those with neighbours beside it."""
     model_config, config = configs(data.sequences.item_count, levers)
     began = time.perf_counter()
-    training = begin(model_config, config, data)
-    for epoch in epochs(training, data, config, protocol="unseen"):
+    training = begin(model_config, config, data, features=features)
+    for epoch in epochs(training, data, config, protocol=PROTOCOL):
         print(
             f"  epoch {epoch.epoch}: loss {epoch.loss:.3f}, validation NDCG@10 "
             f"{epoch.validation_ndcg_at_10:.4f}", file=sys.stderr, flush=True,
         )  # fmt: skip
-    model = training.model
-    model.load_state_dict(training.best)
-    figures: dict[str, Any] = {
-        "best_epoch": training.best_epoch,
-        "epochs": len(training.history),
-        "minutes": (time.perf_counter() - began) / 60,
-        "validation": training.best_ndcg,
-        **_of_test(model, data),
-    }
-    if neighbours:
-        counted = count(data.training_parts, data.counts(), neighbours, itself=False)
-        choice = choose(model, data.validation(), counted, protocol="unseen")
-        own = replace(counted, c=choice.c, gamma=choice.gamma)
+    minutes = (time.perf_counter() - began) / 60
+    best = keep_best(training, data, config, features=features, repeats=0.0, protocol=PROTOCOL)
+    figures = {
+        "best_epoch": training.best_epoch, "epochs": len(training.history), "minutes": minutes,
+        **_figures(best.model, data),
+    }  # fmt: skip
+    if best.neighbours is not None:
+        own = best.neighbours
         figures["with_neighbours"] = {
-            "k": neighbours, "c": choice.c, "gamma": choice.gamma, "validation": choice.ndcg,
-            **_of_test(model, data, own),
+            "k": config.neighbours, "c": own.c, "gamma": own.gamma,
+            **_figures(best.model, data, own),
         }  # fmt: skip
     return figures
 
 
-def _of_test(model: Scorer, data: Split, neighbours: Neighbours | None = None) -> dict[str, float]:
-    """NDCG@10 of the test items."""
-    test = data.test()
+def _figures(model: Scorer, data: Split, neighbours: Neighbours | None = None) -> dict[str, Any]:
+    """NDCG@10 of the validation and the test items."""
+    parts = {"validation": (data.validation(), PROTOCOL), "unseen": (data.test(), "unseen"),
+             "whole": (data.test(), "full")}  # fmt: skip
     return {
-        "unseen": evaluate(model, test, protocol="unseen", neighbours=neighbours).ndcg,
-        "whole": evaluate(model, test, neighbours=neighbours).ndcg,
+        name: evaluate(model, part, protocol=protocol, neighbours=neighbours).ndcg
+        for name, (part, protocol) in parts.items()
     }
 
 
@@ -100,7 +99,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the JSON, which is added to")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--neighbours", type=int, default=0, help="of each item; 0: none")
+    parser.add_argument("--attributes", type=Path, help="item features; JSON: item → its own")
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="LEVER=VALUE",
         help="where not as train has them; max_length is 50",
@@ -111,18 +110,20 @@ def main() -> None:
     for data in chosen.data:
         log = load_log(data)
         split = log.split()
+        table = chosen.attributes and table_of(data, chosen.attributes)
+        features = table and describing(split.catalogue, table).features(table)
+        title = f"{split.sequences.name}, item features" if table else split.sequences.name
         shape: dict[str, Setting] = {
             "max_length": 50, "precision": precision, "threads": 1, **levers_of(chosen.set),
         }  # fmt: skip
         for seed in chosen.seeds:
             for name in chosen.settings:
-                key = {"data": split.sequences.name, "setting": name, "seed": seed, "set": shape}
+                key = {"data": title, "setting": name, "seed": seed, "set": shape}
                 if any(key.items() <= row.items() for row in rows):
                     continue
-                print(f"{split.sequences.name}, {name}, seed {seed}", file=sys.stderr)
+                print(f"{title}, {name}, seed {seed}", file=sys.stderr)
                 levers = {**shape, **SETTINGS[name], "seed": seed}
-                figures = run(split, levers, chosen.neighbours)
-                rows.append({**key, **figures})
+                rows.append({**key, **run(split, levers, features)})
                 write_json(chosen.out, {"rows": rows})
 
 

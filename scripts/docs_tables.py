@@ -6,7 +6,7 @@
     python benchmarks/item_features.py --table … --json > docs/measured/item-features.json
     python benchmarks/neighbours.py --out docs/measured/neighbours.json
     python benchmarks/recipe.py … --out docs/measured/recipe.json
-    python benchmarks/recipe.py … --neighbours 32 --out docs/measured/accuracy.json
+    python benchmarks/recipe.py … --set … neighbours=32 --out docs/measured/accuracy.json
     python benchmarks/session_window.py … --json > docs/measured/session-window.json
     python -m tests.campaign … --json docs/measured/reliability.json
     python benchmarks/compare_models.py … --json docs/measured/compare-models.json
@@ -211,7 +211,8 @@ def accuracy(path: Path) -> str:
     for data in dict.fromkeys(row["data"] for row in rows):
         own = [row for row in rows if row["data"] == data]
         figures = [
-            [one[name] for one in (row, row["with_neighbours"]) for name in names] for row in own
+            [one[name] for one in (row, row.get("with_neighbours", row)) for name in names]
+            for row in own
         ]
         for row, cells in zip(own, figures, strict=True):
             about = f"{data}, seed {row['seed']}: epoch {row['best_epoch']} of {row['epochs']}"

@@ -16,7 +16,7 @@ LEVERS = ("epochs=1", "d=8", "heads=2", "max_length=12", "batch_positions=256")
 def test_each_training_is_a_row_that_is_run_once_and_the_rows_are_tables(tmp_path, monkeypatch):
     log, out = write_ring(tmp_path / "ring.txt", users=20), tmp_path / "rows.json"
     words = [log, "--settings", "the recipe", "the paper's variant", "--seeds", 1, 2,
-             "--neighbours", 2, "--set", *LEVERS, "--out", out]  # fmt: skip
+             "--set", *LEVERS, "neighbours=2", "--out", out]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["recipe.py", *map(str, words)])
     module = runpy.run_path(str(ROOT / "benchmarks/recipe.py"))
     module["main"]()
