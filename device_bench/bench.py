@@ -30,6 +30,7 @@ from device_bench.stock.shelf import STOCKS, Shelf, StockRunner, note_of
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import Golden
 from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from glint_edge.durations import Durations
 from glint_edge.errors import RunnerError
 from glint_edge.files import scratch
 from glint_edge.processes.threads import check_threads
@@ -86,6 +87,7 @@ def bench(
     held_out: HeldOut | None,
     prefixes: HeldOut | None = None,
     settings: Settings | None = None,
+    durations: Durations | None = None,
     on_step: Callable[[str], None] = lambda step: None,
     on_rows: Callable[[Sequence[Row]], None] = lambda rows: None,
 ) -> BenchResult:
@@ -98,6 +100,7 @@ def bench(
         prefixes: of training and validation items, by which the loss of NDCG@10 is judged, where
             a runner takes so many histories; None: it is not judged.
         settings: how to measure.
+        durations: of the last time, for a forecast; None: there is none.
         on_step: told what is being done.
         on_rows: told all rows so far, whenever one has more to say.
 
@@ -127,7 +130,7 @@ def bench(
                 shelf = Shelf(folder, bundle.config.max_length, bundle.top_k, settings.threads)
                 entries += _stock(common, stack.enter_context(shelf), settings)
         before = conditions()
-        _run(entries, settings, on_step, on_rows)
+        _run(entries, settings, on_step, on_rows, durations)
         after = conditions()
         if settings.profile:
             _profile(entries, settings, on_step)
@@ -245,9 +248,10 @@ def _run(
     settings: Settings,
     on_step: Callable[[str], None],
     on_rows: Callable[[Sequence[Row]], None],
+    durations: Durations | None = None,
 ) -> None:
     """The first round judges. No rounds: one that is not timed."""
-    for entry in run_in_turn(entries, settings.rounds, on_step):
+    for entry in run_in_turn(entries, settings.rounds, on_step, durations):
         # What the runner's preparation made was not there before.
         row = replace(entry.row, file_bytes=entry.subject.file_bytes())
         if entry.failure:

@@ -1171,7 +1171,9 @@ def _bench_in_turn(
     from device_bench.bench import bench as run
     from device_bench.judge.rows import BenchResult
     from device_bench.results import RowsSoFar
+    from glint_edge.durations import Durations
 
+    durations = Durations("bench")
     results: list[BenchResult] = []
     rows: list[Row] = []
 
@@ -1184,7 +1186,7 @@ def _bench_in_turn(
         try:
             result = run(
                 bundle, checkpoint=floats, held_out=held_out, prefixes=positions,
-                settings=settings, on_step=on_step, on_rows=show,
+                settings=settings, durations=durations, on_step=on_step, on_rows=show,
             )  # fmt: skip
         except BaseException:  # Ctrl-C, too
             measured = tuple(row for row in rows if row.append_us or row.failures)

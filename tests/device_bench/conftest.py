@@ -36,7 +36,7 @@ def reference(make_model, golden, tmp_path_factory):
             bundle, checkpoint=checkpoint_of(model), held_out=held_out_of(model),
             settings=replace(QUICK, rounds=2), on_step=steps.append, on_rows=seen.append,
         )  # fmt: skip
-    assert steps == [f"running torch fp32 (1 of 1, round {n} of 2)" for n in (1, 2)]
+    assert steps == [f"running torch fp32 ({n} of 2)" for n in (1, 2)]
     assert [rows[0].rounds for rows in seen] == [1, 2]
     return result
 

@@ -128,7 +128,7 @@ def test_rounds_take_turns():
     assert [row.row.rounds for row in result.rows] == [2] * 2
     assert [len(rows) for rows in seen] == [1, 2, 2, 2], "as they become known"
     assert steps[:2] == ["converting to a 50 × 16 (1 of 2)", "converting to b 50 × 16 (2 of 2)"]
-    assert steps[-1] == "running b 50 × 16 (2 of 2, round 2 of 2)"
+    assert steps[-1] == "running b 50 × 16 (4 of 4)"
 
 
 def test_what_cannot_be_converted_or_run_says_why_and_the_others_go_on():
