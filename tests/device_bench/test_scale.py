@@ -302,7 +302,7 @@ def test_a_generated_artifact_is_what_export_would_write(tmp_path):
     [
         (["--items", "many"], "--items 'many' is no list of whole numbers"),
         (["--quantize", "int4"], "choose one of none, fp32, fp16"),
-        (["--targets", "coreml"], "choose one of executorch"),
+        (["--targets", "coreml"], "choose one of c, executorch"),
         (["--targets", "executorch", "--quantize", "fp16"], "executorch has no fp16"),
         (["--runner", "nowhere"], "runner 'nowhere' is unknown"),
         (["--widths", "7"], "must divide d (7)"),
