@@ -19,7 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 
 # File, page, colour scheme, width and height, pixels for one of CSS.
 SHOTS = (
-    ("web-onnx.png", "index.html", "light", (1440, 900), 1),
+    ("web-onnx.png", "onnx.html", "light", (1440, 900), 1),
     ("web-litert.png", "litert.html", "dark", (390, 844), 1.5),
 )
 TITLES = ("Star Wars (1977)", "Alien (1979)", "Blade Runner (1982)")

@@ -3,7 +3,8 @@
 Each platform is a folder of `platforms/`: `platform.json` says which artifacts it can
 run and where the bundle goes, `module/` is what is written. A file whose name ends in `.j2` is a
 template of the values in `_values`, and is left out where nothing comes of it; every other file is
-copied as it stands, so that it can be read, compiled and tested where it lies.
+copied as it stands, so that it can be read, compiled and tested where it lies. The engine's files are
+written where `platform.json` has them, for an app that runs it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +21,18 @@ from urllib.parse import urlsplit
 from glint_edge.apps.escapes import environment_for
 from glint_edge.bundles.copies import copy_part
 from glint_edge.bundles.target import canonical_target
+from glint_edge.engine import library
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from glint_edge.bundles.bundle import Artifact, Bundle
 
 PLATFORMS = ("web", "android", "ios", "cpp", "python")
 TEMPLATE = ".j2"
+ENGINE = "c"  # the target whose runtime a module brings itself
 
 MOST_SERVERS = 20  # of pictures, that a policy names
 _PORTS = {"http": ":80", "https": ":443"}
@@ -45,12 +48,14 @@ class Platform:
         root: its folder.
         targets: the artifacts it can run, the best one first.
         assets: folder of the bundle in the module; the bundle keeps its name there.
+        engine: where the engine's files go in the module, by name.
     """
 
     name: str
     root: Path
     targets: tuple[str, ...]
     assets: str
+    engine: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_platform(name: str) -> Platform:
@@ -63,7 +68,9 @@ def find_platform(name: str) -> Platform:
         raise ConfigError(f"platform {name!r} is unknown; choose one of {', '.join(PLATFORMS)}")
     root = Path(str(resources.files("glint_edge.apps"))) / "platforms" / name
     declared = json.loads((root / "platform.json").read_text("utf-8"))
-    return Platform(name, root, tuple(declared["targets"]), declared["assets"])
+    return Platform(
+        name, root, tuple(declared["targets"]), declared["assets"], declared.get("engine", {})
+    )
 
 
 def targets_for(bundle: Bundle, platform: Platform, wanted: Sequence[str] = ()) -> list[str]:
@@ -144,6 +151,8 @@ def embed(
     with new_folder(out, stood=None) as work:
         for source in _files(platform.root / "module"):
             _write(source, work / source.relative_to(platform.root / "module"), values)
+        if ENGINE in names:
+            _write_engine(platform, work)
         assets = work / platform.assets / f"{bundle.name}.glint"
         assets.mkdir(parents=True)
         copy_part(bundle, artifacts, assets, neighbours=neighbours)
@@ -160,6 +169,16 @@ def _write(source: Path, place: Path, values: dict[str, Any]) -> None:
     if (text := template.render(values)).strip():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
+
+
+def _write_engine(platform: Platform, folder: Path) -> None:
+    for name, place in platform.engine.items():
+        file = folder / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if name == "glint.c":
+            file.write_text(library.one_file(), "utf-8")
+        else:
+            shutil.copyfile({"glint.h": library.HEADER, "glint.wasm": library.WASM}[name], file)
 
 
 def _values(bundle: Bundle, platform: Platform, artifacts: Sequence[Artifact]) -> dict[str, Any]:

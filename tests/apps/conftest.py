@@ -3,7 +3,7 @@
 import pytest
 
 from tests.apps.web_node import run_node
-from tests.apps.web_site import library_page
+from tests.apps.web_site import TARGETS, library_page
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def node(tmp_path):
     return lambda script, values: run_node(tmp_path, script, values)
 
 
-@pytest.fixture(params=["onnx", "tflite"])
+@pytest.fixture(params=TARGETS)
 def target(request):
     """Each engine of the web library."""
     return request.param
@@ -20,6 +20,6 @@ def target(request):
 
 @pytest.fixture(scope="module")
 def library(browser, web_app):
-    """A page with both engines' recommenders loaded."""
+    """A page with every engine's recommender loaded."""
     with library_page(browser, web_app.site) as page:
         yield page

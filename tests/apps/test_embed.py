@@ -55,6 +55,10 @@ def whole(make_bundle):
     return make_bundle("all")
 
 
+# Files of runtimes that a module has none of where it has the engine alone.
+OF_OTHERS = {"onnx.html.j2", "litert.html.j2", "ExecuTorchRuntime.swift.j2"}
+
+
 def one_line(text):
     return " ".join(text.split())
 
@@ -71,13 +75,14 @@ def test_every_file_is_written_and_every_template_filled(name, whole, run, tmp_p
     assert f"{tmp_path / 'module' / 'README.md'} says how to build and call it" in out
     platform, written = find_platform(name), files_of(tmp_path / "module")
     assets = Path(platform.assets) / "app.glint"
-    artifact = {"onnx": "model.onnx", "executorch": "model.pte"}[platform.targets[0]]
-    for file in (artifact, "items.json", "golden.json"):
+    for file in ("model.glnt", "items.json", "golden.json"):
         assert written.pop(assets / file).read_bytes() == (whole / file).read_bytes()
     assert written.pop(assets / "manifest.json")
+    for place in platform.engine.values():
+        assert written.pop(Path(place)).stat().st_size > 1000
     sources = files_of(ROOTS / name / "module")
     for file, path in sources.items():
-        if file == Path("litert.html.j2"):  # it has no artifact here
+        if file.name in OF_OTHERS:  # it has no artifact here
             assert file.with_suffix("") not in written
         elif file.suffix == ".j2":
             text = written.pop(file.with_suffix("")).read_text("utf-8")
@@ -125,8 +130,8 @@ def test_pages_may_load_pictures_from_the_bundles_servers_alone(whole, tmp_path)
     ):  # fmt: skip
         images = {f"k{n}": address for n, address in enumerate(pictures, 1)}
         shown = replace(bundle, catalogue=replace(bundle.catalogue, images=images))
-        embed(shown, find_platform("web"), tmp_path / name, ("onnx", "tflite"))
-        for page in ("index.html", "litert.html"):
+        embed(shown, find_platform("web"), tmp_path / name, ("c", "onnx", "tflite"))
+        for page in ("index.html", "onnx.html", "litert.html"):
             text = (tmp_path / name / page).read_text("utf-8")
             assert f'content="{policy}"' in text
 
@@ -144,25 +149,53 @@ def test_the_target_can_be_chosen(whole, make_bundle, run, tmp_path):
         assert run(*words, *options)[0] == 0
         return (tmp_path / name / "requirements.txt").read_text()
 
-    assert "runtime-onnx" in requirement("best", whole)
+    assert "[runtime]" in requirement("best", whole)
+    assert "runtime-onnx" in requirement("another", whole, "--target", "onnx")
     assert "runtime-litert" in requirement("chosen", whole, "--target", "tflite")
     assert "runtime-litert" in requirement("only", make_bundle("tflite"))
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_the_engine_is_the_default_where_the_bundle_has_it(name, whole, make_bundle, run, tmp_path):
+    """In the same words everywhere; without it a module is what it was."""
+    platform = find_platform(name)
+
+    def taken(folder, bundle, *options):
+        words = ("embed", bundle, "--platform", name, "--out", tmp_path / folder)
+        assert run(*words, *options)[0] == 0
+        part = load_bundle(tmp_path / folder / platform.assets / "app.glint")
+        places = [tmp_path / folder / place for place in platform.engine.values()]
+        return [one.target for one in part.artifacts], all(map(Path.exists, places))
+
+    assert taken("default", whole) == (["c"], True)
+    assert taken("named", whole, "--target", "engine") == (["c"], True)
+    other = platform.targets[1]
+    assert taken("both", whole, "--target", f"{other},c")[0] == sorted(["c", other])
+    assert taken("other", whole, "--target", other) == ([other], platform.engine == {})
+    if name != "python":
+        assert not any((tmp_path / "other" / place).exists() for place in platform.engine.values())
+    assert taken("without", make_bundle(other))[0] == [other]
 
 
 def test_several_targets_make_several_pages(whole, run, tmp_path):
     words = ("embed", whole, "--platform", "web")
     for name, target, pages in (
+        ("engine", None, {"index.html": "engine"}),
         ("first", "onnx", {"index.html": "onnx"}),
         ("second", "litert", {"index.html": "litert"}),
         ("both", "tflite,onnx", {"index.html": "onnx", "litert.html": "litert"}),
-    ):
-        assert run(*words, "--out", tmp_path / name, "--target", target)[0] == 0
+        ("every", "tflite,onnx,c",
+         {"index.html": "engine", "onnx.html": "onnx", "litert.html": "litert"}),
+    ):  # fmt: skip
+        chosen = () if target is None else ("--target", target)
+        assert run(*words, "--out", tmp_path / name, *chosen)[0] == 0
         written = {path.name: path.read_text() for path in (tmp_path / name).glob("*.html")}
         assert set(written) == set(pages)
         assert all(f"/src/{page}-page.ts" in written[file] for file, page in pages.items())
         config = (tmp_path / name / "src/config.ts").read_text()
         assert re.findall(r"(\w+): '(\w+.html)'", config) == [
-            ({"onnx": "onnx", "litert": "tflite"}[page], file) for file, page in pages.items()
+            ({"engine": "c", "litert": "tflite"}.get(page, page), file)
+            for file, page in pages.items()
         ]
 
 
@@ -201,9 +234,9 @@ def test_an_artifact_that_is_missing_is_exported_from_the_checkpoint(make_bundle
     with no_conversion():
         code, _, err = run(*words, tmp_path / "module")
     assert code == 0, err
-    assert "no executorch artifact for ios, but tflite: exporting executorch from" in one_line(err)
+    assert "no c artifact for ios, but tflite: exporting c from" in one_line(err)
     made = load_bundle(tmp_path / "module" / find_platform("ios").assets / "app.glint")
-    assert [artifact.target for artifact in made.artifacts] == ["executorch"]
+    assert [artifact.target for artifact in made.artifacts] == ["c"]
     assert made.manifest["digest"] != bundle.manifest["digest"]
     for name in ("name", "window", "top_k", "catalogue", "methods", "checkpoint"):
         assert made.manifest[name] == bundle.manifest[name]
@@ -212,7 +245,7 @@ def test_an_artifact_that_is_missing_is_exported_from_the_checkpoint(make_bundle
     assert code == 2 and not (tmp_path / "other").exists()
     assert (
         "its checkpoint is not at hand; run glint-edge export CHECKPOINT --target "
-        f"tflite,executorch --out {bundle.path}"
+        f"tflite,c --out {bundle.path}"
     ) in one_line(err)
 
 
@@ -227,10 +260,11 @@ def test_what_cannot_be_embedded_is_one_line(whole, make_bundle, run, tmp_path):
     onnx = make_bundle("onnx")
     shutil.rmtree(find_checkpoint(load_bundle(onnx)).folder)
     assert "platform 'tv' is unknown; choose one of web, android" in refused(whole, "tv")
-    assert "ios cannot run 'onnx'; choose one of executorch" in refused(
+    assert "ios cannot run 'onnx'; choose one of c, executorch" in refused(
         whole, "ios", "--target", "onnx"
     )
-    assert "--target onnx,executorch" in refused(onnx, "cpp")
+    assert "--target onnx,c" in refused(onnx, "cpp")
+    assert "--target onnx,executorch" in refused(onnx, "cpp", "--target", "executorch")
     assert "--target onnx,tflite" in refused(onnx, "web", "--target", "tflite")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")

@@ -14,15 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from glint_edge.bundles.bundle import load_bundle
+from glint_edge.engine import library
 from tests.bundles_changed import REFUSED, TAKEN, changed_copies
 from tests.conversions import no_conversion
-from tests.small import small_bundle
+from tests.small import small_bundle, tiny_neighbours
 
 ROOT = Path(str(resources.files("glint_edge.apps"))) / "platforms" / "android" / "module"
 LIBRARY = ROOT / "recommender/src"
 STUBS = Path(__file__).parent / "android_stubs"
-DOORS = Path(__file__).parent / "android_doors.kt"
-FLAVOURS = {"executorch": "org.pytorch.executorch", "tflite": "org.tensorflow.lite",
+DOORS, REPLAY = (Path(__file__).parent / f"android_{name}.kt" for name in ("doors", "golden"))
+FLAVOURS = {"c": None, "executorch": "org.pytorch.executorch", "tflite": "org.tensorflow.lite",
             "onnx": "ai.onnxruntime"}  # fmt: skip
 COMPILER = "kotlin-compiler@2.4.20"  # the real one; from npm since pip has none
 JARS = ("junit4.jar", "hamcrest.jar", "com.android.json.jar")
@@ -65,10 +67,21 @@ def test_the_rules_keep_what_each_flavour_imports():
     rules = (ROOT / "recommender/consumer-rules.pro").read_text()
     for flavour, package in FLAVOURS.items():
         source = (LIBRARY / flavour / "kotlin/app/glintedge/RuntimeEngine.kt").read_text()
-        assert re.search(rf"^import {re.escape(package)}\.", source, re.MULTILINE)
-        assert f"-keep class {package}.** {{ *; }}" in rules
+        if package:
+            assert re.search(rf"^import {re.escape(package)}\.", source, re.MULTILINE)
+            assert f"-keep class {package}.** {{ *; }}" in rules
         assert f'override val target = "{flavour}"' in source
         assert f'"{flavour}"' in (ROOT / "recommender/build.gradle.kts.j2").read_text()
+
+
+def test_the_engines_functions_have_the_names_that_the_jvm_looks_for():
+    source = (LIBRARY / "c/kotlin/app/glintedge/RuntimeEngine.kt").read_text()
+    names = re.findall(r"@JvmStatic external fun (\w+)", source)
+    code = (LIBRARY / "c/cpp/glint_jni.c").read_text()
+    assert re.findall(r"GLINT_JNI\(\w+, (\w+)\)\(JNIEnv", code) == names and len(names) == 7
+    rules = (ROOT / "recommender/consumer-rules.pro").read_text()
+    assert "-keep class app.glintedge.Glint { native <methods>; }" in rules
+    assert len(code.splitlines()) < 80
 
 
 def test_every_version_is_a_number():
@@ -147,8 +160,8 @@ def classes(jars, compiler, tmp_path_factory):
     """The class path of the library, compiled with every runtime, and of its tests."""
     folder = tmp_path_factory.mktemp("classes")
     run("javac", "-d", folder / "stubs", *STUBS.rglob("*.java"))
-    # Of one app's three flavours only one is built; here, in one go, each has a name of its own.
-    sources = [*(LIBRARY / "main").rglob("*.kt"), *(LIBRARY / "test").rglob("*.kt"), DOORS]
+    # Of an app's flavours only one is built at a time; here, in one go, each has a name of its own.
+    sources = [*(LIBRARY / "main").rglob("*.kt"), *(LIBRARY / "test").rglob("*.kt"), DOORS, REPLAY]
     for flavour in FLAVOURS:
         text = (LIBRARY / flavour / "kotlin/app/glintedge/RuntimeEngine.kt").read_text()
         if flavour != "executorch":
@@ -192,3 +205,28 @@ def test_what_every_platform_refuses_is_damaged(classes, make_model, tmp_path):
         is_refused = line.startswith("DAMAGED\t") and "cannot be run (taken)" not in line
         assert is_refused == (number < len(REFUSED)), (str(change), line)
         assert line.endswith("again"), line
+
+
+@pytest.mark.full
+@pytest.mark.golden
+@pytest.mark.slow
+def test_golden_json_is_replayed_on_the_engine_to_the_last_bit(classes, make_model, tmp_path):
+    """By the module's Kotlin, above the C that an app compiles, on this machine's JVM."""
+    bundle = small_bundle(
+        make_model(), tmp_path, "c", quantize="int8", neighbours=tiny_neighbours(40, 4)
+    )
+    for name, text in {
+        "glint.c": library.one_file(), "glint.h": library.HEADER.read_text(),
+        **{path.name: path.read_text() for path in (LIBRARY / "c/cpp").iterdir()},
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(text)
+    settings = run("java", "-XshowSettings:properties", "-version")
+    jni = Path(re.search(r"java\.home = (.+)", settings)[1]) / "include"
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "build", "-DCMAKE_BUILD_TYPE=Debug",
+        f"-DCMAKE_C_FLAGS=-Wall -Wextra -Werror -I{jni} -I{jni / 'linux'}")  # fmt: skip
+    run("cmake", "--build", tmp_path / "build")
+    said = run(
+        "java", "-Xcheck:jni", f"-Djava.library.path={tmp_path / 'build'}", "-cp", classes,
+        "app.glintedge.Android_goldenKt", bundle,
+    )  # fmt: skip
+    assert said == f"{len(load_bundle(bundle).golden.cases)} exact cases\n"

@@ -1,4 +1,4 @@
-"""The C++ module around a real bundle: built on the ExecuTorch of the wheel, tested by ctest."""
+"""The C++ module around a real bundle: built on the engine or ExecuTorch, tested by ctest."""
 
 import json
 import re
@@ -36,13 +36,14 @@ class Tools:
     cmake: str
     ninja: str
 
-    def configure(self, source, build, packages, *options):
-        """Configure a project on the ExecuTorch of a folder of Python packages."""
+    def configure(self, source, build, *options, executorch=None):
+        """Configure a project, if need be on the ExecuTorch of a folder of Python packages."""
+        if executorch:
+            options = (*options, f"-DCMAKE_PREFIX_PATH={executorch / 'executorch'}")
         run(
             self.cmake, "-G", "Ninja", "-S", source, "-B", build,
             "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG",  # a fifth less to compile than -O3
-            f"-DCMAKE_MAKE_PROGRAM={self.ninja}", f"-DCMAKE_PREFIX_PATH={packages / 'executorch'}",
-            *options,
+            f"-DCMAKE_MAKE_PROGRAM={self.ninja}", *options,
         )  # fmt: skip
         return build
 
@@ -82,37 +83,42 @@ def tools():
     return Tools(found["cmake"], found["ninja"])
 
 
-@pytest.fixture(scope="session")
-def module(shipped, tmp_path_factory):
-    """The module around an int8 bundle of the file that other tests have converted already."""
+def make_module(shipped, target, folder):
+    """The module around an int8 bundle, with every kind of text in its catalogue."""
     keys = [*KEYS, *shipped.catalogue.keys[len(KEYS) + 1 :]]
     catalogue = Catalogue(
         ("", *keys), {KEYS[0]: 'A "title"\n', KEYS[1]: "Zweiter – ２ 𝄞"},
         fields={"kind": dict.fromkeys(keys[::2], "Even"), "Marke": dict.fromkeys(keys[:9], "Ä")},
         images={key: f"HTTPS://cdn.example/{n}.png" for n, key in enumerate(keys[::3])},
     )  # fmt: skip
-    folder, out = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("cpp")
     neighbours = tiny_neighbours(shipped.model.config.items, 8)
-    data = DataSource("app", "app")
-    save_checkpoint(Checkpoint(shipped.model, catalogue, data, neighbours=neighbours), folder)
-    options = ExportOptions(("executorch",), "int8", TOP_K, out / "app.glint", chunk=CHUNK)
+    checkpoint = Checkpoint(shipped.model, catalogue, DataSource("app", "app"), neighbours=neighbours)
+    save_checkpoint(checkpoint, folder / "run")
+    options = ExportOptions((target,), "int8", TOP_K, folder / "app.glint", chunk=CHUNK)
     bundle = export(
-        load_checkpoint(folder), options, folder=folder,
+        load_checkpoint(folder / "run"), options, folder=folder / "run",
         histories=[[1, 2, 3], list(range(5, 50)), [7], [20, 40, 5, 5]],
         check=lambda *_: [],
     )  # fmt: skip
     assert bundle.manifest["methods"]["append_many"]["inputs"][1]["shape"] == [1, CHUNK]
-    embed(bundle, find_platform("cpp"), out / "module")
-    return out / "module"
+    embed(bundle, find_platform("cpp"), folder / "module")
+    return folder / "module"
+
+
+@pytest.fixture(scope="session")
+def module(shipped, tmp_path_factory):
+    """On the engine, which a module takes by default."""
+    return make_module(shipped, "c", tmp_path_factory.mktemp("cpp"))
+
+
+# Headers are most of what is compiled: all sources of the library in one go read them once.
+UNITY = ("-DCMAKE_UNITY_BUILD=ON", "-DCMAKE_UNITY_BUILD_BATCH_SIZE=0")
 
 
 @pytest.fixture(scope="session")
 def built(tools, module, tmp_path_factory):
     """Where it is built for this machine: not in its own folder."""
-    folder = tmp_path_factory.mktemp("build")
-    # Headers are most of what is compiled: all sources of the library in one go read them once.
-    unity = ("-DCMAKE_UNITY_BUILD=ON", "-DCMAKE_UNITY_BUILD_BATCH_SIZE=0")
-    tools.configure(module, folder, find_packages("executorch")[0], *unity)
+    folder = tools.configure(module, tmp_path_factory.mktemp("build"), *UNITY)
     assert "warning" not in tools.build(folder)
     return folder
 
@@ -129,7 +135,8 @@ def test_the_replay_finds_another_model(built, module, tmp_path):
     replay = [built / "tests" / "golden_test", bundle]
     golden = json.loads((bundle / "golden.json").read_bytes())
     lists = len(golden["lists"]) + len(golden["similar"])
-    assert run(*replay) == f"5 cases and {lists} lists replayed\n"
+    exact = 2 * len(golden["cases"])  # by each of two methods
+    assert run(*replay) == f"5 cases and {lists} lists replayed, {exact} times to the last bit\n"
 
     def write(golden):
         write_json(bundle / "golden.json", golden)
@@ -139,10 +146,20 @@ def test_the_replay_finds_another_model(built, module, tmp_path):
         manifest.pop("part_of", None)
         write_manifest(bundle, manifest)
 
-    for wrong in ("scores", "state_sum", "state_norm", "items", "lists", "similar", "neighbours"):
+    for wrong in (
+        "scores", "state_sum", "state_norm", "items", "lists", "similar", "neighbours",
+        "exact state", "exact items", "exact scores",
+    ):  # fmt: skip
         other = json.loads(json.dumps(golden))
         case = other["cases"][2]
-        if wrong == "items":
+        if wrong == "exact state":
+            case["exact"]["state"] = other["cases"][1]["exact"]["state"]
+        elif wrong == "exact items":
+            case["exact"]["items"][:2] = case["exact"]["items"][1::-1]
+        elif wrong == "exact scores":
+            score = np.float32(case["exact"]["scores"][-1])
+            case["exact"]["scores"][-1] = float(np.nextafter(score, np.float32(0)))
+        elif wrong == "items":
             case["items"] = case["items"][::-1]
         elif wrong in ("lists", "similar"):
             other[wrong][-1]["items"] = other[wrong][-1]["items"][::-1]
@@ -160,7 +177,7 @@ def test_the_replay_finds_another_model(built, module, tmp_path):
     (bundle / "neighbours.bin").unlink()
     write(golden)
     lists -= sum(one.get("neighbours", False) for one in golden["lists"])
-    assert run(*replay) == f"5 cases and {lists} lists replayed\n"
+    assert run(*replay) == f"5 cases and {lists} lists replayed, {exact} times to the last bit\n"
 
 
 @pytest.mark.slow
@@ -172,7 +189,7 @@ def test_the_example_recommends_at_a_terminal(built, module):
         [built / "example", folder], input=f"{keys[7]}\nunheard of\n",  # without neighbours
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stderr == ""  # ExecuTorch's libraries would say what they think of this machine
+    assert done.stderr == ""
     said = done.stdout.splitlines()
     assert said[0].startswith("start, 0 items: ")
     assert said[-1].startswith('item "unheard of" is not in the catalogue; ')
@@ -217,7 +234,7 @@ def test_it_is_a_part_of_another_project(tools, module, tmp_path):
     shutil.copytree(module, tmp_path / "recommender", ignore=shutil.ignore_patterns("assets"))
     shutil.rmtree(tmp_path / "recommender" / "tests")
     (tmp_path / "CMakeLists.txt").write_text(
-        "cmake_minimum_required(VERSION 3.28)\nproject(app LANGUAGES CXX)\n"
+        "cmake_minimum_required(VERSION 3.16)\nproject(app LANGUAGES C CXX)\n"
         "add_subdirectory(recommender)\nadd_executable(app main.cpp)\n"
         "target_link_libraries(app PRIVATE glint_edge::recommender)\n"
     )
@@ -227,7 +244,7 @@ def test_it_is_a_part_of_another_project(tools, module, tmp_path):
         "  const auto recommender = glint_edge::Recommender::load(words[1]);\n"
         "  std::cout << recommender.recommend({}, 2)[1].key;\n}\n"
     )
-    folder = tools.configure(tmp_path, tmp_path / "build", find_packages("executorch")[0])
+    folder = tools.configure(tmp_path, tmp_path / "build")
     tools.build(folder)
     assert not list(folder.rglob("*_test")) and not list(folder.rglob("example"))
     assert run(folder / "app", module / "assets" / "app.glint") == KEYS[1]
@@ -236,15 +253,37 @@ def test_it_is_a_part_of_another_project(tools, module, tmp_path):
 @pytest.mark.full
 @pytest.mark.golden
 @pytest.mark.slow
-def test_ctest_is_green_on_64_bit_arm(tools, module, arm64_tools, tmp_path):
-    """Cross-compiled against the aarch64 wheel, on an emulated core."""
-    try:
-        cross.fetch("executorch", lambda step: None)
-    except (MissingExtraError, RunnerError) as error:
-        pytest.skip(str(error))
+def test_ctest_is_green_on_executorch(tools, shipped, tmp_path):
+    module = make_module(shipped, "executorch", tmp_path)
+    assert not (module / "engine").exists()
     folder = tools.configure(
-        module, tmp_path, cross.packages_of("executorch"),
-        "--toolchain", module / "cmake" / "aarch64-linux.cmake",
+        module, tmp_path / "build", *UNITY, executorch=find_packages("executorch")[0]
+    )
+    assert "warning" not in tools.build(folder)
+    require_all_passed(tools.test(folder))
+    done = subprocess.run(
+        [folder / "example", module / "assets/app.glint"], input="", capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stderr == ""  # its libraries would say what they think of this machine
+
+
+@pytest.mark.full
+@pytest.mark.golden
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["c", "executorch"])
+def test_ctest_is_green_on_64_bit_arm(tools, module, shipped, arm64_tools, target, tmp_path):
+    """Cross-compiled, on an emulated core; ExecuTorch's is the aarch64 wheel's."""
+    packages = None
+    if target == "executorch":
+        try:
+            cross.fetch("executorch", lambda step: None)
+        except (MissingExtraError, RunnerError) as error:
+            pytest.skip(str(error))
+        packages, module = cross.packages_of("executorch"), make_module(shipped, target, tmp_path)
+    folder = tools.configure(
+        module, tmp_path / "build", *UNITY,
+        "--toolchain", module / "cmake" / "aarch64-linux.cmake", executorch=packages,
     )  # fmt: skip
     tools.build(folder)
     machine = (folder / "example").read_bytes()[18:20]  # of the ELF header

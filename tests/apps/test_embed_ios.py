@@ -8,13 +8,30 @@ from pathlib import Path
 
 import pytest
 
+from glint_edge.apps.escapes import environment_for
+from glint_edge.engine import library
+
 ROOT = Path(str(resources.files("glint_edge.apps"))) / "platforms" / "ios" / "module"
+ENGINE = ROOT / "Sources/GlintEdge/GlintEngine.swift"
+RECOMMENDER = ROOT / "Sources/GlintEdge/Recommender.swift.j2"
 SCHEMA = Path(str(resources.files("glint_edge.bundles"))) / "manifest.schema.json"
 
 
-def rendered(path):
-    """A template's text with a word for each value: what a parser can read."""
-    return re.sub(r"\{\{.*?\}\}", "value", path.read_text("utf-8"))
+CHOICES = {"engine": ("c",), "executorch": ("executorch",), "both": ("c", "executorch")}
+
+
+def rendered(path, targets=("c", "executorch")):
+    """A file as an app has it."""
+    text = path.read_text("utf-8")
+    if path.suffix != ".j2":
+        return text
+    return environment_for(".swift").from_string(text).render(
+        name="app", target=targets[0], targets=targets
+    )
+
+
+def package(choice):
+    return rendered(ROOT / "Package.swift.j2", CHOICES[choice])
 
 
 @pytest.mark.parametrize(
@@ -25,42 +42,67 @@ def test_every_swift_file_parses(name):
     from tree_sitter import Language, Parser
 
     parser = Parser(Language(language))
-    tree = parser.parse(rendered(ROOT / name).encode())
-    assert not tree.root_node.has_error, tree.root_node
+    for targets in CHOICES.values():
+        tree = parser.parse(rendered(ROOT / name, targets).encode())
+        assert not tree.root_node.has_error, (targets, tree.root_node)
     assert parser.parse(b"func broken( {").root_node.has_error
 
 
-def test_the_package_names_folders_that_are_there():
-    package = (ROOT / "Package.swift.j2").read_text()
-    targets = re.findall(r'\.(target|testTarget)\(\s*name: "(\w+)"', package)
-    assert len(targets) == 3
-    for kind, name in targets:
-        assert list(
-            (ROOT / ("Tests" if kind == "testTarget" else "Sources") / name).glob("*.swift*")
-        )
+@pytest.mark.parametrize(("choice", "count"), [("engine", 4), ("executorch", 4), ("both", 5)])
+def test_the_package_names_folders_that_are_there(choice, count):
+    targets = re.findall(r'\.(target|testTarget)\(\s*name: "(\w+)"', package(choice))
+    assert len(targets) == count
     values = json.loads((ROOT.parent / "platform.json").read_text())
-    (folder,) = re.findall(r'\.copy\("(\w+)/\{\{ name \}\}\.glint"\)', package)
+    for kind, name in targets:
+        folder = ROOT / ("Tests" if kind == "testTarget" else "Sources") / name
+        written = [place for place in values["engine"].values() if f"/{name}/" in place]
+        assert written if name == "CGlint" else list(folder.glob("*.swift*"))
+    (folder,) = re.findall(r'\.copy\("(\w+)/app\.glint"\)', package(choice))
     assert values["assets"] == f"Sources/GlintEdge/{folder}"
+
+
+def test_with_the_engine_the_package_is_foundation_and_c_alone():
+    """So that any package may depend on it, and `swift test` runs on Linux."""
+    text = package("engine")
+    for word in ("unsafeFlags", "branch", ".package(", "executorch", "linked", "all_load"):
+        assert word not in text
+    assert re.findall(r"public static func load\([^)]*= GlintEngine\(\)", RECOMMENDER.read_text())
+    apple = {"SwiftUI", "UIKit", "CryptoKit", "Combine", "os"}
+    for path in ROOT.rglob("*.swift"):
+        found = set(re.findall(r"^import (\w+)", path.read_text(), re.MULTILINE))
+        assert not found - apple - {"Foundation", "GlintEdge", "CGlint", "XCTest"}, path
+        for name in found & (apple | {"CGlint"}):
+            assert f"#if canImport({name})" in path.read_text(), path
+    runtime = ROOT / "Sources/GlintEdgeExecuTorch/ExecuTorchRuntime.swift.j2"
+    assert rendered(runtime, ("c",)).strip() == ""
+    assert "import ExecuTorch\n" in rendered(runtime)
+
+
+def test_the_swift_calls_what_the_engines_header_declares():
+    header = library.HEADER.read_text()
+    called = set(re.findall(r"\b(glint_\w+)\(", ENGINE.read_text()))
+    assert len(called) == 7
+    assert all(re.search(rf"\b{name}\(", header) for name in called)
 
 
 def test_the_package_takes_a_branch_of_executorch_that_is_there():
     """Of 1.5 there is swiftpm-1.5.0 alone; another minor version of the toolkit asks for a look."""
-    package = (ROOT / "Package.swift.j2").read_text()
-    assert re.findall(r'"(swiftpm-[^"]*)"', package) == ["swiftpm-1.5.0"]
+    for choice in ("executorch", "both"):
+        assert re.findall(r'"(swiftpm-[^"]*)"', package(choice)) == ["swiftpm-1.5.0"]
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]["executorch"]
     assert any(one.startswith("executorch>=1.5.") and one.endswith("<1.6") for one in extras)
 
 
 def test_the_linker_is_told_of_all_that_all_load_needs():
-    package = (ROOT / "Package.swift.j2").read_text()
-    settings = package.split("let allLoad")[1].split("\n\n")[0]
+    text = package("executorch")
+    settings = text.split("let allLoad")[1].split("\n\n")[0]
     assert '.unsafeFlags(["-Wl,-all_load"])' in settings and ".linkedFramework($0)" in settings
     for framework in ("Accelerate", "CoreGraphics", "CoreImage", "CoreVideo"):
         assert f'"{framework}"' in settings
-    assert package.count("linkerSettings: allLoad") == 2  # the library's, and its tests'
-    for text in (ROOT / "README.md.j2", Path(__file__).parents[2] / "docs/embed-ios.md"):
-        assert "by version" in text.read_text()
+    assert text.count("linkerSettings: allLoad") == 2  # the product's, and its tests'
+    for page in (ROOT / "README.md.j2", Path(__file__).parents[2] / "docs/embed-ios.md"):
+        assert "by version" in page.read_text()
 
 
 def test_what_it_decodes_is_in_every_manifest():

@@ -1,4 +1,4 @@
-"""The web module in a real browser: both runtimes compute golden.json, and a person can use it."""
+"""The web module in a real browser: every runtime computes golden.json, and a person can use it."""
 
 import io
 import re
@@ -15,7 +15,7 @@ from tests.apps.web_site import serve
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"onnx": "index.html", "tflite": "litert.html"}
+PAGES = {"c": "index.html", "onnx": "onnx.html", "tflite": "litert.html"}
 PHONE = {"width": 390, "height": 844}
 SHOWN = 24
 
@@ -156,17 +156,17 @@ def test_the_first_label_is_of_a_warm_model(visit, target):
 
 @pytest.mark.parametrize(
     ("target", "file"),
-    [("onnx", "model"), ("tflite", "model"), ("onnx", "items.json"), ("tflite", "manifest.json")],
-)
+    [("c", "model.glnt"), ("onnx", "model.onnx"), ("tflite", "model.tflite"), ("c", "items.json"),
+     ("tflite", "manifest.json")],
+)  # fmt: skip
 def test_a_damaged_file_is_refused_in_a_sentence_on_the_page(browser, bundle, site, target, file):
-    name = {"model": {"onnx": "model.onnx", "tflite": "model.tflite"}[target]}.get(file, file)
-    data = bytearray((bundle.path / name).read_bytes())
+    data = bytearray((bundle.path / file).read_bytes())
     data[len(data) // 2] ^= 1
     if file == "manifest.json":
-        data = (bundle.path / name).read_bytes()
+        data = (bundle.path / file).read_bytes()
         data = data.replace(b'"schema_version": 2', b'"schema_version": 9')
     with serve(site) as own:
-        own.replaced[f"/{bundle.name}.glint/{name}"] = bytes(data)
+        own.replaced[f"/{bundle.name}.glint/{file}"] = bytes(data)
         page = browser.new_page()
         page.goto(own.address + PAGES[target])
         alert = page.get_by_role("alert")

@@ -55,19 +55,20 @@ const values = JSON.parse(readFileSync(0));
 """
 
 
-def run_node(folder, script, values):
+def run_node(folder, script, values, above=RUNTIME):
     """What a script, the body of an async function of `values`, returns.
 
     Args:
         folder: an empty one; what is built lies there.
-        script: it may call what `RUNTIME` declares.
+        script: it may call what stands above it.
         values: for JSON.
+        above: what is declared there.
     """
     module = find_platform("web").root / "module"
     main = folder / "main.ts"
     (folder / "src").symlink_to(module / "src")
     main.write_text(
-        f"{RUNTIME}\nconst main = async () => {{ {script} }};\n"
+        f"{above}\nconst main = async () => {{ {script} }};\n"
         "main().then((result) => console.log(JSON.stringify(result)));\n"
     )
     esbuild = node_modules(module) / "esbuild/bin/esbuild"

@@ -25,7 +25,8 @@ from tests.conversions import CHUNK, TOP_K
 from tests.skips import require
 from tests.small import tiny_neighbours
 
-# A page that holds the library and both engines, for what no person can click.
+TARGETS = ("c", "onnx", "tflite")
+# A page that holds the library and every engine, for what no person can click.
 LIBRARY_PAGE = """<!doctype html><html lang="en"><title>library</title><body>
 <script type="module" src="/src/library-page.ts"></script>"""
 LIBRARY_SCRIPT = """
@@ -35,11 +36,15 @@ import onnxWasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 
 import { BUNDLE } from './config';
 import * as library from './glint-edge';
+import { engine } from './glint-edge/engine';
+import engineWasm from './glint-edge/glint.wasm?url';
 import { litert } from './glint-edge/litert';
 import { onnx } from './glint-edge/onnx';
 import { decodeSession, encodeSession } from './glint-edge/session-bytes';
 
-const engines = { onnx: onnx(onnxWasm), tflite: litert({ script, wasm: litertWasm }) };
+const engines = {
+  c: engine(engineWasm), onnx: onnx(onnxWasm), tflite: litert({ script, wasm: litertWasm }),
+};
 const place = `${encodeURIComponent(BUNDLE)}/`;
 const refusal = async (call: () => unknown) => {
   try {
@@ -60,7 +65,7 @@ class WebApp:
     """A bundle, and the module around it.
 
     Attributes:
-        bundle: with `.onnx` and `.tflite`.
+        bundle: with `.glnt`, `.onnx` and `.tflite`.
         site: the build's folder, in the module's.
     """
 
@@ -80,14 +85,14 @@ def make_web_app(folder):
 
 
 def make_bundle(out):
-    """The shipped model as `.onnx` and `.tflite` in int8, beside drawn neighbours."""
+    """The shipped model for every engine of a page in int8, beside drawn neighbours."""
     require("onnxscript", "onnx")
     require("litert_torch", "litert")
     checkpoint = load_checkpoint()
     checkpoint = replace(
         checkpoint, neighbours=tiny_neighbours(checkpoint.model.config.items, 8, gamma=300.0)
     )
-    options = ExportOptions(("onnx", "tflite"), "int8", TOP_K, out, chunk=CHUNK)
+    options = ExportOptions(TARGETS, "int8", TOP_K, out, chunk=CHUNK)
     export(
         checkpoint, options, folder=DEFAULT_CHECKPOINT,
         histories=some_histories(None, checkpoint.model.config),
@@ -97,7 +102,7 @@ def make_bundle(out):
 
 def build(bundle, folder):
     """Embed a bundle and build the module."""
-    embed(bundle, find_platform("web"), folder, ("onnx", "tflite"))
+    embed(bundle, find_platform("web"), folder, TARGETS)
     (folder / "library.html").write_text(LIBRARY_PAGE)
     (folder / "src/library-page.ts").write_text(LIBRARY_SCRIPT)
     build_module(folder)

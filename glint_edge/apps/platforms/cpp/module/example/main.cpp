@@ -5,7 +5,6 @@
 // prints the ten best items after a history of keys; each further line of input is a key that is
 // taken in, and the new list follows, with the time that each call took.
 
-#include <executorch/runtime/platform/platform.h>
 #include <glint_edge/recommender.h>
 
 #include <chrono>
@@ -14,8 +13,13 @@
 #include <string>
 #include <vector>
 
+#if defined(GLINT_EDGE_ON_EXECUTORCH)
+#include <executorch/runtime/platform/platform.h>
+#endif
+
 namespace {
 
+#if defined(GLINT_EDGE_ON_EXECUTORCH)
 // ExecuTorch tells standard error what it looks for and does not find, as a CPU's description in many
 // containers: lines that help nobody. Its errors stay. Your program may leave this out, or send the
 // lines to its own log.
@@ -24,6 +28,7 @@ void log_errors(
     const char* message, std::size_t) {
   if (level == kError || level == kFatal) std::fprintf(stderr, "%s\n", message);
 }
+#endif
 
 // A text as a terminal may have it: a control character in a title could steer it.
 std::string printable(std::string text) {
@@ -76,8 +81,10 @@ int main(int count, char** words) {
     std::fprintf(stderr, "usage: example BUNDLE [KEY ...], then a key a line\n");
     return 2;
   }
+#if defined(GLINT_EDGE_ON_EXECUTORCH)
   using executorch::runtime::PalImpl;
   executorch::runtime::register_pal(PalImpl::create(log_errors, __FILE__));
+#endif
   try {
     run(words[1], {words + 2, words + count});
     return 0;

@@ -6,6 +6,7 @@
 
 #include "glint_edge/recommender.h"
 #include "manifest.h"
+#include "program.h"
 
 namespace glint_edge {
 namespace {
@@ -38,12 +39,12 @@ void check_listed(const Json& manifest) {
   }
 }
 
-// The name of the .pte; empty if there is none.
+// The name of the artifact for this runtime; empty if there is none.
 std::string artifact_of(const Json& manifest) {
   std::string found;
   for (const Json& artifact : manifest.at("artifacts").array()) {
     const std::string file = file_name(artifact.at("file").string());
-    if (artifact.at("target").string() == "executorch" && found.empty()) found = file;
+    if (artifact.at("target").string() == Program::kTarget && found.empty()) found = file;
   }
   return found;
 }
@@ -51,7 +52,8 @@ std::string artifact_of(const Json& manifest) {
 fs::path checked_artifact(const fs::path& folder, const Json& manifest, const std::string& name) {
   if (name.empty()) {
     throw Error(
-        folder.string() + " has no artifact for ExecuTorch; export it with --target executorch");
+        folder.string() + " has no artifact for " + Program::kRuntime + "; export it with --target " +
+        Program::kTarget);
   }
   check_file(folder, manifest, name);
   return folder / name;

@@ -20,7 +20,7 @@ namespace glint_edge {
 struct Bundle {
   std::filesystem::path folder;
   std::string digest;               // the manifest's: which model this is, to the last bit
-  std::filesystem::path artifact;   // the .pte
+  std::filesystem::path artifact;   // what the runtime runs
   std::size_t state_size;           // floats of a state
   std::size_t chunk;                // items that append_many takes at once
   std::size_t items;                // of the model's catalogue
@@ -45,7 +45,8 @@ struct Bundle {
   std::optional<std::size_t> kept() const;
 };
 
-// Throws Error if a file is missing, damaged or of a later version, or there is no .pte.
+// Throws Error if a file is missing, damaged or of a later version, or there is no
+// artifact for the runtime of this build.
 Bundle read_bundle(const std::filesystem::path& folder);
 
 }  // namespace glint_edge

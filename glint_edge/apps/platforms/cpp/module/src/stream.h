@@ -1,4 +1,4 @@
-// The model of a bundle, run by ExecuTorch: from a state to the next, and from a state to a list.
+// The model of a bundle, whatever runs it: from a state to the next, and from a state to a list.
 
 #pragma once
 
@@ -10,15 +10,14 @@
 #include <vector>
 
 #include "filters.h"
+#include "program.h"
 
 namespace glint_edge {
-
-using State = std::vector<float>;  // all zeros is no history
 
 // Several threads may call it; they take turns.
 class Stream {
  public:
-  // Throws Error if ExecuTorch refuses the artifact.
+  // Throws Error if the runtime refuses the artifact.
   explicit Stream(const Bundle& bundle);
   ~Stream();
 
@@ -36,9 +35,8 @@ class Stream {
   TopK similar(std::int32_t item, const Bias& bias) const;
 
  private:
-  class Program;
-
-  const std::size_t state_size_, chunk_;
+  const std::size_t state_size_;
+  const std::int64_t items_;
   const std::optional<std::size_t> window_;
   const std::size_t most_held_;  // the most items that a state holds, where there is a window
   mutable std::mutex turn_;

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "manifest.h"
+#include "program.h"
 #include "sha256.h"
 
 using glint_edge::Json;
@@ -141,12 +142,13 @@ void test_a_manifest_that_says_otherwise(const fs::path& bundle) {
   const Copy other(bundle), lists(bundle), none(bundle), unlisted(bundle);
   other.forge(
       shape + std::to_string(whole.state_size), shape + std::to_string(whole.state_size + 1));
-  other.check_refused_with("; ");  // by ExecuTorch, or as of another model
+  other.check_refused_with("; ");  // by the runtime, or as of another model
   lists.forge(told, "\"top_k\": " + std::to_string(whole.top_k + 1));
   lists.check_refused_with("a case has not as many items and scores as a list");
-  none.forge("\"target\": \"executorch\"", "\"target\": \"someother\"");
+  const std::string target = glint_edge::Program::kTarget, runtime = glint_edge::Program::kRuntime;
+  none.forge("\"target\": \"" + target + "\"", "\"target\": \"someother\"");
   // `checks` may come first in another exporter's file; the artifact's is the first in ours.
-  none.check_refused_with("has no artifact for ExecuTorch; export it with --target executorch");
+  none.check_refused_with("has no artifact for " + runtime + "; export it with --target " + target);
   const Copy sizeless(bundle);
   sizeless.forge(told, "\"top_k\": -1");
   sizeless.check_refused_with("manifest.json is damaged (a number is -1, not from 1 to ");

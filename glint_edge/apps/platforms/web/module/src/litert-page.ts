@@ -1,12 +1,11 @@
 import script from '@litertjs/core/wasm/litert_wasm_compat_internal.js?url';
 import wasm from '@litertjs/core/wasm/litert_wasm_compat_internal.wasm?url';
 
-import { PAGES } from './config';
 import { run } from './demo/app';
 import { litert } from './glint-edge/litert';
+import { ofRuntime } from './pages';
 
 void run(litert({ script, wasm }), {
-  name: 'LiteRT.js',
+  ...ofRuntime('tflite'),
   files: [{ address: wasm, bytes: 9_334_181 }],
-  other: { name: 'onnxruntime-web', page: PAGES.onnx },
 });

@@ -1,4 +1,3 @@
-import CryptoKit
 import Foundation
 
 /// What an app needs of a bundle's folder.
@@ -28,6 +27,7 @@ struct AppBundle {
   let chunk: Int
   /// Of the item table, which a bias has a number for each of, by id.
   let rows: Int
+  var shapes: Shapes { Shapes(state: stateSize, chunk: chunk, topK: manifest.top_k, rows: rows) }
   /// How many of a session's last items count; nil: all.
   var window: Int? { manifest.window == "sliding" ? manifest.model.max_length : nil }
   /// How many of a session's last items are saved as they are; nil: all.
@@ -101,8 +101,7 @@ struct AppBundle {
     guard let data = try? Data(contentsOf: file, options: .mappedIfSafe) else {
       throw GlintError(.damaged, "\(file.path) is missing; copy the whole bundle")
     }
-    let sha256 = SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
-    guard let told = manifest.files[name], told.bytes == data.count, told.sha256 == sha256 else {
+    guard let told = manifest.files[name], told.bytes == data.count, told.sha256 == sha256(data) else {
       throw GlintError(.damaged, "\(file.path) is not what its manifest says; copy the bundle again")
     }
     return data

@@ -1,87 +1,51 @@
-import ExecuTorch
+import Foundation
 
 /// Best first.
-struct TopK {
-  let ids: [Int]
-  let scores: [Float]
+public struct TopK {
+  public let ids: [Int]
+  public let scores: [Float]
+
+  public init(ids: [Int], scores: [Float]) {
+    self.ids = ids
+    self.scores = scores
+  }
 }
 
-/// The bundle's `.pte` on ExecuTorch. A state is `[Float]`, all zeros for no history.
-final class Engine {
-  private let module: Module
-  private let stateSize: Int
-  private let chunk: Int
-  private let rows: Int
-  private let noBias: Tensor<Float>
-  private var isSimilarLoaded = false
+/// What an artifact's shapes are.
+public struct Shapes {
+  /// Floats of a state.
+  public let state: Int
+  /// Items of one `append_many`.
+  public let chunk: Int
+  /// Items of a list.
+  public let topK: Int
+  /// Of the item table, which a bias has a number for each of, by id.
+  public let rows: Int
+}
 
-  init(_ bundle: AppBundle) throws {
-    module = Module(filePath: bundle.artifact.path, loadMode: .mmap)
-    stateSize = bundle.stateSize
-    chunk = bundle.chunk
-    rows = bundle.rows
-    noBias = Tensor<Float>(Array(repeating: 0, count: bundle.rows), shape: [1, bundle.rows])
-    for method in ["append", "append_many", "recommend"] {
-      try module.load(method)
-    }
-  }
-
+/// An artifact in its runtime, which is called once at a time. A state is `[Float]`, all zeros for no
+/// history.
+public protocol Engine: AnyObject {
   /// The state one item further.
-  func append(_ state: [Float], _ id: Int) throws -> [Float] {
-    try step("append", state, [Tensor<Int64>([Int64(id)], shape: [1])])
-  }
+  func append(_ state: [Float], _ id: Int) throws -> [Float]
 
   /// The state any number of items further.
-  func appendMany(_ state: [Float], _ ids: [Int]) throws -> [Float] {
-    var state = state
-    for start in stride(from: 0, to: ids.count, by: chunk) {
-      let part = ids[start..<min(start + chunk, ids.count)].map { Int64($0) }
-      let padded = part + Array(repeating: Int64(0), count: chunk - part.count)  // 0 is padding
-      state = try step(
-        "append_many", state,
-        [
-          Tensor<Int64>(padded, shape: [1, chunk]), Tensor<Int64>([Int64(part.count)], shape: [1]),
-        ])
-    }
-    return state
-  }
+  func appendMany(_ state: [Float], _ ids: [Int]) throws -> [Float]
 
   /// The artifact's list after a state, its scores with a bias added; nil: without.
-  func recommend(_ state: [Float], _ bias: [Float]?) throws -> TopK {
-    try list("recommend", tensor(state), bias)
-  }
+  func recommend(_ state: [Float], _ bias: [Float]?) throws -> TopK
 
   /// The same of the items most like one.
-  func similar(_ id: Int, _ bias: [Float]?) throws -> TopK {
-    // Not when the bundle is loaded: it may pack the table once more, which not every app needs.
-    if !isSimilarLoaded { try module.load("similar") }
-    isSimilarLoaded = true
-    return try list("similar", Tensor<Int64>([Int64(id)], shape: [1]), bias)
-  }
+  func similar(_ id: Int, _ bias: [Float]?) throws -> TopK
 
-  private func list(_ method: String, _ of: ValueConvertible, _ bias: [Float]?) throws -> TopK {
-    let added = bias.map { Tensor<Float>($0, shape: [1, rows]) } ?? noBias
-    let outputs = try module.execute(method, [of, added])
-    guard outputs.count == 2, let items: Tensor<Int64> = outputs[0].tensor(),
-      let scores: Tensor<Float> = outputs[1].tensor()
-    else { throw ofAnotherModel }
-    return TopK(ids: items.scalars().map { Int($0) }, scores: scores.scalars())
-  }
+  /// Whether it gives the same bits on every machine.
+  var isExact: Bool { get }
+}
 
-  private func step(_ method: String, _ state: [Float], _ ids: [ValueConvertible]) throws -> [Float] {
-    var inputs: [ValueConvertible] = [tensor(state)]
-    inputs.append(contentsOf: ids)
-    guard let after: Tensor<Float> = try module.execute(method, inputs).first?.tensor() else {
-      throw ofAnotherModel
-    }
-    return after.scalars()
-  }
+/// Opens an artifact that has been checked.
+public protocol EngineFactory {
+  /// The artifact's `target` in the manifest: "c" or "executorch".
+  var target: String { get }
 
-  private func tensor(_ state: [Float]) -> Tensor<Float> {
-    Tensor<Float>(state, shape: [1, stateSize])
-  }
-
-  private var ofAnotherModel: GlintError {
-    GlintError(.damaged, "the artifact is of another model than its manifest; export the bundle again")
-  }
+  func open(_ artifact: URL, _ shapes: Shapes) throws -> any Engine
 }

@@ -21,7 +21,7 @@ public struct GlintError: Error, LocalizedError, Equatable {
 
   public var errorDescription: String? { message }
 
-  init(_ code: Code, _ message: String) {
+  public init(_ code: Code, _ message: String) {
     self.code = code
     self.message = message
   }

@@ -19,6 +19,15 @@ private struct Golden: Decodable {
     let state_norm: Double
     let items: [Int]
     let scores: [Double]
+    /// What the engine gives on every machine; nil: the bundle has no file of its.
+    let exact: Exact?
+  }
+
+  struct Exact: Decodable {
+    /// Of the state's bytes, little endian: 32-bit FNV-1a in hexadecimal.
+    let state: String
+    let items: [Int]
+    let scores: [Double]
   }
 
   /// Whether all is in bounds, and of this model.
@@ -55,7 +64,9 @@ extension Recommender {
         state = try step(state, Array(expected.history.prefix(place)), id)
       }
       for (method, found) in [("append", state), ("append_many", try encode(expected.history))] {
-        let wrong = golden.errors(expected, found, try ranked(found))
+        let list = try ranked(found)
+        let wrong =
+          golden.errors(expected, found, list) + (engine.isExact ? otherBits(expected, found, list) : [])
         if !wrong.isEmpty {
           failures.append("by \(method), golden case \(number): \(wrong.joined(separator: ", and "))")
         }
@@ -111,6 +122,29 @@ extension Recommender {
     try AppBundle.require(golden.isSound(for: bundle.manifest), file)
     return golden
   }
+}
+
+/// What is not the same to the last bit; for the engine.
+private func otherBits(_ expected: Golden.Case, _ state: [Float], _ found: TopK) -> [String] {
+  guard let exact = expected.exact else { return [] }
+  var errors: [String] = []
+  if hashOf(state) != exact.state { errors.append("the state's hash is \(hashOf(state)), not \(exact.state)") }
+  if found.ids != exact.items { errors.append("its items are not, one for one, those of elsewhere") }
+  if found.scores != exact.scores.map({ Float($0) }) {
+    errors.append("its scores are not, bit for bit, those of elsewhere")
+  }
+  return errors
+}
+
+private func hashOf(_ state: [Float]) -> String {
+  var hash: UInt32 = 0x811c_9dc5
+  for value in state {
+    for byte in 0..<4 {
+      hash = (hash ^ ((value.bitPattern >> UInt32(8 * byte)) & 0xff)) &* 0x0100_0193
+    }
+  }
+  let digits = String(hash, radix: 16)
+  return String(repeating: "0", count: 8 - digits.count) + digits
 }
 
 private func stateErrors(_ expected: Golden.Case, _ tolerance: Golden.Tolerance, _ state: [Float]) -> [String] {

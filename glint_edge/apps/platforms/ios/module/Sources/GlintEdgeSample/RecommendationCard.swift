@@ -1,3 +1,4 @@
+#if canImport(SwiftUI)
 import GlintEdge
 import SwiftUI
 
@@ -74,3 +75,4 @@ private struct DrawnCover: View {
     return (named.isEmpty ? words : named).prefix(2).map { $0.prefix(1).uppercased() }.joined()
   }
 }
+#endif

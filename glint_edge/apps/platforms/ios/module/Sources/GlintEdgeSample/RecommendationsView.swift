@@ -1,3 +1,4 @@
+#if canImport(SwiftUI)
 import GlintEdge
 import SwiftUI
 
@@ -174,3 +175,4 @@ private struct FieldChips: View {
     chosen[name] = values.isEmpty ? nil : values
   }
 }
+#endif

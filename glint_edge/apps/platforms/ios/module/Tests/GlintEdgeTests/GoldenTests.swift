@@ -2,14 +2,14 @@ import XCTest
 
 @testable import GlintEdge
 
-/// On the device itself: the runtime computes what was exported.
+/// On the device itself: the runtime computes what was exported, the engine to the last bit.
 final class GoldenTests: XCTestCase {
   func testGoldenVectorsHold() throws {
-    XCTAssertEqual(try Recommender.load().replayGolden(), [])
+    XCTAssertEqual(try loaded().replayGolden(), [])
   }
 
   func testASavedSessionGoesOn() throws {
-    let recommender = try Recommender.load()
+    let recommender = try loaded()
     let keys = recommender.items.prefix(3).map(\.key)
     let session = try recommender.start(keys)
     let resumed = try recommender.resume(session.save())
@@ -18,7 +18,7 @@ final class GoldenTests: XCTestCase {
   }
 
   func testAStateHoldsAQuarterMoreThanTheWindowAndBeginsAgain() throws {
-    let recommender = try Recommender.load()
+    let recommender = try loaded()
     guard let window = recommender.bundle.window else { return }
     let keys = (0...2 * window).map { recommender.bundle.keys[1 + $0 % (recommender.bundle.keys.count - 1)] }
     let session = try recommender.start(Array(keys.prefix(window)))
@@ -38,10 +38,10 @@ final class GoldenTests: XCTestCase {
   }
 
   func testUnknownKeysAreRefusedOrSkippedAndCounted() throws {
-    XCTAssertThrowsError(try Recommender.load().start(["unheard of"])) { error in
+    XCTAssertThrowsError(try loaded().start(["unheard of"])) { error in
       XCTAssertEqual((error as? GlintError)?.code, .unknownItem)
     }
-    let session = try Recommender.load(unknown: .skip).start(["unheard of"])
+    let session = try loaded(unknown: .skip).start(["unheard of"])
     try session.append("neither")
     XCTAssertEqual(session.skipped, 2)
   }

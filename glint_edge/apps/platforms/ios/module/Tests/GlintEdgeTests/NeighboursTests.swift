@@ -69,7 +69,7 @@ final class NeighboursTests: XCTestCase {
   }
 
   func testAListSaysWhy() throws {
-    let recommender = try Recommender.load()
+    let recommender = try loaded()
     let keys = recommender.items.prefix(3).map(\.key)
     guard recommender.bundle.neighbours != nil else {
       XCTAssertThrowsError(try recommender.recommend(keys, neighbours: true))

@@ -33,6 +33,16 @@ final class SavedSessionTests: XCTestCase {
     XCTAssertEqual(try unpack(bytes), saved)
   }
 
+  func testSha256IsTheSameWithoutCryptoKit() {
+    for count in [0, 3, 55, 56, 63, 64, 65, 1000] {
+      let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 7) }
+      let plain = plainSha256(bytes).map { String(format: "%02x", UInt32($0)) }.joined()
+      XCTAssertEqual(plain, sha256(Data(bytes)))
+    }
+    let abc = plainSha256(Array("abc".utf8)).prefix(4)
+    XCTAssertEqual(Array(abc), [0xba, 0x78, 0x16, 0xbf])
+  }
+
   func testWhatAWindowHasPassedIsKeptOnce() {
     let ids = [1, 2, 1, 3, 4, 2, 5, 6, 5]
     XCTAssertEqual(idsToSave(ids, window: 3), [1, 3, 4, 2, 5, 6, 5])

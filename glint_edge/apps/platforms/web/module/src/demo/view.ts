@@ -7,8 +7,8 @@ export interface Runtime {
   readonly name: string;
   /** What it is made of, and of how many bytes: for the progress bar. */
   readonly files: readonly Download[];
-  /** The same page on another runtime, if it is here. */
-  readonly other: { readonly name: string; readonly page?: string | undefined };
+  /** The same page on other runtimes, as far as they are here. */
+  readonly others: readonly { readonly name: string; readonly page: string }[];
 }
 
 const TEMPLATE = `
@@ -65,7 +65,7 @@ const TEMPLATE = `
     </div>
     <p id="checked" role="status"></p>
     <p><span id="leaves">Nothing leaves this device.</span>
-      <span id="elsewhere">The same page on <a id="other"></a>.</span></p>
+      <span id="elsewhere">The same page on </span></p>
   </details>
 </footer>`;
 
@@ -81,9 +81,12 @@ export function createView(root: HTMLElement, runtime: Runtime) {
     const from = PICTURES.map((source) => source.replace(/^https?:\/\//, '')).join(', ');
     find('leaves').textContent = `Pictures are fetched (${from}); nothing else leaves this device.`;
   }
-  const { name, page } = runtime.other;
-  if (page === undefined) find('elsewhere').remove();
-  else Object.assign(find<HTMLAnchorElement>('other'), { textContent: name, href: page });
+  const links = runtime.others.map(({ name, page }, place) => {
+    const link = Object.assign(document.createElement('a'), { textContent: name, href: page });
+    return place === 0 ? [link] : [', ', link];
+  });
+  if (links.length === 0) find('elsewhere').remove();
+  else find('elsewhere').append(...links.flat(), '.');
   return {
     name: find('name'),
     search: find<HTMLInputElement>('search'),

@@ -15,6 +15,11 @@ export interface GoldenCase extends GoldenItems {
   readonly history: readonly number[];
   readonly state_sum: number;
   readonly state_norm: number;
+  /** What the engine gives on every machine, where the bundle has a file of its. */
+  readonly exact?: GoldenItems & {
+    /** Of the state's bytes, little endian: 32-bit FNV-1a in hexadecimal. */
+    readonly state: string;
+  };
 }
 
 /** A list with filters, as every platform's own words give it. */
@@ -94,7 +99,9 @@ function isCase(one: GoldenCase, { model, top_k }: Manifest): boolean {
     isList(one.history) &&
     one.history.every((id) => isWhole(id, 0, model.items)) &&
     areItems(one, model.items) &&
-    one.items.length === top_k
+    one.items.length === top_k &&
+    (one.exact === undefined ||
+      (isMatch(one.exact.state, /^[0-9a-f]{8}$/) && areItems(one.exact, model.items)))
   );
 }
 

@@ -63,6 +63,7 @@ export async function replayGolden(recommender: Recommender, source: BundleSourc
     for (const state of await statesAfter(recommender.stream, expected.history)) {
       const top = await recommender.stream.top(state);
       note(`case ${number}`, caseErrors(golden, expected, state, top));
+      if (recommender.stream.isExact) note(`case ${number}`, exactErrors(expected, state, top));
     }
   }
   const keys = (ids: readonly number[]) => ids.map((id) => recommender.catalogue.item(id)!.key);
@@ -128,6 +129,27 @@ function caseErrors(
     ...stateErrors(tolerance.relative_state_error, expected, state),
     ...placeErrors(expected, list, tolerance.score_error, scoreOf),
   ];
+}
+
+/** Where the engine does not give the very same. */
+function exactErrors({ exact }: GoldenCase, state: Float32Array, { ids, scores }: TopK): string[] {
+  if (exact === undefined) return []; // of before there was an engine
+  const isSame = (found: readonly number[], expected: readonly number[]) =>
+    found.length === expected.length && found.every((value, place) => value === expected[place]);
+  const errors: string[] = [];
+  if (hashOf(state) !== exact.state) errors.push(`the state's hash is not ${exact.state}`);
+  if (!isSame(ids, exact.items)) errors.push('its items are not, one for one, those of elsewhere');
+  if (!isSame(scores, exact.scores)) errors.push('its scores are not, bit for bit, those of elsewhere');
+  return errors;
+}
+
+/** 32-bit FNV-1a of the bytes; browsers are little endian. */
+function hashOf(state: Float32Array): string {
+  let hash = 0x811c9dc5;
+  for (const byte of new Uint8Array(state.buffer, state.byteOffset, state.byteLength)) {
+    hash = Math.imul(hash ^ byte, 0x01000193);
+  }
+  return (hash >>> 0).toString(16).padStart(8, '0');
 }
 
 /** Where a list differs. Of an item that it does not list, the score must be known. */

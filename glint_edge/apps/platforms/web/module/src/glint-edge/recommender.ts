@@ -22,7 +22,7 @@ import { Session, type TopOptions } from './session';
 import { Stream } from './stream';
 
 export interface LoadOptions {
-  /** What runs the model: `onnx(…)` or `litert(…)`. */
+  /** What runs the model: `engine(…)`, `onnx(…)` or `litert(…)`. */
   readonly engine: Engine;
   /** What an unknown key does (default: refuse). */
   readonly unknown?: UnknownItems;
@@ -147,5 +147,10 @@ function artifactFor(manifest: Manifest, engine: Engine, place: string): string 
 }
 
 function shapesOf(manifest: Manifest) {
-  return { state: manifest.state.shape[1], chunk: chunkOf(manifest), rows: rowsOf(manifest) };
+  return {
+    state: manifest.state.shape[1],
+    chunk: chunkOf(manifest),
+    rows: rowsOf(manifest),
+    topK: manifest.top_k,
+  };
 }

@@ -1,4 +1,4 @@
-/** What a browser runtime must offer; onnx.ts and litert.ts do. */
+/** What a browser runtime must offer; engine.ts, onnx.ts and litert.ts do. */
 
 /** An item list, best first; ids are positions in the catalogue, from 1. */
 export interface TopK {
@@ -21,6 +21,8 @@ export interface Runtime {
   recommend(state: Float32Array, bias: Float32Array | null): Promise<TopK>;
   /** The artifact's whole list of what is like an item; the scores are cosines. */
   similar(id: number, bias: Float32Array | null): Promise<TopK>;
+  /** Whether it gives the same bits on every machine. */
+  readonly isExact?: boolean;
   /** Give back what the runtime holds. */
   close(): Promise<void>;
 }
@@ -33,10 +35,12 @@ export interface Shapes {
   readonly chunk: number;
   /** Rows of the item table: floats of a bias. */
   readonly rows: number;
+  /** Items of a list. */
+  readonly topK: number;
 }
 
 /** A runtime that is not loaded yet, and which of a bundle's artifacts it runs. */
 export interface Engine {
-  readonly target: 'onnx' | 'tflite';
+  readonly target: 'c' | 'onnx' | 'tflite';
   open(artifact: Uint8Array, shapes: Shapes): Promise<Runtime>;
 }

@@ -31,6 +31,11 @@ export class Stream {
     this.slack = padding === 'reference' ? 0 : Math.floor(max_length / 4);
   }
 
+  /** Whether the runtime gives the same bits on every machine. */
+  get isExact(): boolean {
+    return this.runtime.isExact ?? false;
+  }
+
   /** The state of no history. */
   empty(): Float32Array {
     return new Float32Array(this.manifest.state.shape[1]);

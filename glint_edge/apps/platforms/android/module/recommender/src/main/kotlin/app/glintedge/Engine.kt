@@ -33,11 +33,14 @@ interface Engine : Closeable {
 
     /** The same of the items most like one. */
     fun similar(id: Int, bias: FloatArray?): TopK
+
+    /** Whether it gives the same bits on every machine. */
+    val isExact: Boolean get() = false
 }
 
 /** Opens an artifact that has been checked. */
 interface EngineFactory {
-    /** The artifact's `target` in the manifest: "executorch", "tflite" or "onnx". */
+    /** The artifact's `target` in the manifest: "c", "executorch", "tflite" or "onnx". */
     val target: String
 
     fun open(artifact: File, shapes: Shapes): Engine

@@ -6,14 +6,22 @@ import kotlin.math.sqrt
 import org.json.JSONException
 import org.json.JSONObject
 
-/** A history and what it must give; scores and items best first. */
+/**
+ * A history and what it must give; scores and items best first.
+ *
+ * @property exact what the engine gives on every machine; null: the bundle has no file of its.
+ */
 internal class GoldenCase(
     val history: List<Int>,
     val stateSum: Double,
     val stateNorm: Double,
     val items: List<Int>,
     val scores: List<Double>,
-)
+    val exact: Exact?,
+) {
+    /** @property state 32-bit FNV-1a of the state's bytes, little endian, in hexadecimal. */
+    class Exact(val state: String, val items: List<Int>, val scores: List<Float>)
+}
 
 /** golden.json: cases and lists with filters, and how near a runtime must come. */
 internal class Golden(
@@ -54,8 +62,15 @@ internal class Golden(
                 throw JSONException("a case has not as many items and scores as a list")
             }
             val history = case.getJSONArray("history").values().map { wholeOf(it, 0..most).toInt() }
-            return GoldenCase(history, case.number("state_sum"), positive(case, "state_norm"), items, scores)
+            val exact = if (case.has("exact")) exactOf(case.getJSONObject("exact"), 1..most) else null
+            return GoldenCase(history, case.number("state_sum"), positive(case, "state_norm"), items, scores, exact)
         }
+
+        private fun exactOf(exact: JSONObject, ids: LongRange) = GoldenCase.Exact(
+            exact.match("state", Regex("[0-9a-f]{8}")),
+            exact.getJSONArray("items").values().map { wholeOf(it, ids).toInt() },
+            exact.getJSONArray("scores").values().map { numberOf(it).toFloat() },
+        )
 
         private fun positive(values: JSONObject, name: String): Double =
             values.number(name).takeIf { it >= 0 } ?: throw JSONException("$name is below 0")
@@ -64,6 +79,26 @@ internal class Golden(
     /** What a state after a case's history, and its list, have wrong. */
     fun errors(case: GoldenCase, state: FloatArray, found: TopK): List<String> =
         stateErrors(case, state) + listErrors(case, found)
+
+    /** What is not the same to the last bit; for the engine. */
+    fun otherBits(case: GoldenCase, state: FloatArray, found: TopK): List<String> {
+        val exact = case.exact ?: return emptyList()
+        return listOfNotNull(
+            "the state's hash is ${hashOf(state)}, not ${exact.state}".takeIf { hashOf(state) != exact.state },
+            "its items are not, one for one, those of elsewhere".takeIf { found.ids.toList() != exact.items },
+            "its scores are not, bit for bit, those of elsewhere".takeIf { found.scores.toList() != exact.scores },
+        )
+    }
+
+    private fun hashOf(state: FloatArray): String {
+        var hash = 0x811c9dc5u
+        for (value in state) {
+            for (byte in 0..3) {
+                hash = (hash xor (value.toRawBits().toUInt() shr (8 * byte) and 0xffu)) * 0x01000193u
+            }
+        }
+        return hash.toString(16).padStart(8, '0')
+    }
 
     private fun stateErrors(case: GoldenCase, state: FloatArray): List<String> = listOf(
         Triple("state_sum", state.sumOf { it.toDouble() }, case.stateSum),
@@ -119,7 +154,9 @@ private fun replayCases(recommender: Recommender, golden: Golden): List<String> 
         }
         val atOnce = recommender.encode(case.history)
         listOf("append" to oneByOne, "append_many" to atOnce).mapNotNull { (method, state) ->
-            val wrong = golden.errors(case, state, recommender.ranked(state))
+            val list = recommender.ranked(state)
+            val wrong = golden.errors(case, state, list) +
+                if (recommender.engine.isExact) golden.otherBits(case, state, list) else emptyList()
             if (wrong.isEmpty()) null else "by $method, golden case $number: ${wrong.joinToString(", and ")}"
         }
     }

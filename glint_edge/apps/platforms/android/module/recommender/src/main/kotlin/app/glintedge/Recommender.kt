@@ -34,7 +34,7 @@ enum class Unknown { REFUSE, SKIP }
  */
 class Recommender private constructor(
     internal val bundle: AppBundle,
-    private val engine: Engine,
+    internal val engine: Engine,
     private val unknown: Unknown,
 ) : Closeable {
 
@@ -257,7 +257,7 @@ private inline fun <T> ofRuntime(artifact: File, call: () -> T): T = try {
     call()
 } catch (error: GlintException) {
     throw error
-} catch (error: Exception) { // the three runtimes' own have no other base
+} catch (error: Exception) { // the runtimes' own have no other base
     throw cannotRun(artifact, reasonOf(error), error)
 } catch (error: LinkageError) {
     throw cannotRun(artifact, reasonOf(error), error)
