@@ -3,8 +3,8 @@
 Each platform is a folder of `platforms/`: `platform.json` says which artifacts it can
 run and where the bundle goes, `module/` is what is written. A file whose name ends in `.j2` is a
 template of the values in `_values`, and is left out where nothing comes of it; every other file is
-copied as it stands, so that it can be read, compiled and tested where it lies. The engine's files are
-written where `platform.json` has them, for an app that runs it.
+copied as it stands, so that it can be read, compiled and tested where it lies. The engine's files
+are written where `platform.json` has them, for an app that runs it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from glint_edge.apps.escapes import environment_for
 from glint_edge.bundles.copies import copy_part
 from glint_edge.bundles.target import canonical_target
 from glint_edge.engine import library
+from glint_edge.engine.web import WASM
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
 
@@ -178,7 +179,7 @@ def _write_engine(platform: Platform, folder: Path) -> None:
         if name == "glint.c":
             file.write_text(library.one_file(), "utf-8")
         else:
-            shutil.copyfile({"glint.h": library.HEADER, "glint.wasm": library.WASM}[name], file)
+            shutil.copyfile({"glint.h": library.HEADER, "glint.wasm": WASM}[name], file)
 
 
 def _values(bundle: Bundle, platform: Platform, artifacts: Sequence[Artifact]) -> dict[str, Any]:

@@ -92,7 +92,9 @@ def make_module(shipped, target, folder):
         images={key: f"HTTPS://cdn.example/{n}.png" for n, key in enumerate(keys[::3])},
     )  # fmt: skip
     neighbours = tiny_neighbours(shipped.model.config.items, 8)
-    checkpoint = Checkpoint(shipped.model, catalogue, DataSource("app", "app"), neighbours=neighbours)
+    checkpoint = Checkpoint(
+        shipped.model, catalogue, DataSource("app", "app"), neighbours=neighbours
+    )
     save_checkpoint(checkpoint, folder / "run")
     options = ExportOptions((target,), "int8", TOP_K, folder / "app.glint", chunk=CHUNK)
     bundle = export(
@@ -129,6 +131,29 @@ def test_ctest_is_green(tools, built):
     require_all_passed(tools.test(built))
 
 
+def make_wrong(golden, wrong):
+    """Change one thing in what golden.json holds."""
+    case = golden["cases"][2]
+    if wrong == "exact state":
+        case["exact"]["state"] = golden["cases"][1]["exact"]["state"]
+    elif wrong == "exact items":
+        case["exact"]["items"][:2] = case["exact"]["items"][1::-1]
+    elif wrong == "exact scores":
+        score = np.float32(case["exact"]["scores"][-1])
+        case["exact"]["scores"][-1] = float(np.nextafter(score, np.float32(0)))
+    elif wrong == "items":
+        case["items"] = case["items"][::-1]
+    elif wrong in ("lists", "similar"):
+        golden[wrong][-1]["items"] = golden[wrong][-1]["items"][::-1]
+    elif wrong == "neighbours":
+        next(one for one in golden["lists"] if one.pop("neighbours", False))
+    elif wrong == "scores":
+        case["scores"][3] += 2 * golden["tolerance"]["score_error"]
+    else:
+        error = 2 * golden["tolerance"]["relative_state_error"]
+        case[wrong] += error * case["state_norm"]
+
+
 @pytest.mark.slow
 def test_the_replay_finds_another_model(built, module, tmp_path):
     bundle = shutil.copytree(module / "assets" / "app.glint", tmp_path / "app.glint")
@@ -151,25 +176,7 @@ def test_the_replay_finds_another_model(built, module, tmp_path):
         "exact state", "exact items", "exact scores",
     ):  # fmt: skip
         other = json.loads(json.dumps(golden))
-        case = other["cases"][2]
-        if wrong == "exact state":
-            case["exact"]["state"] = other["cases"][1]["exact"]["state"]
-        elif wrong == "exact items":
-            case["exact"]["items"][:2] = case["exact"]["items"][1::-1]
-        elif wrong == "exact scores":
-            score = np.float32(case["exact"]["scores"][-1])
-            case["exact"]["scores"][-1] = float(np.nextafter(score, np.float32(0)))
-        elif wrong == "items":
-            case["items"] = case["items"][::-1]
-        elif wrong in ("lists", "similar"):
-            other[wrong][-1]["items"] = other[wrong][-1]["items"][::-1]
-        elif wrong == "neighbours":
-            next(one for one in other["lists"] if one.pop("neighbours", False))
-        elif wrong == "scores":
-            case["scores"][3] += 2 * golden["tolerance"]["score_error"]
-        else:
-            error = 2 * golden["tolerance"]["relative_state_error"]
-            case[wrong] += error * case["state_norm"]
+        make_wrong(other, wrong)
         write(other)
         done = subprocess.run(replay, capture_output=True, text=True, check=False)
         assert done.returncode == 1, wrong

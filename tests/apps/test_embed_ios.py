@@ -25,8 +25,10 @@ def rendered(path, targets=("c", "executorch")):
     text = path.read_text("utf-8")
     if path.suffix != ".j2":
         return text
-    return environment_for(".swift").from_string(text).render(
-        name="app", target=targets[0], targets=targets
+    return (
+        environment_for(".swift")
+        .from_string(text)
+        .render(name="app", target=targets[0], targets=targets)
     )
 
 

@@ -1,4 +1,4 @@
-"""The engine in WebAssembly: golden.json for equality, in Node.js and, on the pages, in Chromium."""
+"""The engine in WebAssembly, in Node.js: golden.json for equality. The pages' tests run it too."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from glint_edge.bundles.bundle import load_bundle
-from glint_edge.engine import library
+from glint_edge.engine.web import WASM
 from tests.apps.web_node import run_node
 from tests.small import small_bundle
 
@@ -16,7 +16,8 @@ import { Recommender, replayGolden } from './src/glint-edge';
 import { engine } from './src/glint-edge/engine';
 
 const { folder, wasm, golden } = JSON.parse(readFileSync(0, 'utf-8'));
-const source = { place: `${folder}/`, read: async (file) => new Uint8Array(readFileSync(`${folder}/${file}`)) };
+const read = async (file) => new Uint8Array(readFileSync(`${folder}/${file}`));
+const source = { place: `${folder}/`, read };
 const load = (from = source) => Recommender.load(from, { engine: engine(readFileSync(wasm)) });
 """
 
@@ -29,7 +30,7 @@ def bundle(make_model, tmp_path_factory):
 
 
 def run(bundle, folder, script, **values):
-    told = {"folder": str(bundle.path), "wasm": str(library.WASM), **values}
+    told = {"folder": str(bundle.path), "wasm": str(WASM), **values}
     return run_node(folder, script, told, ABOVE)
 
 
@@ -75,7 +76,7 @@ def test_histories_of_any_length_and_models_beside_each_other(bundle, tmp_path):
 
 @pytest.mark.parametrize("part", ["magic", "version", "size", "width"])
 def test_what_is_no_model_is_refused_in_a_sentence(bundle, tmp_path, part):
-    """A file that is not what was exported is refused by its sha256; this is of another exporter."""
+    """What is not as exported is refused by its sha256; this is of another exporter."""
     data = bytearray((bundle.path / "model.glnt").read_bytes())
     if part == "size":
         del data[len(data) // 2 :]
@@ -92,5 +93,7 @@ def test_what_is_no_model_is_refused_in_a_sentence(bundle, tmp_path, part):
         }
     """
     state = json.loads((bundle.path / "manifest.json").read_bytes())["state"]["shape"][1]
-    said = run(bundle, tmp_path, script.replace("model.glnt", str(tmp_path / "model.glnt")), golden=state)
+    said = run(
+        bundle, tmp_path, script.replace("model.glnt", str(tmp_path / "model.glnt")), golden=state
+    )
     assert said.startswith("it is ")
