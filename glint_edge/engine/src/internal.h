@@ -48,7 +48,11 @@ enum {
     INVERSE                             /* of the rows' lengths */
 };
 
-enum { BLOCK = 16, GROUP = 4 };
+enum {
+    BLOCK = 16, GROUP = 4,
+    SCORED = 1024,  /* rows of the table whose scores stand in the workspace */
+    PEAKS = 64
+};
 
 /* A row of int8 stands for (q − zero) · step. */
 typedef struct glint_step {
@@ -105,9 +109,14 @@ typedef struct glint_kernels {
                  int32_t *keys);
     /* How many of n are ≥ least. */
     size_t (*count_from)(const int32_t *keys, size_t n, int32_t least);
-    /* Those ≥ least, and their ids from `first`, in order; blocks without any are skipped. */
-    size_t (*collect)(const int32_t *keys, size_t n, int32_t least, int32_t first, int32_t *best,
-                      int32_t *ids);
+    /* Those ≥ least, in order, and their ids, or their numbers from `first` on if `ids` is NULL; in
+     * place, too. At most 16 more are written. */
+    size_t (*collect)(const int32_t *keys, const int32_t *ids, int32_t first, size_t n,
+                      int32_t least, int32_t *best, int32_t *best_ids);
+    /* A key ≥ least that at least k of n are not below, and not more than `enough`, but for equals. */
+    int32_t (*about_kth)(const int32_t *keys, size_t n, size_t k, size_t enough, int32_t least);
+    /* The largest of each 64th of SCORED keys: peaks[i] of the keys i + 64 j. */
+    void (*peaks)(const int32_t *keys, int32_t *peaks);
     /* place[i] = how many stand before i: the larger, and of equals the earlier ones. */
     void (*places)(const int32_t *keys, size_t n, int32_t *place);
 } glint_kernels;
@@ -132,7 +141,7 @@ static inline float float_of(int32_t bits) {
 /* 1/√x to a last digit or two, by Newton's steps from a first guess: C alone has no square root. */
 static inline float inverse_root(float x) {
     float y = float_of(0x5f3759df - (int32_t)((uint32_t)bits_of(x) >> 1)), half = 0.5f * x;
-    for (int step = 0; step < 4; step++) y = y * (1.5f - half * y * y);
+    for (int step = 0; step < 3; step++) y = y * (1.5f - half * y * y);
     return y;
 }
 

@@ -16,40 +16,25 @@ typedef struct candidates {
 static float score_of(int32_t key) { return float_of(key < 0 ? key ^ INT32_MAX : key); }
 
 /* More candidates than this are too many. */
-static size_t enough(size_t k) { return k + k / 2 + BLOCK; }
-
-/* A key that at least k of n are not below, and not many more, but for equals: the range is halved. */
-static int32_t about_kth(const glint_kernels *kernels, const int32_t *keys, size_t n, size_t k,
-                         int32_t least) {
-    int64_t low = least, high = INT32_MAX;
-    while (high - low > 1) {
-        const int64_t middle = (low + high) / 2;
-        const size_t count = kernels->count_from(keys, n, (int32_t)middle);
-        if (count < k) high = middle;
-        else low = middle;
-        if (count >= k && count <= enough(k)) break;
-    }
-    return (int32_t)low;
-}
+static size_t enough(size_t k) { return k + k / 4 + BLOCK; }
 
 /* Leave `enough` at most: of equals at the end the first. */
 static void shrink(const glint_kernels *kernels, candidates *of) {
     if (of->count <= enough(of->k)) return;
-    const int32_t kth = about_kth(kernels, of->keys, of->count, of->k, of->least);
-    size_t equals = SIZE_MAX, kept = 0;
-    of->least = kth;
-    if (kernels->count_from(of->keys, of->count, kth) > enough(of->k)) {
-        equals = of->k - kernels->count_from(of->keys, of->count, kth + 1);
-        of->least = kth + 1;  /* later ones come after these */
-    }
-    for (size_t i = 0; i < of->count; i++) {
+    of->least = kernels->about_kth(of->keys, of->count, of->k, enough(of->k), of->least);
+    const size_t count = kernels->collect(of->keys, of->ids, 0, of->count, of->least, of->keys, of->ids);
+    of->count = count;
+    if (count <= enough(of->k)) return;
+    size_t equals = of->k - kernels->count_from(of->keys, count, of->least + 1);
+    of->count = 0;
+    for (size_t i = 0; i < count; i++) {
         const int32_t key = of->keys[i];
-        if (key < kth || (key == kth && !equals)) continue;
-        equals -= key == kth;
-        of->keys[kept] = key;
-        of->ids[kept++] = of->ids[i];
+        if (key == of->least && !equals) continue;
+        equals -= key == of->least;
+        of->keys[of->count] = key;
+        of->ids[of->count++] = of->ids[i];
     }
-    of->count = kept;
+    of->least++;  /* later equals come after these */
 }
 
 /* A heap whose root is the worst: the lowest score, of equals the largest id. */
@@ -124,9 +109,11 @@ int32_t glint_best(const glint_model *model, const workspace *at, const float *r
     if (model->is_int8) at->steps[0] = kernels->quantize(row, model->d, at->q);
     for (size_t first = 0, n; first + 1 < model->rows; first += n) {
         n = score(model, at, row, first, inverse, bias);
-        if (kernels->count_from(at->keys, n, of.least) > enough(of.k))
-            of.least = about_kth(kernels, at->keys, n, of.k, of.least);
-        of.count += kernels->collect(at->keys, n, of.least, (int32_t)first, of.keys + of.count,
+        if (of.least == NOTHING + 1 && n == SCORED && of.k <= PEAKS) {
+            kernels->peaks(at->keys, at->places);
+            of.least = kernels->about_kth(at->places, PEAKS, of.k, of.k + of.k / 8, of.least);
+        } 
+        of.count += kernels->collect(at->keys, NULL, (int32_t)first, n, of.least, of.keys + of.count,
                                      of.ids + of.count);
         if (of.k > RANKED) heap = heap_up(&of, heap, scores, items);
         else if (of.count > KEPT - SCORED) shrink(kernels, &of);

@@ -6,9 +6,8 @@
 
 enum {
     TILE = 16,      /* positions of `append_many` that go through a matrix together */
-    SCORED = 1024,  /* rows of the table whose scores stand in the workspace */
     RANKED = 256,   /* up to so many, a list is made by counting; a longer one by a heap */
-    KEPT = 2 * RANKED + 64 + SCORED
+    KEPT = 2 * RANKED + 64 + SCORED + 16
 };
 
 /* A part of a model's `TILE` rows each, but where said; `_wide` is the distance of two rows. */
