@@ -26,7 +26,7 @@ FLAGS = (
     f"-DGLINT_API={EXPORT}",
 )  # fmt: skip
 # In this order they can be one file, which holds those that are there.
-PARTS = ("open.c", "choose.c", "portable.c", "x86.c", "neon.c", "stream.c", "top.c")
+PARTS = ("open.c", "choose.c", "portable.c", "x86.c", "neon.c", "wasm.c", "stream.c", "top.c")
 
 
 class NoCompilerError(Exception):

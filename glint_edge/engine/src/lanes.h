@@ -50,10 +50,11 @@ typedef uint32_t words __attribute__((vector_size(4 * LANES), aligned(16)));
 #define tile_fp32 NAMED(tile_fp32)
 
 #define SELDOM static __attribute__((noinline, unused))
+#define ALWAYS static inline __attribute__((always_inline, unused)) /* whatever the set */
 #if defined(GLINT_SANITIZED) /* compilers take minutes over what is inlined */
 #define INLINE static inline __attribute__((unused))
 #else
-#define INLINE static inline __attribute__((always_inline, unused))
+#define INLINE ALWAYS
 #endif
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -68,37 +69,37 @@ static const ints NUMBERS = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 1
 static const ints POWERS = {-1, -2, -4, -8, -16, -32, -64, -128, -256, -512, -1024, -2048, -4096,
                             -8192, -16384, -32768};
 
-INLINE floats f_load(const float *x) { floats y; __builtin_memcpy(&y, x, sizeof y); return y; }
-INLINE void f_store(float *y, floats x) { __builtin_memcpy(y, &x, sizeof x); }
-INLINE ints i_load(const int32_t *x) { ints y; __builtin_memcpy(&y, x, sizeof y); return y; }
-INLINE void i_store(int32_t *y, ints x) { __builtin_memcpy(y, &x, sizeof x); }
-INLINE floats f_all(float x) { return x - (floats){0}; }
-INLINE ints i_all(int32_t x) { return x - (ints){0}; }
+ALWAYS floats f_load(const float *x) { floats y; __builtin_memcpy(&y, x, sizeof y); return y; }
+ALWAYS void f_store(float *y, floats x) { __builtin_memcpy(y, &x, sizeof x); }
+ALWAYS ints i_load(const int32_t *x) { ints y; __builtin_memcpy(&y, x, sizeof y); return y; }
+ALWAYS void i_store(int32_t *y, ints x) { __builtin_memcpy(y, &x, sizeof x); }
+ALWAYS floats f_all(float x) { return x - (floats){0}; }
+ALWAYS ints i_all(int32_t x) { return x - (ints){0}; }
 
 /* a where the mask is −1, b where it is 0. */
-INLINE ints i_select(ints mask, ints a, ints b) { return (mask & a) | (~mask & b); }
-INLINE floats f_select(ints mask, floats a, floats b) {
+ALWAYS ints i_select(ints mask, ints a, ints b) { return (mask & a) | (~mask & b); }
+ALWAYS floats f_select(ints mask, floats a, floats b) {
     return (floats)i_select(mask, (ints)a, (ints)b);
 }
 
 /* To the nearest integer, a half to the even one, of |x| < 2²²; of others anything. No conversion:
  * that of what does not fit is undefined in C. */
 #define ROUNDER 12582912.0f /* 1.5 · 2²³: its last digit counts ones */
-INLINE ints f_round(floats x) { return (ints)((words)(x + ROUNDER) - (uint32_t)bits_of(ROUNDER)); }
+ALWAYS ints f_round(floats x) { return (ints)((words)(x + ROUNDER) - (uint32_t)bits_of(ROUNDER)); }
 
 SELDOM void copy_some(const float *from, size_t n, float *to, size_t whole) {
     for (size_t i = 0; i < whole; i++) to[i] = i < n ? from[i] : 0.0f;
 }
 
 /* The first n ≤ 16, and zeros in the other lanes. */
-INLINE floats f_load_some(const float *x, size_t n) {
+ALWAYS floats f_load_some(const float *x, size_t n) {
     float some[LANES];
     if (n == LANES) return f_load(x);
     copy_some(x, n, some, LANES);
     return f_load(some);
 }
 
-INLINE void f_store_some(float *y, floats x, size_t n) {
+ALWAYS void f_store_some(float *y, floats x, size_t n) {
     float some[LANES];
     f_store(n == LANES ? y : some, x);
     if (n != LANES) copy_some(some, n, y, n);
