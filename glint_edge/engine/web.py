@@ -36,7 +36,7 @@ def build_wasm(to: Path = WASM) -> Path:
     """
     if importlib.util.find_spec(COMPILER) is None or metadata.version(COMPILER) != VERSION:
         raise NoCompilerError(f"glint.wasm is built by: pip install {COMPILER}=={VERSION}")
-    parts = [name for name in (*PARTS, "wasm.c") if (SOURCES / name).is_file()]
+    parts = [name for name in PARTS if (SOURCES / name).is_file()]
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "all.c"
         source.write_text("".join(f'#include "{name}"\n' for name in parts), "utf-8")
