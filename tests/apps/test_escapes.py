@@ -182,7 +182,7 @@ def test_what_the_manifest_does_not_list_does_not_ship(bundle, tmp_path):
         assert "manifest.json" in names
 
 
-@pytest.mark.parametrize("name", ["items.json", "manifest.json", "model.onnx"])
+@pytest.mark.parametrize("name", ["items.json", "manifest.json", "model.glnt"])
 def test_a_link_in_a_bundle_is_not_followed(bundle, name, tmp_path):
     copied = rewritten(bundle, tmp_path / "in.glint")
     elsewhere = tmp_path / "elsewhere"
