@@ -127,6 +127,16 @@ def test_equal_scores_stand_by_their_ids(tmp_path):
         assert items[0].tolist() == [*on_offer, *left_out][:k]
 
 
+def test_equals_of_the_first_rows_stay_beside_better_ones_of_later_rows(tmp_path):
+    engine, rows = engine_of("wide", "int8", tmp_path), program_of("wide", "int8").rows
+    bias = np.full((1, rows), -1e30, dtype=np.float32)
+    bias[0, 1100:1130] = 0
+    engine.top_k = 50
+    items, _ = engine.recommend(appended(engine, [3, 9]), bias)
+    assert sorted(items[0, :30]) == list(range(1100, 1130))
+    assert items[0, 30:].tolist() == [item for item in range(1, 22) if item != 5]
+
+
 @pytest.mark.parametrize("item", NOT_ITEMS)
 def test_what_is_no_item_is_unknown(item, tmp_path):
     engine = engine_of("edge", "int8", tmp_path)

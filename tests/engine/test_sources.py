@@ -84,6 +84,7 @@ def test_no_damage_is_read_beyond(damager, kind, precision, tries, tmp_path):
 def test_without_a_compiler_it_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(NoCompilerError, match="install gcc or clang, or: pip install ziglang"):
         build(tmp_path / "library.so")
     monkeypatch.setenv("CC", "no-such-compiler")

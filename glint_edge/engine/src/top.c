@@ -21,20 +21,23 @@ static size_t enough(size_t k) { return k + k / 4 + BLOCK; }
 /* Leave `enough` at most: of equals at the end the first. */
 static void shrink(const glint_kernels *kernels, candidates *of) {
     if (of->count <= enough(of->k)) return;
-    of->least = kernels->about_kth(of->keys, of->count, of->k, enough(of->k), of->least);
-    const size_t count = kernels->collect(of->keys, of->ids, 0, of->count, of->least, of->keys, of->ids);
+    /* Equals that were kept lie one below `of->least`, which is for those to come. */
+    int32_t least = kernels->about_kth(of->keys, of->count, of->k, enough(of->k), NOTHING + 1);
+    const size_t count = kernels->collect(of->keys, of->ids, 0, of->count, least, of->keys, of->ids);
     of->count = count;
-    if (count <= enough(of->k)) return;
-    size_t equals = of->k - kernels->count_from(of->keys, count, of->least + 1);
-    of->count = 0;
-    for (size_t i = 0; i < count; i++) {
-        const int32_t key = of->keys[i];
-        if (key == of->least && !equals) continue;
-        equals -= key == of->least;
-        of->keys[of->count] = key;
-        of->ids[of->count++] = of->ids[i];
+    if (count > enough(of->k)) {
+        size_t equals = of->k - kernels->count_from(of->keys, count, least + 1);
+        of->count = 0;
+        for (size_t i = 0; i < count; i++) {
+            const int32_t key = of->keys[i];
+            if (key == least && !equals) continue;
+            equals -= key == least;
+            of->keys[of->count] = key;
+            of->ids[of->count++] = of->ids[i];
+        }
+        least++;  /* later equals come after these */
     }
-    of->least++;  /* later equals come after these */
+    if (least > of->least) of->least = least;
 }
 
 /* A heap whose root is the worst: the lowest score, of equals the largest id. */
@@ -112,7 +115,7 @@ int32_t glint_best(const glint_model *model, const workspace *at, const float *r
         if (of.least == NOTHING + 1 && n == SCORED && of.k <= PEAKS) {
             kernels->peaks(at->keys, at->places);
             of.least = kernels->about_kth(at->places, PEAKS, of.k, of.k + of.k / 8, of.least);
-        } 
+        }
         of.count += kernels->collect(at->keys, NULL, (int32_t)first, n, of.least, of.keys + of.count,
                                      of.ids + of.count);
         if (of.k > RANKED) heap = heap_up(&of, heap, scores, items);
