@@ -60,8 +60,8 @@ def build(to: Path = LIBRARY) -> Path:
     """
     sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
     with tempfile.TemporaryDirectory(dir=to.parent) as folder:
-        made = Path(folder) / to.name
-        command = [*compiler(), *FLAGS, f"-I{HEADER.parent}", *sources, "-o", str(made)]
+        built = Path(folder) / to.name
+        command = [*compiler(), *FLAGS, f"-I{HEADER.parent}", *sources, "-o", str(built)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except OSError as error:
@@ -70,7 +70,7 @@ def build(to: Path = LIBRARY) -> Path:
             lines = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()
             what = next((line for line in lines if "error" in line), lines[0])
             raise NoCompilerError(f"{command[0]} failed: {what}")
-        made.replace(to)
+        built.replace(to)
     return to
 
 

@@ -5,14 +5,13 @@ import shlex
 
 import pytest
 
-from glint_edge.checkpoints.checkpoint import load_checkpoint
-from glint_edge.cli import app as cli
 from glint_edge.data.items import ItemFile
 from glint_edge.data.log import load_log
 from glint_edge.errors import ConfigError
 from glint_edge.training.tune import _study, tune
 from tests.logs import write_ring
 from tests.skips import needs
+from tests.training.searches import trained_by
 
 pytestmark = needs("optuna", "tune")
 
@@ -41,22 +40,13 @@ def search_in(log, folder, trials, **options):
     return tune(read.split(), read.source, folder, trials=trials, levers=LEVERS, **options)
 
 
-def train_by(*arguments):
-    cli.app(["train", *map(str, arguments)], standalone_mode=False)
-
-
 @pytest.mark.parametrize("how", ["command", "best.toml"])
 def test_what_a_search_leaves_trains_the_best_trial_with_all_that_it_had(
     how, log, table, tmp_path, capsys
 ):
     items = ItemFile(table, fields=(FIELD,))
     best = search_in(log, tmp_path / "study", 2, items=items)[0]
-    if how == "command":
-        train_by(*shlex.split(best.command)[2:])
-        kept = load_checkpoint(tmp_path / "study/best")
-    else:
-        train_by("--config", tmp_path / "study/best.toml", "--out", tmp_path / "run")
-        kept = load_checkpoint(tmp_path / "run")
+    kept = trained_by(how, best, tmp_path)
     assert kept.vectors.pairs[0][0] == FIELD and kept.neighbours.most == 4
     shown = " ".join(capsys.readouterr().out.split())
     assert ": the best epoch, with its neighbours, protocol unseen" in shown

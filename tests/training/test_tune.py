@@ -1,12 +1,10 @@
 """The search: real trials by Optuna, resumed, and what it refuses."""
 
 import json
-import shlex
 
 import pytest
 import torch
 
-from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.cli import app as cli
 from glint_edge.config import LEVERS
 from glint_edge.data.log import load_log
@@ -20,6 +18,7 @@ from glint_edge.training.tune import _study, tune
 from tests.logs import write_ring
 from tests.skips import needs
 from tests.training.runs import spoil
+from tests.training.searches import trained_by
 
 pytestmark = needs("optuna", "tune")
 
@@ -104,22 +103,13 @@ def test_what_cannot_be_searched_is_refused(search, message, log, tmp_path):
     assert not (tmp_path / "study").exists()
 
 
-def train_by(*arguments):
-    cli.app(["train", *map(str, arguments)], standalone_mode=False)
-
-
 @pytest.mark.parametrize("how", ["command", "best.toml"])
 def test_what_a_search_leaves_trains_the_best_trial(how, log, tmp_path, capsys):
     """Down to its figure: one loop serves both, and one seed."""
     levers = {**SHORT, "gated_mlp": False, "seen_margin": 0.1}
     best = search_in(log, tmp_path / "study", 2, levers=levers)[0]
     assert json.loads((tmp_path / "study/best.json").read_text())["command"] == best.command
-    if how == "command":
-        train_by(*shlex.split(best.command)[2:])
-        trained = load_checkpoint(tmp_path / "study/best")
-    else:
-        train_by("--config", tmp_path / "study/best.toml", "--out", tmp_path / "run")
-        trained = load_checkpoint(tmp_path / "run")
+    trained = trained_by(how, best, tmp_path)
     assert trained.metrics["validation"]["ndcg_at_10"] == best.ndcg
     expected = {**trained.training.to_dict(), **trained.model.config.to_dict()}
     assert {**levers, **MODEL, **best.settings}.items() <= expected.items()
