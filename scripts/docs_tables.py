@@ -34,6 +34,8 @@ from device_bench.reports.columns import few
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 MEASURED = DOCS / "measured"
+# What is no result of a benchmark: by name, where it lies.
+ELSEWHERE = {"shipped-checkpoint": ROOT / "glint_edge" / "checkpoints" / "default" / "config.json"}
 TABLE = re.compile(r"(<!-- table (\S+) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 # Headings of `device_bench.reports.columns`, and what the docs call the last cold start.
@@ -222,6 +224,36 @@ def accuracy(path: Path) -> str:
     return table(["NDCG@10", "minutes", *names, *with_neighbours], lines)
 
 
+def card(path: Path) -> str:
+    """What a checkpoint says of itself."""
+    config = json.loads(path.read_text("utf-8"))
+    model, training, data = config["model"], config["training"], config["data"]
+    counts = data["summary"]
+    files = sum((path.parent / name).stat().st_size for name in config["sha256"])
+    rows = {
+        "model": f"{config['architecture']}, variant `{model['variant']}`, width {model['d']}, "
+        f"histories of up to {model['max_length']} items",
+        "data": f"{data['name']}: {counts['users']:,} users, {counts['items']:,} items, "
+        f"{counts['interactions']:,} interactions; split leave-one-out",
+        "trained by": f"{training['loss']}, seed {training['seed']}, "
+        f"{training['neighbours']} neighbours of each item beside the model",
+        "size": f"{files / 1e3:,.0f} KB in float32, items and neighbours included",
+        "format": str(config["format_version"]),
+        "digest": f"`{config['digest'][:16]}…`",
+    }
+    return table(["", ""], [[name, value] for name, value in rows.items()])
+
+
+def card_figures(path: Path) -> str:
+    """A checkpoint's own figures, as `train` stored them."""
+    names = ("recall_at_10", "mrr_at_10", "ndcg_at_10")
+    lines = []
+    for part, row in json.loads(path.read_text("utf-8"))["metrics"].items():
+        about = part.replace("_without_neighbours", ", without its neighbours")
+        lines.append([about, f"{row['users']:,}", *(f"{row[name]:.4f}" for name in names)])
+    return table(["", "users", "Recall@10", "MRR@10", "NDCG@10"], lines)
+
+
 def _mean(figure: Mapping[str, float | None] | None) -> str:
     """A mean over seeds with its standard deviation, if there are several."""
     if figure is None:
@@ -244,6 +276,7 @@ KINDS: Mapping[str, Callable[[Path], str]] = {
     "neighbours": neighbours, "recipe": recipe, "accuracy": accuracy,
     "models": _of_models("accuracy"), "taps": _of_models("device"),
     "settings": _of_models("settings"),
+    "card": card, "card-figures": card_figures,
 }  # fmt: skip
 
 
@@ -258,7 +291,7 @@ def with_tables(page: str) -> str:
 
     def written(found: re.Match[str]) -> str:
         start, kind, name, end = found.groups()
-        path = MEASURED / f"{name}.json"
+        path = ELSEWHERE.get(name, MEASURED / f"{name}.json")
         return f"{start}\n{KINDS[kind](path)}\n\n{end}" if path.is_file() else found[0]
 
     return TABLE.sub(written, page)
