@@ -1,6 +1,6 @@
 """Instructions that each method takes on 64-bit Arm cores, by target and precision.
 
-    python benchmarks/instructions.py --core cortex-a53 --core cortex-a76
+    python benchmarks/instructions.py --core cortex-a53 cortex-a76
 
 After `glint-edge device setup arm64`. What runs is the native runner in an emulator, with NEON
 kernels; see docs/arm64.md. Weights are random and seeded: counts hardly depend on them.
@@ -52,9 +52,13 @@ def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one JSON array on stdout")
-    parser.add_argument("--target", action="append", help="one of those installed; default: all")
+    parser.add_argument(
+        "--target", action="extend", nargs="+", help="one of those installed; default: all"
+    )
     parser.add_argument("--precision", nargs="+", default=["fp32", "int8"])
-    parser.add_argument("--core", action="append", choices=CORES, help=f"default: {DEFAULT_CORE}")
+    parser.add_argument(
+        "--core", action="extend", nargs="+", choices=CORES, help=f"default: {DEFAULT_CORE}"
+    )
     parser.add_argument("--width", type=int, default=128, help="d")
     parser.add_argument("--items", type=int, default=3417, help="rows of the table, padding too")
     arguments = parser.parse_args()

@@ -2,12 +2,15 @@
 
     glint-edge bench … --output docs/measured/NAME.json
     python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
+    python benchmarks/engine.py … --out docs/measured
     python benchmarks/filters.py … --out docs/measured/filters.json
+    python benchmarks/instructions.py … --json > docs/measured/instructions.json
     python benchmarks/item_features.py --table … --json > docs/measured/item-features.json
     python benchmarks/neighbours.py --out docs/measured/neighbours.json
     python benchmarks/recipe.py … --out docs/measured/recipe.json
     python benchmarks/recipe.py … --set … neighbours=32 --out docs/measured/accuracy.json
     python benchmarks/session_window.py … --json > docs/measured/session-window.json
+    python benchmarks/web.py … --out docs/measured/web.json
     python -m tests.campaign … --json docs/measured/reliability.json
     python benchmarks/compare_models.py … --json docs/measured/compare-models.json
     python scripts/docs_tables.py
@@ -270,7 +273,16 @@ def _of_models(part: str) -> Callable[[Path], str]:
     return lambda path: str(_MODELS[part](json.loads(path.read_text("utf-8"))))
 
 
+# The engine's are a file of their own.
+_ENGINE = runpy.run_path(str(ROOT / "scripts" / "engine_tables.py"))["KINDS"]
+
+
+def _of_engine(kind: str) -> Callable[[Path], str]:
+    return lambda path: table(*_ENGINE[kind](path))
+
+
 KINDS: Mapping[str, Callable[[Path], str]] = {
+    **{kind: _of_engine(kind) for kind in _ENGINE},
     "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
     "sessions": sessions, "features": features, "new-items": new_items,
     "neighbours": neighbours, "recipe": recipe, "accuracy": accuracy,
