@@ -20,6 +20,7 @@ import json
 import os
 import platform
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,6 +41,7 @@ from glint_edge.engine.library import build, compiler
 
 KERNELS = ("avx512-vnni", "avx-vnni", "avx2", "neon-dot", "neon", "portable")
 SMALL, WIDE, MILLION = Shape(64, 1_683, 50), Shape(128, 3_417, 200), Shape(64, 1_000_000, 200)
+FOR_ARM = "aarch64-linux-gnu-gcc"
 HERE, ARM, MACOS = f"{platform.system()} {platform.machine()}", "Linux aarch64", "macOS arm64"
 
 
@@ -92,9 +94,12 @@ def sizes(bench: Bench) -> list[Row]:
 
 def compilers() -> dict[str, str]:
     """By platform, a command that makes the engine's library for it, as $CC has one."""
-    zig = f"{sys.executable} -m ziglang cc -s -target"
-    cross = {ARM: f"{zig} aarch64-linux-musl", MACOS: f"{zig} aarch64-macos"}
-    return {HERE: f"{shlex.join(compiler())} -s", **(cross if find_spec("ziglang") else {})}
+    found = {HERE: f"{shlex.join(compiler())} -s"}
+    if shutil.which(FOR_ARM):
+        found[ARM] = f"{FOR_ARM} -s"
+    if find_spec("ziglang"):
+        found[MACOS] = f"{sys.executable} -m ziglang cc -s -target aarch64-macos"
+    return found
 
 
 @contextmanager

@@ -141,19 +141,23 @@ class Bench:
         if not program.exists():
             sources = map(str, sorted(SOURCES.glob("*.c")))
             command = [*compiler(), *FLAGS, f"-I{HEADER.parent}", *sources, str(LOOP)]
-            subprocess.run([*command, "-o", str(program)], check=True)
+            command += ["-o", str(program)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                sys.exit(done.stderr)
         return program
 
     def kernels(self, shape: Shape, names: Iterable[str]) -> list[Line]:
         """The engine with each set of kernels that this processor has."""
         lines = []
         for name in names:
-            command = [self.loop(), self.artifact(ENGINE, shape), name, COLD, self.plan.budget_ms]
-            words = [str(word) for word in command]
-            first = subprocess.run(words, capture_output=True, text=True, check=False)
+            parts = (self.loop(), self.artifact(ENGINE, shape), name, COLD)
+            command = [str(part) for part in parts]
+            first = subprocess.run([*command, "0"], capture_output=True, text=True, check=False)
             if first.returncode == NOT_HERE:
                 continue
             first.check_returncode()
+            words = [*command, str(self.plan.budget_ms)]
             kernels = json.loads(first.stdout)["kernels"]
             names_of_row = {"target": ENGINE, "how": f"loop, {kernels}", **shape.sides}
             lines.append(Line(names_of_row, lambda words=words: of_loop(words)))

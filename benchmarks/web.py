@@ -109,7 +109,7 @@ def first_visit(browser: Browser, site: Path, *, by: str) -> tuple[dict[str, flo
         if by == "devtools":
             slow_down(page)
         page.goto(server.address, wait_until="commit", timeout=PATIENCE_MS)
-        page.wait_for_function("window.ready !== undefined", timeout=PATIENCE_MS)
+        page.locator("#status", has_text="Ready").wait_for(timeout=PATIENCE_MS)
         seconds = {
             name: page.evaluate(f"window.{at} / 1e3")
             for name, at in (("cards", "firstCards"), ("list", "ready"))
