@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,4 @@ class EngineHook(BuildHookInterface):  # type: ignore[type-arg]  # generic in wh
             return
         build_data["artifacts"].append(str(built.relative_to(self.root)))
         build_data["pure_python"] = False
-        # Any Python: it is no extension module, ctypes calls it.
-        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        build_data["tag"] = f"py3-none-{platform}"
+        build_data["tag"] = library.wheel_tag()

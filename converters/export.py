@@ -26,6 +26,7 @@ from glint_edge.bundles.target import ConvertOptions
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.checkpoints.of_bundle import remember_checkpoint
 from glint_edge.data.neighbours import NEIGHBOURS
+from glint_edge.durations import Durations
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.stream import StreamProgram, stream_program
@@ -91,10 +92,15 @@ def export(
         for target in chosen
     ]
 
+    durations, config = Durations("export"), checkpoint.model.config
+    shape = f"{config.items}×{config.d}×{config.max_length}, chunk {options.chunk}"
+
     def lower(program: StreamProgram, artifact: Artifact, file: Path) -> None:
-        on_step(f"converting to {artifact.target}")
+        piece = f"{artifact.target} {artifact.precision} {shape}"
+        on_step(f"converting to {artifact.target}{durations.told(piece)}")
         file_options = ConvertOptions(options.opset, file_metadata(checkpoint, options, program))
-        convert(program, find_target(artifact.target), file, file_options)
+        with durations.timed(piece):
+            convert(program, find_target(artifact.target), file, file_options)
 
     return write_bundle(
         checkpoint, options, artifacts, lower,

@@ -13,10 +13,8 @@ from typing import TypeVar
 
 from device_bench.measure.job import Inputs, Job, Outcome
 from device_bench.runners.runner import Runner
-from glint_edge.durations import Durations, spoken
+from glint_edge.durations import WORTH_TELLING, Durations, spoken
 from glint_edge.errors import GlintEdgeError, RunnerError
-
-WORTH_TELLING = 10.0  # seconds
 
 log = logging.getLogger("glint_edge.bench")
 

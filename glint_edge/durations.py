@@ -11,6 +11,7 @@ from glint_edge.errors import GlintEdgeError
 from glint_edge.files import cache_folder, write_json
 from glint_edge.json_files import parse
 
+WORTH_TELLING = 10.0  # seconds
 MOST = 1000  # pieces that are remembered, the latest
 
 
@@ -41,6 +42,11 @@ class Durations:
         """Seconds that they will take, new ones as long as the others; None: all are new."""
         known = [self._seconds[piece] for piece in pieces if piece in self._seconds]
         return len(pieces) * fmean(known) if known else None
+
+    def told(self, piece: str) -> str:
+        """What follows a step's name: how long it took the last time, if that is worth a word."""
+        seconds = self.forecast([piece]) or 0.0
+        return f", {spoken(seconds)} the last time" if seconds >= WORTH_TELLING else ""
 
 
 def spoken(seconds: float) -> str:

@@ -1,6 +1,17 @@
 #!/bin/sh
-# The main job on the shipped checkpoint: export to ExecuTorch in int8, then bench what was written.
-EXTRAS=executorch
+# The main job on the shipped checkpoint: export to ExecuTorch in int8, bench what was written, and ask it for films.
+# --light does the same on the engine, the lightest target, which needs none of ExecuTorch's packages.
+case ${1:-} in
+    "") EXTRAS=executorch target=executorch ;;
+    --light) EXTRAS=toolkit target=c ;;
+    *) echo "usage: sh $0 [--light]" >&2; exit 2 ;;
+esac
 . "$(dirname "$0")/setup.sh"
-.venv/bin/glint-edge export --target executorch --quantize int8
+if [ $target = c ] && ! ls glint_edge/engine/_glint.* >/dev/null 2>&1; then
+    # There was no C compiler when the clone was installed: one that pip brings.
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check ziglang
+    .venv/bin/python -m glint_edge.engine
+fi
+.venv/bin/glint-edge export --target $target --quantize int8
 .venv/bin/glint-edge bench
+.venv/bin/glint-edge recommend "Star Wars (1977)" "Alien (1979)" "Blade Runner (1982)"

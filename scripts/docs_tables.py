@@ -1,4 +1,4 @@
-"""Writes the docs' tables of measured figures from the JSON in docs/measured.
+"""Writes README's and the docs' tables of measured figures from the JSON in docs/measured.
 
     glint-edge bench … --output docs/measured/NAME.json
     python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
@@ -31,11 +31,13 @@ from pathlib import Path
 from typing import Any
 
 from device_bench.document import read_document
-from device_bench.judge.recorded import artifact, median_us, microseconds, where
+from device_bench.judge.choice import choices
+from device_bench.judge.recorded import TAP, artifact, median_us, microseconds, where
 from device_bench.reports.columns import few
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
 MEASURED = DOCS / "measured"
 # What is no result of a benchmark: by name, where it lies.
 ELSEWHERE = {"shipped-checkpoint": ROOT / "glint_edge" / "checkpoints" / "default" / "config.json"}
@@ -71,6 +73,25 @@ def bench(path: Path) -> str:
         ["", *(column.heading for column in columns)],
         [[_name(row), *(column.cell(row).line for column in columns)] for row in rows],
     )
+
+
+def front(path: Path) -> str:
+    """README's three figures: of the artifact that a bench chooses for the most platforms."""
+    document = read_document(path)
+    chosen = max(choices(document["rows"]), key=lambda one: (bool(one.row), len(one.platforms)))
+    row = chosen.row or {}
+    place = {"native": "C++", "python": "Python"}.get(row["runner"], where(row))
+    heads = (
+        f"{microseconds(median_us(row, TAP) or 0.0)} µs", f"{row['file_bytes'] / 1e3:,.0f} KB",
+        f"{row['ndcg_at_10']:.4f} of {row['ndcg_at_10_float']:.4f}",
+    )  # fmt: skip
+    about = (
+        f"a tap: one item more, and the best of the catalogue anew ({artifact(row)}, from {place}, "
+        f"one core of an {document['machine']['cpu']})",
+        "the int8 model of a catalogue of 1,682 films",
+        "NDCG@10 of the int8 model, and of the float model that it was made of",
+    )
+    return table([f"**{head}**" for head in heads], [list(about)])
 
 
 def runners(path: Path) -> str:
@@ -283,6 +304,7 @@ def _of_engine(kind: str) -> Callable[[Path], str]:
 
 KINDS: Mapping[str, Callable[[Path], str]] = {
     **{kind: _of_engine(kind) for kind in _ENGINE},
+    "front": front,
     "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
     "sessions": sessions, "features": features, "new-items": new_items,
     "neighbours": neighbours, "recipe": recipe, "accuracy": accuracy,
@@ -310,7 +332,7 @@ def with_tables(page: str) -> str:
 
 
 if __name__ == "__main__":
-    for page in sorted(DOCS.glob("*.md")):
+    for page in PAGES:
         text = page.read_text(encoding="utf-8")
         if (written := with_tables(text)) != text:
             page.write_text(written, encoding="utf-8")

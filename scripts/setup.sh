@@ -12,6 +12,4 @@ if [ ! -x .venv/bin/python ]; then
 fi
 # Where an environment forbids to keep what is compiled, each process would compile all of torch anew.
 unset PYTHONDONTWRITEBYTECODE
-# pip rather than another installer: it takes a CPU build of torch where one is offered. Compiling
-# all that is installed takes longer than installing it; Python compiles what is imported, once.
-.venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --editable ".[$EXTRAS]"
+.venv/bin/python scripts/install.py "$EXTRAS"

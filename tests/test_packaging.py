@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from glint_edge.apps.module import embed, find_platform
+from glint_edge.apps.wheel import write_wheel
+from glint_edge.bundles.bundle import load_bundle
 from tests.environments import install, make_environment
 from tests.skips import require
 
@@ -71,6 +74,17 @@ def test_the_wheel_runs_from_a_neutral_folder(wheel, tmp_path):
     assert "held-out items" in done.stdout
 
 
+def test_the_wheel_that_embed_carries_along_is_the_built_one(checkouts_wheel, tmp_path):
+    carried = write_wheel(tmp_path / "wheels")
+    assert carried.name == checkouts_wheel.name
+    with zipfile.ZipFile(carried) as ours, zipfile.ZipFile(checkouts_wheel) as built:
+        assert {*ours.namelist()} == {*built.namelist()}
+        for name in ours.namelist():
+            if ".dist-info/" not in name:
+                assert ours.read(name) == built.read(name), name
+    assert carried.read_bytes() == write_wheel(tmp_path / "again").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("extra", "target"),
     [
@@ -79,17 +93,21 @@ def test_the_wheel_runs_from_a_neutral_folder(wheel, tmp_path):
     ],
 )
 @pytest.mark.golden
-def test_the_runtime_alone_replays_the_golden_vectors(extra, target, checkouts_wheel, tmp_path):
-    """A clean environment with one extra: no torch, and the command line says what it lacks."""
+def test_the_runtime_alone_replays_the_golden_vectors(extra, target, tmp_path):
+    """A clean environment of what `embed` wrote: no torch, and the command says what it lacks."""
     require({"onnx": "onnxscript", "tflite": "litert_torch"}[target], target)
     bundle = make_bundle(target, tmp_path / "app.glint")
+    module = tmp_path / "module"
+    embed(load_bundle(bundle), find_platform("python"), module)
     python = make_environment(tmp_path / "env")
-    done = install(python, f"{checkouts_wheel}[{extra}]")
+    done = install(python, "--requirement", module / "requirements.txt")
     if done.returncode:
         pytest.skip(f"pip could not install {extra}: {done.stderr.strip().splitlines()[-1]}")
 
     done = subprocess.run([python, "-c", REPLAY, bundle], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    done = subprocess.run([python, module / "test_golden.py"], capture_output=True, text=True)
+    assert done.stdout == "golden.json holds\n", done.stderr
     there = {path.name for path in (tmp_path / "env").glob("lib*/python*/site-packages/*")}
     assert not there & {"torch", "polars", "matplotlib", "typer", "jsonschema", "onnx"}
     assert there & {"onnxruntime", "ai_edge_litert"} == {LOADS[target]}

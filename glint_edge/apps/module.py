@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from glint_edge.apps.escapes import environment_for
+from glint_edge.apps.wheel import version, write_wheel
 from glint_edge.bundles.copies import copy_part
 from glint_edge.bundles.target import canonical_target
 from glint_edge.engine import library
@@ -50,6 +51,7 @@ class Platform:
         targets: the artifacts it can run, the best one first.
         assets: folder of the bundle in the module; the bundle keeps its name there.
         engine: where the engine's files go in the module, by name.
+        wheel: folder of this package's wheel in the module; empty: it needs none.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Platform:
     targets: tuple[str, ...]
     assets: str
     engine: Mapping[str, str] = field(default_factory=dict)
+    wheel: str = ""
 
 
 def find_platform(name: str) -> Platform:
@@ -69,9 +72,7 @@ def find_platform(name: str) -> Platform:
         raise ConfigError(f"platform {name!r} is unknown; choose one of {', '.join(PLATFORMS)}")
     root = Path(str(resources.files("glint_edge.apps"))) / "platforms" / name
     declared = json.loads((root / "platform.json").read_text("utf-8"))
-    return Platform(
-        name, root, tuple(declared["targets"]), declared["assets"], declared.get("engine", {})
-    )
+    return Platform(name, root, **{**declared, "targets": tuple(declared["targets"])})
 
 
 def targets_for(bundle: Bundle, platform: Platform, wanted: Sequence[str] = ()) -> list[str]:
@@ -154,6 +155,8 @@ def embed(
             _write(source, work / source.relative_to(platform.root / "module"), values)
         if ENGINE in names:
             _write_engine(platform, work)
+        if platform.wheel:
+            write_wheel(work / platform.wheel)
         assets = work / platform.assets / f"{bundle.name}.glint"
         assets.mkdir(parents=True)
         copy_part(bundle, artifacts, assets, neighbours=neighbours)
@@ -198,7 +201,7 @@ def _values(bundle: Bundle, platform: Platform, artifacts: Sequence[Artifact]) -
         "window": bundle.manifest["window"],
         "max_length": bundle.config.max_length,
         "items": bundle.config.items,
-        "version": bundle.manifest["tool"]["version"],
+        "version": version(),
         "pictures": picture_sources(bundle.catalogue.images.values()),
     }
 

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -72,6 +73,11 @@ def build(to: Path = LIBRARY) -> Path:
             raise NoCompilerError(f"{command[0]} failed: {what}")
         built.replace(to)
     return to
+
+
+def wheel_tag() -> str:
+    """Of a wheel with the library in it; for any Python: it is no extension module."""
+    return f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
 
 
 def is_current(library: Path = LIBRARY) -> bool:

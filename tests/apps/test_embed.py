@@ -5,8 +5,9 @@ import itertools
 import json
 import re
 import shutil
+import zipfile
 from dataclasses import replace
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,9 @@ def test_every_file_is_written_and_every_template_filled(name, whole, run, tmp_p
     assert written.pop(assets / "manifest.json")
     for place in platform.engine.values():
         assert written.pop(Path(place)).stat().st_size > 1000
+    if platform.wheel:
+        (wheel,) = (path for path in written if path.parent == Path(platform.wheel))
+        assert zipfile.is_zipfile(written.pop(wheel))
     sources = files_of(ROOTS / name / "module")
     for file, path in sources.items():
         if file.name in OF_OTHERS:  # it has no artifact here
@@ -149,7 +153,10 @@ def test_the_target_can_be_chosen(whole, make_bundle, run, tmp_path):
         assert run(*words, *options)[0] == 0
         return (tmp_path / name / "requirements.txt").read_text()
 
-    assert requirement("best", whole).startswith("glint-edge>=")  # it needs no runtime beside it
+    # It needs no runtime beside it, and no index that has glint-edge.
+    assert f"--find-links wheels\nglint-edge=={metadata.version('glint-edge')}\n" in requirement(
+        "best", whole
+    )
     assert "runtime-onnx" in requirement("another", whole, "--target", "onnx")
     assert "runtime-litert" in requirement("chosen", whole, "--target", "tflite")
     assert "runtime-litert" in requirement("only", make_bundle("tflite"))
