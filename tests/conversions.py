@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 STORE = ROOT / ".pytest_cache/d/conversions"
 MOST_BYTES = 500 << 20
 # Of the shipped model's files, which many tests share. Each step of a chunk adds a second or more.
-TOP_K, CHUNK = 50, 4
+TOP_K, CHUNK = 50, 2
 # The others are done before an entry could be looked up.
 SLOW = ("executorch", "tflite")
 SOURCES = ("converters", "quantization", "glint_edge/model")

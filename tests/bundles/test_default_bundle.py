@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 NAME = "ml-100k"
 TARGETS = sorted(targets())
-POSITIONS = 2000  # some two a user
+POSITIONS = 1000  # some one a user
 # That a slow target's fp32 file is the float model, its own tests say of small models.
 FLOAT_TARGETS = [
     pytest.param(target, marks=[] if target == "onnx" else pytest.mark.full) for target in TARGETS

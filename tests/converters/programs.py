@@ -5,6 +5,7 @@ import torch
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.model.stream import stream_program
 from quantization import quantize
+from tests import conversions
 from tests.small import tiny_model
 
 ITEMS = 260  # more than the 200 that filters leave out
@@ -25,7 +26,7 @@ def tflite_model(precision):
 
 
 def tflite_program(precision):
-    return quantize(stream_program(tflite_model(precision), 10, chunk=4), precision)
+    return quantize(stream_program(tflite_model(precision), 10, conversions.CHUNK), precision)
 
 
 def extreme_model():
