@@ -1,7 +1,7 @@
 /* Which sets of kernels are in this build and run on this processor. */
 #include "internal.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__)
 #include <cpuid.h>
 extern const glint_kernels glint_avx2, glint_avx_vnni, glint_avx512_vnni;
 
@@ -20,7 +20,7 @@ static size_t add_sets(const glint_kernels **sets) {
     sets[count++] = &glint_avx2;
     return count;
 }
-#elif defined(__aarch64__) && defined(__GNUC__)
+#elif defined(__aarch64__)
 extern const glint_kernels glint_neon, glint_neon_dot;
 #if defined(__linux__)
 unsigned long getauxval(unsigned long type);
@@ -46,10 +46,7 @@ static size_t add_sets(const glint_kernels **sets) {
 #elif defined(__wasm_simd128__)
 extern const glint_kernels glint_wasm_simd;
 
-static size_t add_sets(const glint_kernels **sets) {
-    sets[0] = &glint_wasm_simd;
-    return 1;
-}
+static size_t add_sets(const glint_kernels **sets) { return *sets = &glint_wasm_simd, 1; }
 #else
 static size_t add_sets(const glint_kernels **sets) { return (void)sets, 0; }
 #endif

@@ -6,6 +6,9 @@
 
 #include "glint.h"
 
+#if !defined(__GNUC__) && !defined(__clang__)
+#error "gcc or clang, whose vectors this is written in; Visual Studio brings clang"
+#endif
 #if defined(__FAST_MATH__)
 #error "the same bits everywhere: compile without -ffast-math"
 #endif
@@ -14,8 +17,6 @@
 #pragma STDC FP_CONTRACT OFF
 #elif defined(__GNUC__)
 #pragma GCC optimize("fp-contract=off")
-#elif defined(_MSC_VER)
-#pragma fp_contract(off)
 #endif
 #if FLT_EVAL_METHOD != 0
 #error "the same bits everywhere: floats must be computed with as floats (-msse2 -mfpmath=sse)"
@@ -77,13 +78,15 @@ typedef struct glint_kernels {
                         size_t y_stride);
     /* The same of floats; a row's sum is taken column after column, then the bias. */
     void (*linear_fp32)(const glint_layer *layer, size_t first, size_t blocks, const float *x,
-                        size_t x_stride, size_t n, float *y, size_t y_stride);
+                        size_t x_stride, const glint_step *none, size_t n, float *y,
+                        size_t y_stride);
     glint_step (*quantize)(const float *x, size_t n, int8_t *q);
 
-    void (*layer_norm)(const float *x, size_t n, float eps, const float *weight, const float *bias,
-                       float *y);
-    /* y = elu(x) / ‖elu(x)‖₂ by head (eq. 2). */
-    void (*unit_heads)(const float *x, size_t heads, size_t width, float *y);
+    /* y = LayerNorm(a + b), or of a where b is NULL. */
+    void (*layer_norm)(const float *a, const float *b, size_t n, float eps, const float *weight,
+                       const float *bias, float *y);
+    /* x = elu(x) / ‖elu(x)‖₂ by head (eq. 2). */
+    void (*unit_heads)(float *x, size_t heads, size_t width);
     /* memory[i][j] += k̂_i v_j for each of n positions in turn, head after head. */
     void (*remember)(float *memory, const float *k, const float *v, size_t stride, size_t n,
                      size_t heads, size_t width);
@@ -96,27 +99,19 @@ typedef struct glint_kernels {
     void (*silu)(const float *x, size_t n, float *y);
     /* y = GeLU(x) ⊙ (a + b); b may be NULL. */
     void (*gelu_times)(const float *x, const float *a, const float *b, size_t n, float *y);
-    void (*add)(const float *a, const float *b, size_t n, float *y);
-    void (*multiply)(const float *a, const float *b, size_t n, float *y);
-    /* y = x · by; y = y + x · by. */
-    void (*scale)(const float *x, float by, size_t n, float *y);
-    void (*add_scaled)(const float *x, float by, size_t n, float *y);
-    float (*sum_of_squares)(const float *x, size_t n);
+    /* Σ x, or Σ x². */
+    float (*sum)(const float *x, size_t n, int of_squares);
 
     /* Scores as integers of the same order: the lowest where one is no number, after times · inverse
      * and + bias, either of which may be NULL. */
     void (*keys)(const float *scores, const float *inverse, const float *bias, size_t n,
                  int32_t *keys);
-    /* How many of n are ≥ least. */
-    size_t (*count_from)(const int32_t *keys, size_t n, int32_t least);
-    /* Those ≥ least, in order, and their ids, or their numbers from `first` on if `ids` is NULL; in
-     * place, too. At most 16 more are written. */
-    size_t (*collect)(const int32_t *keys, const int32_t *ids, int32_t first, size_t n,
-                      int32_t least, int32_t *best, int32_t *best_ids);
-    /* A key ≥ least that at least k of n are not below, and not more than `enough`, but for equals. */
-    int32_t (*about_kth)(const int32_t *keys, size_t n, size_t k, size_t enough, int32_t least);
-    /* The largest of each 64th of SCORED keys: peaks[i] of the keys i + 64 j. */
-    void (*peaks)(const int32_t *keys, int32_t *peaks);
+    /* Those of n keys that are ≥ least, in order, and their numbers, from `first` on. At most 16 more
+     * are written. */
+    size_t (*collect)(const int32_t *keys, int32_t first, size_t n, int32_t least, int32_t *best,
+                      int32_t *best_ids);
+    /* A number that at least k ≤ PEAKS of SCORED keys are not below, and few more. */
+    int32_t (*bound)(const int32_t *keys, size_t k);
     /* place[i] = how many stand before i: the larger, and of equals the earlier ones. */
     void (*places)(const int32_t *keys, size_t n, int32_t *place);
 } glint_kernels;
@@ -125,6 +120,12 @@ extern const glint_kernels glint_portable;
 
 /* The sets of this build that run on this processor, the fastest first; NULL: no more. */
 const glint_kernels *glint_kernels_at(size_t number);
+
+#if defined(GLINT_SANITIZED) /* compilers take minutes over what is inlined */
+#define INLINE static inline __attribute__((unused))
+#else
+#define INLINE static inline __attribute__((always_inline, unused))
+#endif
 
 static inline size_t whole_blocks(size_t n) { return (n + BLOCK - 1) / BLOCK * BLOCK; }
 
@@ -136,6 +137,13 @@ static inline int32_t bits_of(float x) {
 static inline float float_of(int32_t bits) {
     union { int32_t bits; float x; } both = {bits};
     return both.x;
+}
+
+/* Four bytes at any address. */
+static inline int32_t four_at(const int8_t *x) {
+    int32_t four;
+    __builtin_memcpy(&four, x, sizeof four);
+    return four;
 }
 
 /* 1/√x to a last digit or two, by Newton's steps from a first guess: C alone has no square root. */

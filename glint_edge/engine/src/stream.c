@@ -17,8 +17,6 @@ static history parts_of(const glint_model *model, float *state) {
     return of;
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
 /* The next `bytes` of a workspace, at a multiple of 64. */
 static void *take(uint8_t **at, size_t bytes) {
     uint8_t *from = *at;
@@ -28,7 +26,7 @@ static void *take(uint8_t **at, size_t bytes) {
 
 size_t glint_lay_out(const glint_model *model, void *base, workspace *parts) {
     const size_t d = model->d, p = (model->kernel - 1) / 2, w = whole_blocks(d);
-    const size_t rows = larger(TILE, 2 * p), number = sizeof(float);
+    const size_t rows = 2 * p > TILE ? 2 * p : TILE, number = sizeof(float);
     uint8_t *at = (uint8_t *)base + (64 - (uintptr_t)base % 64) % 64;
     workspace of = {.wide = w, .item_wide = whole_blocks(3 * d),
                     .step_wide = whole_blocks(3 * d + d / 2)};
@@ -47,10 +45,9 @@ size_t glint_lay_out(const glint_model *model, void *base, workspace *parts) {
     of.gated = take(&at, (2 * p + 1) * d * number);
     of.memory = model->has_pads ? take(&at, d * (d / model->heads) * number) : NULL;
     of.scores = take(&at, SCORED * number);
-    of.keys = take(&at, SCORED * number);
-    of.best = take(&at, KEPT * number);
-    of.ids = take(&at, KEPT * number);
-    of.places = take(&at, KEPT * number);
+    int32_t **const lists[] = {&of.keys, &of.best, &of.ids, &of.places, &of.order};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        *lists[i] = take(&at, (SCORED + BLOCK) * number);
     if (parts) *parts = of;
     return (size_t)(at - (uint8_t *)base) + 63;
 }
@@ -73,7 +70,7 @@ static void linear(const glint_model *model, const workspace *at, uint32_t id, c
     const glint_layer *layer = &model->layers[id];
     const glint_kernels *kernels = model->kernels;
     if (!model->is_int8) {
-        kernels->linear_fp32(layer, 0, layer->blocks, x, x_wide, n, y, y_wide);
+        kernels->linear_fp32(layer, 0, layer->blocks, x, x_wide, at->steps, n, y, y_wide);
         return;
     }
     for (size_t i = 0; i < n; i++)
@@ -101,11 +98,10 @@ static void table_row(const glint_model *model, int32_t item, float *x) {
 /* G of a position (eq. 7, 9) from the gate's input and the state, which `at->h` is. */
 static void select_into(const glint_model *model, const workspace *at, const float *gate,
                         float *g) {
-    const glint_kernels *kernels = model->kernels;
-    kernels->silu(gate, model->d / 2, at->gate);
+    model->kernels->silu(gate, model->d / 2, at->gate);
     linear(model, at, GATE_UP, at->gate, 0, 1, at->out, 0);
     linear(model, at, GRU_OUT, at->h, 0, 1, at->past, 0);
-    kernels->multiply(at->out, at->past, model->d, g);
+    for (size_t i = 0; i < model->d; i++) g[i] = at->out[i] * at->past[i];
 }
 
 /* Eq. 5 and the input's part of eq. 1 and 7, of n positions whose windows stand d apart. */
@@ -128,10 +124,11 @@ static void embed(const glint_model *model, const workspace *at, int32_t item, f
     const size_t d = model->d;
     table_row(model, item, x);
     if (model->has_input_norm)
-        kernels->layer_norm(x, d, model->norm_eps, of[INPUT_WEIGHT], of[INPUT_BIAS], x);
+        kernels->layer_norm(x, NULL, d, model->norm_eps, of[INPUT_WEIGHT], of[INPUT_BIAS], x);
     if (!model->has_low_pass) return;
     kernels->low_pass(model, x, t, sums, at->out);
-    kernels->layer_norm(at->out, d, model->norm_eps, of[LOW_PASS_WEIGHT], of[LOW_PASS_BIAS], x);
+    kernels->layer_norm(at->out, NULL, d, model->norm_eps, of[LOW_PASS_WEIGHT], of[LOW_PASS_BIAS],
+                        x);
 }
 
 /* Up to TILE items further; the gated output of the last position but p if it is asked for. */
@@ -150,7 +147,7 @@ static void append_tile(const glint_model *model, const workspace *at, float *st
     for (size_t i = 0; i < n; i++) {
         float *ukv = at->item + i * at->item_wide;
         copy(ukv, d, at->inputs + (2 * p + i) * d);
-        kernels->unit_heads(ukv + d, model->heads, width, ukv + d);
+        kernels->unit_heads(ukv + d, model->heads, width);
     }
     kernels->remember(of.memory, at->item + d, at->item + 2 * d, at->item_wide, n, model->heads,
                       width);
@@ -190,7 +187,6 @@ static float pad_stands(const glint_model *model, float t, size_t number) {
  * history ended there, and the first p pads, if there are pads. */
 static void provisional(const glint_model *model, const workspace *at, const history *of) {
     const size_t d = model->d, p = (model->kernel - 1) / 2, steps = model->has_pads ? 2 * p : p;
-    const glint_kernels *kernels = model->kernels;
     const float t = *of->count;
     copy(of->g, d, at->gated);
     copy(of->h, d, at->h);
@@ -209,8 +205,9 @@ static void provisional(const glint_model *model, const workspace *at, const his
                                     : t + (float)i >= (float)p ? 1.0f : 0.0f;
         step(model, at, i);
         select_into(model, at, at->step + i * at->step_wide + 3 * d, g);
-        kernels->scale(g, stands, d, g);
-        kernels->scale(at->h, stands, d, at->h);
+        if (stands > 0.0f) continue;
+        clear(g, d);
+        clear(at->h, d);
     }
 }
 
@@ -229,32 +226,29 @@ static void hidden(const glint_model *model, const workspace *at, const float *s
     linear(model, at, CONV_OUT, at->gated, 0, 1, at->past, 0);  /* α₁ Y (eq. 8, 10) */
 
     linear(model, at, ITEM_OUT, before.item, 0, 1, q, 0);
-    kernels->unit_heads(q, model->heads, width, q);
+    kernels->unit_heads(q, model->heads, width);
     const float *memory = before.memory;
     const float pads = (float)model->length - *before.count;
     if (model->has_pads && pads > 0.0f) {
-        copy(memory, d * width, at->memory);
-        kernels->add_scaled(of[PAD_MEMORY], pads, d * width, at->memory);
+        const float *each = of[PAD_MEMORY];
+        for (size_t i = 0; i < d * width; i++) at->memory[i] = memory[i] + each[i] * pads;
         memory = at->memory;
     }
     kernels->recall(memory, q, model->heads, width, at->conv);  /* q̂ (k̂ᵀ v) (eq. 2) */
     linear(model, at, ATTENTION_OUT, at->conv, 0, 1, at->out, 0);
-    kernels->add(before.item, at->out, d, a);
-    kernels->layer_norm(a, d, eps, of[ATTENTION_WEIGHT], of[ATTENTION_BIAS], a);  /* α₂ A */
+    kernels->layer_norm(before.item, at->out, d, eps, of[ATTENTION_WEIGHT], of[ATTENTION_BIAS], a);  /* α₂ A */
 
     /* Eq. 11: Z = GeLU(x W2 + b2) ⊗ M, z = LN(x + Z Wz + bz). */
     kernels->gelu_times(q + d, at->past, a, d, at->conv);
     linear(model, at, MIX_OUT, at->conv, 0, 1, at->out, 0);
-    kernels->add(before.item, at->out, d, z);
-    kernels->layer_norm(z, d, eps, of[NORM_WEIGHT], of[NORM_BIAS], z);
+    kernels->layer_norm(before.item, at->out, d, eps, of[NORM_WEIGHT], of[NORM_BIAS], z);
     if (!model->has_mlp) return;
 
     /* Eq. 12: r = LN(z + (GeLU(z W3 + b3) ⊗ (z W4 + b4)) Wr + br). */
     linear(model, at, MLP_IN, z, 0, 1, inner, 0);
     kernels->gelu_times(inner, inner + d, NULL, d, at->conv);
     linear(model, at, MLP_OUT, at->conv, 0, 1, at->out, 0);
-    kernels->add(z, at->out, d, z);
-    kernels->layer_norm(z, d, eps, of[NORM_WEIGHT], of[NORM_BIAS], z);
+    kernels->layer_norm(z, at->out, d, eps, of[NORM_WEIGHT], of[NORM_BIAS], z);
 }
 
 int32_t glint_recommend(const glint_model *model, void *memory, const float *state,
@@ -270,7 +264,7 @@ int32_t glint_similar(const glint_model *model, void *memory, int32_t item, cons
     workspace at;
     glint_lay_out(model, memory, &at);
     table_row(model, item, at.h);
-    const float squares = model->kernels->sum_of_squares(at.h, model->d) + 1e-24f;
-    model->kernels->scale(at.h, inverse_root(squares), model->d, at.h);
+    const float inverse = inverse_root(model->kernels->sum(at.h, model->d, 1) + 1e-24f);
+    for (size_t i = 0; i < model->d; i++) at.h[i] *= inverse;
     return glint_best(model, &at, at.h, model->vectors[INVERSE], bias, k, items, scores);
 }

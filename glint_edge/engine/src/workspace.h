@@ -5,9 +5,7 @@
 #include "internal.h"
 
 enum {
-    TILE = 16,      /* positions of `append_many` that go through a matrix together */
-    RANKED = 256,   /* up to so many, a list is made by counting; a longer one by a heap */
-    KEPT = 2 * RANKED + 64 + SCORED + 16
+    TILE = 16  /* positions of `append_many` that go through a matrix together */
 };
 
 /* A part of a model's `TILE` rows each, but where said; `_wide` is the distance of two rows. */
@@ -21,7 +19,7 @@ typedef struct workspace {
     float *gated;                   /* G of what the second convolution sees, d apart */
     float *memory;                  /* with the pads' part; NULL where there are none */
     float *scores;                  /* [SCORED] */
-    int32_t *keys, *best, *ids, *places;  /* [SCORED], [KEPT] … */
+    int32_t *keys, *best, *ids, *places, *order;  /* of as many, and a block more */
 } workspace;
 
 /* Lay the parts out from `base`, at a multiple of 64. Returns how many bytes they take. */
