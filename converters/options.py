@@ -13,8 +13,10 @@ from glint_edge.bundles.precisions import FINE_TUNED, precision_of
 from glint_edge.bundles.target import Target, canonical_target
 from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
+from glint_edge.extras import require_extra
 from glint_edge.files import Identity, identity
 from glint_edge.model.state import CHUNK, top_k_of
+from glint_edge.suggestions import one_of
 
 if TYPE_CHECKING:
     from glint_edge.model.glint_ru import GlintRU
@@ -58,7 +60,7 @@ class ExportOptions:
         precision_of(self.quantize)  # refuses what is none
         if self.window not in WINDOWS:
             raise ConfigError(
-                f"--window {self.window!r} is unknown; choose one of {_list(WINDOWS)}"
+                f"--window {self.window!r} is unknown; {one_of(self.window, WINDOWS)}"
             )
         if self.spare_items is not None and self.spare_items < 0:
             raise ConfigError(f"--spare-items must be at least 0, not {self.spare_items}")
@@ -123,6 +125,8 @@ class ExportOptions:
                     f"{target.name} has no {self.precision}, it has {_list(target.precisions)}; "
                     f"{self.precision} is to be had with --target {_list(able)}"
                 )
+        if self.fine_tuning:
+            require_extra(("torchao",), "glint-edge[qat]", "quantization-aware training")
         if self.opset is not None and not any(target.name == "onnx" for target in chosen):
             raise ConfigError("--opset is about ONNX files; add --target onnx, or leave it out")
         return chosen

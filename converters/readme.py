@@ -7,6 +7,8 @@ from importlib import resources
 from string import Template
 from typing import Any
 
+from glint_edge.bundles.shown import judged_over
+
 TEMPLATES = resources.files("converters").joinpath("bundle_readme")
 WINDOWS = {
     "sliding": (
@@ -74,8 +76,7 @@ def _check_line(check: Mapping[str, Any]) -> str:
         figures = (
             f"NDCG@10 {check['ndcg_at_10']:.4f} (float {check['ndcg_at_10_float']:.4f}), top-10 "
             f"overlap with the float model {check['top10_overlap']:.4f}, largest score error "
-            f"{check['max_score_error']:.2g}, over prefixes of {check['users']:,} users' histories "
-            "on which the model was trained"
+            f"{check['max_score_error']:.2g}, {judged_over(check)}"
         )
     verdict = "good" if check["ok"] else "NOT GOOD: " + "; ".join(check["failures"])
     verdict = "; ".join([verdict, *check.get("cannot_tell", ())])

@@ -18,6 +18,7 @@ from glint_edge.bundles.target import ConvertOptions, Target, canonical_target
 from glint_edge.engine.library import BUILD, MODULE
 from glint_edge.errors import ConfigError, ConversionError, MissingExtraError
 from glint_edge.extras import brought, missing, usable
+from glint_edge.suggestions import one_of
 
 if TYPE_CHECKING:
     from glint_edge.model.stream import StreamProgram
@@ -45,7 +46,7 @@ def find_target(name: str) -> Target:
     if target is None:
         why = brought(GROUP, ATTRIBUTES).broken.get(canonical_target(name))
         what = f"cannot be used ({why})" if why else "is unknown"
-        raise ConfigError(f"target {name!r} {what}; choose one of {', '.join(targets())}")
+        raise ConfigError(f"target {name!r} {what}; {one_of(name, targets())}")
     if missing(target.convert_packages):
         raise MissingExtraError(target.extra, f"exporting to {target.name}")
     return target

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -100,6 +100,39 @@ def check(name: str) -> tuple[Finding, ...]:
     if isinstance(runner, RemoteRunner):
         return _check_remote(runner)
     return ()
+
+
+def require_usable(
+    runners: Iterable[Runner], targets: Iterable[str], on_step: Callable[[str], None]
+) -> None:
+    """Refuse, before any work, a device that is not there, and a runner that can run nothing.
+
+    One that can run some of the targets is good: rows of the others say why they were not run.
+
+    Args:
+        runners: where artifacts are to be run.
+        targets: of the artifacts.
+        on_step: told what is being done.
+
+    Raises:
+        GlintEdgeError: the first one that is of no use, and what to do about it.
+    """
+    targets = list(targets)
+    for runner in runners:
+        if isinstance(runner, RemoteRunner):
+            on_step(f"asking {runner.host.name}")
+            supported(runner.host, runner.host.state().board)
+        reasons: list[GlintEdgeError] = []
+        for target in targets:
+            try:
+                runner.prepare(target, on_step)
+            except GlintEdgeError as error:
+                reasons.append(error)
+            else:
+                break
+        else:
+            if reasons:
+                raise reasons[0]
 
 
 def _check_native() -> tuple[Finding, ...]:

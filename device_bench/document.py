@@ -22,6 +22,7 @@ from glint_edge.errors import ConfigError
 from glint_edge.files import write_json
 from glint_edge.json_files import parse
 from glint_edge.refusals import refusal
+from glint_edge.suggestions import no_file
 
 if TYPE_CHECKING:
     from device_bench.bench import Settings
@@ -155,7 +156,9 @@ def read_document(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it is no such file, or of another version.
     """
-    if path.exists() and not path.is_file():
+    if not path.exists():
+        raise ConfigError(no_file(path, "pass what `bench --output` wrote"))
+    if not path.is_file():
         raise ConfigError(f"{path} is a folder or a pipe; pass what `bench --output` wrote")
     try:
         value = parse(path.read_bytes())

@@ -29,6 +29,7 @@ from device_bench.runners.python import PythonRunner
 from device_bench.runners.runner import Runner
 from glint_edge.bundles.target import Target
 from glint_edge.config import ModelConfig
+from glint_edge.durations import Durations
 from glint_edge.errors import ConfigError, GlintEdgeError
 from glint_edge.files import scratch
 from glint_edge.processes.threads import check_threads
@@ -168,6 +169,7 @@ def scale(
     settings: Scale,
     make: Make,
     *,
+    durations: Durations | None = None,
     on_step: Callable[[str], None] = lambda step: None,
     on_rows: Callable[[Sequence[ScaleRow]], None] = lambda rows: None,
 ) -> ScaleResult:
@@ -176,6 +178,7 @@ def scale(
     Args:
         settings: what to measure.
         make: converts.
+        durations: of the runs of the last time, for a forecast; None: there is none.
         on_step: told what is being done.
         on_rows: told all rows so far, whenever there are more.
     """
@@ -192,7 +195,7 @@ def scale(
             for runner in settings.runners
         ]
         before = conditions()
-        for entry in run_in_turn(entries, settings.rounds, on_step):
+        for entry in run_in_turn(entries, settings.rounds, on_step, durations):
             entry.row = _row(entry, settings)
             on_rows([entry.row for entry in entries if entry.row])
         after = conditions()

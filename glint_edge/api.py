@@ -20,10 +20,18 @@ from glint_edge.data.items import described, item_file
 from glint_edge.data.log import Log, load_log
 from glint_edge.data.options import load_options
 from glint_edge.data.sequencing.splits import LEAVE_ONE_OUT, PARTS
-from glint_edge.errors import BundleError, CheckpointError, ConfigError, DataError
-from glint_edge.files import new_folder, scratch
+from glint_edge.errors import (
+    BundleError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    UnknownItemError,
+)
+from glint_edge.extras import require_extra
+from glint_edge.files import new_folder, require_place, scratch
 from glint_edge.keys import Key, text_of_key, texts_of_keys
 from glint_edge.model.state import CHUNK
+from glint_edge.suggestions import no_file
 
 if TYPE_CHECKING:
     # `as`: who calls these functions takes the names of what they give from here.
@@ -138,6 +146,7 @@ def train(
     request = requested(config, {"out": out, "device": device, **levers})
     shown = item_file(items) or request.items
     with joined() as group:
+        request.require_place(resume=resume)
         read = request.read(log)
         data = read.split()
         checkpoint = run(
@@ -176,6 +185,9 @@ def tune(
     Returns:
         The finished trials, best first.
     """
+    from glint_edge.training.run_place import require_study_place
+
+    require_study_place(Path(out))
     from glint_edge.training.tune import tune as run
 
     read = load_log(log)
@@ -207,7 +219,10 @@ def shard(
             whole log.
     """
     if not Path(log).exists():  # before polars is imported
-        raise DataError(f"no such file: {log}; pass the path of an interaction log")
+        raise DataError(no_file(log, "pass the path of an interaction log"))
+    if Path(out).exists():
+        raise ConfigError(f"{out} exists; choose another --out")
+    require_place(Path(out))
     from glint_edge.data.sharded.sharding import make_shards
 
     options = load_options(**reading)
@@ -252,13 +267,13 @@ def evaluate(
         reading["split"] = None
     options = load_options(**reading)
     options.require_possible()
-    loaded = _checkpoint(checkpoint)
-    from glint_edge.evaluation.appraisal import appraise_checkpoint
-
     if plot is not None:
         from glint_edge.evaluation.slice_plot import check_plot, draw_slices
 
         check_plot(Path(plot))
+    loaded = _checkpoint(checkpoint)
+    from glint_edge.evaluation.appraisal import appraise_checkpoint
+
     appraisal = appraise_checkpoint(
         loaded, other=None if other is None else _checkpoint(other),
         data=data, options=options, part=part, protocol=protocol, k=k, seed=seed, on_step=on_step,
@@ -330,6 +345,9 @@ def export(
     )
     options.targets()
     shown = item_file(items)
+    if out or name:
+        refuse_to_overwrite(folder)
+    require_place(folder)
     loaded = _checkpoint(checkpoint)
     if loaded.folder is None:
         raise CheckpointError("a bundle names its checkpoint's folder; save_checkpoint it first")
@@ -494,13 +512,14 @@ def recommend_all(
     from glint_edge.runtime.source import bundle_folder
 
     check_list_file(Path(out))
+    require_place(Path(out))
     words = _words(without, among, where, boost, most_per)
     if k < 1:
         raise ConfigError(f"k is at least 1, not {k}")
     options = load_options(**reading)
     options.require_possible()
     if isinstance(log, str | Path) and log not in NAMED and not is_sharded(log):
-        require_plain(Path(log))
+        require_plain(Path(log), NAMED)
     from glint_edge.runtime.every_user import BundleLists, write_every_list
 
     if (folder := bundle_folder(bundle)) is not None:
@@ -593,6 +612,7 @@ def add_items(
     from device_bench.bench import check_artifacts
     from glint_edge.data.source import read_beside
 
+    _require_out(out)
     ways = sum(way is not None for way in (like, vectors, log))
     if ways > 1 or (ways == 0 and items is None):
         raise ConfigError(
@@ -651,6 +671,7 @@ def describe_items(where: AnyPath, items: object, *, out: AnyPath | None = None)
     """
     from converters.catalogue.describe import describe
 
+    _require_out(out)
     shown = item_file(items)
     if shown is None:
         raise ConfigError("--items is missing; pass a table with a row an item")
@@ -686,6 +707,7 @@ def retire_items(
     from converters.catalogue.change import open_either, write_change
     from device_bench.bench import check_artifacts
 
+    _require_out(out)
     bundle, before = open_either(Path(where), Path(checkpoint) if checkpoint else None)
     from glint_edge.checkpoints.changes import retire_items as retire
 
@@ -724,9 +746,11 @@ def embed(
     """
     from glint_edge.apps import module
 
-    place, opened = module.find_platform(platform), _bundle(bundle)
-    targets = module.targets_for(opened, place, _several(target or ()))
+    place = module.find_platform(platform)
     module.require_new(Path(out))
+    require_place(Path(out))
+    opened = _bundle(bundle)
+    targets = module.targets_for(opened, place, _several(target or ()))
     missing = module.lacking(opened, targets)
     if not missing:
         return module.embed(opened, place, Path(out), targets, neighbours=neighbours)
@@ -743,6 +767,7 @@ def publish(bundle: AnyBundle, out: AnyPath) -> Path:
         bundle: loaded, or its folder.
         out: the folder in which apps look for latest.json.
     """
+    require_place(Path(out), inside=True)
     from glint_edge.bundles.publish import publish as run
 
     return run(_bundle(bundle), Path(out))
@@ -766,7 +791,7 @@ def import_recbole(model: AnyPath, out: AnyPath, items: AnyPath | None = None) -
     """
     _require_new(Path(out))
     if not Path(model).is_file():  # before torch is imported
-        raise CheckpointError(f"no such file: {model}; give a RecBole .pth")
+        raise CheckpointError(no_file(model, "give a RecBole .pth"))
     from glint_edge.checkpoints.checkpoint import load_checkpoint, save_checkpoint
     from glint_edge.checkpoints.recbole import import_recbole as run
 
@@ -777,6 +802,7 @@ def import_recbole(model: AnyPath, out: AnyPath, items: AnyPath | None = None) -
 
 def push(checkpoint: AnyCheckpoint, repository: str, *, public: bool = False) -> str:
     """Upload a checkpoint to the Hugging Face Hub, items' keys included; the commit's address."""
+    require_extra(("huggingface_hub",), "glint-edge[hub]", "the Hugging Face Hub")
     loaded = _checkpoint(checkpoint)
     from glint_edge.checkpoints import hub
 
@@ -834,9 +860,12 @@ def bench(
         on_partial: given what was measured, should it end before its end.
     """
     from device_bench.bench import Settings
+    from device_bench.devices import require_usable
     from device_bench.document import document
+    from device_bench.measure.runtimes import require_runtime
     from device_bench.results import BenchRun
     from device_bench.runners.runner import find_runner
+    from glint_edge.bundles.shown import names_of
 
     if compare not in (None, STOCK):
         raise ConfigError(f"--compare {compare!r} is unknown; it takes {STOCK}")
@@ -846,18 +875,24 @@ def bench(
     )  # fmt: skip
     # All that is asked for is looked at before minutes are spent on the first.
     floats = Path(checkpoint) if checkpoint else None
+    opened = [_bundle(bundle) for bundle in bundles]
+    targets = list(dict.fromkeys(a.target for one in opened for a in one.artifacts))
+    for target in targets:
+        require_runtime(target)
+    require_usable(settings.runners, targets, on_step)
     jobs = [
-        (opened, *_bench_inputs(opened, floats, data, reading, settings, offline=offline))
-        for opened in map(_bundle, bundles)
+        (one, *_bench_inputs(one, floats, data, reading, settings, offline=offline))
+        for one in opened
     ]
 
     def run_of(results: Sequence[BenchResult]) -> BenchRun:
         failures = tuple(f"{r.name}: {failure}" for r in results for failure in r.failures)
         return BenchRun(document(results, settings, command or sys.argv), failures)
 
-    return run_of(
-        _bench_in_turn(jobs, settings, on_step, on_rows, lambda some: on_partial(run_of(some)))
-    )
+    def keep(some: Sequence[BenchResult]) -> None:
+        on_partial(run_of(some))
+
+    return run_of(_bench_in_turn(jobs, names_of(opened), settings, on_step, on_rows, keep))
 
 
 @_shows("on_step", "steps")
@@ -892,7 +927,7 @@ def bench_scale(
         on_rows: told all rows so far.
         on_partial: given what was measured, should it end before its end.
     """
-    from converters.generated import make
+    from device_bench.devices import require_usable
     from device_bench.document import scale_document
     from device_bench.judge.rows import ScaleResult
     from device_bench.results import BenchRun, RowsSoFar
@@ -900,6 +935,7 @@ def bench_scale(
     from device_bench.scale import Scale
     from device_bench.scale import scale as run
     from glint_edge.bundles.precisions import precision_of
+    from glint_edge.durations import Durations
 
     precision = precision_of(quantize, fine_tuning=False)
     where = tuple(map(find_runner, _several(runners)))
@@ -907,6 +943,9 @@ def bench_scale(
         _scale_targets(targets, precision), sorted(set(items)), sorted(set(widths)),
         sorted(set(histories)), precision, where, threads, rounds,
     )  # fmt: skip
+    require_usable(where, [target.name for target in wanted.targets], on_step)
+    from converters.generated import make  # with torch
+
     log.info("about %.0f minutes on two cores that do nothing else", wanted.seconds() / 60)
     rows: list[ScaleRow] = []
 
@@ -918,7 +957,8 @@ def bench_scale(
         on_rows(RowsSoFar(some))
 
     try:
-        return run_of(run(wanted, make, on_step=on_step, on_rows=show))
+        durations = Durations("bench-scale")
+        return run_of(run(wanted, make, durations=durations, on_step=on_step, on_rows=show))
     except BaseException:  # Ctrl-C, too
         if rows:
             on_partial(run_of(ScaleResult(tuple(rows))))
@@ -1009,12 +1049,18 @@ def _list(
     from glint_edge.runtime.source import bundle_folder
 
     folder = bundle_folder(bundle)
-    if folder is not None:
-        from glint_edge.runtime.apart import list_apart
+    try:
+        if folder is not None:
+            from glint_edge.runtime.apart import list_apart
 
-        return list_apart(folder, method, words | {"k": k}, target=target, window=window)
-    loaded = load(bundle, target=target, window=window)
-    items: Recommendations = getattr(loaded, method)(**words, k=k)
+            return list_apart(folder, method, words | {"k": k}, target=target, window=window)
+        loaded = load(bundle, target=target, window=window)
+        items: Recommendations = getattr(loaded, method)(**words, k=k)
+    except UnknownItemError:
+        from glint_edge.data.search import require_known
+
+        require_known(catalogue_of(bundle), words.get("history") or [words["key"]])
+        raise
     return items
 
 
@@ -1039,9 +1085,15 @@ def _several(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names.split(",")) if isinstance(names, str) else tuple(names)
 
 
+def _require_out(out: AnyPath | None) -> None:
+    if out is not None:
+        require_place(Path(out))
+
+
 def _require_new(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} exists and is not empty; choose another --out")
+    require_place(folder)
 
 
 def _exported_again(
@@ -1162,6 +1214,7 @@ def _fine_tuned(
 
 def _bench_in_turn(
     jobs: Sequence[tuple[Bundle, Checkpoint | None, HeldOut | None, HeldOut | None]],
+    names: Sequence[str],
     settings: Settings,
     on_step: OnStep,
     on_rows: Callable[[RowsSoFar], None],
@@ -1179,21 +1232,23 @@ def _bench_in_turn(
 
     def show(some: Sequence[Row]) -> None:
         rows[:] = some
-        on_rows(RowsSoFar(some, jobs[len(results)][0].name))
+        on_rows(RowsSoFar(some, names[len(results)]))
 
-    for bundle, floats, held_out, positions in jobs:
+    for name, (bundle, floats, held_out, positions) in zip(names, jobs, strict=True):
+        whose = f"{name}: " if len(jobs) > 1 else ""
         rows.clear()
         try:
             result = run(
                 bundle, checkpoint=floats, held_out=held_out, prefixes=positions,
-                settings=settings, durations=durations, on_step=on_step, on_rows=show,
+                settings=settings, durations=durations, on_rows=show,
+                on_step=lambda step, whose=whose: on_step(whose + step),
             )  # fmt: skip
         except BaseException:  # Ctrl-C, too
             measured = tuple(row for row in rows if row.append_us or row.failures)
             if results or measured:
-                on_partial([*results, BenchResult(bundle.name, measured, settings.threads, "")])
+                on_partial([*results, BenchResult(name, measured, settings.threads, "")])
             raise
-        results.append(result)
+        results.append(replace(result, name=name))
     return results
 
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from glint_edge.errors import ConfigError
 from glint_edge.levers import Between, Lever, OneOf, Setting, lever, levers_of, refuse_unknown
+from glint_edge.suggestions import one_of
 
 T = TypeVar("T", bound="_JsonConfig")
 
@@ -185,7 +186,7 @@ class ModelConfig(_JsonConfig):
             ConfigError: there is no such window, or the model knows its last N items alone.
         """
         if window not in WINDOWS:
-            raise ConfigError(f"window {window!r} is unknown; choose one of {', '.join(WINDOWS)}")
+            raise ConfigError(f"window {window!r} is unknown; {one_of(window, WINDOWS)}")
         if window == "unbounded" and self.padding == "reference":
             raise ConfigError(
                 f"an imported model knows its last {self.max_length} items: --window sliding"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
+from glint_edge.errors import MissingExtraError
+
 OURS = "glint-edge"  # the distribution
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,16 @@ def brought(group: str, attributes: tuple[str, ...] = ()) -> Brought:
 
 def _package(point: metadata.EntryPoint) -> str:
     return point.dist.name if point.dist is not None else "an unknown package"
+
+
+def require_extra(packages: Sequence[str], extra: str, why: str) -> None:
+    """Refuse, before any work, what takes packages that are not installed.
+
+    Raises:
+        MissingExtraError: one is not.
+    """
+    if missing(packages):
+        raise MissingExtraError(extra, why)
 
 
 def missing(packages: Sequence[str]) -> list[str]:

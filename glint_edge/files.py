@@ -21,7 +21,7 @@ from typing import IO, Any, TypeAlias
 from glint_edge.errors import ConfigError, InUseError
 from glint_edge.exchange import exchange
 from glint_edge.locks import PATIENCE, acquire, is_at, release, try_lock
-from glint_edge.refusals import PART
+from glint_edge.refusals import PART, refusal
 
 LOCK, NEW, OLD = "lock", "new", "old"  # in a folder's
 
@@ -72,6 +72,29 @@ def _write(path: Path, part: Path, data: bytes) -> bool:
         part.unlink(missing_ok=True)
         raise
     return True
+
+
+def require_place(path: Path, *, inside: bool = False) -> None:
+    """Refuse, before any work, a path that could not be written after it.
+
+    Args:
+        path: a file or a folder that is to be.
+        inside: what is written lies in it, where it is a folder that exists.
+
+    Raises:
+        ConfigError: its folder cannot be made or written, or its name is too long.
+    """
+    real = Path(os.path.realpath(path))
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            real.with_name(f".{real.name}.{token_hex(4)}{PART}").lstat()  # its name beforehand
+        above = real if inside and real.is_dir() else real.parent
+        while not os.path.lexists(above):
+            above = above.parent
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {refusal(error, '')}") from error
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  # JSON is any of its types

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from glint_edge.errors import ConfigError
+from glint_edge.suggestions import did_you_mean, near, one_of
 
 Setting: TypeAlias = float | int | str
 
@@ -110,7 +111,9 @@ class Lever:
             what = f"a number in {self.ends[0]}{float(self.low)}, {self.high}{self.ends[1]}"
         else:
             what = f"one of {self.range}" if self.choices else self.range
-        raise ConfigError(f"{self.name} must be {what}, not {value!r}")
+        meant = near(value, self.choices) if isinstance(value, str) else ()
+        hint = did_you_mean(meant, "")
+        raise ConfigError(f"{self.name} must be {what}, not {value!r}{hint and f'; {hint}'}")
 
     def _holds(self, value: object) -> bool:
         if self.kind is str:
@@ -147,15 +150,12 @@ def levers_of(config: type) -> dict[str, Lever]:
 
 
 def refuse_unknown(what: str, names: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse a name that is not known, and say which one is nearest to it.
+    """Refuse a name that is not known, and say which are near it.
 
     Raises:
         ConfigError: one of `names` is not among `known`.
     """
-    from difflib import get_close_matches
-
     known = list(known)
     for name in names:
         if name not in known:
-            nearest = get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise ConfigError(f"{what} {name!r} is unknown; the nearest known one is {nearest!r}")
+            raise ConfigError(f"{what} {name!r} is unknown; {one_of(name, known)}")

@@ -26,7 +26,9 @@ def download_wheel(requirement: str, folder: Path, *options: str) -> Path:
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
         "--no-input", "--no-deps", "--only-binary=:all:", *options, "-d", str(folder), requirement,
     ]  # fmt: skip  # a command line
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or not wheels:
         raise NoWheelError((done.stderr.strip() or "no wheel arrived").splitlines()[-1])

@@ -7,6 +7,8 @@ import os
 import re
 from pathlib import Path
 
+from glint_edge.suggestions import did_you_mean, near_paths
+
 # Ends the name of what is being written, beside its place (files.py).
 PART = ".glint-part"
 
@@ -41,6 +43,8 @@ def refusal(error: OSError, place: str | Path | None = None) -> str:
     where = _place(error) if place is None else str(place)
     what = os.strerror(number) if number in errno.errorcode else " ".join(str(error).split())
     advice = ADVICE.get(errno.errorcode.get(number, ""))
+    if number == errno.ENOENT and where:
+        advice = did_you_mean(near_paths(where), advice or "")
     return f"{what}{f' ({where})' if where else ''}{f'; {advice}' if advice else ''}"
 
 

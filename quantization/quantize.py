@@ -12,6 +12,7 @@ from torch import nn
 from glint_edge.errors import ConfigError
 from glint_edge.model.stream import StreamProgram
 from glint_edge.model.stream_methods import Similar
+from glint_edge.suggestions import one_of
 from quantization.fp16 import Fp16Embedding, Fp16Linear
 from quantization.int8 import Int8Embedding, Int8Linear
 
@@ -68,7 +69,7 @@ def quantize(program: StreamProgram, precision: str = "int8") -> StreamProgram:
             beyond what the precision can hold.
     """
     if precision not in FORMS:
-        raise ConfigError(f"precision {precision!r} is unknown; choose one of {', '.join(FORMS)}")
+        raise ConfigError(f"precision {precision!r} is unknown; {one_of(precision, FORMS)}")
     if program.precision != "fp32":
         raise ConfigError(f"only an fp32 program can be quantized, this one is {program.precision}")
     form = FORMS[precision]

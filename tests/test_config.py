@@ -230,8 +230,11 @@ def test_levers_by_name_are_those_of_the_model_and_of_the_training():
 
 @pytest.mark.parametrize(
     ("name", "nearest"),
-    [("epoch", "epochs"), ("learn_rate", "learning_rate"), ("padding", "patience")],
-)
+    [
+        ("epoch", r"did you mean epochs\?"), ("learn_rate", r"did you mean learning_rate\?"),
+        ("z", "choose one of d, "),
+    ],
+)  # fmt: skip
 def test_an_unknown_lever_is_refused_with_the_nearest(name, nearest):
-    with pytest.raises(ConfigError, match=f"lever '{name}' is unknown; .* '{nearest}'"):
+    with pytest.raises(ConfigError, match=f"lever '{name}' is unknown; {nearest}"):
         configs(10, {name: 1})

@@ -31,7 +31,7 @@ from glint_edge.data.options import LoadOptions
 from glint_edge.data.prefixes import prefixes
 from glint_edge.data.source import find_split, some_histories
 from glint_edge.errors import BundleError, ConfigError
-from glint_edge.files import Identity, identity, new_folder, put, staging, sweep
+from glint_edge.files import Identity, identity, new_folder, put, require_place, staging, sweep
 
 log = logging.getLogger("glint_edge.catalogue")  # the package's, which the command line shows
 
@@ -168,6 +168,7 @@ def write_change(
     """
     version = after.catalogue.version
     path, stood = next_to(where, version, out, suffix=where.suffix if bundle else "")
+    require_place(path)
     if bundle is None:
         with new_folder(path, stood=None) as work:
             save_checkpoint(after, work)

@@ -47,4 +47,4 @@ def write_ort(path: Path, *, fold: bool) -> None:
     create_config_from_models([ort], operators, enable_type_reduction=True)
     # Its comments name this machine's folders.
     lines = operators.read_text().splitlines(keepends=True)
-    operators.write_text("".join(line for line in lines if not line.startswith("#")))
+    operators.write_text("".join(line for line in lines if not line.startswith("#")), "utf-8")

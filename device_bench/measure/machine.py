@@ -44,7 +44,7 @@ def _cpuinfo() -> dict[str, str]:
     """Linux' fields of the first CPU."""
     if not CPUINFO.is_file():
         return {}
-    first = CPUINFO.read_text().split("\n\n")[0]
+    first = CPUINFO.read_text(encoding="utf-8").split("\n\n")[0]
     pairs = (line.partition(":") for line in first.splitlines())
     return {name.strip(): value.strip() for name, _, value in pairs}
 

@@ -30,7 +30,7 @@ def peak_memory() -> int | None:
 def forget_peak() -> None:
     """Count the peak anew from what is resident now; nothing where the system cannot."""
     with contextlib.suppress(OSError):
-        CLEAR.write_text("5")
+        CLEAR.write_text("5", encoding="utf-8")
 
 
 def resident_memory() -> int | None:
@@ -42,7 +42,7 @@ def _status(name: str) -> int | None:
     """A size of Linux' /proc/self/status, such as `VmHWM:   12345 kB`, in bytes."""
     if not STATUS.is_file():
         return None
-    for line in STATUS.read_text().splitlines():
+    for line in STATUS.read_text(encoding="utf-8").splitlines():
         key, _, value = line.partition(":")
         if key == name:
             return int(value.split()[0]) * 1024

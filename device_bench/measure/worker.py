@@ -56,7 +56,7 @@ def main() -> int:
             result = _run(job)
     except GlintEdgeError as error:
         result = {"error": str(error)}
-    Path(RESULT).write_text(json.dumps(result))
+    Path(RESULT).write_text(json.dumps(result), encoding="utf-8")
     return 2 if "error" in result else 0
 
 

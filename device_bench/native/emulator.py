@@ -161,7 +161,7 @@ class Emulation:
         for name, text in core.files().items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            path.write_text(text, "utf-8")
         # A comma in a path would end it; QEMU reads two as one.
         plugin = ",out=".join(str(path).replace(",", ",,") for path in (counter(qemu), counts))
         command = (qemu.path, "-cpu", core.name, "-L", str(root), "-plugin", plugin)

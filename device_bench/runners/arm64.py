@@ -28,6 +28,7 @@ from device_bench.native.emulator import (
 from device_bench.native.exchange import NativeResult
 from device_bench.runners.native import arguments, exchange_of, run_program
 from glint_edge.errors import ConfigError, RunnerError
+from glint_edge.suggestions import one_of
 
 MOST_HISTORIES = 100
 TIMEOUT = 600.0  # seconds; a run takes a few
@@ -170,7 +171,7 @@ def open_runner(device: str) -> Arm64Runner:
     """
     core = CORES.get(device or DEFAULT_CORE)
     if core is None:
-        raise ConfigError(f"core {device!r} is unknown; choose one of {', '.join(CORES)}")
+        raise ConfigError(f"core {device!r} is unknown; {one_of(device, CORES)}")
     return Arm64Runner(core)
 
 

@@ -65,7 +65,7 @@ class PythonRunner:
                 },
             )  # fmt: skip
             if inputs.filtered is not None:
-                (folder / FILTERED).write_text(json.dumps(inputs.filtered.to_dict()))
+                (folder / FILTERED).write_text(json.dumps(inputs.filtered.to_dict()), "utf-8")
             return _outcome(folder, _result(job, folder))
 
 

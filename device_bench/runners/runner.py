@@ -16,6 +16,7 @@ from typing import Protocol
 from device_bench.measure.job import Inputs, Job, Outcome
 from glint_edge.errors import ConfigError
 from glint_edge.extras import brought, usable
+from glint_edge.suggestions import one_of
 
 GROUP = "glint_edge.runners"
 
@@ -70,5 +71,5 @@ def find_runner(named: str) -> Runner:
     if name not in runners():
         why = brought(GROUP).broken.get(name)
         what = f"cannot be used ({why})" if why else "is unknown"
-        raise ConfigError(f"runner {name!r} {what}; choose one of {', '.join(runners())}")
+        raise ConfigError(f"runner {name!r} {what}; {one_of(name, runners())}")
     return runners()[name](device)

@@ -26,6 +26,7 @@ from glint_edge.engine import library
 from glint_edge.engine.web import WASM
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import new_folder
+from glint_edge.suggestions import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,7 +70,7 @@ def find_platform(name: str) -> Platform:
         ConfigError: there is none of this name.
     """
     if name not in PLATFORMS:
-        raise ConfigError(f"platform {name!r} is unknown; choose one of {', '.join(PLATFORMS)}")
+        raise ConfigError(f"platform {name!r} is unknown; {one_of(name, PLATFORMS)}")
     root = Path(str(resources.files("glint_edge.apps"))) / "platforms" / name
     declared = json.loads((root / "platform.json").read_text("utf-8"))
     return Platform(name, root, **{**declared, "targets": tuple(declared["targets"])})
@@ -92,7 +93,7 @@ def targets_for(bundle: Bundle, platform: Platform, wanted: Sequence[str] = ()) 
     for name in chosen:
         if name not in platform.targets:
             raise ConfigError(
-                f"{platform.name} cannot run {name!r}; choose one of {', '.join(platform.targets)}"
+                f"{platform.name} cannot run {name!r}; {one_of(name, platform.targets)}"
             )
     return sorted(chosen, key=platform.targets.index)
 

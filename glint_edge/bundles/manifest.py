@@ -18,6 +18,7 @@ from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.files import recover, sha256
 from glint_edge.json_files import Fault, Schema
+from glint_edge.suggestions import did_you_mean, near_paths
 
 SCHEMA_VERSION = 2
 WITHOUT_FILTERS = 1  # its artifacts have no bias
@@ -42,7 +43,8 @@ def read_manifest(path: Path, schema: Schema = SCHEMA) -> dict[str, Any]:
     file = path / MANIFEST
     recover(path)
     if not file.is_file():
-        raise BundleError(f"{path} is not a bundle: it has no {MANIFEST}; run glint-edge export")
+        hint = did_you_mean(near_paths(path), "run glint-edge export")
+        raise BundleError(f"{path} is not a bundle: it has no {MANIFEST}; {hint}")
     try:
         manifest = schema.load(file)
     except Fault as error:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from glint_edge.errors import ConfigError
+from glint_edge.suggestions import one_of
 
 FINE_TUNED = "int8-qat"  # the flag that trains before it rounds
 
@@ -174,8 +175,8 @@ def precision_of(flag: str, *, fine_tuning: bool = True) -> str:
     for row in _TABLE:
         if flag.lower() in row.flags and (fine_tuning or flag.lower() != FINE_TUNED):
             return row.name
-    known = ", ".join(flags(fine_tuning=fine_tuning))
-    raise ConfigError(f"--quantize {flag!r} is unknown; choose one of {known}")
+    known = flags(fine_tuning=fine_tuning)
+    raise ConfigError(f"--quantize {flag!r} is unknown; {one_of(flag, known)}")
 
 
 def flag_of(name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from glint_edge.tables import Table, pairs
@@ -29,6 +30,20 @@ def table_of(bundle: Bundle) -> Table:
             *((f"{c['target']} {c['precision']}", _verdict(c)) for c in manifest["checks"]),
         ],
     )
+
+
+def names_of(bundles: Sequence[Bundle]) -> list[str]:
+    """What bundles beside one another are called; of one name, by as much of the path as tells."""
+    names = [bundle.name for bundle in bundles]
+    paths = [bundle.path.resolve() for bundle in bundles]
+    for name in {name for name in names if names.count(name) > 1}:
+        alike = [number for number, bundle in enumerate(bundles) if bundle.name == name]
+        places = {paths[number] for number in alike}
+        depth = next(d for d in count(1) if len({p.parts[-d:] for p in places}) == len(places))
+        for number in alike:
+            names[number] = "/".join(paths[number].parts[-depth:])
+    seen = [names[:number].count(name) for number, name in enumerate(names)]
+    return [f"{name} ({n + 1})" if n else name for name, n in zip(names, seen, strict=True)]
 
 
 def shown_items(catalogue: Catalogue) -> dict[str, Any]:
@@ -69,8 +84,14 @@ def _verdict(check: Mapping[str, Any]) -> str:
     return (
         f"{verdict}; NDCG@10 {_figure(check['ndcg_at_10'])} (float "
         f"{_figure(check['ndcg_at_10_float'])}), top-10 overlap {_figure(check['top10_overlap'])}, "
-        f"{check['users']:,} users"
+        f"{judged_over(check)}"
     )
+
+
+def judged_over(check: Mapping[str, Any]) -> str:
+    """What the figures of a check are of: no held-out items, which evaluate and bench read."""
+    users = f"{check['users']:,} users' histories"
+    return f"over prefixes of {users} on which the model was trained"
 
 
 def _figure(value: float | None) -> str:

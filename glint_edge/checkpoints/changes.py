@@ -20,9 +20,11 @@ from torch import Tensor
 
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.search import require_known
 from glint_edge.data.sequences import Sequences
-from glint_edge.errors import ConfigError, DataError, UnknownItemError, one_line
+from glint_edge.errors import ConfigError, DataError, one_line
 from glint_edge.model.glint_ru import GlintRU
+from glint_edge.suggestions import no_file
 
 WITHIN = 5  # places in a user's history that count as near
 # Length of a new row, relative to the rows that it is the mean of. The mean itself is short (0.45
@@ -240,7 +242,9 @@ def read_rows(path: Path) -> Tensor:
     Raises:
         DataError: it is no such file.
     """
-    if path.exists() and not path.is_file():
+    if not path.exists():
+        raise DataError(no_file(path, "write it by numpy.save"))
+    if not path.is_file():
         raise DataError(f"{path} is a folder or a pipe; write a file by numpy.save")
     try:
         # Mapped: of a file that promises more than it holds, nothing is allocated.
@@ -263,8 +267,7 @@ def ids_of(catalogue: Catalogue, keys: Iterable[str]) -> list[int]:
     """
     known = {key: number for number, key in enumerate(catalogue.keys) if number}
     keys = list(keys)
-    if unknown := [key for key in keys if key not in known]:
-        raise UnknownItemError(f"item {unknown[0]!r} is not in the catalogue; leave it out")
+    require_known(catalogue, keys)
     return [known[key] for key in keys]
 
 

@@ -26,6 +26,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import new_folder, recover, sha256, write_atomic, write_json
 from glint_edge.json_files import Fault, Schema
+from glint_edge.suggestions import did_you_mean, near_paths
 
 if TYPE_CHECKING:
     from glint_edge.model.glint_ru import GlintRU
@@ -242,10 +243,8 @@ def _read_model(folder: Path, config: Mapping[str, Any]) -> tuple[ModelConfig, C
 
 
 def _not_there(folder: Path, name: str) -> CheckpointError:
-    return CheckpointError(
-        f"{folder} is not a checkpoint: it has no {name}; give a folder that "
-        "`glint-edge train` wrote"
-    )
+    hint = did_you_mean(near_paths(folder), "give a folder that `glint-edge train` wrote")
+    return CheckpointError(f"{folder} is not a checkpoint: it has no {name}; {hint}")
 
 
 def _check_digest(folder: Path, name: str, digest: str) -> None:

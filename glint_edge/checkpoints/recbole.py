@@ -21,6 +21,7 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError, DataError
 from glint_edge.model.glint_ru import GlintRU
+from glint_edge.suggestions import no_file
 
 PAD = "[PAD]"  # RecBole's token 0
 # How torch names the weights of a model that is wrapped, as for several GPUs.
@@ -201,7 +202,7 @@ def _model_config(path: Path, settings: Mapping[str, Any], embedding: torch.Size
 def _keys_of_file(path: Path, items: int) -> list[str]:
     """One key a line."""
     if not path.is_file():
-        raise DataError(f"no such file: {path}; write one item a line, in RecBole's order")
+        raise DataError(no_file(path, "write one item a line, in RecBole's order"))
     try:
         # With or without the byte order mark that Windows' editors put first.
         keys = path.read_text("utf-8-sig").removesuffix("\n").split("\n")

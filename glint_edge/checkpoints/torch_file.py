@@ -29,6 +29,7 @@ from glint_edge.checkpoints.inert_pickle import (
 )
 from glint_edge.checkpoints.pickle_bounds import require
 from glint_edge.errors import CheckpointError
+from glint_edge.suggestions import no_file
 
 # What damaged bytes make the unpickler and the readers below raise.
 DAMAGE = (
@@ -84,7 +85,7 @@ def read_torch_file(path: Path, inert_packages: frozenset[str]) -> TorchFile:
         OSError: it cannot be read.
     """
     if not path.is_file():
-        raise CheckpointError(f"no such file: {path}; give a RecBole .pth")
+        raise CheckpointError(no_file(path, "give a RecBole .pth"))
     try:
         with path.open("rb") as file:
             start = file.read(2)

@@ -30,6 +30,7 @@ from glint_edge.cli.commands.recommend import recommend, similar
 from glint_edge.cli.commands.shard import shard
 from glint_edge.cli.commands.train import train
 from glint_edge.cli.commands.tune import tune
+from glint_edge.cli.endings import noted
 from glint_edge.cli.manners import Interrupted, add, group
 from glint_edge.cli.signals import Stopped, stopped_by_signals
 from glint_edge.cli.streams import command_streams
@@ -101,9 +102,9 @@ def main() -> None:
     except OSError as error:
         _fail(error, refusal(error), 2)
     except (Interrupted, KeyboardInterrupt) as error:
-        _fail(error, "stopped", 130)
+        _fail(error, noted("stopped", error), 130)
     except Stopped as error:
-        _fail(error, str(error), error.exit_code)
+        _fail(error, noted(str(error), error), error.exit_code)
 
 
 def _fail(error: BaseException, message: str, code: int) -> None:

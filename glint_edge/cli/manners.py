@@ -29,7 +29,15 @@ class Command(TyperCommand):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C; of `KeyboardInterrupt` typer makes an exit without a word."""
+    """Ctrl-C; of `KeyboardInterrupt` typer makes an exit without a word.
+
+    Its notes are those of that.
+    """
+
+    def __init__(self, *notes: str) -> None:
+        super().__init__()
+        for note in notes:
+            self.add_note(note)
 
 
 @contextmanager
@@ -38,7 +46,7 @@ def _own_endings() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        raise Interrupted from error
+        raise Interrupted(*getattr(error, "__notes__", ())) from error
     except BrokenPipeError as error:
         raise SystemExit(BROKEN_PIPE) from error
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.errors import ConfigError, DataError
+from glint_edge.suggestions import no_file
 
 if TYPE_CHECKING:
     from glint_edge.data.features import Features, Values
@@ -97,7 +98,7 @@ class ItemFile:
 
 def _require_file(path: Path) -> None:
     if not path.exists():
-        raise DataError(f"no such file: {path}; pass a table with a row an item by --items")
+        raise DataError(no_file(path, "pass a table with a row an item by --items"))
     if not path.is_file():
         raise DataError(f"{path} is a folder or a pipe; pass a file by --items")
 

@@ -241,7 +241,7 @@ def _read_file(source: str | Path, options: LoadOptions) -> Log:
     else:
         path, attribution = Path(source), ""
         name, where = path.name, str(path.resolve())
-    require_plain(path)
+    require_plain(path, NAMED)
     from glint_edge.data.reading.reader import read_table, read_titles
     from glint_edge.data.sequencing.assembly import assembled
 

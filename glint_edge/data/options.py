@@ -13,6 +13,7 @@ from glint_edge.data.reading.columns import ROLES, USUAL_NAMES, Columns, Selecti
 from glint_edge.data.record import MIN_LENGTH, MIN_LENGTH_CUT, require_plain
 from glint_edge.data.sequencing.splits import LEAVE_ONE_OUT, Shares, Times, parse_split
 from glint_edge.errors import ConfigError, DataError
+from glint_edge.suggestions import one_of
 
 FORMATS = ("inter", "u.data", "ratings.dat", "csv", "tsv", "jsonl", "parquet", "lines")
 SPLITTING = ("split", "validation", "test")
@@ -107,9 +108,7 @@ class LoadOptions:
             ConfigError: a number is impossible.
         """
         if self.format is not None and self.format not in FORMATS:
-            raise DataError(
-                f"unknown log format {self.format!r}; choose one of {', '.join(FORMATS)}"
-            )
+            raise DataError(f"unknown log format {self.format!r}; {one_of(self.format, FORMATS)}")
         if self.k_core is not None and self.k_core < 0:
             raise ConfigError(f"k_core must be ≥ 0, not {self.k_core}")
         if self.min_length is not None and self.min_length < 1:

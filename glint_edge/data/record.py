@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from glint_edge.errors import DataError
+from glint_edge.suggestions import no_file
 
 SHARDS = "shards.json"
 HELD_OUT = 2  # a user's last items: one to validate on, one to test on
@@ -76,8 +77,12 @@ def is_folder_of_parquet(path: Path) -> bool:
     return path.is_dir() and next(path.glob("*.parquet"), None) is not None
 
 
-def require_plain(path: Path) -> None:
+def require_plain(path: Path, named: Iterable[str] = ()) -> None:
     """Refuse what is not there, and what a reader would wait for, as a pipe.
+
+    Args:
+        path: of a log.
+        named: public logs, one of which may have been meant.
 
     Raises:
         DataError: it is no plain file.
@@ -85,6 +90,6 @@ def require_plain(path: Path) -> None:
     if is_folder_of_parquet(path):
         return
     if not path.exists():
-        raise DataError(f"no such file: {path}; pass the path of an interaction log")
+        raise DataError(no_file(path, "pass the path of an interaction log", named))
     if not path.is_file():
         raise DataError(f"{path} is a folder or a pipe; pass the path of a file")

@@ -19,6 +19,7 @@ from glint_edge.data.record import DataSource, is_folder_of_parquet, is_sharded
 from glint_edge.data.sequences import HeldOut, Sequences, Split, split
 from glint_edge.data.sequencing.splits import LEAVE_ONE_OUT, PARTS
 from glint_edge.errors import ConfigError, DataError
+from glint_edge.suggestions import one_of
 
 if TYPE_CHECKING:
     from glint_edge.data.sharded.shards import ShardedLog
@@ -165,7 +166,7 @@ def part_of(data: Split | ShardedLog, part: str) -> HeldOut:
         ConfigError: there is no such part.
     """
     if part not in PARTS:
-        raise ConfigError(f"part {part!r} is unknown; choose one of {', '.join(PARTS)}")
+        raise ConfigError(f"part {part!r} is unknown; {one_of(part, PARTS)}")
     return data.test() if part == "test" else data.validation()
 
 

@@ -64,7 +64,9 @@ def build(to: Path = LIBRARY) -> Path:
         built = Path(folder) / to.name
         command = [*compiler(), *FLAGS, f"-I{HEADER.parent}", *sources, "-o", str(built)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command, capture_output=True, encoding="utf-8", errors="replace", check=False
+            )
         except OSError as error:
             raise NoCompilerError(f"{command[0]} cannot be started: {error}") from error
         if done.returncode:

@@ -25,6 +25,7 @@ from glint_edge.evaluation.negatives import draw_negatives
 from glint_edge.evaluation.protocols import PROTOCOLS
 from glint_edge.model.protocols import Scorer
 from glint_edge.processes.distributed import Alone
+from glint_edge.suggestions import one_of
 
 CHUNK = 256  # users scored at once, at most
 POSITIONS = 1 << 16  # items of their histories at once: of very long ones, fewer users'
@@ -165,9 +166,9 @@ def ranked(
 
 def _refuse_unknown(protocol: str, window: str, popularity: npt.NDArray[np.int64] | None) -> None:
     if window not in WINDOWS:
-        raise ConfigError(f"window {window!r} is unknown; choose one of {', '.join(WINDOWS)}")
+        raise ConfigError(f"window {window!r} is unknown; {one_of(window, WINDOWS)}")
     if protocol not in PROTOCOLS:
-        raise ConfigError(f"protocol {protocol!r} is unknown; choose one of {', '.join(PROTOCOLS)}")
+        raise ConfigError(f"protocol {protocol!r} is unknown; {one_of(protocol, PROTOCOLS)}")
     if protocol == "sampled-pop100" and popularity is None:
         raise ConfigError("the sampled protocol needs the items' popularity")
 

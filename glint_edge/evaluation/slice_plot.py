@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from glint_edge.errors import ConfigError
 from glint_edge.evaluation.slices import Slice
-from glint_edge.files import write_atomic
+from glint_edge.files import require_place, write_atomic
 
 CANVAS = {".png": FigureCanvasAgg, ".svg": FigureCanvasSVG}
 
@@ -32,6 +32,7 @@ def check_plot(path: Path) -> None:
         raise ConfigError(f"{path}: a plot is a .png or .svg file; call it so")
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: there is no folder {path.parent}; make it first")
+    require_place(path)
 
 
 def draw_slices(path: Path, parts: Sequence[Slice]) -> None:

@@ -72,7 +72,7 @@ def answer(function: Callable[[dict[str, Any]], Mapping[str, Any]]) -> int:
         known = isinstance(error, GlintEdgeError)
         first = " ".join(str(error).split())[:300]
         result = {"error": first if known else f"{type(error).__name__}: {first}"}
-    file.write_text(json.dumps(result))
+    file.write_text(json.dumps(result), encoding="utf-8")
     return 2 if "error" in result else 0
 
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from glint_edge.errors import ConfigError, ProcessDied
+from glint_edge.suggestions import did_you_mean, near
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DEVICES = ("cpu", "cuda")
+DEVICES = {"cpu": "cpu", "cuda": "cuda, a gpu"}  # by what they are called
 
 DIED = (
     "another process of this training died, or torchrun was stopped; what was trained up to the "
@@ -70,7 +71,8 @@ def find_device(name: str) -> torch.device:
         ConfigError: there is no such device.
     """
     if name not in DEVICES:
-        raise ConfigError(f"device {name!r} is unknown; choose one of {', '.join(DEVICES)}")
+        hint = did_you_mean(near(name, DEVICES), f"choose one of {', '.join(DEVICES)}")
+        raise ConfigError(f"device {name!r} is unknown; {hint}")
     import torch
 
     if name == "cpu":

@@ -21,6 +21,7 @@ from glint_edge.data.record import nobody_repeats
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.extras import missing
 from glint_edge.runtime.engines import Engine, engines
+from glint_edge.suggestions import one_of
 
 # A later version's bundle may say more, and an application needs no more than this.
 APP_SCHEMA = replace(
@@ -182,5 +183,5 @@ def _asked_for(target: str | None) -> list[Engine]:
         return list(engines().values())
     engine = engines().get(canonical_target(target))
     if engine is None:
-        raise ConfigError(f"target {target!r} has no runtime here; choose {' or '.join(engines())}")
+        raise ConfigError(f"target {target!r} has no runtime here; {one_of(target, engines())}")
     return [engine]

@@ -19,6 +19,7 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.errors import ConfigError
 from glint_edge.keys import Key, shown, text_of_key, texts_of_keys
 from glint_edge.model.state import LEFT_OUT, NOTHING_LEFT
+from glint_edge.suggestions import one_of
 
 MOST_BOOST = 1e6  # float32 still tells scores apart that differ by a tenth beside it
 
@@ -108,8 +109,8 @@ class Rows:
             ConfigError: no item has the field.
         """
         if name not in self._fields:
-            known = ", ".join(self._fields)
-            rest = f"the fields are {known}" if known else "this bundle has no fields"
+            known = one_of(name, self._fields, "the fields are")
+            rest = known or "this bundle has no fields"
             raise ConfigError(f"no item has the field {name!r}; {rest}")
         if name not in self._codes:
             number_of: dict[str, int] = {}

@@ -14,6 +14,7 @@ flags, written with "_" or "-"; what is left out has its default.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import tomllib
 from collections.abc import Mapping
@@ -27,8 +28,10 @@ from glint_edge.data.options import OPTIONS
 from glint_edge.data.reading.columns import ROLES
 from glint_edge.data.record import is_sharded
 from glint_edge.errors import ConfigError
-from glint_edge.files import write_atomic
+from glint_edge.files import require_place, write_atomic
 from glint_edge.levers import Setting, refuse_unknown
+from glint_edge.processes.distributed import find_device
+from glint_edge.suggestions import no_file
 
 if TYPE_CHECKING:
     from glint_edge.data.log import Log
@@ -108,6 +111,21 @@ class Request:
         if log is None:
             return load_log(self.data, **self.reading)
         return log if isinstance(log, Log) else load_log(log, **self.reading)
+
+    def require_place(self, *, resume: bool) -> None:
+        """Refuse, before a log is read, a folder or a device that no training can have.
+
+        Raises:
+            ConfigError: a run stands there or there is none to resume, the folder cannot be
+                written, or there is no such device.
+        """
+        from glint_edge.training.run_place import require_free
+
+        if self.device != "cpu":
+            find_device(self.device)  # imports torch
+        if os.environ.get("RANK", "0") == "0":  # of several processes the one that writes
+            require_free(Path(self.out), resume)
+            require_place(Path(self.out), inside=True)
 
     def required(self, name: str) -> str:
         """A setting that has no default.
@@ -240,7 +258,7 @@ def read_run(path: Path) -> dict[str, Setting]:
     try:
         values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError(f"no such file: {path}; pass a run.toml by --config") from error
+        raise ConfigError(no_file(path, "pass a run.toml by --config")) from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no TOML ({error}); correct that line") from error
     values = {name.replace("-", "_"): value for name, value in values.items()}

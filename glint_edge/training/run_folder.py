@@ -23,18 +23,18 @@ import torch
 from torch import Tensor
 
 from glint_edge.config import ModelConfig
-from glint_edge.errors import CheckpointError, ConfigError
+from glint_edge.errors import CheckpointError
 from glint_edge.files import sweep, write_atomic
 from glint_edge.locks import acquire, release
 from glint_edge.training.epochs import Epoch, Run
 from glint_edge.training.field_rows import WITHOUT
 from glint_edge.training.resume_file import packed, require_shapes, unpacked
 from glint_edge.training.run_file import RUN_FILE
+from glint_edge.training.run_place import LOCK, METRICS, RESUME, require_free
 
 log = logging.getLogger(__name__)
 
-LOCK = ".lock"  # there while a process trains
-RESUME, METRICS, CURVES = "resume.safetensors", "metrics.jsonl", "curves.png"
+CURVES = "curves.png"
 
 
 @contextmanager
@@ -46,30 +46,15 @@ def claimed(folder: Path, resume: bool) -> Iterator[None]:
         InUseError: another process trains into it.
     """
     if resume or not folder.is_dir():
-        _require_free(folder, resume)  # before anything is made
+        require_free(folder, resume)  # before anything is made
     folder.mkdir(parents=True, exist_ok=True)
     lock = acquire(folder / LOCK, folder)
     try:
         sweep(folder)
-        _require_free(folder, resume)
+        require_free(folder, resume)
         yield
     finally:
         release(lock, folder / LOCK)
-
-
-def _require_free(folder: Path, resume: bool) -> None:
-    if resume and not (folder / RESUME).is_file():
-        raise ConfigError(f"{folder} holds no unfinished run; leave out --resume to start one")
-    if not resume and folder.exists() and not _is_free(folder):
-        unfinished = (folder / RESUME).is_file()
-        way_out = "add --resume to continue it" if unfinished else "choose another --out"
-        raise ConfigError(f"{folder} exists and is not empty; {way_out}")
-
-
-def _is_free(folder: Path) -> bool:
-    # A run that ended in its first epoch left its run.toml alone.
-    left = (RUN_FILE, LOCK)
-    return folder.is_dir() and all(path.name in left for path in folder.iterdir())
 
 
 def save_run(run: Run, folder: Path, settings: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from glint_edge.config import LEVERS
 from glint_edge.errors import ConfigError
 from glint_edge.levers import Between, OneOf, Setting, refuse_unknown
+from glint_edge.suggestions import one_of
 
 if TYPE_CHECKING:
     import optuna
@@ -33,7 +34,7 @@ def searched(search: Sequence[str] | None, levers: Mapping[str, Setting]) -> tup
         return tuple(name for name in USUAL if name not in levers)
     search = tuple(dict.fromkeys(name.replace("-", "_") for name in search))
     if unknown := [name for name in search if name not in SPACE]:
-        raise ConfigError(f"cannot search {unknown[0]!r}; choose of {', '.join(SPACE)}")
+        raise ConfigError(f"cannot search {unknown[0]!r}; {one_of(unknown[0], SPACE)}")
     if both := [name for name in search if name in levers]:
         raise ConfigError(f"{both[0]} cannot be searched and fixed: leave out one of the two")
     return search

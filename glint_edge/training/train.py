@@ -27,14 +27,8 @@ from glint_edge.training.field_rows import of_features
 from glint_edge.training.kept import TEST, VALIDATION, keep_best
 from glint_edge.training.objective import has_bfloat16
 from glint_edge.training.run_file import RUN_FILE, run_settings, write_run
-from glint_edge.training.run_folder import (
-    CURVES,
-    RESUME,
-    claimed,
-    restore,
-    save_run,
-    write_metrics,
-)
+from glint_edge.training.run_folder import CURVES, claimed, restore, save_run, write_metrics
+from glint_edge.training.run_place import RESUME
 
 log = logging.getLogger(__name__)
 

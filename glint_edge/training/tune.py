@@ -27,6 +27,7 @@ from glint_edge.levers import Setting
 from glint_edge.training.epochs import begin, epochs
 from glint_edge.training.kept import VALIDATION, WITHOUT_NEIGHBOURS, keep_best
 from glint_edge.training.run_file import command_of, write_run
+from glint_edge.training.run_place import BEST, JOURNAL, TUNE
 from glint_edge.training.search_space import draw, rounded
 from glint_edge.training.trial_plan import FEATURES, LOG, THREADS, Plan, planned
 from glint_edge.training.trials import TrialResult, Trials
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EXTRA = "glint-edge[tune]"
-JOURNAL, BEST, BEST_RUN = "journal.log", "best.json", "best.toml"
+BEST_RUN = "best.toml"
 STUDY = "glint-edge"
 BEST_NDCG, ALONE = "best", "alone"  # of a trial, with neighbours if it has some, and without
 MOST_DIVERGED = 10  # in a row
@@ -156,7 +156,7 @@ def _study(folder: Path, seed: int) -> optuna.Study:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
     except ImportError as error:
-        raise MissingExtraError(EXTRA, "tuning") from error
+        raise MissingExtraError(TUNE, "tuning") from error
     # Of a trial that fails it would print the stack.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     journal = folder / JOURNAL

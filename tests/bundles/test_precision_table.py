@@ -21,7 +21,9 @@ def test_both_names_of_the_floats_are_understood_in_any_case():
 
 
 def test_an_unknown_precision_is_refused_with_all_that_there_are():
-    with pytest.raises(ConfigError, match=r"'int4' is unknown; .*none, fp32, fp16, .*int8-qat$"):
+    with pytest.raises(ConfigError, match=r"'x' is unknown; .*none, fp32, fp16, .*int8-qat$"):
+        precision_of("x")
+    with pytest.raises(ConfigError, match=r"mean int8 or .*\? Or choose one of none, fp32, fp16$"):
         precision_of("int4")
     with pytest.raises(ConfigError, match="'int8-qat' is unknown"):
         precision_of("int8-qat", fine_tuning=False)

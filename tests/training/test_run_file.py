@@ -97,7 +97,7 @@ def test_each_way_to_read_a_log_has_a_flag_and_a_setting():
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("epoch = 3", "run.toml: the setting 'epoch' is unknown; the nearest known one is 'epochs'"),
+    ("epoch = 3", "run.toml: the setting 'epoch' is unknown; did you mean epochs?"),
     ("[model]\nd = 3", "the setting 'model' is unknown"),
     ("epochs = 0", r"run.toml: epochs must be a whole number ≥ 1, not 0"),
     ("seen_margin = '0.5'", "seen_margin must be a number in"),

@@ -94,7 +94,7 @@ def test_what_is_searched_cannot_change_within_a_study(log, tmp_path):
 
 
 @pytest.mark.parametrize(("search", "message"), [
-    (["l2", "heads"], "cannot search 'heads'; choose of d, learning_rate, "),
+    (["l2", "heads"], "cannot search 'heads'; choose one of d, learning_rate, "),
     (["d"], "d cannot be searched and fixed"),
 ])  # fmt: skip
 def test_what_cannot_be_searched_is_refused(search, message, log, tmp_path):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glint_edge.cli import console, render
+from glint_edge.cli.endings import keeping, unwritten
 from glint_edge.cli.last_bundle import remember_bundle
 from glint_edge.cli.manners import add as add_command
 from glint_edge.cli.manners import group
@@ -92,7 +93,7 @@ def add(
     """
     from glint_edge import api
 
-    with console.steps() as on_step:
+    with keeping(lambda: unwritten(out)), console.steps() as on_step:
         change = api.add_items(
             where, item or (), titles=title or (), like=like, vectors=vector, log=log,
             strength=strength, within=within, out=out, checkpoint=checkpoint,
@@ -116,7 +117,7 @@ def retire(
     """Never recommend items again; histories may still hold them, and no id changes."""
     from glint_edge import api
 
-    with console.steps() as on_step:
+    with keeping(lambda: unwritten(out)), console.steps() as on_step:
         change = api.retire_items(
             where, item or (), out=out, checkpoint=checkpoint, spare_items=spare_items, data=data,
             offline=offline, on_step=on_step,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console, render
+from glint_edge.cli.endings import keeping
 from glint_edge.cli.manners import add, group
 from glint_edge.cli.options import Json
 from glint_edge.errors import CheckFailed
@@ -36,7 +37,8 @@ def setup(name: Name, json: Json = False) -> None:
     """
     from glint_edge import api
 
-    with console.steps() as on_step:
+    brought = "what was brought and built is kept: the same command goes on"
+    with keeping(brought), console.steps() as on_step:
         api.setup_device(name, on_step=on_step)
     text = f"{name} is ready: glint-edge bench --runner {name}"
     console.show_result({"runner": name, "ready": True}, text, json=json)

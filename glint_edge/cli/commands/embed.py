@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console
+from glint_edge.cli.endings import keeping, unwritten
 from glint_edge.cli.names import several
 from glint_edge.cli.options import BundleArgument, Json, chosen_bundle
 
@@ -38,7 +39,7 @@ def embed(
     """Write a small module around a bundle, to be copied into an app."""
     from glint_edge import api
 
-    with console.steps() as on_step:
+    with keeping(lambda: unwritten(out)), console.steps() as on_step:
         files = api.embed(
             chosen_bundle(bundle), platform, out, target, neighbours=neighbours, on_step=on_step
         )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console, render
+from glint_edge.cli.endings import NOTHING, keeping
 from glint_edge.cli.options import CheckpointArgument, DataOption, Json, Reading
 
 
@@ -42,7 +43,7 @@ def evaluate(
     """Recall, MRR and NDCG of a float checkpoint on held-out items, beside its baselines."""
     from glint_edge import api
 
-    with console.steps() as on_step:
+    with keeping(NOTHING), console.steps() as on_step:
         appraisal = api.evaluate(
             checkpoint, other, data=data, part=part, protocol=protocol, k=k, seed=seed, plot=plot,
             on_step=on_step, **reading,

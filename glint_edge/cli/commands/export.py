@@ -9,6 +9,7 @@ import typer
 
 from glint_edge.bundles.precisions import quantize_help
 from glint_edge.cli import console, render
+from glint_edge.cli.endings import keeping, unwritten
 from glint_edge.cli.last_bundle import remember_bundle
 from glint_edge.cli.names import several
 from glint_edge.cli.options import (
@@ -93,7 +94,7 @@ def export(
     """Quantize, convert, check and write a bundle; exit code 1 if a check fails."""
     from glint_edge import api
 
-    with console.steps() as on_step:
+    with keeping(lambda: unwritten(out)), console.steps() as on_step:
         bundle = api.export(
             checkpoint, out,
             targets=target or ("executorch",), quantize=quantize, name=name, top_k=top_k,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console, render
+from glint_edge.cli.endings import keeping
 from glint_edge.cli.options import Json
 
 Repository = Annotated[str, typer.Argument(help="OWNER/NAME on the Hugging Face Hub.")]
@@ -38,7 +39,8 @@ def pull(
     """Download a checkpoint from the Hugging Face Hub: OWNER/NAME or OWNER/NAME@REVISION."""
     from glint_edge import api
 
-    checkpoint = api.pull(repository, out)
+    with keeping("what was downloaded is kept: the same command goes on"):
+        checkpoint = api.pull(repository, out)
     console.show_result(
         {"checkpoint": str(out), "model": checkpoint.model.config.to_dict()},
         render.imported(out, checkpoint), json=json,

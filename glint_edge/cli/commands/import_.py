@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console, render
+from glint_edge.cli.endings import keeping, unwritten
 from glint_edge.cli.options import Json
 
 
@@ -26,7 +27,8 @@ def import_(
     """Make a checkpoint folder of one that the authors' code saved; runs no code in it."""
     from glint_edge import api
 
-    checkpoint = api.import_recbole(model, out, items)
+    with keeping(lambda: unwritten(out)):
+        checkpoint = api.import_recbole(model, out, items)
     console.show_result(
         {"checkpoint": str(out), "model": checkpoint.model.config.to_dict()},
         render.imported(out, checkpoint), json=json,

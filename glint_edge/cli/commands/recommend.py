@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console
+from glint_edge.cli.endings import keeping, unwritten
 from glint_edge.cli.filter_flags import Filters, read_keys
 from glint_edge.cli.model_words import Model, open_model
 from glint_edge.cli.names import keys
@@ -100,7 +101,7 @@ def recommend(
     model.require_values(filters)
     if data is not None or out is not None:
         _require_log_alone(data, out, model, history, history_file)
-        with console.users_bar() as on_users:
+        with keeping(lambda: unwritten(out)), console.users_bar() as on_users:
             file = api.recommend_all(
                 model.source, data, out or "", k=k, exclude_seen=exclude_seen,
                 neighbours=neighbours, target=target, window=window, on_users=on_users, **filters,

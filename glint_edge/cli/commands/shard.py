@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console, render
+from glint_edge.cli.endings import keeping, unwritten
 from glint_edge.cli.options import Json, Reading
 
 
@@ -26,7 +27,8 @@ def shard(
     from glint_edge import api
     from glint_edge.data.log import load_log
 
-    shards = api.shard(log, out, parts=parts, held_out=held_out, seed=seed, **reading)
+    with keeping(lambda: unwritten(out)):
+        shards = api.shard(log, out, parts=parts, held_out=held_out, seed=seed, **reading)
     if json:
         console.show_json({"shards": str(out), "parts": parts, **shards.summary})
     else:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console, render
+from glint_edge.cli.endings import keeping
 from glint_edge.cli.lever_flags import with_levers
 from glint_edge.cli.options import Items, Json, Reading
 from glint_edge.levers import Setting
@@ -41,11 +42,13 @@ def train(
     from glint_edge import api
     from glint_edge.processes.distributed import joined
     from glint_edge.training.run_file import requested
+    from glint_edge.training.run_place import kept_of
 
     flags = {"data": data, "out": out, "device": device, **shown, **levers}
     run = requested(config, flags, reading)
-    with joined() as group:
+    with keeping(lambda: kept_of(Path(run.out))), joined() as group:
         console.quiet(group.rank > 0)
+        run.require_place(resume=resume)
         log = run.read()
         console.say(render.data(log))
         with console.training_bar() as on_progress:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glint_edge.cli import console, render
+from glint_edge.cli.endings import keeping
 from glint_edge.cli.lever_flags import with_levers
 from glint_edge.cli.names import several
 from glint_edge.cli.options import Items, Json, Reading
@@ -46,14 +47,17 @@ def tune(
     """
     from glint_edge import api
     from glint_edge.training.run_file import requested
+    from glint_edge.training.run_place import kept_of_study, require_study_place
 
     study = requested(None, {"data": data, "out": out, **shown, **levers}, reading)
-    log = study.read()
-    console.say(render.data(log))
-    results = api.tune(
-        log, out, trials=trials, search=search, items=study.items,
-        on_trial=lambda result: console.say(render.trial(result)), **study.levers,
-    )  # fmt: skip
+    require_study_place(Path(study.out))
+    with keeping(lambda: kept_of_study(out)):
+        log = study.read()
+        console.say(render.data(log))
+        results = api.tune(
+            log, out, trials=trials, search=search, items=study.items,
+            on_trial=lambda result: console.say(render.trial(result)), **study.levers,
+        )  # fmt: skip
     if json:
         console.show_json({"study": str(out), "trials": [vars(result) for result in results]})
     else:

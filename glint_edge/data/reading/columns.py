@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 
 from glint_edge.errors import DataError
+from glint_edge.suggestions import one_of
 
 # Column names as people write them, likeliest first, without case, spaces, `_`, `-` and `.`: those
 # of public logs (MovieLens, Amazon, REES46, H&M, RetailRocket, Last.fm, Steam, Criteo, gorse,
@@ -155,7 +156,8 @@ def choose_columns(log: str, names: Sequence[str], selection: Selection) -> dict
             chosen[role] = column
         elif choice is not None or needed:
             missing = f"no column {choice!r}" if choice else f"no {role} column found"
-            raise DataError(f"{log}: {missing}; choose the {role} column from {', '.join(names)}")
+            hint = one_of(choice or role, names, f"choose the {role} column from")
+            raise DataError(f"{log}: {missing}; {hint}")
     if chosen.get("session") == chosen["user"]:
         del chosen["session"]
     for column in chosen.values():

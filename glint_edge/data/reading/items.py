@@ -22,6 +22,7 @@ from glint_edge.data.reading.reader import reading
 from glint_edge.data.reading.table import Table
 from glint_edge.data.reading.text import head_of, is_json
 from glint_edge.errors import DataError
+from glint_edge.suggestions import one_of
 
 MOST_CHARACTERS = 10_000  # of a text that is shown
 UNIT = "\x1f"  # ASCII's separator of units: between several values of a field, while they are read
@@ -65,7 +66,7 @@ class ItemColumns(Selection):
         for role, column in chosen.items():
             if column not in names:
                 flag = "key" if role == "item" else role.partition("_")[0]
-                raise _missing(log, f"no column {column!r}", flag, names)
+                raise _missing(log, f"no column {column!r}", flag, names, column)
             if names.count(column) > 1:
                 raise DataError(f"{log} has two columns {column!r}; rename one")
         if len(chosen) == 1:
@@ -73,8 +74,11 @@ class ItemColumns(Selection):
         return chosen
 
 
-def _missing(table: str, problem: str, flag: str, names: Sequence[str]) -> DataError:
-    return DataError(f"{table}: {problem}; choose --item-{flag} from {', '.join(names)}")
+def _missing(
+    table: str, problem: str, flag: str, names: Sequence[str], column: str = ""
+) -> DataError:
+    hint = one_of(column or flag, names, f"choose --item-{flag} from")
+    return DataError(f"{table}: {problem}; {hint}")
 
 
 def read_items(

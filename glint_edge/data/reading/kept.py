@@ -11,6 +11,7 @@ from glint_edge.data.reading.columns import session_of, shown
 from glint_edge.data.reading.table import Table, text_of
 from glint_edge.data.reading.times import finite
 from glint_edge.errors import DataError
+from glint_edge.suggestions import did_you_mean, near
 
 USERLESS = "rows without a user"
 
@@ -61,9 +62,19 @@ def kinds_of(table: Table, options: LoadOptions) -> dict[str, int]:
     kinds = dict(counts.iter_rows())
     if not any(_counts(kind, options) for kind in kinds):
         raise DataError(
-            f"{table.name}: no row is of an event that counts; the events are {shown(kinds)}"
+            f"{table.name}: no row is of an event that counts; {_meant(options, kinds)}"
         )
     return kinds
+
+
+def _meant(options: LoadOptions, kinds: Mapping[str, int]) -> str:
+    """What a chosen kind may have been meant for, and the kinds that there are."""
+    chosen = [*(options.only or ()), *(options.weights or ())]
+    meant = dict.fromkeys(
+        n for kind in chosen if kind not in kinds for n in near(kind, list(kinds))
+    )
+    hint = did_you_mean(meant, "")
+    return f"{hint}{hint and ' '}{'The' if hint else 'the'} events are {shown(kinds)}"
 
 
 def weight_of(weights: Mapping[str, float]) -> pl.Expr:
@@ -86,7 +97,7 @@ def warnings_of(
     absent = [kind for kind in dict.fromkeys(chosen) if kind not in kinds]
     warnings = []
     if absent:
-        events = f"no row is of the event {', '.join(absent)}; the events are {shown(kinds)}"
+        events = f"no row is of the event {', '.join(absent)}; {_meant(options, kinds)}"
         warnings.append(events)
     if dropped.get(USERLESS) and (session := session_of(table.unused)):
         warnings.append(

@@ -86,7 +86,7 @@ def _explain(name: str, error: pl.exceptions.PolarsError) -> DataError:
 def _read_to_the_end() -> None:
     """In the child. What is only refused is refused again, in words, by who asked."""
     with suppress(OSError):  # where memory ends, let it be this process that goes
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
     request = json.load(sys.stdin)
     with suppress(pl.exceptions.PolarsError, DataError):
         rows = _scan([Path(path) for path in request["paths"]])

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 from glint_edge.errors import ConfigError
+from glint_edge.suggestions import did_you_mean, near
 
 LEAVE_ONE_OUT = "leave-one-out"
 PARTS = ("validation", "test")
@@ -83,7 +84,11 @@ def _shares(text: str) -> Shares:
     parts = [part.strip() for part in text.split(",")]
     if not all(_NUMBER.fullmatch(part) for part in parts):
         raise ConfigError(
-            f"split {text!r} is unknown; write {LEAVE_ONE_OUT}, time:2024-06-01 or 0.8,0.1,0.1"
+            f"split {text!r} is unknown; "
+            + did_you_mean(
+                near(text, (LEAVE_ONE_OUT,)),
+                f"write {LEAVE_ONE_OUT}, time:2024-06-01 or 0.8,0.1,0.1",
+            )
         )
     shares = [Fraction(part) for part in parts]
     if len(shares) != 3:

@@ -27,6 +27,7 @@ from glint_edge.engine.library import BUILD, MODULE
 from glint_edge.errors import BundleError, ConfigError, GlintEdgeError, MissingExtraError, one_line
 from glint_edge.extras import missing, usable
 from glint_edge.processes.threads import check_threads
+from glint_edge.suggestions import one_of
 
 if TYPE_CHECKING:
     from glint_edge.config import ModelConfig
@@ -155,9 +156,7 @@ def find_engine(name: str) -> Engine:
     """
     engine = engines().get(canonical_target(name))
     if engine is None:
-        raise ConfigError(
-            f"nothing here runs {name!r} artifacts; choose one of {', '.join(engines())}"
-        )
+        raise ConfigError(f"nothing here runs {name!r} artifacts; {one_of(name, engines())}")
     if missing(engine.packages):
         raise MissingExtraError(engine.extra, f"running {engine.name}")
     return engine

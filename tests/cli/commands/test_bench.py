@@ -1,6 +1,7 @@
 """`glint-edge bench`."""
 
 import json
+import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -107,6 +108,24 @@ def test_a_typo_in_the_second_bundle_is_told_before_the_first_is_measured(bundle
     assert "nothing.glint is not a bundle" in only_line(err)
 
 
+def test_bundles_of_one_name_are_told_apart_by_their_folders(bundle, run, tmp_path, monkeypatch):
+    twins = [tmp_path / side / bundle.name for side in ("old", "new")]
+    for twin in twins:
+        shutil.copytree(bundle, twin)
+    measured = BenchResult("taps", (MEASURED,), 1, "no data")
+    monkeypatch.setattr("device_bench.bench.bench", lambda *_, **__: measured)
+    code, out, err = run("bench", *twins, bundle, "--json")
+    assert code == 0, err
+    rows = json.loads(out)["rows"]
+    folder = bundle.parent.name
+    assert [row["bundle"] for row in rows] == [
+        f"old/{bundle.name}", f"new/{bundle.name}", f"{folder}/{bundle.name}",
+    ]  # fmt: skip
+    code, out, _ = run("bench", bundle, bundle, "--json")
+    assert [row["bundle"] for row in json.loads(out)["rows"]] == ["taps.glint", "taps.glint (2)"]
+    assert set(json.loads(out)["not_measured"]) == {"taps.glint", "taps.glint (2)"}
+
+
 @pytest.fixture
 def fails_at_the_second(monkeypatch):
     """The first bundle is measured, and of the second a row; then it fails with this error."""
@@ -176,5 +195,7 @@ def test_a_scale_that_fails_keeps_its_rows(run, tmp_path, monkeypatch):
     words = ("--items", "10", "--widths", "16", "--targets", "onnx")
     code, _, err = run("bench", "scale", *words, "--output", file)
     assert code == 130
-    assert only_line(err) == "error: stopped"
+    assert only_line(err) == (
+        f"error: stopped; what was measured is in {file}: start it again for the rest"
+    )
     assert [row["items"] for row in json.loads(file.read_text())["rows"]] == [10]

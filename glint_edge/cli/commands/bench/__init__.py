@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from glint_edge.cli.commands.bench.diff import diff
@@ -9,6 +11,8 @@ from glint_edge.cli.commands.bench.report import report
 from glint_edge.cli.commands.bench.run import bench
 from glint_edge.cli.commands.bench.scale import scale
 from glint_edge.cli.manners import Group, add, group
+from glint_edge.errors import ConfigError
+from glint_edge.suggestions import near
 
 DEFAULT = "run"
 
@@ -19,6 +23,14 @@ class _RunByDefault(Group):
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Put the default's name before what is for it."""
         if not args or args[0] not in self.commands:
+            if (
+                args
+                and not Path(args[0]).exists()
+                and (meant := near(args[0], list(self.commands)))
+            ):
+                raise ConfigError(
+                    f"no bundle and no command {args[0]!r}; did you mean bench {meant[0]}?"
+                )
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +10,7 @@ import typer
 
 from glint_edge.cli import console
 from glint_edge.errors import CheckFailed, ConfigError
+from glint_edge.files import require_place
 from glint_edge.refusals import refusal
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ class Destinations:
         html: a file, as a page.
         markdown: a table for a pull request on stdout.
         json: one object on stdout.
+        partial: what was kept of a run that ended before its end.
     """
 
     output: Path | None = None
     html: Path | None = None
     markdown: bool = False
     json: bool = False
+    partial: list[BenchRun] = field(default_factory=list, init=False, compare=False)
 
     def check(self) -> None:
         """Refuse before minutes of work what could not be written after them.
@@ -68,11 +71,24 @@ class Destinations:
 
     def keep(self, run: BenchRun) -> None:
         """Write and print what was measured of a run that ends before its end."""
+        self.partial.append(run)
         if self.output is not None:
             run.write(self.output)
         self._write_page(run)
         console.say(f"what was measured before it ended: {len(run.rows)} rows")
         console.show_result(run.to_dict(), run, json=self.json)
+
+    def kept(self) -> str:
+        """Of a run that was stopped: what there is of it, and what comes next."""
+        if not self.partial:
+            return "nothing was measured to its end: start it again"
+        files = [str(file) for file in (self.output, self.html) if file is not None]
+        what = (
+            f"what was measured is in {' and '.join(files)}"
+            if files
+            else ("what was measured is printed alone; --output FILE would keep it")
+        )
+        return f"{what}: start it again for the rest"
 
     def take_again(self, run: BenchRun) -> None:
         """Show a run that was taken before; as Markdown, where nothing else is asked for."""
@@ -91,6 +107,7 @@ class Destinations:
 def _make_folder_of(file: Path) -> None:
     if file.is_dir():
         raise ConfigError(f"cannot write {file}: it is a folder; name a file in it")
+    require_place(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,6 +9,7 @@ import typer
 
 from glint_edge.cli import console
 from glint_edge.cli.commands.bench.output import Destinations, Html, Markdown, Output
+from glint_edge.cli.endings import keeping
 from glint_edge.cli.options import (
     DataOption,
     Json,
@@ -64,7 +65,7 @@ def bench(
 
     destinations = Destinations(output, html, markdown, json)
     destinations.check()
-    with console.live() as live:
+    with keeping(destinations.kept), console.live() as live:
         run = api.bench(
             *(bundles or [chosen_bundle(None)]),
             runners=runner or ("python",), rounds=rounds, compare=compare, data=data,

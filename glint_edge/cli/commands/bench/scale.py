@@ -9,6 +9,7 @@ import typer
 from glint_edge.bundles.precisions import quantize_help
 from glint_edge.cli import console
 from glint_edge.cli.commands.bench.output import Destinations, Html, Output
+from glint_edge.cli.endings import keeping
 from glint_edge.cli.names import numbers, several
 from glint_edge.cli.options import Json, Runners, Threads
 
@@ -49,7 +50,7 @@ def scale(
 
     destinations = Destinations(output, html, json=json)
     destinations.check()
-    with console.live() as live:
+    with keeping(destinations.kept), console.live() as live:
         run = api.bench_scale(
             items=numbers("items", items), widths=numbers("widths", widths),
             histories=numbers("histories", histories), targets=targets, quantize=quantize,
