@@ -96,7 +96,9 @@ def near_paths(path: str | Path) -> list[str]:
     except (OSError, ValueError):  # it is no folder, or may not be read
         return []
     seen = [name for name in sorted(names) if not name.startswith(".")]
-    return [str(missing.with_name(name)) for name in near(missing.name, seen)]
+    meant = [missing.with_name(name) for name in near(missing.name, seen)]
+    whole = [place / path.relative_to(missing) for place in meant]
+    return [str(place) for place in [one for one in whole if one.exists()] or meant]
 
 
 def _likeness(wanted: str, of: str) -> float:

@@ -102,7 +102,7 @@ NEW = __import__("pathlib").Path("new.glint")
         (lambda: read_rows(NEW.with_name("taps.npy")), "did you mean taps.csv?"),
         (lambda: read_manifest(NEW.with_name("shp.glint")), "did you mean shop.glint?"),
         (lambda: load_checkpoint("runs/mne"), "did you mean runs/mine?"),
-        (lambda: load_checkpoint("run/mine"), "did you mean runs?"),
+        (lambda: load_checkpoint("run/mine"), "did you mean runs/mine?"),
         (lambda: read_document(NEW.with_name("rum.json")), "did you mean run.json"),
         (lambda: read_run(NEW.with_name("my-run.toml")), "did you mean run.toml"),
         (lambda: load_log("taps.csv", user="userid"), "did you mean user_id? Or choose the user"),

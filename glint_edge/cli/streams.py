@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,23 @@ from rich.console import Console
 from glint_edge.processes.native_output import command_line
 
 BROKEN_PIPE = 128 + 13  # the exit code of a program that SIGPIPE ends
+PLAINER = "glint_edge.plainer"  # how a stream writes what its encoding lacks
+# What tables and messages are drawn with, as any encoding has it.
+PLAIN = str.maketrans({
+    "…": "...", "–": "-", "−": "-", "·": "-", "±": "+-", "×": "x", "µ": "u", "✓": "+", "✗": "x",
+    "★": "*", "→": "->", "“": '"', "”": '"', "’": "'",
+})  # fmt: skip
+
+
+def _plainer(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Letters of ours by their likes; all others escaped, as Python escapes them."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end].translate(PLAIN)
+    return letters.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error(PLAINER, _plainer)
 
 
 def reader_left(console: Console) -> NoReturn:
@@ -28,7 +46,7 @@ def command_streams() -> Iterator[None]:
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # as cp1252 has no check mark, and none a lone surrogate
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=PLAINER)
     before = Console.on_broken_pipe
     Console.on_broken_pipe = reader_left  # type: ignore[method-assign, assignment]  # typer's console, too
     try:
