@@ -1234,14 +1234,15 @@ def _bench_in_turn(
         rows[:] = some
         on_rows(RowsSoFar(some, names[len(results)]))
 
+    def step(text: str) -> None:
+        on_step(f"{names[len(results)]}: {text}" if len(jobs) > 1 else text)
+
     for name, (bundle, floats, held_out, positions) in zip(names, jobs, strict=True):
-        whose = f"{name}: " if len(jobs) > 1 else ""
         rows.clear()
         try:
             result = run(
                 bundle, checkpoint=floats, held_out=held_out, prefixes=positions,
-                settings=settings, durations=durations, on_rows=show,
-                on_step=lambda step, whose=whose: on_step(whose + step),
+                settings=settings, durations=durations, on_step=step, on_rows=show,
             )  # fmt: skip
         except BaseException:  # Ctrl-C, too
             measured = tuple(row for row in rows if row.append_us or row.failures)
