@@ -31,8 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from device_bench.document import read_document
-from device_bench.judge.choice import choices
-from device_bench.judge.recorded import TAP, artifact, median_us, microseconds, where
+from device_bench.judge.recorded import artifact, median_us, microseconds, where
 from device_bench.reports.columns import few
 
 ROOT = Path(__file__).parents[1]
@@ -73,25 +72,6 @@ def bench(path: Path) -> str:
         ["", *(column.heading for column in columns)],
         [[_name(row), *(column.cell(row).line for column in columns)] for row in rows],
     )
-
-
-def front(path: Path) -> str:
-    """README's three figures: of the artifact that a bench chooses for the most platforms."""
-    document = read_document(path)
-    chosen = max(choices(document["rows"]), key=lambda one: (bool(one.row), len(one.platforms)))
-    row = chosen.row or {}
-    place = {"native": "C++", "python": "Python"}.get(row["runner"], where(row))
-    heads = (
-        f"{microseconds(median_us(row, TAP) or 0.0)} µs", f"{row['file_bytes'] / 1e3:,.0f} KB",
-        f"{row['ndcg_at_10']:.4f} of {row['ndcg_at_10_float']:.4f}",
-    )  # fmt: skip
-    about = (
-        f"a tap: one item more, and the best of the catalogue anew ({artifact(row)}, from {place}, "
-        f"one core of an {document['machine']['cpu']})",
-        "the int8 model of a catalogue of 1,682 films",
-        "NDCG@10 of the int8 model, and of the float model that it was made of",
-    )
-    return table([f"**{head}**" for head in heads], [list(about)])
 
 
 def runners(path: Path) -> str:
@@ -294,17 +274,20 @@ def _of_models(part: str) -> Callable[[Path], str]:
     return lambda path: str(_MODELS[part](json.loads(path.read_text("utf-8"))))
 
 
-# The engine's are a file of their own.
-_ENGINE = runpy.run_path(str(ROOT / "scripts" / "engine_tables.py"))["KINDS"]
+# Those of the engine and of README are files of their own.
+_ELSEWHERE: Mapping[str, Callable[[Path], tuple[list[str], list[list[str]]]]] = {
+    kind: function
+    for name in ("engine_tables.py", "readme_tables.py")
+    for kind, function in runpy.run_path(str(ROOT / "scripts" / name))["KINDS"].items()
+}
 
 
-def _of_engine(kind: str) -> Callable[[Path], str]:
-    return lambda path: table(*_ENGINE[kind](path))
+def _of_another(kind: str) -> Callable[[Path], str]:
+    return lambda path: table(*_ELSEWHERE[kind](path))
 
 
 KINDS: Mapping[str, Callable[[Path], str]] = {
-    **{kind: _of_engine(kind) for kind in _ENGINE},
-    "front": front,
+    **{kind: _of_another(kind) for kind in _ELSEWHERE},
     "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
     "sessions": sessions, "features": features, "new-items": new_items,
     "neighbours": neighbours, "recipe": recipe, "accuracy": accuracy,

@@ -98,15 +98,17 @@ def test_completion_can_be_installed_and_completes(run, monkeypatch):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_line_in_the_docs_parses(page, parse):
     lines = re.findall(
-        r"^ {4,}(?:- run: )?(glint-edge .*?)(?:\s+#.*)?$", (ROOT / page).read_text(), re.MULTILINE
-    )
+        r"^(?:\$ | {4,}(?:- run: )?)(glint-edge .*?)(?:\s+#.*)?$",
+        (ROOT / page).read_text().replace("\\\n", " "), re.MULTILINE,
+    )  # fmt: skip
     for line in lines:
         code, err = parse(re.sub(r"\s+>>.*", "", line))
         assert code == 0, f"{line}: {err}"
 
 
 def test_the_docs_have_command_lines():
-    assert (ROOT / "README.md").read_text().count("\n    glint-edge ") > 15
+    assert (ROOT / "README.md").read_text().count("\n$ glint-edge ") == 5
+    assert (ROOT / "docs/bench.md").read_text().count("\n    glint-edge ") > 2
 
 
 def test_every_command_that_takes_data_takes_how_they_are_read(run):

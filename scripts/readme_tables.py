@@ -1,0 +1,54 @@
+"""README's tables, which `docs_tables.py` puts there; each takes a path, gives head and lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from device_bench.document import read_document
+from device_bench.judge.choice import choices
+from device_bench.judge.recorded import TAP, artifact, median_us, microseconds, where
+
+Lines: TypeAlias = tuple[list[str], list[list[str]]]
+
+
+def front(path: Path) -> Lines:
+    """Three figures of a bench: of the artifact that it chooses for the most platforms."""
+    chosen = max(
+        choices(read_document(path)["rows"]), key=lambda one: (bool(one.row), len(one.platforms))
+    )
+    row: Any = chosen.row
+    place = {"native": "C++", "python": "Python"}.get(row["runner"], where(row))
+    heads = (
+        f"{microseconds(median_us(row, TAP) or 0.0)} µs", f"{row['file_bytes'] / 1e3:,.0f} KB",
+        f"{row['ndcg_at_10']:.4f} of {row['ndcg_at_10_float']:.4f}",
+    )  # fmt: skip
+    about = [
+        f"a tap: taken in, and a new list ({artifact(row)} from {place}, one core)",
+        "the int8 model of 1,682 films", "NDCG@10 in int8, and of the float model",
+    ]  # fmt: skip
+    return [f"**{head}**" for head in heads], [about]
+
+
+def steps(path: Path) -> Lines:
+    """A line a step of the example, as `try_readme.py` noted it, and where that was."""
+    document = json.loads(path.read_text("utf-8"))
+    machine, load = document["machine"], document["load"]
+    place = f"{machine['cpus']} cores of an {machine['cpu']}, torch {document['torch']}"
+    if load > 1:
+        place += f", {load:.0f} other jobs beside"
+    return [place, "time", "disk"], [
+        [f"`{_command(row['step'])}`", f"{row['seconds']:,.0f} s", f"{row['bytes'] / 1e6:,.1f} MB"]
+        for row in document["rows"]
+        if not row["step"].startswith("python3 -m venv")
+    ]
+
+
+def _command(step: str) -> str:
+    """As short as it stays clear: glint-edge's without their options."""
+    own = step.startswith("glint-edge ")
+    return " ".join(step.split()[:2]) if own else step.rpartition("my-shop && ")[2]
+
+
+KINDS = {"front": front, "steps": steps}
