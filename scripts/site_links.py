@@ -2,7 +2,8 @@
 
 In the repository, pages link to sources and to the files at its top by relative paths, which
 tests/test_docs.py holds. On the site the files of `TOP` are pages, and sources are links into the
-repository (`repo_url`), or plain names where it is not known.
+repository (`repo_url`), or plain names where it is not known. A link that shows a page's file shows
+its title.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def with_links(markdown: str, at: str, repository: str, pages: Mapping[str, str]
             target.removeprefix("docs/") if target.startswith("docs/") else None
         )
         if inside is not None and not (ROOT / target).is_dir() and not _left_out(inside):
+            if text in (path, target) and (ROOT / target).is_file():
+                text = _title(target)
             return f"{picture}[{text}]({relpath(inside, site.rpartition('/')[0] or '.')}{anchor})"
         if not repository:
             return text
@@ -75,6 +78,11 @@ def with_links(markdown: str, at: str, repository: str, pages: Mapping[str, str]
         parts += [LINK.sub(link, markdown[end : code.start()]), code[0]]
         end = code.end()
     return "".join([*parts, LINK.sub(link, markdown[end:])])
+
+
+def _title(target: str) -> str:
+    """A page's, where a link shows the name of its file: a reader of the site knows no files."""
+    return (ROOT / target).read_text("utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def _left_out(inside: str) -> bool:

@@ -74,6 +74,9 @@ def test_sources_are_links_where_the_repository_is_known():
         "[a](https://host/me/it/blob/main/glint_edge/errors.py) [b](data.md#columns) "
         f"[c](changelog.md){code}"
     )
+    assert links("[data.md](data.md#columns)", "docs/engine.md", "", pages) == (
+        "[Reading a log](data.md#columns)"
+    )
     assert links("[a](../x.py)", "docs/engine.md", "", pages) == "a"
     assert links("[e](docs/engine.md#the-file)", "CHANGELOG.md", "", pages) == (
         "[e](engine.md#the-file)"
