@@ -10,6 +10,7 @@
     python benchmarks/recipe.py … --out docs/measured/recipe.json
     python benchmarks/recipe.py … --set … neighbours=32 --out docs/measured/accuracy.json
     python benchmarks/session_window.py … --json > docs/measured/session-window.json
+    glint-edge evaluate --slices --json, by protocol: docs/measured/shipped-evaluate.json
     python benchmarks/web.py … --out docs/measured/web.json
     python -m tests.campaign … --json docs/measured/reliability.json
     python benchmarks/compare_models.py … --json docs/measured/compare-models.json
@@ -228,36 +229,6 @@ def accuracy(path: Path) -> str:
     return table(["NDCG@10", "minutes", *names, *with_neighbours], lines)
 
 
-def card(path: Path) -> str:
-    """What a checkpoint says of itself."""
-    config = json.loads(path.read_text("utf-8"))
-    model, training, data = config["model"], config["training"], config["data"]
-    counts = data["summary"]
-    files = sum((path.parent / name).stat().st_size for name in config["sha256"])
-    rows = {
-        "model": f"{config['architecture']}, variant `{model['variant']}`, width {model['d']}, "
-        f"histories of up to {model['max_length']} items",
-        "data": f"{data['name']}: {counts['users']:,} users, {counts['items']:,} items, "
-        f"{counts['interactions']:,} interactions; split leave-one-out",
-        "trained by": f"{training['loss']}, seed {training['seed']}, "
-        f"{training['neighbours']} neighbours of each item beside the model",
-        "size": f"{files / 1e3:,.0f} KB in float32, items and neighbours included",
-        "format": str(config["format_version"]),
-        "digest": f"`{config['digest'][:16]}…`",
-    }
-    return table(["", ""], [[name, value] for name, value in rows.items()])
-
-
-def card_figures(path: Path) -> str:
-    """A checkpoint's own figures, as `train` stored them."""
-    names = ("recall_at_10", "mrr_at_10", "ndcg_at_10")
-    lines = []
-    for part, row in json.loads(path.read_text("utf-8"))["metrics"].items():
-        about = part.replace("_without_neighbours", ", without its neighbours")
-        lines.append([about, f"{row['users']:,}", *(f"{row[name]:.4f}" for name in names)])
-    return table(["", "users", "Recall@10", "MRR@10", "NDCG@10"], lines)
-
-
 def _mean(figure: Mapping[str, float | None] | None) -> str:
     """A mean over seeds with its standard deviation, if there are several."""
     if figure is None:
@@ -274,10 +245,10 @@ def _of_models(part: str) -> Callable[[Path], str]:
     return lambda path: str(_MODELS[part](json.loads(path.read_text("utf-8"))))
 
 
-# Those of the engine and of README are files of their own.
+# Those of the engine, of README and of the shipped checkpoint are files of their own.
 _ELSEWHERE: Mapping[str, Callable[[Path], tuple[list[str], list[list[str]]]]] = {
     kind: function
-    for name in ("engine_tables.py", "readme_tables.py")
+    for name in ("engine_tables.py", "readme_tables.py", "shipped_tables.py")
     for kind, function in runpy.run_path(str(ROOT / "scripts" / name))["KINDS"].items()
 }
 
@@ -293,7 +264,6 @@ KINDS: Mapping[str, Callable[[Path], str]] = {
     "neighbours": neighbours, "recipe": recipe, "accuracy": accuracy,
     "models": _of_models("accuracy"), "taps": _of_models("device"),
     "settings": _of_models("settings"),
-    "card": card, "card-figures": card_figures,
 }  # fmt: skip
 
 
