@@ -1,9 +1,10 @@
 """Instructions that each method takes on 64-bit Arm cores, by target and precision.
 
-    python benchmarks/instructions.py --core cortex-a53 cortex-a76
+    python benchmarks/instructions.py --core cortex-a53 cortex-a76 --out counts.json
 
 After `glint-edge device setup arm64`. What runs is the native runner in an emulator, with NEON
-kernels; see docs/arm64.md. Weights are random and seeded: counts hardly depend on them.
+kernels; see docs/arm64.md. Weights are random and seeded: counts hardly depend on them. A file of
+`--out` is written after each artifact.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from glint_edge.model.glint_ru import GlintRU
 
 TOP_K = 10
 HISTORIES = 8
+NAMES = ("target", "precision", "core")  # of a row
 
 
 def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -45,7 +48,18 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
                     counts = open_runner(core).run(job, inputs).instructions
                     names = {"target": target, "precision": precision, "core": core}
                     rows.append({**names, "instructions": dict(counts)})
+            keep(rows, arguments.out)
     return rows
+
+
+def keep(rows: Sequence[Mapping[str, Any]], path: Path | None) -> None:
+    """Write rows to a file, in the place of those of the same names; others that it has stay."""
+    if path is None:
+        return
+    every = json.loads(path.read_text("utf-8")) if path.exists() else []
+    by_name = {tuple(row[name] for name in NAMES): row for row in (*every, *rows)}
+    written = [by_name[name] for name in sorted(by_name)]
+    path.write_text(json.dumps(written, indent=1) + "\n")
 
 
 def main() -> None:
@@ -61,6 +75,7 @@ def main() -> None:
     )
     parser.add_argument("--width", type=int, default=128, help="d")
     parser.add_argument("--items", type=int, default=3417, help="rows of the table, padding too")
+    parser.add_argument("--out", type=Path, help="a file for the same; what else it has stays")
     arguments = parser.parse_args()
     # Toolchains write to the process's stdout, below Python: keep it for the result.
     stdout = os.dup(1)

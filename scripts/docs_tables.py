@@ -4,7 +4,7 @@
     python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
     python benchmarks/engine.py … --out docs/measured
     python benchmarks/filters.py … --out docs/measured/filters.json
-    python benchmarks/instructions.py … --json > docs/measured/instructions.json
+    python benchmarks/instructions.py … --out docs/measured/instructions.json
     python benchmarks/item_features.py --table … --json > docs/measured/item-features.json
     python benchmarks/neighbours.py --out docs/measured/neighbours.json
     python benchmarks/recipe.py … --out docs/measured/recipe.json
