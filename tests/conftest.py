@@ -14,6 +14,7 @@ import pytest
 import torch
 from filelock import FileLock
 
+from device_bench.native import cross
 from device_bench.native.build import build
 from device_bench.runners import arm64
 from glint_edge.checkpoints.checkpoint import load_checkpoint
@@ -284,11 +285,18 @@ def arm64_tools():
 
 
 @pytest.fixture(scope="session")
-def arm64_set_up(arm64_tools):
-    """The aarch64 runner in the user's cache, set up as by `glint-edge device setup arm64`."""
+def arm64_set_up(arm64_tools, pytestconfig):
+    """The aarch64 runners in the user's cache, set up as by `glint-edge device setup arm64`.
+
+    LiteRT's with `--full` alone: half a minute, of which fetching it is the most.
+    """
     skips.require("executorch", "executorch")
+    left_out = () if pytestconfig.getoption("--full") else ("tflite",)
+    targets = [target for target in cross.installed_targets() if target not in left_out]
     try:
-        arm64.setup(lambda step: None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cross, "installed_targets", lambda: targets)
+            arm64.setup(lambda step: None)
     except (MissingExtraError, RunnerError) as error:
         if "cannot be built" in str(error):
             raise

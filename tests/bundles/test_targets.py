@@ -18,6 +18,7 @@ from glint_edge.data.record import DataSource
 from glint_edge.errors import ConfigError, MissingExtraError
 from glint_edge.model.stream import stream_program
 from glint_edge.runtime.engines import engines, find_engine, in_chunks
+from tests.device_bench.makers import QUICK
 from tests.histories import recommend_history
 from tests.skips import require
 
@@ -144,7 +145,7 @@ def test_a_fourth_target_is_one_file_of_another_package(toy, checkpoint, tmp_pat
         lengths = torch.tensor([3])
         best = checkpoint.model.score(torch.tensor([[1, 2, 3]]), lengths).topk(5).indices
         assert items.tolist() == best.tolist()
-    result = bench(load_bundle(bundle.path), checkpoint=None, held_out=None)
+    result = bench(load_bundle(bundle.path), checkpoint=None, held_out=None, settings=QUICK)
     assert [row.target for row in result.rows] == ["toy"]
     assert result.ok, result.failures
 

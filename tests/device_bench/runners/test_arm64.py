@@ -83,7 +83,7 @@ def test_int8_on_arm_is_the_hosts_but_for_rounding(run, artifacts, histories):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["c", "onnx", "tflite"])
+@pytest.mark.parametrize("target", ["c", "onnx", pytest.param("tflite", marks=pytest.mark.full)])
 def test_the_other_runtimes_answer_on_arm_as_on_the_host(arm64_set_up, tmp_path, target):
     if target not in cross.installed_targets():
         pytest.skip(f"needs what runs {target}")

@@ -18,9 +18,9 @@ from device_bench.native.build import PROGRAM, build
 from device_bench.native.exchange import INPUTS, read_result, write_inputs
 from device_bench.runners.native import NativeRunner, arguments, open_runner
 from glint_edge.errors import ConfigError, RunnerError
-from glint_edge.model.stream import StreamProgram, stream_program
-from quantization import quantize
+from glint_edge.model.stream import StreamProgram
 from tests import conversions
+from tests.converters.programs import OPTIONS, tflite_program
 from tests.histories import recommend_history
 
 QUICK = Plan(warmup=5, runs=30, budget_ms=500)
@@ -52,8 +52,8 @@ class Case:
 
 
 @pytest.fixture(scope="module")
-def cases(make_model, require_native, tmp_path_factory, request):
-    """By target and precision; only ExecuTorch's conversion is slow, and is shared."""
+def cases(require_native, tmp_path_factory, request):
+    """By target and precision; slow conversions are shared."""
     made = {}
 
     def case(target, precision):
@@ -63,10 +63,9 @@ def cases(make_model, require_native, tmp_path_factory, request):
                 artifact = request.getfixturevalue("artifacts")[precision]
                 made[target, precision] = Case(target, artifact.program, artifact.path)
             else:
-                program = quantize(stream_program(make_model(), chunk=4), precision)
-                file = find_target(target)
+                program, file = tflite_program(precision), find_target(target)
                 path = tmp_path_factory.mktemp("native") / f"model{file.suffix}"
-                conversions.convert(program, file, path)
+                conversions.convert(program, file, path, OPTIONS)
                 made[target, precision] = Case(target, program, path)
         return made[target, precision]
 
