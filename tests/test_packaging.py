@@ -32,7 +32,7 @@ def checkouts_wheel(tmp_path_factory):
     return build("wheel", tmp_path_factory.mktemp("checkout"))
 
 
-@pytest.fixture(scope="module", params=["checkout", "sdist"])
+@pytest.fixture(scope="module", params=["checkout", pytest.param("sdist", marks=pytest.mark.full)])
 def wheel(request, checkouts_wheel, tmp_path_factory):
     if request.param == "checkout":
         return checkouts_wheel

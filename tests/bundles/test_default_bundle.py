@@ -3,6 +3,8 @@
 With a small chunk and few prefixes; the usual chunk is lowered in `benchmarks/test_benchmarks.py`.
 """
 
+from functools import cache
+
 import pytest
 
 from converters.export import export
@@ -20,15 +22,11 @@ pytestmark = pytest.mark.slow
 NAME = "ml-100k"
 TARGETS = sorted(targets())
 POSITIONS = 1000  # some one a user
-# That a slow target's fp32 file is the float model, its own tests say of small models.
-FLOAT_TARGETS = [
-    pytest.param(target, marks=[] if target == "onnx" else pytest.mark.full) for target in TARGETS
-]
 
 
 @pytest.fixture(scope="module")
-def bundles(ml_100k, tmp_path_factory, pytestconfig):
-    """The default checkpoint as an fp32 and an int8 bundle; every target is in the int8 one."""
+def bundle_of(ml_100k, tmp_path_factory):
+    """The default checkpoint as a bundle of a precision, with every target in it."""
     require("executorch", "executorch")
     require("onnxscript", "onnx")
     require("litert_torch", "litert")
@@ -42,11 +40,13 @@ def bundles(ml_100k, tmp_path_factory, pytestconfig):
             golden=golden, catalogue=checkpoint.catalogue, spare_items=None,
         )  # fmt: skip
 
-    def make(precision, quantize, target=ALL):
+    @cache
+    def make(precision):
+        quantize = "none" if precision == "fp32" else precision
         return export(
             checkpoint,
             ExportOptions(
-                (target,), quantize, TOP_K, folder / f"{precision}.glint", name=NAME, chunk=CHUNK
+                (ALL,), quantize, TOP_K, folder / f"{precision}.glint", name=NAME, chunk=CHUNK
             ),
             folder=DEFAULT_CHECKPOINT,
             histories=some_histories(known, checkpoint.model.config),
@@ -54,8 +54,12 @@ def bundles(ml_100k, tmp_path_factory, pytestconfig):
         )
 
     folder = tmp_path_factory.mktemp("default")
-    floats = ALL if pytestconfig.getoption("--full") else "onnx"
-    return {"fp32": make("fp32", "none", floats), "int8": make("int8", "int8")}
+    return make
+
+
+@pytest.fixture
+def int8(bundle_of):
+    return bundle_of("int8")
 
 
 def figures(bundle, target):
@@ -63,13 +67,14 @@ def figures(bundle, target):
     return check
 
 
-def test_every_target_is_in_it(bundles):
-    assert [artifact.target for artifact in bundles["int8"].artifacts] == TARGETS
+def test_every_target_is_in_it(int8):
+    assert [artifact.target for artifact in int8.artifacts] == TARGETS
 
 
-@pytest.mark.parametrize("target", FLOAT_TARGETS)
-def test_fp32_is_the_float_model(bundles, target):
-    check = figures(bundles["fp32"], target)
+@pytest.mark.full
+@pytest.mark.parametrize("target", TARGETS)
+def test_fp32_is_the_float_model(bundle_of, target):
+    check = figures(bundle_of("fp32"), target)
     assert check["ok"], check["failures"]
     assert check["users"] == 943
     assert check["max_score_error"] < 1e-4
@@ -77,8 +82,8 @@ def test_fp32_is_the_float_model(bundles, target):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_int8_keeps_the_accuracy(bundles, target):
-    check = figures(bundles["int8"], target)
+def test_int8_keeps_the_accuracy(int8, target):
+    check = figures(int8, target)
     assert check["ok"], check["failures"]
     assert check["ndcg_loss"]["positions"] == pytest.approx(POSITIONS, abs=943)
     assert check["ndcg_at_10"] == pytest.approx(check["ndcg_at_10_float"], rel=0.01)
@@ -86,23 +91,25 @@ def test_int8_keeps_the_accuracy(bundles, target):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_int8_artifacts_agree_with_one_another(bundles, target):
-    agreement = figures(bundles["int8"], target)["agreement"]
+def test_int8_artifacts_agree_with_one_another(int8, target):
+    agreement = figures(int8, target)["agreement"]
     assert set(agreement) == {*TARGETS} - {target}
     assert min(agreement.values()) >= 0.98
 
 
-@pytest.mark.parametrize("target", FLOAT_TARGETS)
-def test_int8_is_a_third_of_the_size(bundles, target):
-    sizes = {name: figures(bundle, target)["file_bytes"] for name, bundle in bundles.items()}
-    assert sizes["int8"] <= 0.35 * sizes["fp32"]
+@pytest.mark.full
+@pytest.mark.parametrize("target", TARGETS)
+def test_int8_is_a_third_of_the_size(bundle_of, int8, target):
+    bundles = (int8, bundle_of("fp32"))
+    small, large = (figures(bundle, target)["file_bytes"] for bundle in bundles)
+    assert small <= 0.35 * large
 
 
-def test_a_bundle_of_the_shipped_checkpoint_names_no_path(bundles):
-    assert bundles["int8"].manifest["checkpoint"]["path"] is None
+def test_a_bundle_of_the_shipped_checkpoint_names_no_path(int8):
+    assert int8.manifest["checkpoint"]["path"] is None
 
 
-def test_its_readme_tells_how_to_load_each(bundles):
-    readme = (bundles["int8"].path / "README.md").read_text()
+def test_its_readme_tells_how_to_load_each(int8):
+    readme = (int8.path / "README.md").read_text()
     for words in ("## ExecuTorch", "## ONNX Runtime", "## LiteRT", "model.tflite"):
         assert words in readme

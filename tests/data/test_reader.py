@@ -24,7 +24,7 @@ def trusted_parquet():
 
 
 @pytest.mark.usefixtures("trusted_parquet")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rows=ROWS, k_core=st.integers(0, 3), min_length=st.integers(1, 4))
 def test_every_format_gives_what_the_rules_say(rows, k_core, min_length):
     with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +55,7 @@ def test_without_times_the_order_is_the_file_s_and_repeats_stay(rows):
     assert read_log.interactions == len(rows) and not read_log.dropped
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     histories=st.dictionaries(
         st.sampled_from("abcd"), st.lists(st.sampled_from("wxyz"), min_size=1), min_size=1

@@ -35,7 +35,7 @@ def lines_of(folder):
 
 
 def test_a_certain_next_item_is_learnt(log, tmp_path):
-    checkpoint = run(log, tmp_path / "run", epochs=40, learning_rate=1e-2)
+    checkpoint = run(log, tmp_path / "run", epochs=20, learning_rate=2e-2)
     assert checkpoint.metrics["test"]["ndcg_at_10"] > 0.8
     losses = [line["loss"] for line in lines_of(tmp_path / "run")]
     assert losses[0] > 2 > losses[-1]
