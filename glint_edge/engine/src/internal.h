@@ -52,7 +52,7 @@ enum {
 enum {
     BLOCK = 16, GROUP = 4,
     SCORED = 1024,  /* rows of the table whose scores stand in the workspace */
-    PEAKS = 64
+    PEAKS = 128
 };
 
 /* A row of int8 stands for (q − zero) · step. */

@@ -172,7 +172,7 @@ static size_t NAMED(collect)(const int32_t *keys, int32_t first, size_t n, int32
     return count;
 }
 
-/* Of the peaks, the largest of each 64th key, the range is halved until few more than k are in it. */
+/* Of the peaks, the largest of each PEAKS-th key, the range is halved until few more than k are in it. */
 static int32_t NAMED(bound)(const int32_t *keys, size_t k) {
     int32_t peaks[PEAKS];
     ints highest = i_get(keys), lowest = highest;

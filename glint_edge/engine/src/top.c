@@ -7,7 +7,7 @@
 
 enum {
     NOTHING = -2139095041,  /* the key of −∞: of what is left out, or is no number */
-    FEW = 64                /* are put in order by counting, and then into the list */
+    FEW = 32                /* are put in order by counting, and then into the list */
 };
 
 static float score_of(int32_t key) { return float_of(key < 0 ? key ^ INT32_MAX : key); }
@@ -56,9 +56,8 @@ int32_t glint_best(const glint_model *model, const workspace *at, const float *r
     const size_t k = most > 0 ? (size_t)most : 0, few = k < SCORED ? FEW : SCORED;
     size_t count = 0, more = SCORED;
     int32_t least = NOTHING + 1;  /* no smaller key is among the best k */
-    if (!k) return 0;
     if (model->is_int8) at->steps[0] = kernels->quantize(row, model->d, at->q);
-    for (size_t first = 0, n; first + 1 < model->rows; first += n) {
+    for (size_t first = 0, n; k && first + 1 < model->rows; first += n) {
         n = score(model, at, row, first, inverse, bias);
         if (more > FEW && k <= PEAKS) {
             const int32_t bound = kernels->bound(at->keys, k);
