@@ -25,7 +25,7 @@ from device_bench.measure.machine import conditions, machine  # noqa: E402  # wh
 
 def steps(readme: str) -> list[str]:
     """The command lines, in their order."""
-    install = re.search(r"^## Install\n.*?((?:^    .*\n)+)", readme, re.MULTILINE | re.DOTALL)
+    install = re.search(r"^## Install\n.*?((?:^    [^\n]*\n)+)", readme, re.MULTILINE | re.DOTALL)
     example = re.search(r"^```console\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     assert install is not None and example is not None
     shown = re.findall(r"^\$ (.*)$", example[1].replace("\\\n", " "), re.MULTILINE)

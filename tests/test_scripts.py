@@ -52,3 +52,18 @@ def test_the_demo_refuses_what_it_does_not_know():
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: sh ") and "--light" in done.stderr
+
+
+def test_the_trial_of_readme_takes_its_lines_in_their_order():
+    script = runpy.run_path(str(ROOT / "scripts/try_readme.py"))
+    venv, install, *own, page = script["steps"]((ROOT / "README.md").read_text("utf-8"))
+    assert venv.startswith("python3 -m venv .venv")
+    assert install == "pip install '.[toolkit]'"
+    assert [step.split()[1] for step in own] == [
+        "train",
+        "evaluate",
+        "export",
+        "recommend",
+        "embed",
+    ]
+    assert page == "cd my-shop && npm ci && npm run build"
