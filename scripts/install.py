@@ -39,6 +39,7 @@ PIP = (
 )  # fmt: skip
 STEP = re.compile(r"\s*((?:Collecting|Downloading|Using cached|Building|Installing) \S+)(.*)")
 LARGE = re.compile(r" \((\d{2,}\.\d MB|[\d.]+ GB)\)")  # tens of MB
+QUOTED = re.compile("'.*?'")
 SLOW = 10.0  # seconds, from which on it is said what came of it
 
 
@@ -88,9 +89,10 @@ def _install(what: str, beside: str) -> None:
             _write(f"\r\033[K{text[:78]}")
     if moves:
         _write("\r\033[K")
-    for line in said:
-        if line.startswith("WARNING"):
-            say(line)
+    warnings = [line for line in said if line.startswith("WARNING")]
+    # One of a kind: pip warns of a place once a package.
+    for line in {QUOTED.sub("", line): line for line in reversed(warnings)}.values():
+        say(line)
 
 
 def _lines(command: list[str]) -> Iterator[str]:

@@ -21,7 +21,8 @@ print("Obtaining file:///clone")
 print("Collecting torch<2.14")
 print("  Downloading torch-2.13.0.whl (180.1 MB)")
 print("  Downloading numpy-2.4.6.whl (9.1 MB)")
-print("WARNING: a mirror was slow")
+for name in ("torch", "numpy"):
+    print(f"WARNING: a mirror was slow for '{name}'")
 print("Installing collected packages: numpy, torch", flush=True)
 if "fail" in sys.argv[-1]:
     sys.exit("ERROR: no space left")
@@ -39,7 +40,10 @@ def test_an_install_says_what_is_large_and_how_long_it_took_the_last_time(
     assert script["main"]("onnx") == 0
     first, *rest = capsys.readouterr().err.splitlines()
     assert first.startswith("installing glint-edge[onnx] into ") and first.endswith("some minutes")
-    assert rest == ["Downloading torch-2.13.0.whl (180.1 MB)", "WARNING: a mirror was slow"]
+    assert rest == [
+        "Downloading torch-2.13.0.whl (180.1 MB)",
+        "WARNING: a mirror was slow for 'torch'",
+    ]
     assert script["main"]("onnx") == 0
     assert "about 0 s, by the last time" in capsys.readouterr().err
     assert script["main"]("fail") == 1
