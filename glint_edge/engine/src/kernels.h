@@ -1,5 +1,4 @@
 /* A set of kernels; `internal.h` says what each function computes. Included once for each set.
- *
  *     NAMED(name)        the name of a function of this set
  *     GLINT_NAME         the set's, for people
  *     GLINT_WIDTH        floats of a register: 4, 8 or 16
