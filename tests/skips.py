@@ -46,6 +46,8 @@ MAY_SKIP = (
             "tflite-runtime 2.14 has no wheel for it", sys.version_info >= (3, 12)),
     MaySkip("tests/engine/test_kernels.py::test_kernels_here_*",
             "no processor has the kernels of another, and not all have the newest"),
+    MaySkip("tests/engine/test_sources.py::test_kernels_are_small", "nm and size are binutils'",
+            not ON_LINUX),
     MaySkip("tests/test_no_network.py::*", "the kernel's filter of calls is Linux's", not ON_LINUX),
     MaySkip("tests/*arm64*", "QEMU's user mode is Linux's", not ON_LINUX),
     MaySkip("tests/device_bench/native/*", "the emulator and its compilers are Linux's",
