@@ -39,10 +39,15 @@ def steps(path: Path) -> Lines:
     if load > 1:
         place += f", {load:.0f} other jobs beside"
     return [place, "time", "disk"], [
-        [f"`{_command(row['step'])}`", f"{row['seconds']:,.0f} s", f"{row['bytes'] / 1e6:,.1f} MB"]
+        [f"`{_command(row['step'])}`", f"{row['seconds']:,.0f} s", _megabytes(row["bytes"])]
         for row in document["rows"]
         if not row["step"].startswith("python3 -m venv")
     ]
+
+
+def _megabytes(count: int) -> str:
+    size = count / 1e6
+    return f"{size:,.0f} MB" if size >= 10 else f"{size:.1f} MB" if size >= 0.05 else "–"
 
 
 def _command(step: str) -> str:

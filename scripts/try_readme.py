@@ -30,7 +30,10 @@ def steps(readme: str) -> list[str]:
     assert install is not None and example is not None
     shown = re.findall(r"^\$ (.*)$", example[1].replace("\\\n", " "), re.MULTILINE)
     lines = [*install[1].splitlines(), *shown]
-    return [line.partition("#")[0].strip().removesuffix(" && npm run preview") for line in lines]
+    return [
+        " ".join(line.partition("#")[0].split()).removesuffix(" && npm run preview")
+        for line in lines
+    ]
 
 
 def run(steps: list[str], folder: Path) -> list[dict[str, object]]:
