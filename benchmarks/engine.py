@@ -183,6 +183,7 @@ def main() -> None:
             result[part] = measure(bench, part)
             if arguments.out:
                 text = json.dumps(result[part], indent=1) + "\n"
+                arguments.out.mkdir(parents=True, exist_ok=True)
                 (arguments.out / f"engine-{part}.json").write_text(text)
         os.dup2(stdout, 1)
     if arguments.json:
