@@ -158,7 +158,9 @@ def test_the_sampled_protocol_counts_ties_against_the_target(fixed_scores):
 
 
 def test_unknown_protocol_lists_the_choices(model):
-    with pytest.raises(ConfigError, match="full, unseen, sampled-pop100"):
+    with pytest.raises(
+        ConfigError, match=r"did you mean sampled-pop100\? Or choose one of full, unseen"
+    ):
         evaluate(model, held_out([[1]], [2]), protocol="pop100")
     with pytest.raises(ConfigError, match="popularity"):
         evaluate(model, held_out([[1]], [2]), protocol="sampled-pop100")

@@ -201,7 +201,9 @@ def test_a_chunk_is_as_many_appends(make_model, precision):
 
 
 def test_an_unknown_precision_is_refused_with_the_known_ones(model):
-    with pytest.raises(ConfigError, match="choose one of fp32, fp16, int8-table, int8"):
+    with pytest.raises(
+        ConfigError, match=r"did you mean int8 or int8-table\? Or choose one of fp32, fp16"
+    ):
         quantize(stream_program(model), "int4")
 
 

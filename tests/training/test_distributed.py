@@ -167,7 +167,7 @@ def test_processes_with_different_data_are_refused(log, tmp_path):
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch):
     assert find_device("cpu") == torch.device("cpu")
-    with pytest.raises(ConfigError, match="choose one of cpu, cuda"):
+    with pytest.raises(ConfigError, match=r"unknown; did you mean cuda\?"):
         find_device("gpu")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(ConfigError, match="finds no CUDA device"):

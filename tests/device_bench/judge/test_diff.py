@@ -264,7 +264,7 @@ def test_the_exit_code_is_for_ci(files, run):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "cannot read"),
+        (None, "no such file"),
         ("", "is not JSON"),
         ("[]", "is no bench result"),
         ('{"rows": []}', "is no bench result"),
