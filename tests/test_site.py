@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import glint_edge as ge
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("glint_edge", "quantization", "converters", "device_bench")
 TROUBLESHOOTING = (ROOT / "docs/troubleshooting.md").read_text("utf-8")
@@ -44,8 +46,7 @@ def test_commands_calls_and_the_api_are_on_the_site(site):
     for code in ("ts", "kotlin", "swift", "cpp", "c"):
         assert f"language-{code} highlight" in calls
     python = (site / "python.html").read_text("utf-8")
-    api = __import__("glint_edge")
-    for name in set(api.__all__) - {"load", "GlintEdgeError"}:
+    for name in set(ge.__all__) - {"load", "GlintEdgeError"}:
         assert re.search(rf'id="[\w.]*\.{name}"', python), name
 
 

@@ -1,6 +1,7 @@
 """An unknown name is refused with what is near it: of options, columns, files, items and logs."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -81,7 +82,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-NEW = __import__("pathlib").Path("new.glint")
+NEW = Path("new.glint")
 
 
 @pytest.mark.parametrize(

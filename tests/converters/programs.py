@@ -1,4 +1,4 @@
-"""Programs that several modules convert to TFLite: each is converted once."""
+"""Programs that several modules convert: to TFLite, which is slow, each is converted once."""
 
 import torch
 
@@ -21,12 +21,12 @@ SHAPES = {
 }
 
 
-def tflite_model(precision):
+def small_model(precision):
     return tiny_model(items=ITEMS, **SHAPES[precision])
 
 
-def tflite_program(precision):
-    return quantize(stream_program(tflite_model(precision), 10, conversions.CHUNK), precision)
+def small_program(precision):
+    return quantize(stream_program(small_model(precision), 10, conversions.CHUNK), precision)
 
 
 def extreme_model():

@@ -16,7 +16,7 @@ from glint_edge.runtime.engines import load_artifact
 from glint_edge.runtime.filters import Filter, Rows, best
 from quantization import quantize
 from tests import conversions
-from tests.converters.programs import OPTIONS, tflite_model, tflite_program
+from tests.converters.programs import OPTIONS, small_model, small_program
 from tests.skips import require
 
 pytestmark = pytest.mark.slow
@@ -74,9 +74,9 @@ class Shop:
 def shop(request, shipped, tmp_path_factory):
     target, precision, spare = request.param
     require(PACKAGES[target], target)
-    model = tflite_model(precision) if target == "tflite" else shipped.model
+    model = small_model(precision) if target == "tflite" else shipped.model
     if target == "tflite":
-        program = tflite_program(precision)
+        program = small_program(precision)
         path = conversions.converted(program, target, OPTIONS)
     else:
         floats = stream_program(model, conversions.TOP_K, conversions.CHUNK, spare)

@@ -23,7 +23,7 @@ from tests.converters.programs import (
     SHAPES,
     extreme_model,
     extreme_program,
-    tflite_program,
+    small_program,
 )
 from tests.environments import install, make_environment
 from tests.skips import needs
@@ -51,7 +51,7 @@ def file_of():
 
     @cache
     def make(precision):
-        program = tflite_program(precision)
+        program = small_program(precision)
         path = conversions.converted(program, "tflite", OPTIONS)
         return Converted(program, path, find_engine("tflite").load(path, program.config, None, 1))
 

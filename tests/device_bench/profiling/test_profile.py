@@ -22,7 +22,7 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, RunnerError
 from tests import conversions
-from tests.converters.programs import OPTIONS, tflite_program
+from tests.converters.programs import OPTIONS, small_program
 
 HISTORIES = [[5, 9, 77, 3, 8, 120], [1], []]
 METHODS = ["append", "append_many", "recommend"]
@@ -43,7 +43,7 @@ def files(artifacts, model, tmp_path_factory):
     """An int8 program and its file, by target: those of the slow ones have other tests too."""
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
     pytest.importorskip("ai_edge_litert", reason="needs glint-edge[litert]")
-    program, small = artifacts["int8"].program, tflite_program("int8")
+    program, small = artifacts["int8"].program, small_program("int8")
     onnx = tmp_path_factory.mktemp("profiled") / "int8.onnx"
     conversions.convert(program, find_target("onnx"), onnx)
     return {

@@ -15,7 +15,7 @@ from device_bench.runners import arm64
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, RunnerError
 from tests import conversions
-from tests.converters.programs import ITEMS, OPTIONS, tflite_program
+from tests.converters.programs import ITEMS, OPTIONS, small_program
 from tests.histories import recommend_history
 
 GOLDEN = Histories.of([[1, 2, 3], []])
@@ -87,7 +87,7 @@ def test_int8_on_arm_is_the_hosts_but_for_rounding(run, artifacts, histories):
 def test_the_other_runtimes_answer_on_arm_as_on_the_host(arm64_set_up, tmp_path, target):
     if target not in cross.installed_targets():
         pytest.skip(f"needs what runs {target}")
-    program, path = tflite_program("int8"), tmp_path / "artifact"
+    program, path = small_program("int8"), tmp_path / "artifact"
     conversions.convert(program, find_target(target), path, OPTIONS)
     random = np.random.default_rng(0)
     histories = Histories.of([random.integers(0, ITEMS + 1, n).tolist() for n in range(1, 21)])

@@ -20,7 +20,7 @@ from device_bench.runners.native import NativeRunner, arguments, open_runner
 from glint_edge.errors import ConfigError, RunnerError
 from glint_edge.model.stream import StreamProgram
 from tests import conversions
-from tests.converters.programs import OPTIONS, tflite_program
+from tests.converters.programs import OPTIONS, small_program
 from tests.histories import recommend_history
 
 QUICK = Plan(warmup=5, runs=30, budget_ms=500)
@@ -63,7 +63,7 @@ def cases(require_native, tmp_path_factory, request):
                 artifact = request.getfixturevalue("artifacts")[precision]
                 made[target, precision] = Case(target, artifact.program, artifact.path)
             else:
-                program, file = tflite_program(precision), find_target(target)
+                program, file = small_program(precision), find_target(target)
                 path = tmp_path_factory.mktemp("native") / f"model{file.suffix}"
                 conversions.convert(program, file, path, OPTIONS)
                 made[target, precision] = Case(target, program, path)
