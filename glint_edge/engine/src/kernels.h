@@ -2,7 +2,7 @@
  *     NAMED(name)        the name of a function of this set
  *     GLINT_NAME         the set's, for people
  *     GLINT_WIDTH        floats of a register: 4, 8 or 16
- *     NARROW(y, x)       the low bytes of a register of integers, to y
+ *     NARROW(y, x)       integers to bytes at y, from GLINT_OFFSET − 128 to GLINT_OFFSET + 127
  */
 #include "internal.h"
 #include "lanes.h"
@@ -36,10 +36,7 @@ static glint_step NAMED(quantize)(const float *x, size_t n, int8_t *q) {
     lowest = lowest > -255.0f ? lowest : -255.0f;
     const int32_t zero = GLINT_OFFSET - 128 - (bits_of(lowest + ROUNDER) - bits_of(ROUNDER));
     ALL_OF(n,
-        const ints level = (ints)((words)i_round(GET(x) * inverse) + (uint32_t)zero);
-        const ints above = SELECT(level > GLINT_OFFSET - 128, level, i_all(GLINT_OFFSET - 128));
-        const ints inside = SELECT(above < GLINT_OFFSET + 127, above, i_all(GLINT_OFFSET + 127));
-        NARROW(q + i, inside);
+        NARROW(q + i, (ints)((words)i_round(GET(x) * inverse) + (uint32_t)zero));
     );
     return (glint_step){step, zero};
 }

@@ -18,9 +18,9 @@ INLINE int16x8_t pairs(int8x16_t w, int8x16_t q) {
     return vpaddq_s16(vmull_s8(vget_low_s8(w), vget_low_s8(q)), vmull_high_s8(w, q));
 }
 
-INLINE void low_bytes(int8_t *y, int32x4_t x) {
-    const int16x4_t low = vmovn_s32(x);
-    const int32x2_t bytes = vreinterpret_s32_s8(vmovn_s16(vcombine_s16(low, low)));
+INLINE void narrow(int8_t *y, int32x4_t x) {
+    const int16x4_t low = vqmovn_s32(x);
+    const int32x2_t bytes = vreinterpret_s32_s8(vqmovn_s16(vcombine_s16(low, low)));
     __builtin_memcpy(y, &bytes, GROUP);
 }
 
@@ -32,7 +32,7 @@ INLINE void low_bytes(int8_t *y, int32x4_t x) {
 #define GLINT_TILE 4
 #define GLINT_OFFSET 0
 #define DOT(sum, w, q) vpadalq_s16((int32x4_t)(sum), pairs(vld1q_s8(w), FOUR(q)))
-#define NARROW(y, x) low_bytes(y, (int32x4_t)(x))
+#define NARROW(y, x) narrow(y, (int32x4_t)(x))
 #include "kernels.h"
 
 BEGIN_DOT
@@ -42,7 +42,7 @@ BEGIN_DOT
 #define GLINT_TILE 4
 #define GLINT_OFFSET 0
 #define DOT(sum, w, q) vdotq_s32((int32x4_t)(sum), vld1q_s8(w), FOUR(q))
-#define NARROW(y, x) low_bytes(y, (int32x4_t)(x))
+#define NARROW(y, x) narrow(y, (int32x4_t)(x))
 #include "kernels.h"
 END_DOT
 #endif

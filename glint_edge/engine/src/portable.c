@@ -7,7 +7,9 @@
 #define GLINT_TILE 2
 #define GLINT_OFFSET 0
 #define DOT(sum, w, q) ((sum) + (ints)column_products((shorts)i_get(w), (shorts)i_all(four_at(q))))
-#define NARROW(y, x) for (int lane = 0; lane < GLINT_WIDTH; lane++) (y)[lane] = (int8_t)(x)[lane]
+#define NARROW(y, x)                                                                              \
+    for (int lane = 0; lane < GLINT_WIDTH; lane++)                                                \
+        (y)[lane] = (int8_t)((x)[lane] < -128 ? -128 : (x)[lane] > 127 ? 127 : (x)[lane])
 
 typedef int16_t shorts __attribute__((vector_size(16)));
 typedef uint16_t fields __attribute__((vector_size(16)));

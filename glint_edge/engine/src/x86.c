@@ -23,11 +23,8 @@ INLINE __m256i signed_products(__m256i w, __m256i q) {
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
-INLINE void low_bytes(int8_t *y, __m256i x) {
-    const __m256i bytes = x & _mm256_set1_epi32(255);
-    const __m128i high = _mm256_extracti128_si256(bytes, 1);
-    const __m128i pairs = _mm_packus_epi32(_mm256_castsi256_si128(bytes), high);
-    _mm_storeu_si64(y, _mm_packus_epi16(pairs, pairs));
+INLINE __m128i pairs_of(__m256i x) {
+    return _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
 }
 
 #define NAMED(name) name##_avx2
@@ -36,7 +33,7 @@ INLINE void low_bytes(int8_t *y, __m256i x) {
 #define GLINT_TILE 4
 #define GLINT_OFFSET 0
 #define DOT(sum, w, q) ((sum) + (ints)signed_products(AT_256(w), _mm256_set1_epi32(four_at(q))))
-#define NARROW(y, x) low_bytes(y, (__m256i)(x))
+#define NARROW(y, x) _mm_storeu_si64(y, _mm_packs_epi16(pairs_of((__m256i)(x)), (__m128i){0}))
 #define MAX(a, b) _mm256_max_ps((__m256)(a), (__m256)(b))
 #define MIN(a, b) _mm256_min_ps((__m256)(a), (__m256)(b))
 #include "kernels.h"
@@ -50,7 +47,7 @@ BEGIN("avx2,avxvnni")
 #define GLINT_OFFSET 128  /* q without a sign */
 #define DOT(sum, w, q)                                                                            \
     _mm256_dpbusd_avx_epi32((__m256i)(sum), _mm256_set1_epi32(four_at(q)), AT_256(w))
-#define NARROW(y, x) low_bytes(y, (__m256i)(x))
+#define NARROW(y, x) _mm_storeu_si64(y, _mm_packus_epi16(pairs_of((__m256i)(x)), (__m128i){0}))
 #define MAX(a, b) _mm256_max_ps((__m256)(a), (__m256)(b))
 #define MIN(a, b) _mm256_min_ps((__m256)(a), (__m256)(b))
 #include "kernels.h"
@@ -65,7 +62,8 @@ BEGIN("avx2,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
 #define DOT(sum, w, q)                                                                            \
     _mm512_dpbusd_epi32((__m512i)(sum), _mm512_set1_epi32(four_at(q)), _mm512_loadu_si512(w))
 #define NARROW(y, x)                                                                              \
-    _mm_storeu_si128((__m128i *)(void *)(y), _mm512_cvtepi32_epi8((__m512i)(x)))
+    _mm_storeu_si128((__m128i *)(void *)(y),                                                      \
+                     _mm512_cvtusepi32_epi8(_mm512_max_epi32((__m512i)(x), (__m512i){0})))
 #define MAX(a, b) _mm512_max_ps((__m512)(a), (__m512)(b))
 #define MIN(a, b) _mm512_min_ps((__m512)(a), (__m512)(b))
 #define KEEP keep_512
