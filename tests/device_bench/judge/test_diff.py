@@ -11,22 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.targets import find_target
 from device_bench import document as document_module
-from device_bench.bench import Settings, bench
+from device_bench.bench import Settings
 from device_bench.document import document, read_document, write_document
 from device_bench.judge.diff import diff
 from device_bench.judge.rows import BenchResult, Row
 from device_bench.measure.machine import machine
-from device_bench.measure.sampling import Plan
 from device_bench.measure.statistics import Latency
 from device_bench.reports.terminal import render_diff
-from device_bench.runners import python as python_runner
-from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.cli import console
 from glint_edge.errors import ConfigError
-from glint_edge.model.stream import stream_program
-from tests.device_bench.makers import catalogue_of, golden_for
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -299,7 +293,7 @@ def test_a_folder_that_is_not_there_is_said_before_it_matters(tmp_path):
         write_document(document_of(), tmp_path / "file" / "a.json")
 
 
-# ---- real runs: of one artifact, and of one that does everything twice -------------------------
+# ---- recorded runs: of one artifact, and of one that does everything twice ----------------------
 
 
 def recorded():
@@ -320,78 +314,3 @@ def test_no_run_on_a_busy_machine_is_a_regression_of_another():
     assert back == [
         {"regression": "improvement", "slower": "faster"}.get(one, one) for one in found
     ]
-
-
-# In place of the worker's program: the artifact of this name appends each item twice.
-TWICE = """
-import sys
-from device_bench.measure import worker
-
-load = worker.load_runtime
-
-def load_twice(target, path, *rest, **options):
-    runtime = load(target, path, *rest, **options)
-    if path.stem == "twice":
-        once = runtime.append
-        runtime.append = lambda state, item: (once(state, item), once(state, item))[1]
-    return runtime
-
-worker.load_runtime = load_twice
-sys.exit(worker.main())
-"""
-
-
-@pytest.fixture(scope="module")
-def run_three(make_model, tmp_path_factory):
-    """Run the bench on two alike and one of twice the work, in turn: a document of each."""
-    pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
-    from converters import convert
-
-    target, path = find_target("onnx"), tmp_path_factory.mktemp("bundle")
-    program = stream_program(make_model(items=200, d=128))
-    # A bundle has one artifact of a precision; what keeps the three apart here is that label alone.
-    labels = {"once": "fp32", "again": "fp16", "twice": "int8"}
-    for name in labels:
-        convert(program, target, path / f"{name}.onnx")
-    bundle = Bundle(
-        path=path, manifest={"name": "app", "window": "sliding", "checkpoint": {}},
-        config=program.config, top_k=program.top_k, golden=golden_for(program, [[1, 2, 3]]),
-        artifacts=tuple(
-            Artifact("onnx", label, f"{file}.onnx", runtime={}) for file, label in labels.items()
-        ),
-        catalogue=catalogue_of(200),
-    )  # fmt: skip
-    settings = Settings(plan=Plan(runs=200, budget_ms=100), rounds=4)
-
-    def run():
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(python_runner, "WORKER", (sys.executable, "-c", TWICE))
-            result = bench(bundle, checkpoint=None, held_out=None, settings=settings)
-        assert result.ok, result.failures
-        rows = [replace(row, precision="fp32") for row in result.rows]
-        return [document([replace(result, rows=(row,))], settings, ["glint-edge"]) for row in rows]
-
-    return run
-
-
-def change_of(figure, found):
-    (change,) = (change for change in found.changes if change.figure == figure)
-    return change
-
-
-@pytest.mark.slow
-@pytest.mark.alone
-def test_a_run_is_no_regression_of_another_and_twice_the_work_is(run_three):
-    for _ in range(3):
-        # Of one run, in which they took turns: between two runs the machine changes its speed.
-        once, again, twice = run_three()
-        for old, new in permutations((once, again)):
-            difference = diff(old, new)
-            assert not difference.regressions, difference.regressions
-        changes = [change_of("append µs", diff(old, twice)) for old in (once, again)]
-        missed = [change for change in changes if change.verdict != "regression"]
-        if not missed:
-            return
-        # Where the machine itself scatters by as much, the diff has to say so; measure all anew.
-        assert all(c.verdict in ("slower", "noise") and c.noise > 1.5 for c in missed), missed
-    pytest.fail(f"twice the work is not found: {missed}")
