@@ -57,7 +57,7 @@ def count_entry_points(graph, groups):
 
 
 def without_exempt(graph, contract):
-    """The imports that no contract forbids: by `api.py`."""
+    """The imports that no contract forbids: by `api`."""
     graph = deepcopy(graph)
     for expression in contract["ignore_imports"]:
         importer, imported = (

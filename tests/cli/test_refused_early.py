@@ -23,10 +23,10 @@ def refused(bundle, trained, taps, run, tmp_path, monkeypatch):
     for work in (
         "glint_edge.data.log.read", "glint_edge.checkpoints.checkpoint.load_checkpoint",
         "glint_edge.data.sharded.sharding.make_shards", "converters.export.export",
-        "glint_edge.checkpoints.recbole.import_recbole", "glint_edge.api._bench_inputs",
+        "glint_edge.checkpoints.recbole.import_recbole", "glint_edge.api.measuring._bench_inputs",
         "converters.catalogue.change.open_either", "glint_edge.apps.module.embed",
-        "glint_edge.bundles.publish.publish", "glint_edge.api._list", "device_bench.scale.scale",
-        "glint_edge.checkpoints.hub.fetch",
+        "glint_edge.bundles.publish.publish", "glint_edge.api.lists._list",
+        "device_bench.scale.scale", "glint_edge.checkpoints.hub.fetch",
     ):  # fmt: skip
         monkeypatch.setattr(work, work_begins)
     names = {"BUNDLE": str(bundle), "RUN": str(trained)}
