@@ -34,8 +34,9 @@ from models.flags import levers_of
 from models.lines import add_line, read_lines
 
 import glint_edge as ge
-from glint_edge.checkpoints import changes
+from glint_edge.checkpoints.changes import NewItem, add_items
 from glint_edge.checkpoints.checkpoint import Checkpoint
+from glint_edge.checkpoints.near_items import items_of_log, mean_of
 from glint_edge.checkpoints.new_items import items_of_table, rows_of_titles
 from glint_edge.data.items import ItemFile, describing
 from glint_edge.data.log import Log, load_log
@@ -152,7 +153,7 @@ def new_items(log: Log, items: ItemFile, levers: Mapping[str, Any]) -> dict[str,
     cases, test = cases_of(taps, drawn, rng), known.split().test()
     figures = {"none": figures_of(checkpoint, [], test)}
     for way, added in ways_of(checkpoint, items, sorted(drawn), taps).items():
-        after = changes.add_items(checkpoint, added)
+        after = add_items(checkpoint, added)
         own = [case for case in cases if case[1] in after.catalogue.keys[-len(added) :]]
         figures[way] = figures_of(after, own, test)
     return figures
@@ -174,7 +175,7 @@ def cases_of(
 
 def ways_of(
     checkpoint: Checkpoint, items: ItemFile, drawn: Sequence[str], taps: Mapping[str, Sequence[str]]
-) -> dict[str, list[changes.NewItem]]:
+) -> dict[str, list[NewItem]]:
     """Vectors of the new items, by how they are made."""
     without = replace(checkpoint, vectors=None)
     titles = describing(checkpoint.catalogue, items, drawn).catalogue.titles
@@ -189,10 +190,9 @@ def ways_of(
             own, _ = items_of_table(without, items, drawn, strength=strength)
             ways[f"titles, {strength:g}"] = own
         ways[f"like, {strength:g}"] = [
-            changes.NewItem(key, changes.mean_of(checkpoint, others, strength))
-            for key, others in near.items()
+            NewItem(key, mean_of(checkpoint, others, strength)) for key, others in near.items()
         ]
-        own, _ = changes.items_of_log(checkpoint, seen, strength=strength)
+        own, _ = items_of_log(checkpoint, seen, strength=strength)
         ways[f"log, {strength:g}"] = own
     return ways
 

@@ -16,8 +16,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from glint_edge.checkpoints.changes import STRENGTH, items_of_log
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from glint_edge.checkpoints.near_items import STRENGTH, items_of_log
 from glint_edge.data.histories import last_items
 from glint_edge.data.sequences import Sequences, Split, split
 from glint_edge.data.source import in_catalogue, read_beside

@@ -13,8 +13,9 @@ from glint_edge import api
 from glint_edge.apps.module import find_platform
 from glint_edge.bundles.manifest import read_manifest
 from glint_edge.bundles.precisions import precision_of
-from glint_edge.checkpoints.changes import ids_of, read_rows
+from glint_edge.checkpoints.changes import ids_of
 from glint_edge.checkpoints.checkpoint import load_checkpoint
+from glint_edge.checkpoints.near_items import read_rows
 from glint_edge.config import TrainConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.items import ItemFile

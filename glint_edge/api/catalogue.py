@@ -96,7 +96,7 @@ def add_items(
         raise ConfigError("--log brings its own items and titles; leave out --item and --title")
     shown = item_file(items)
     bundle, before = open_either(Path(where), Path(checkpoint) if checkpoint else None)
-    from glint_edge.checkpoints import changes  # with torch: after what is refused without it
+    from glint_edge.checkpoints import changes, near_items  # with torch: after the refusals
 
     left_out: list[str] = []
     options = load_options(**reading)
@@ -107,7 +107,9 @@ def add_items(
             split=LEAVE_ONE_OUT, validation=None, test=None,
         )  # fmt: skip
         seen = log if isinstance(log, Log) else read_beside(before.data, log, new_log)
-        new, left_out = changes.items_of_log(before, seen.whole, within=within, strength=strength)
+        new, left_out = near_items.items_of_log(
+            before, seen.whole, within=within, strength=strength
+        )
     elif shown is not None and not ways:
         from glint_edge.checkpoints.new_items import as_learned, items_of_table
 
@@ -116,9 +118,9 @@ def add_items(
             before, shown, texts_of_keys(keys), titles, strength=strength
         )
     else:
-        rows = changes.read_rows(Path(vectors)) if vectors is not None else None
+        rows = near_items.read_rows(Path(vectors)) if vectors is not None else None
         near = texts_of_keys(like) if like is not None else None
-        new = changes.named_items(
+        new = near_items.named_items(
             before, texts_of_keys(keys), titles, like=near, vectors=rows, strength=strength
         )
     after = changes.add_items(before, new)

@@ -3,7 +3,7 @@
 A value of a field that training learned (`FieldVectors`) has a vector; an item's is the mean of its
 values'. Where an item has none that is known, a ridge regression from the words of the known items'
 titles to their rows predicts one. Either is made as long as the known items' rows are, times a
-strength: as with `changes.mean_of`, a mean is shorter than what it is of.
+strength: as with `near_items.mean_of`, a mean is shorter than what it is of.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from glint_edge.checkpoints.changes import NewItem, lengthened
+from glint_edge.checkpoints.changes import NewItem
 from glint_edge.checkpoints.checkpoint import Checkpoint
+from glint_edge.checkpoints.near_items import lengthened
 from glint_edge.data.items import ItemFile
 from glint_edge.errors import ConfigError, DataError
 
@@ -45,7 +46,7 @@ def items_of_table(
         items: the table, as `as_learned` gives it.
         keys: of the new items; none: all of the table that the catalogue does not have.
         titles: in the order of `keys`, in place of the table's.
-        strength: as for `changes.mean_of`.
+        strength: as for `near_items.mean_of`.
 
     Returns:
         The items in the table's order, or in that of `keys`; and the keys of those of which neither

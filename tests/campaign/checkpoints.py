@@ -10,13 +10,13 @@ import safetensors.torch
 import torch
 
 from glint_edge.bundles.manifest import digest_of
-from glint_edge.checkpoints.changes import read_rows
 from glint_edge.checkpoints.checkpoint import (
     Checkpoint,
     digest_of_folder,
     load_checkpoint,
     save_checkpoint,
 )
+from glint_edge.checkpoints.near_items import read_rows
 from glint_edge.checkpoints.recbole import import_recbole
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue

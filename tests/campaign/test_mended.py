@@ -11,8 +11,8 @@ import safetensors.torch
 
 from device_bench.document import read_document
 from device_bench.native.exchange import OUTPUTS, RESULT, read_result
-from glint_edge.checkpoints.changes import read_rows
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.near_items import read_rows
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.log import load_log

@@ -17,15 +17,9 @@ from converters.export import FineTuned, write_bundle
 from converters.options import ExportOptions
 from converters.targets import find_target, targets
 from glint_edge.bundles.bundle import Artifact, load_bundle
-from glint_edge.checkpoints.changes import (
-    NewItem,
-    add_items,
-    items_of_log,
-    mean_of,
-    read_rows,
-    retire_items,
-)
+from glint_edge.checkpoints.changes import NewItem, add_items, retire_items
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from glint_edge.checkpoints.near_items import items_of_log, mean_of, read_rows
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.log import load_log
 from glint_edge.data.record import DataSource

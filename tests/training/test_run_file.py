@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_bench.document import read_document
-from glint_edge.checkpoints.changes import read_rows
+from glint_edge.checkpoints.near_items import read_rows
 from glint_edge.cli import app as cli
 from glint_edge.cli.options import READING as FLAGS
 from glint_edge.cli.options import reading
