@@ -56,7 +56,7 @@ def evaluate(
 
         check_plot(Path(plot))
     loaded = as_checkpoint(checkpoint)
-    from glint_edge.evaluation.appraisal import appraise_checkpoint
+    from glint_edge.evaluation.appraise import appraise_checkpoint
 
     appraisal = appraise_checkpoint(
         loaded, other=None if other is None else as_checkpoint(other),

@@ -71,7 +71,7 @@ AGAIN = "nothing is kept: start it again"
         ("pull someone/shop --out new", "glint_edge.checkpoints.hub.fetch",
          "what was downloaded is kept: the same command goes on"),
         ("recommend BUNDLE --data TAPS --out new.csv", "glint_edge.api.lists._list", AGAIN),
-        ("evaluate RUN", "glint_edge.evaluation.appraisal.appraise_checkpoint", AGAIN),
+        ("evaluate RUN", "glint_edge.evaluation.appraise.appraise_checkpoint", AGAIN),
         ("catalogue retire BUNDLE --item i1", "converters.catalogue.change.open_either", AGAIN),
         ("catalogue add BUNDLE --item a --like i1", "converters.catalogue.change.open_either",
          AGAIN),

@@ -14,7 +14,7 @@ from glint_edge.cli import render
 from glint_edge.config import ModelConfig
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
-from glint_edge.evaluation.appraisal import appraise
+from glint_edge.evaluation.appraise import appraise
 from glint_edge.evaluation.baselines import REACH, LastItemNeighbours, Popularity
 from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.ranking import evaluate, target_ranks

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from glint_edge.config import ModelConfig
 from glint_edge.data.record import REPEATS_FROM, DataSource
 from glint_edge.data.sequences import HeldOut
-from glint_edge.evaluation.appraisal import appraise
+from glint_edge.evaluation.appraise import appraise
 from glint_edge.evaluation.lists import codes_of, gini, list_figures
 from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.paired import compare, comparison_line, verdict
