@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from device_bench.judge.parity import CUT, Reference
-from device_bench.judge.row import (
-    Subject,
-    judged,
-    with_agreement,
-    with_conditions,
-    with_measures,
+from device_bench.entries import (
+    BenchEntry,
+    Settings,
+    agreed_rows,
+    entry_of,
+    reference_over,
+    run_entries,
+    subjects_of,
 )
+from device_bench.judge.parity import CUT
+from device_bench.judge.row import Subject, with_conditions
 from device_bench.judge.rows import BenchResult, Row
-from device_bench.judge.tolerance import tolerance_of
-from device_bench.measure.job import Filtered, Job, taps_a_cycle
+from device_bench.measure.job import Filtered
 from device_bench.measure.machine import conditions
-from device_bench.measure.runtimes import REFERENCE, require_runtime
-from device_bench.measure.sampling import Plan
+from device_bench.measure.runtimes import REFERENCE
 from device_bench.profiling.profile import profile
-from device_bench.rounds import Entry, run_in_turn
 from device_bench.runners.python import PythonRunner
-from device_bench.runners.runner import Runner
 from device_bench.stock.shelf import STOCKS, Shelf, StockRunner, note_of
 from glint_edge.bundles.bundle import Artifact, Bundle
 from glint_edge.bundles.golden import Golden
@@ -33,7 +32,6 @@ from glint_edge.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from glint_edge.durations import Durations
 from glint_edge.errors import RunnerError
 from glint_edge.files import scratch
-from glint_edge.processes.threads import check_threads
 
 if TYPE_CHECKING:
     from glint_edge.data.catalogue import Catalogue
@@ -44,40 +42,6 @@ if TYPE_CHECKING:
 # Users of the torch row. Eager torch is some ten times slower than a runtime, and the row is a
 # reference, not under test.
 REFERENCE_USERS = 1000
-ROUNDS = 3
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to measure.
-
-    Attributes:
-        threads: CPU threads of each runtime.
-        rounds: processes each row is timed in, in turn with the other rows (A B A B).
-        plan: calls of each method in a round.
-        runners: where to run each artifact.
-        profile: afterwards, take each artifact's time apart by operator, by the runtime's own
-            profiler, in Python on this machine.
-        stock: also measure what one would do without this tool, on the same weights.
-    """
-
-    threads: int = 1
-    rounds: int = ROUNDS
-    plan: Plan = field(default_factory=Plan)
-    runners: Sequence[Runner] = (PythonRunner(),)
-    profile: bool = False
-    stock: bool = False
-
-    def __post_init__(self) -> None:
-        check_threads(self.threads)
-
-
-@dataclass(kw_only=True)
-class _Entry(Entry):
-    """With its row in the making, and what to hold it against."""
-
-    subject: Subject
-    row: Row
 
 
 def bench(
@@ -112,16 +76,16 @@ def bench(
     model = checkpoint.model if checkpoint else None
     common = Subject(
         "", "", Path(), bundle.top_k, bundle.window, bundle.config.to_dict(), bundle.golden,
-        _reference_over(model, held_out, bundle.window),
-        _reference_over(model, prefixes, bundle.window),
+        reference_over(model, held_out, bundle.window),
+        reference_over(model, prefixes, bundle.window),
         filtered=Filtered(
             bundle.golden, bundle.catalogue, bundle.spare_items, bundle.neighbours
         ),
     )  # fmt: skip
     files = [(artifact, bundle.file(artifact)) for artifact in bundle.artifacts]
-    subjects = _subjects(common, files)
+    subjects = subjects_of(common, files)
     with ExitStack() as stack:
-        entries = [_entry(s, runner, settings) for s in subjects for runner in settings.runners]
+        entries = [entry_of(s, runner, settings) for s in subjects for runner in settings.runners]
         if checkpoint is not None:
             folder = stack.enter_context(scratch())
             save_checkpoint(checkpoint, folder)
@@ -130,11 +94,11 @@ def bench(
                 shelf = Shelf(folder, bundle.config.max_length, bundle.top_k, settings.threads)
                 entries += _stock(common, stack.enter_context(shelf), settings)
         before = conditions()
-        _run(entries, settings, on_step, on_rows, durations)
+        run_entries(entries, settings, on_step, on_rows, durations)
         after = conditions()
         if settings.profile:
             _profile(entries, settings, on_step)
-        rows = [with_conditions(row, before, after) for row in _agreed(entries)]
+        rows = [with_conditions(row, before, after) for row in agreed_rows(entries)]
     return BenchResult(
         bundle.name, tuple(rows), settings.threads, _not_measured(model, held_out, bundle.top_k)
     )
@@ -175,45 +139,29 @@ def check_artifacts(
         BundleError: this version cannot run or judge an artifact.
         MissingExtraError: a runtime is not installed.
     """
-    reference = _reference_over(model, held_out, window)
+    reference = reference_over(model, held_out, window)
     common = Subject(
         "", "", Path(), top_k, window, model.config.to_dict(), golden, reference, reference,
         filtered=Filtered(golden, catalogue, spare_items, neighbours),
     )  # fmt: skip
     settings = Settings(rounds=0)
-    entries = [_entry(s, PythonRunner(), settings) for s in _subjects(common, artifacts)]
-    _run(entries, settings, on_step, lambda rows: None)
+    entries = [entry_of(s, PythonRunner(), settings) for s in subjects_of(common, artifacts)]
+    run_entries(entries, settings, on_step, lambda rows: None)
     names = (
         "target", "precision", "ok", "users", "file_bytes", "max_score_error", "top10_overlap",
         "rank_weighted_overlap", "agreement", "ndcg_at_10", "ndcg_at_10_float", "ndcg_loss",
         "failures", "cannot_tell",
     )  # fmt: skip
-    return [{name: row.to_dict()[name] for name in names} for row in _agreed(entries)]
+    return [{name: row.to_dict()[name] for name in names} for row in agreed_rows(entries)]
 
 
-def _reference_over(
-    model: GlintRU | None, held_out: HeldOut | None, window: int | None
-) -> Reference | None:
-    return None if model is None or held_out is None else Reference(model, held_out, window)
-
-
-def _subjects(common: Subject, files: Sequence[tuple[Artifact, Path]]) -> list[Subject]:
-    for artifact, _ in files:
-        require_runtime(artifact.target)
-        tolerance_of(artifact.target, artifact.precision)
-    return [
-        replace(common, target=artifact.target, precision=artifact.precision, file=file)
-        for artifact, file in files
-    ]
-
-
-def _in_torch(common: Subject, folder: Path, settings: Settings) -> _Entry:
+def _in_torch(common: Subject, folder: Path, settings: Settings) -> BenchEntry:
     """The float stream: golden vectors are at the artifacts' precision, so not for it."""
     subject = replace(common, target=REFERENCE, precision="fp32", file=folder, golden_counts=False)
-    return _entry(subject.with_users(REFERENCE_USERS), PythonRunner(), settings)
+    return entry_of(subject.with_users(REFERENCE_USERS), PythonRunner(), settings)
 
 
-def _stock(common: Subject, shelf: Shelf, settings: Settings) -> list[_Entry]:
+def _stock(common: Subject, shelf: Shelf, settings: Settings) -> list[BenchEntry]:
     """Stock programs: they see the last N items, whatever the bundle's window is."""
     entries = []
     for stock in STOCKS:
@@ -221,50 +169,15 @@ def _stock(common: Subject, shelf: Shelf, settings: Settings) -> list[_Entry]:
             common.with_window(shelf.length), target=stock.target, precision=stock.precision,
             file=shelf.path(stock), golden_counts=False,
         )  # fmt: skip
-        entry = _entry(subject, StockRunner(stock, shelf), settings)
+        entry = entry_of(subject, StockRunner(stock, shelf), settings)
         entry.row = replace(entry.row, note=note_of(stock, shelf.length))
         entries.append(entry)
     return entries
 
 
-def _entry(subject: Subject, runner: Runner, settings: Settings) -> _Entry:
-    fewer = subject.with_users(runner.most_histories)
-    row = Row(
-        target=subject.target, precision=subject.precision, runner=runner.name,
-        device=runner.device, file_bytes=subject.file_bytes(), ok=True, threads=0,
-    )  # fmt: skip
-    job = Job(
-        subject.target, str(subject.file.resolve()), subject.config, subject.top_k,
-        subject.window, settings.threads, settings.rounds > 0, settings.plan,
-        cycle=taps_a_cycle(subject.window, subject.config),
-    )  # fmt: skip
-    return _Entry(
-        name=row.name, runner=runner, job=job, inputs=fewer.inputs, subject=fewer, row=row
-    )
-
-
-def _run(
-    entries: Sequence[_Entry],
-    settings: Settings,
-    on_step: Callable[[str], None],
-    on_rows: Callable[[Sequence[Row]], None],
-    durations: Durations | None = None,
+def _profile(
+    entries: Sequence[BenchEntry], settings: Settings, on_step: Callable[[str], None]
 ) -> None:
-    """The first round judges. No rounds: one that is not timed."""
-    for entry in run_in_turn(entries, settings.rounds, on_step, durations):
-        # What the runner's preparation made was not there before.
-        row = replace(entry.row, file_bytes=entry.subject.file_bytes())
-        if entry.failure:
-            row = replace(row, ok=False, threads=0, failures=(*row.failures, entry.failure))
-        else:
-            row = with_measures(row, entry.outcomes, settings.plan.runs)
-            if len(entry.outcomes) == 1:
-                row = judged(row, entry.subject, entry.outcomes[0])
-        entry.row = row
-        on_rows([other.row.reported() for other in entries])
-
-
-def _profile(entries: Sequence[_Entry], settings: Settings, on_step: Callable[[str], None]) -> None:
     for entry in entries:
         subject = entry.subject
         if entry.failure or entry.runner.name != "python" or subject.target == REFERENCE:
@@ -281,22 +194,6 @@ def _profile(entries: Sequence[_Entry], settings: Settings, on_step: Callable[[s
             entry.row = replace(entry.row, warnings=(*entry.row.warnings, warning))
         else:
             entry.row = replace(entry.row, profile=taken_apart.to_dict())
-
-
-def _agreed(entries: Sequence[_Entry]) -> list[Row]:
-    """Artifacts of one precision held against one another."""
-    lists = [
-        (entry.row, entry.subject.lists(entry.outcomes[0]))
-        for entry in entries
-        if entry.outcomes and entry.row.users
-    ]
-    rows = [
-        with_agreement(entry.row, entry.subject.lists(entry.outcomes[0]), lists)
-        if entry.outcomes and entry.row.users
-        else entry.row
-        for entry in entries
-    ]
-    return [row.reported() for row in rows]
 
 
 def _not_measured(model: GlintRU | None, held_out: HeldOut | None, top_k: int) -> str:

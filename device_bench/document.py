@@ -25,7 +25,7 @@ from glint_edge.refusals import refusal
 from glint_edge.suggestions import no_file
 
 if TYPE_CHECKING:
-    from device_bench.bench import Settings
+    from device_bench.entries import Settings
     from device_bench.judge.rows import BenchResult, ScaleResult
     from device_bench.runners.runner import Runner
     from device_bench.scale import Scale

@@ -14,7 +14,7 @@ from glint_edge.api.progress import OnStep, shows, silent
 from glint_edge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from device_bench.bench import Settings
+    from device_bench.entries import Settings
     from device_bench.judge.rows import BenchResult, Row
     from device_bench.results import BenchDiff, BenchRun, RowsSoFar
     from glint_edge.bundles.bundle import Bundle
@@ -63,9 +63,9 @@ def bench(
         on_rows: told a bundle's rows so far.
         on_partial: given what was measured, should it end before its end.
     """
-    from device_bench.bench import Settings
     from device_bench.devices import require_usable
     from device_bench.document import document
+    from device_bench.entries import Settings
     from device_bench.measure.runtimes import require_runtime
     from device_bench.results import BenchRun
     from device_bench.runners.runner import find_runner

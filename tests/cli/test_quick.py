@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from device_bench.bench import Settings
 from device_bench.document import document, write_document
+from device_bench.entries import Settings
 from device_bench.judge.rows import BenchResult, Row
 
 HEAVY = ["torch", "polars", "matplotlib", "onnx", "executorch", "litert_torch", "transformers"]

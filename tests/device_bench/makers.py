@@ -13,8 +13,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from device_bench.bench import Settings
 from device_bench.document import document
+from device_bench.entries import Settings
 from device_bench.measure import sampling, worker
 from device_bench.measure.job import Histories, TopK
 from device_bench.measure.sampling import Plan

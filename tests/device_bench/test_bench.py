@@ -141,7 +141,7 @@ def outcomes(make_model, golden, monkeypatch):
 
     monkeypatch.setattr(PythonRunner, "run", run)
     monkeypatch.setattr(PythonRunner, "prepare", lambda self, target, on_step: None)
-    monkeypatch.setattr("device_bench.bench.require_runtime", lambda target: None)
+    monkeypatch.setattr("device_bench.entries.require_runtime", lambda target: None)
     return made, right, model, held_out
 
 

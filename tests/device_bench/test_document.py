@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from device_bench.bench import Settings
 from device_bench.document import document, read_document, write_document
+from device_bench.entries import Settings
 from device_bench.judge.rows import BenchResult, Row
 from device_bench.results import BenchRun
 from glint_edge.errors import ConfigError

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from device_bench.bench import Settings
+from device_bench.entries import Settings
 from device_bench.judge.rows import BenchResult, Row, ScaleRow
 from device_bench.measure.sampling import Plan
 from device_bench.measure.statistics import Latency
@@ -20,7 +20,7 @@ from tests.skips import require
 def _few_calls(monkeypatch):
     """What is printed is tested here, not the times."""
     quick = partial(Settings, plan=Plan(warmup=1, runs=20, budget_ms=50))
-    monkeypatch.setattr("device_bench.bench.Settings", quick)
+    monkeypatch.setattr("device_bench.entries.Settings", quick)
 
 
 def test_bundles_side_by_side_print_exactly_what_scripts_rely_on(bundle, export_onnx, run):

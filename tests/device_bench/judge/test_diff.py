@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from device_bench import document as document_module
-from device_bench.bench import Settings
 from device_bench.document import document, read_document, write_document
+from device_bench.entries import Settings
 from device_bench.judge.diff import diff
 from device_bench.judge.rows import BenchResult, Row
 from device_bench.measure.machine import machine

@@ -7,8 +7,9 @@ from itertools import permutations
 import pytest
 
 from converters.targets import find_target
-from device_bench.bench import Settings, bench
+from device_bench.bench import bench
 from device_bench.document import document
+from device_bench.entries import Settings
 from device_bench.judge.diff import diff
 from device_bench.measure.sampling import Plan
 from device_bench.runners import python as python_runner

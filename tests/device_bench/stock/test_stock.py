@@ -11,8 +11,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from device_bench.bench import Settings, bench
+from device_bench.bench import bench
 from device_bench.document import document, read_document, write_document
+from device_bench.entries import Settings
 from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.measure.sampling import Plan
 from device_bench.measure.stock_engine import StockRuntime
