@@ -19,8 +19,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from converters.to_onnx.best_items import best_items
 from converters.to_onnx.graph import Graph
-from converters.to_onnx.methods import append, append_many, best_items
+from converters.to_onnx.methods import append, append_many
 from converters.to_onnx.ort import write_ort
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.bundles.wire import ONNX_METHODS
