@@ -1,4 +1,4 @@
-"""GLINT-RU, whole, in one file: the float model and two of its three equal forms.
+"""GLINT-RU, whole: the float model and two of its three equal forms.
 
 `encode` is the plain batch form: shortest, most readable, the oracle of every test. `prefixes`
 gives the hidden of every prefix in one pass, for training. The third form, the stream, is
@@ -37,16 +37,17 @@ from torch import Tensor, nn
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
+from glint_edge.model.along import (
+    convolve,
+    convolve_seeing,
+    delay,
+    is_inside,
+    row_at,
+    running_attention,
+    unit_length,
+)
 from glint_edge.model.dropout import Dropout
 from glint_edge.model.low_pass import LowPass
-
-# Added under the head norm's root. Keeps 0/0 and its gradient finite; elu(q) of a trained model
-# has squared norms around 1, so no digit of float32 changes.
-HEAD_NORM_EPS = 1e-20
-
-# Positions a block of the running attention sum. Inside a block the N×N product is cheaper than
-# a state per position; between blocks one state is carried, so the cost stays linear in N.
-ATTENTION_BLOCK = 64
 
 
 class GlintRU(nn.Module):
@@ -136,15 +137,15 @@ class GlintRU(nn.Module):
 
         q, k, v = self._attention_inputs(x)  # each [B, N, H, d/H]
         memory = torch.einsum("bnhi,bnhj->bhij", k * inside[..., None], v)
-        context = torch.einsum("bhi,bhij->bhj", _at(q, last), memory)
-        a = self._attention_output(context.flatten(1), _at(x, last))
+        context = torch.einsum("bhi,bhij->bhj", row_at(q, last), memory)
+        a = self._attention_output(context.flatten(1), row_at(x, last))
 
-        c = _conv(self.conv_in, self.gru_in(x) * inside)
+        c = convolve(self.conv_in, self.gru_in(x) * inside)
         h, _ = self.gru(c)
         g = self._select(c, h) * inside
-        y = _at(_conv(self.conv_out, g), last)
+        y = row_at(convolve(self.conv_out, g), last)
 
-        return self._head(_at(x, last), y, a)
+        return self._head(row_at(x, last), y, a)
 
     def score(self, items: Tensor, lengths: Tensor) -> Tensor:
         """Scores of the whole catalogue after each history (eq. 13).
@@ -192,12 +193,12 @@ class GlintRU(nn.Module):
                 "a model of reference padding, as the authors' code trains it, cannot be trained "
                 "here; train one of this project's own: glint-edge train"
             )
-        inside = _inside(items, lengths)
+        inside = is_inside(items, lengths)
         x = self._embed(items)
-        a = self._attention_output(_running_attention(*self._attention_inputs(x)).flatten(2), x)
+        a = self._attention_output(running_attention(*self._attention_inputs(x)).flatten(2), x)
 
         u = self.gru_in(x) * inside
-        c = _conv(self.conv_in, u)
+        c = convolve(self.conv_in, u)
         final, _ = self.gru(c)
         y = self._conv_out_of_prefixes(u, final, self._select(c, final))
         return self._head(x, y, a)
@@ -206,11 +207,11 @@ class GlintRU(nn.Module):
         """Y at each prefix's last position, from convolution inputs and final states [B, N, d]."""
         p = self.config.lookahead
         taps = self.conv_out.weight.unbind(-1)  # tap j multiplies position n − p + j; [d, d] each
-        y = F.linear(_delay(g, p), taps[0], self.conv_out.bias)
-        h = _delay(final, p)
+        y = F.linear(delay(g, p), taps[0], self.conv_out.bias)
+        h = delay(final, p)
         begun = torch.arange(u.shape[1], device=u.device)  # [N]
         for seen in reversed(range(p)):  # provisional position n − seen sees `seen` neighbours
-            c = _delay(_conv_seeing(self.conv_in, u, seen), seen)
+            c = delay(convolve_seeing(self.conv_in, u, seen), seen)
             # A position before the sequence's start leaves the state at 0.
             exists = (begun >= seen)[:, None].to(u.dtype)  # [N, 1]
             h = self._cell(c, h) * exists
@@ -230,12 +231,12 @@ class GlintRU(nn.Module):
         With reference padding the pad item stands from a history's end to `max_length`, and takes
         part there: ids int64 [B, max(N, max_length)].
         """
-        inside = _inside(items, lengths)  # [B, N, 1]
+        inside = is_inside(items, lengths)  # [B, N, 1]
         if self.config.padding == "masked":
             return items, inside
         missing = max(0, self.config.max_length - items.shape[1])
         items = F.pad(items * inside[..., 0].to(items.dtype), (0, missing))
-        return items, _inside(items, lengths.clamp(min=self.config.max_length))
+        return items, is_inside(items, lengths.clamp(min=self.config.max_length))
 
     def _linears(self, x: Tensor, *layers: nn.Linear) -> Tensor:
         """Linears of one input as one product, which reads it once and gives it one gradient.
@@ -265,7 +266,7 @@ class GlintRU(nn.Module):
         heads = self.config.heads
         projected = self._linears(x, self.query, self.key, self.value)
         qk, v = projected.unflatten(-1, (3 * heads, -1)).split([2 * heads, heads], dim=-2)
-        q, k = _unit(F.elu(qk)).chunk(2, dim=-2)
+        q, k = unit_length(F.elu(qk)).chunk(2, dim=-2)
         return q, k, v
 
     def _attention_output(self, context: Tensor, x: Tensor) -> Tensor:
@@ -292,53 +293,3 @@ class GlintRU(nn.Module):
         inner = F.gelu(gate) * inner
         r: Tensor = self.norm(z + self.block_drop(self.mlp_out(inner)))
         return r
-
-
-def _inside(items: Tensor, lengths: Tensor) -> Tensor:
-    """1.0 on positions below the length, 0.0 beyond: [B, N, 1]."""
-    positions = torch.arange(items.shape[1], device=items.device)
-    return (positions < lengths[:, None]).unsqueeze(-1).to(torch.get_default_dtype())
-
-
-def _at(sequence: Tensor, index: Tensor) -> Tensor:
-    """Row `index[b]` of each sequence: [B, N, ...] → [B, ...]."""
-    return sequence[torch.arange(len(index), device=index.device), index]
-
-
-def _unit(heads: Tensor) -> Tensor:
-    """Divide by the L2 norm over the last dimension."""
-    return heads * torch.rsqrt(heads.square().sum(-1, keepdim=True) + HEAD_NORM_EPS)
-
-
-def _conv(conv: nn.Conv1d, sequence: Tensor) -> Tensor:
-    """A temporal convolution on [B, N, d]; zeros stand beyond both ends."""
-    out: Tensor = conv(sequence.mT).mT
-    return out
-
-
-def _conv_seeing(conv: nn.Conv1d, sequence: Tensor, seen: int) -> Tensor:
-    """The convolution as it is while only `seen` right neighbours exist: [B, N, d] → same."""
-    p = (conv.kernel_size[0] - 1) // 2
-    weight = conv.weight[..., : p + 1 + seen]
-    return F.conv1d(F.pad(sequence.mT, (p, seen)), weight, conv.bias).mT
-
-
-def _delay(sequence: Tensor, steps: int) -> Tensor:
-    """Position n gets what stood at n − steps, zeros at the start: [B, N, d] → same."""
-    return F.pad(sequence, (0, 0, steps, 0))[:, : sequence.shape[1]]
-
-
-def _running_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """q̂ₙ Σ_{m ≤ n} k̂ₘ vₘᵀ at every n, in blocks: 3 × [B, N, H, d/H] → [B, N, H, d/H]."""
-    memory: Tensor | None = None  # of the blocks before: [B, H, d/H, d/H]
-    out = []
-    for qb, kb, vb in zip(*(t.split(ATTENTION_BLOCK, dim=1) for t in (q, k, v)), strict=True):
-        within = torch.einsum("bnhi,bmhi->bhnm", qb, kb).tril()
-        context = torch.einsum("bhnm,bmhj->bnhj", within, vb)
-        if memory is not None:
-            context = context + torch.einsum("bnhi,bhij->bnhj", qb, memory)
-        out.append(context)
-        if len(out) * ATTENTION_BLOCK < q.shape[1]:
-            taken = torch.einsum("bnhi,bnhj->bhij", kb, vb)
-            memory = taken if memory is None else memory + taken
-    return torch.cat(out, dim=1)

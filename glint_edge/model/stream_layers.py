@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glint_edge.config import ModelConfig
-from glint_edge.model.glint_ru import HEAD_NORM_EPS, GlintRU
+from glint_edge.model.along import HEAD_NORM_EPS
+from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.state import LEFT_OUT, state_layout
 
 CLOSED = 1e4  # a gate's input at which the sigmoid is 1 in float32

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from glint_edge.config import ModelConfig
+from glint_edge.model.along import ATTENTION_BLOCK
 from glint_edge.model.dropout import Dropout
-from glint_edge.model.glint_ru import ATTENTION_BLOCK, GlintRU
+from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.low_pass import LowPass
 
 # --- the equations once more, a position at a time, in float64 and plain Python: a mistake that

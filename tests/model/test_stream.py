@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import ConfigError
-from glint_edge.model.glint_ru import ATTENTION_BLOCK, GlintRU
+from glint_edge.model.along import ATTENTION_BLOCK
+from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.state import state_layout, state_size
 from glint_edge.model.stream import empty_state, stream_program
 from glint_edge.runtime.engines import in_chunks
