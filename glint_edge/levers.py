@@ -8,15 +8,17 @@ The declaration is the field's metadata: `levers_of(TrainConfig)["l2"]`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from glint_edge.errors import ConfigError
 from glint_edge.suggestions import did_you_mean, near, one_of
 
 Setting: TypeAlias = float | int | str
+
+T = TypeVar("T", bound="Levers")
 
 _KINDS: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str}
 
@@ -159,3 +161,44 @@ def refuse_unknown(what: str, names: Iterable[str], known: Iterable[str]) -> Non
     for name in names:
         if name not in known:
             raise ConfigError(f"{what} {name!r} is unknown; {one_of(name, known)}")
+
+
+class Levers:
+    """A dataclass of levers: its values are checked once, and are to and from a plain dict.
+
+    Unknown or missing keys of that are refused by name.
+
+    Attributes:
+        BEFORE: settings that were stored once there was a choice, and what was done before.
+        GONE: settings that are stored no more.
+    """
+
+    BEFORE: ClassVar[Mapping[str, Setting]] = {}
+    GONE: ClassVar[frozenset[str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name, about in levers_of(type(self)).items():  # type: ignore[arg-type]  # mypy takes a class for one of its objects
+            about.check(getattr(self, name))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON-ready values."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # every subclass is a dataclass
+
+    @classmethod
+    def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
+        """Build from stored values.
+
+        Raises:
+            ConfigError: a key is unknown, missing, or has an impossible value.
+        """
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]  # a dataclass
+        values = {n: v for n, v in {**cls.BEFORE, **values}.items() if n not in cls.GONE}
+        if unknown := sorted(set(values) - known):
+            raise ConfigError(
+                f"unknown setting {unknown[0]!r} in a stored {cls.__name__}; "
+                "it was written by a newer glint-edge: upgrade this one"
+            )
+        # Today's default may not be what the file was written with.
+        if missing := sorted(known - set(values)):
+            raise ConfigError(f"a stored {cls.__name__} is incomplete: it has no {missing[0]!r}")
+        return cls(**values)

@@ -1,4 +1,4 @@
-"""Writes the tables of levers in docs/training.md, of the declarations in glint_edge/config.py.
+"""Writes the tables of levers in docs/training.md, of the declarations in glint_edge/config/.
 
 python scripts/levers_table.py
 """
