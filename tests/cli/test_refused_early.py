@@ -1,6 +1,7 @@
 """What a command could not do in the end is refused before it begins its work."""
 
 import shlex
+from importlib import import_module
 
 import pytest
 
@@ -20,14 +21,17 @@ def refused(bundle, trained, taps, run, tmp_path, monkeypatch):
     (tmp_path / "taken").touch()
     (tmp_path / "taps.csv").write_bytes(taps.read_bytes())
     monkeypatch.chdir(tmp_path)
-    for work in (
+    begun = (
         "glint_edge.data.log.read", "glint_edge.checkpoints.checkpoint.load_checkpoint",
         "glint_edge.data.sharded.sharding.make_shards", "converters.export.export",
         "glint_edge.checkpoints.recbole.import_recbole", "glint_edge.api.measuring._bench_inputs",
         "converters.catalogue.change.open_either", "glint_edge.apps.module.embed",
         "glint_edge.bundles.publish.publish", "glint_edge.api.lists._list",
         "device_bench.scale.scale", "glint_edge.checkpoints.hub.fetch",
-    ):  # fmt: skip
+    )  # fmt: skip
+    for work in begun:  # none is imported while another is replaced, and keeps what replaced it
+        import_module(work.rpartition(".")[0])
+    for work in begun:
         monkeypatch.setattr(work, work_begins)
     names = {"BUNDLE": str(bundle), "RUN": str(trained)}
 
