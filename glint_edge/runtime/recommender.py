@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from glint_edge.errors import (
-    BundleError,
-    CheckpointError,
     ConfigError,
-    GlintEdgeError,
     MissingExtraError,
     SessionError,
     UnknownItemError,
-    one_line,
 )
 from glint_edge.extras import missing
 from glint_edge.keys import Key, text_of_key, texts_of_keys
-from glint_edge.model.state import NOTHING_LEFT
 from glint_edge.runtime.app_bundle import AppBundle, read_app_bundle
 from glint_edge.runtime.engines import StreamRuntime, load_artifact
-from glint_edge.runtime.filters import Ask, Bias, Filter, Numbers, Rows, best, wants_neighbours
+from glint_edge.runtime.filters import Ask, Filter, Rows, best, wants_neighbours
+from glint_edge.runtime.guarded import GuardedStream
 from glint_edge.runtime.recommendation import Recommendation, Recommendations
 from glint_edge.runtime.replay import require_golden
 from glint_edge.runtime.session import Session
@@ -40,15 +33,12 @@ if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
     from glint_edge.checkpoints.checkpoint import Checkpoint
 
-State = npt.NDArray[np.float32]
-T = TypeVar("T")
-
 log = logging.getLogger(__name__)
 
 NOTHING = 1e-20  # smaller than any score, and larger than what ranks items without a history
 
 
-class Recommender:
+class Recommender(GuardedStream):
     """Safe to use from several threads; they take turns in the runtime. Not after a fork.
 
     Attributes:
@@ -59,8 +49,8 @@ class Recommender:
     def __init__(
         self, bundle: AppBundle, runtime: StreamRuntime, unknown: Literal["refuse", "skip"]
     ) -> None:
-        self.bundle, self.unknown = bundle, unknown
-        self._runtime, self._turn, self._process = runtime, threading.Lock(), os.getpid()
+        super().__init__(bundle, runtime)
+        self.unknown = unknown
         self._rows = Rows(bundle.catalogue, bundle.rows)
 
     @classmethod
@@ -224,75 +214,6 @@ class Recommender:
                 f"({self.bundle.config.items:,} items); leave it out, or load with unknown='skip'"
             )
         return number
-
-    def empty(self) -> State:
-        """The state of no history: float32 [1, S]."""
-        return self._run(lambda runtime: runtime.to_numpy(runtime.empty_state()))
-
-    def encode(self, ids: Sequence[int]) -> State:
-        """The state after a history, of which the window's last items count: float32 [1, S]."""
-        kept = ids if self.bundle.window is None else ids[-self.bundle.window :]
-        return self._run(
-            lambda runtime: runtime.to_numpy(runtime.append_many(runtime.empty_state(), kept))
-        )
-
-    def step(self, state: State, item: int) -> State:
-        """The state after one item more: float32 [1, S]."""
-        return self._run(
-            lambda runtime: runtime.to_numpy(runtime.append(runtime.from_numpy(state), item))
-        )
-
-    def ranked(self, state: State, bias: Bias | None = None) -> tuple[Numbers, State]:
-        """What the artifact returns: items int64 [1, k], best first, and scores float32 [1, k].
-
-        Raises:
-            BundleError: the runtime fails, or it gives no numbers, or no items of the catalogue, or
-                one that the bias leaves out.
-        """
-        return self._list(lambda run: run.recommend(run.from_numpy(state), bias), bias)
-
-    def alike(self, item: int, bias: Bias | None = None) -> tuple[Numbers, State]:
-        """What the artifact finds like an item, which comes first; as `ranked`."""
-        return self._list(lambda run: run.similar(item, bias), bias)
-
-    def _list(
-        self, call: Callable[[StreamRuntime], tuple[Any, Any]], bias: Bias | None
-    ) -> tuple[Numbers, State]:
-        def run(runtime: StreamRuntime) -> tuple[Numbers, State]:
-            items, scores = call(runtime)
-            return runtime.to_numpy(items), runtime.to_numpy(scores)
-
-        items, scores = self._run(run)
-        if items.shape != (1, self.bundle.top_k) or scores.shape != items.shape:
-            raise self._damaged(f"it recommends {items.size} items, not {self.bundle.top_k}")
-        if not np.isfinite(scores).all():
-            raise self._damaged("its scores are no numbers")
-        listed = items[scores > NOTHING_LEFT]
-        if not ((listed > 0) & (listed < len(self.bundle.keys))).all():
-            raise self._damaged("it recommends items that are not in the catalogue")
-        if bias is not None and (bias[0, listed] <= NOTHING_LEFT).any():
-            raise self._damaged("it recommends items that a filter leaves out")
-        return items, scores
-
-    def _run(self, call: Callable[[StreamRuntime], T]) -> T:
-        """A call of the runtime, one at a time; whatever it raises is an error of this project."""
-        if os.getpid() != self._process:
-            raise ConfigError(
-                f"{self.bundle.name} was loaded before this process was forked, and runtimes do "
-                "not survive a fork: load it again here"
-            )
-        with self._turn:
-            try:
-                return call(self._runtime)
-            except GlintEdgeError:
-                raise
-            except Exception as error:  # the runtimes' own have no other base
-                raise self._damaged(one_line(error)) from error
-
-    def _damaged(self, reason: str) -> GlintEdgeError:
-        if self.bundle.target == "torch":
-            return CheckpointError(f"{self.bundle.name} cannot be run ({reason}); train it again")
-        return BundleError(f"{self.bundle.artifact} cannot be run ({reason}); export it again")
 
     def listed(
         self,
