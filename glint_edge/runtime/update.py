@@ -17,61 +17,35 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TypeVar
 
-from glint_edge.bundles.manifest import LATEST, LATEST_SCHEMA, MANIFEST, PART_OF
+from glint_edge.bundles.manifest import LATEST, MANIFEST, PART_OF
 from glint_edge.errors import BundleError, UpdateError
 from glint_edge.files import sha256, sync_folder, write_atomic, write_json
 from glint_edge.json_files import Fault, Schema
 from glint_edge.locks import try_lock, unlock
 from glint_edge.refusals import refusal
-from glint_edge.runtime.app_bundle import check_listed, read_app_manifest
+from glint_edge.runtime.app_bundle import read_app_manifest
+from glint_edge.runtime.versions import (
+    Latest,
+    Pointer,
+    check_files,
+    created,
+    is_whole,
+    parse_latest,
+    refuse_older,
+    time_of,
+)
 
 POINTER, VERSIONS, LOCK = "pointer.json", "versions", "lock"
 POINTER_SCHEMA = Schema(Path(__file__).with_name("pointer.schema.json"), most_bytes=1 << 20)
 VERSION = re.compile("[0-9a-f]{64}")
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")  # all sort as text
 LOCK_POLL = 0.1  # seconds
 
 Loaded = TypeVar("Loaded")
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Latest:
-    """What the server's latest.json says.
-
-    Attributes:
-        path: the bundle's folder, relative to latest.json.
-        version: sha256 of its manifest.json.
-        published: when it was announced, as `publish` writes it; None: unknown.
-    """
-
-    path: str
-    version: str
-    published: str | None = None
-
-
-@dataclass(frozen=True)
-class Pointer:
-    """The versions kept; None: the one that the application came with.
-
-    Attributes:
-        current: in use.
-        previous: the last good one before it.
-        published: when the server announced the current one; None: unknown.
-    """
-
-    current: str | None = None
-    previous: str | None = None
-    published: str | None = None
-
-    @property
-    def kept(self) -> list[str]:
-        """The versions, the current one first."""
-        return [version for version in (self.current, self.previous) if version]
 
 
 class BundleStore:
@@ -135,25 +109,25 @@ class BundleStore:
         """
         with self._lock(wait=True):
             self._delete_unused()
-            latest = _parse_latest(fetch(LATEST))
+            latest = parse_latest(fetch(LATEST))
             pointer = self._pointer()
-            good = [version for version in self._kept() if _is_whole(self._place(version))][:2]
+            good = [version for version in self._kept() if is_whole(self._place(version))][:2]
             first, second = (*good, None, None)[:2]
             newest = pointer.published if pointer else None
             if latest.version == (first or self._built_in_version()):
                 announced = max(filter(None, (newest, latest.published)), default=None)
                 self._point(Pointer(first, second, announced))
                 return False
-            since = newest or _created(self._place(first) if first else self.built_in)
+            since = newest or created(self._place(first) if first else self.built_in)
             if not older:
-                _refuse_older(latest.published, since)
+                refuse_older(latest.published, since)
             # No version is pointed to while it is being written.
             self._point(Pointer(first, second, newest))
             try:
                 if latest.version not in good:
                     self._take(latest, fetch)
                 if not (older or latest.published):
-                    _refuse_older(_created(self._place(latest.version)), since)
+                    refuse_older(created(self._place(latest.version)), since)
                 check(self._place(latest.version))
                 self._point(Pointer(latest.version, first, latest.published))
             finally:
@@ -176,7 +150,7 @@ class BundleStore:
             for name in files:
                 _write(place / name, fetch(f"{latest.path}/{name}"))
             with _one_line(place):
-                _check_files(place)
+                check_files(place)
                 sync_folder(place)
                 sync_folder(place.parent)
         except BundleError as error:
@@ -184,7 +158,7 @@ class BundleStore:
 
     def _built_in_version(self) -> str | None:
         """As latest.json names it; None: it is damaged, or not there."""
-        if not _is_whole(self.built_in):
+        if not is_whole(self.built_in):
             return None
         part: dict[str, str] = read_app_manifest(self.built_in).get(PART_OF, {})
         return part.get("manifest_sha256") or sha256(self.built_in / MANIFEST)
@@ -203,7 +177,7 @@ class BundleStore:
         whole = []
         with suppress(OSError):
             for path in (self.folder / VERSIONS).iterdir():
-                if VERSION.fullmatch(path.name) and _is_whole(path):
+                if VERSION.fullmatch(path.name) and is_whole(path):
                     whole.append(((path / MANIFEST).stat().st_mtime_ns, path.name))
         return [name for _, name in sorted(whole, reverse=True)]
 
@@ -211,7 +185,7 @@ class BundleStore:
         """What the pointer says; None: it is there and cannot be read."""
         try:
             values = POINTER_SCHEMA.read(self.folder / POINTER)
-            return Pointer(values["current"], values["previous"], _time(values.get("published")))
+            return Pointer(values["current"], values["previous"], time_of(values.get("published")))
         except FileNotFoundError:
             return Pointer()
         except (OSError, Fault):
@@ -254,49 +228,6 @@ def _open_lock(file: Path) -> IO[bytes]:
     with _one_line(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         return file.open("ab")
-
-
-def _check_files(bundle: Path) -> None:
-    manifest = read_app_manifest(bundle)
-    for name in manifest["files"]:
-        check_listed(bundle, manifest, name)
-
-
-def _is_whole(bundle: Path) -> bool:
-    try:
-        _check_files(bundle)
-    except (BundleError, OSError):  # a failing disk's are the second
-        return False
-    return True
-
-
-def _parse_latest(data: bytes) -> Latest:
-    try:
-        values = LATEST_SCHEMA.parse(data)
-    except Fault as error:
-        raise UpdateError(f"{LATEST} names no bundle below its folder; publish it again") from error
-    return Latest(values["path"], values["manifest_sha256"], _time(values.get("published")))
-
-
-def _created(bundle: Path) -> str | None:
-    """When a bundle was made, as its manifest says; None: unknown."""
-    try:
-        return _time(read_app_manifest(bundle).get("created"))
-    except (BundleError, OSError):
-        return None
-
-
-def _time(value: object) -> str | None:
-    return value if isinstance(value, str) and TIME.fullmatch(value) else None
-
-
-def _refuse_older(announced: str | None, since: str | None) -> None:
-    """Hold what a server announces to what is in use; times of one form sort as text."""
-    if announced and since and announced < since:
-        raise UpdateError(
-            f"the server announces a bundle of {announced}, older than that in use ({since}); "
-            "publish the one that is wanted again, or ask for the older one"
-        )
 
 
 def _require_room(place: Path, wanted: int) -> None:
