@@ -14,8 +14,8 @@ from glint_edge.bundles.target import Target, canonical_target
 from glint_edge.config import WINDOWS, ModelConfig
 from glint_edge.errors import ConfigError
 from glint_edge.extras import require_extra
-from glint_edge.files import Identity, identity
 from glint_edge.model.state import CHUNK, top_k_of
+from glint_edge.staging import Identity, identity
 from glint_edge.suggestions import one_of
 
 if TYPE_CHECKING:

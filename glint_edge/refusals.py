@@ -9,7 +9,7 @@ from pathlib import Path
 
 from glint_edge.suggestions import did_you_mean, near_paths
 
-# Ends the name of what is being written, beside its place (files.py).
+# Ends the name of what is being written, beside its place (staging.py).
 PART = ".glint-part"
 
 FULL, FORBIDDEN = "free space or choose another place", "allow it or choose another place"

@@ -11,14 +11,15 @@ import threading
 import pytest
 
 from glint_edge.errors import ConfigError, InUseError
-from glint_edge.files import new_folder, recover, scratch, sweep, write_atomic
+from glint_edge.files import new_folder, scratch, write_atomic
 from glint_edge.locks import acquire, release
+from glint_edge.staging import recover, sweep
 
 # Replaces the folder or file sys.argv[1]; dies before the n-th call that changes the disk.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from glint_edge import exchange, files
+from glint_edge import exchange, files, staging
 
 path, left, how = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 def step(*_):
@@ -32,10 +33,10 @@ def audit(event, arguments):
     if event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         step()
 if how == "two renames":
-    files.exchange = lambda one, other: False
+    staging.exchange = lambda one, other: False
 elif how == "one step":
-    whole = files.exchange
-    files.exchange = lambda *folders: (step(), whole(*folders), step())[1]
+    whole = staging.exchange
+    staging.exchange = lambda *folders: (step(), whole(*folders), step())[1]
 sys.addaudithook(audit)
 if how == "file":
     files.write_atomic(path, b"new")

@@ -31,7 +31,8 @@ from glint_edge.data.options import LoadOptions
 from glint_edge.data.prefixes import prefixes
 from glint_edge.data.source import find_split, some_histories
 from glint_edge.errors import BundleError, ConfigError
-from glint_edge.files import Identity, identity, new_folder, put, require_place, staging, sweep
+from glint_edge.files import new_folder, require_place
+from glint_edge.staging import Identity, identity, put, staging, sweep
 
 log = logging.getLogger("glint_edge.catalogue")  # the package's, which the command line shows
 

@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 
 from glint_edge.errors import InUseError
-from glint_edge.files import cache_folder, staging
+from glint_edge.files import cache_folder
+from glint_edge.staging import staging
 
 SOURCE = Path(__file__).with_name("fine_clock.c")
 COMPILERS = ("cc", "gcc", "clang")

@@ -16,8 +16,9 @@ from typing import Any
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import BundleError, ConfigError
-from glint_edge.files import recover, sha256
+from glint_edge.files import sha256
 from glint_edge.json_files import Fault, Schema
+from glint_edge.staging import recover
 from glint_edge.suggestions import did_you_mean, near_paths
 
 SCHEMA_VERSION = 2

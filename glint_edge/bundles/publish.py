@@ -10,7 +10,8 @@ from glint_edge.bundles.bundle import Bundle, load_bundle
 from glint_edge.bundles.copies import copy_listed
 from glint_edge.bundles.manifest import LATEST, MANIFEST
 from glint_edge.errors import BundleError
-from glint_edge.files import new_folder, sha256, sweep, write_json
+from glint_edge.files import new_folder, sha256, write_json
+from glint_edge.staging import sweep
 
 
 def publish(bundle: Bundle, out: Path) -> Path:

@@ -24,8 +24,9 @@ from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
 from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, read_beside
 from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
-from glint_edge.files import new_folder, recover, sha256, write_atomic, write_json
+from glint_edge.files import new_folder, sha256, write_atomic, write_json
 from glint_edge.json_files import Fault, Schema
+from glint_edge.staging import recover
 from glint_edge.suggestions import did_you_mean, near_paths
 
 if TYPE_CHECKING:

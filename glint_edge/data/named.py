@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glint_edge.errors import DataError
-from glint_edge.files import cache_folder, staging
+from glint_edge.files import cache_folder
 from glint_edge.pip import NoWheelError, download_wheel
+from glint_edge.staging import staging
 
 PATIENCE = 600.0  # seconds for another process that fetches the same
 

@@ -24,8 +24,9 @@ from torch import Tensor
 
 from glint_edge.config import ModelConfig
 from glint_edge.errors import CheckpointError
-from glint_edge.files import sweep, write_atomic
+from glint_edge.files import write_atomic
 from glint_edge.locks import acquire, release
+from glint_edge.staging import sweep
 from glint_edge.training.epochs import Epoch, Run
 from glint_edge.training.field_rows import WITHOUT
 from glint_edge.training.resume_file import packed, require_shapes, unpacked

@@ -19,8 +19,8 @@ from glint_edge.data.sequences import Split, require_trainable
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import ConfigError, DivergedError, InUseError
 from glint_edge.evaluation.protocols import chosen_protocol
-from glint_edge.files import Identity, identity
 from glint_edge.processes.distributed import Alone, find_device
+from glint_edge.staging import Identity, identity
 from glint_edge.training.curves import draw_curves
 from glint_edge.training.epochs import Progress, Run, begin, epochs
 from glint_edge.training.field_rows import of_features

@@ -24,9 +24,10 @@ from glint_edge.cli.signals import Stopped, stopped_by_signals
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import GlintEdgeError
-from glint_edge.files import recover, sha256
+from glint_edge.files import sha256
 from glint_edge.json_files import parse
 from glint_edge.runtime import BundleStore
+from glint_edge.staging import recover
 from glint_edge.training.run_file import read_run
 from tests import forked  # noqa: F401  # imports what else each child would, for seconds
 from tests.campaign.trials import require
