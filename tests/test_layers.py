@@ -153,3 +153,31 @@ def test_nothing_heavy_is_imported_before_it_is_needed(statement):
 def test_no_module_is_a_drawer():
     names = {path.stem for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     assert not names & {"utils", "helpers", "misc", "common"}
+
+
+SOURCES = [
+    path
+    for folder in (*PACKAGES, "scripts", "benchmarks", "examples")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+def test_no_file_is_longer_than_300_lines():
+    lines = {path.relative_to(ROOT): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
+    assert {path: count for path, count in lines.items() if count > 300} == {}
+
+
+def code_lines(function):
+    """Of its body; a signature and a docstring are as long as what they say of arguments."""
+    statements = function.body[ast.get_docstring(function) is not None :]
+    return function.end_lineno - statements[0].lineno + 1 if statements else 0
+
+
+def test_no_function_is_longer_than_60_lines_of_code():
+    long = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and code_lines(node) > 60
+    ]
+    assert long == []
