@@ -51,12 +51,7 @@ def document(
     )
     return {
         **_head("bench", command),
-        "settings": {
-            "threads": settings.threads,
-            "rounds": settings.rounds,
-            "runs": settings.plan.runs,
-            "budget_ms": settings.plan.budget_ms,
-        },
+        "settings": _timing(settings),
         "choices": [choice.to_dict() for choice in choices(rows)],
         "not_measured": {r.name: r.not_measured for r in results if r.not_measured},
         "rows": rows,
@@ -74,10 +69,7 @@ def scale_document(result: ScaleResult, settings: Scale, command: Sequence[str])
     return {
         **_head("scale", command),
         "settings": {
-            "threads": settings.threads,
-            "rounds": settings.rounds,
-            "runs": settings.plan.runs,
-            "budget_ms": settings.plan.budget_ms,
+            **_timing(settings),
             "precision": settings.precision,
             "targets": [target.name for target in settings.targets],
             "items": list(settings.items),
@@ -96,6 +88,15 @@ def _head(kind: str, command: Sequence[str]) -> dict[str, Any]:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [_of_this_machine(word) for word in command],
         "machine": machine(),
+    }
+
+
+def _timing(settings: Settings | Scale) -> dict[str, Any]:
+    return {
+        "threads": settings.threads,
+        "rounds": settings.rounds,
+        "runs": settings.plan.runs,
+        "budget_ms": settings.plan.budget_ms,
     }
 
 
