@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from kept_stdout import kept_stdout
 from stock_export import TOP_K, stock, times_us
 
 from converters import convert
@@ -101,11 +101,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of timing, each length")
     parser.add_argument("--sizes", action="store_true", help="bytes of each file, fp32 too")
     arguments = parser.parse_args()
-    # Toolchains write to the process's stdout, below Python: keep it for the result.
-    stdout = os.dup(1)
-    os.dup2(2, 1)
-    result = measure(arguments)
-    os.dup2(stdout, 1)
+    with kept_stdout():
+        result = measure(arguments)
     if arguments.json:
         print(json.dumps(result))
         return

@@ -32,6 +32,7 @@ from pathlib import Path
 from busy import noting_other_work
 from cold_start import installed
 from engine_lines import ENGINE, Bench, Line, Row, Shape
+from kept_stdout import kept_stdout
 
 from device_bench.measure.machine import machine
 from device_bench.measure.sampling import Plan
@@ -175,17 +176,14 @@ def main() -> None:
         files.mkdir(parents=True, exist_ok=True)
         plan = Plan(budget_ms=arguments.milliseconds)
         bench = Bench(files, Path(work), arguments.target, arguments.rounds, plan)
-        # Toolchains write to the process's stdout, below Python: keep it for the result.
-        stdout = os.dup(1)
-        os.dup2(2, 1)
-        convert(bench, arguments.part)
-        for part in () if arguments.convert else arguments.part:
-            result[part] = measure(bench, part)
-            if arguments.out:
-                text = json.dumps(result[part], indent=1) + "\n"
-                arguments.out.mkdir(parents=True, exist_ok=True)
-                (arguments.out / f"engine-{part}.json").write_text(text)
-        os.dup2(stdout, 1)
+        with kept_stdout():
+            convert(bench, arguments.part)
+            for part in () if arguments.convert else arguments.part:
+                result[part] = measure(bench, part)
+                if arguments.out:
+                    text = json.dumps(result[part], indent=1) + "\n"
+                    arguments.out.mkdir(parents=True, exist_ok=True)
+                    (arguments.out / f"engine-{part}.json").write_text(text)
     if arguments.json:
         print(json.dumps(result))
         return

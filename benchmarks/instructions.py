@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import torch
 from cold_start import installed, write
+from kept_stdout import kept_stdout
 
 from device_bench.measure.job import Histories, Inputs, Job
 from device_bench.native.emulator import CORES, DEFAULT_CORE
@@ -77,11 +77,8 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=3417, help="rows of the table, padding too")
     parser.add_argument("--out", type=Path, help="a file for the same; what else it has stays")
     arguments = parser.parse_args()
-    # Toolchains write to the process's stdout, below Python: keep it for the result.
-    stdout = os.dup(1)
-    os.dup2(2, 1)
-    rows = measure(arguments)
-    os.dup2(stdout, 1)
+    with kept_stdout():
+        rows = measure(arguments)
     if arguments.json:
         print(json.dumps(rows))
         return

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from kept_stdout import kept_stdout
 from torch import Tensor, nn
 
 from converters import convert
@@ -150,11 +150,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=20.0, help="of timing")
     arguments = parser.parse_args()
-    # Toolchains write to the process's stdout, below Python: keep it for the result.
-    stdout = os.dup(1)
-    os.dup2(2, 1)
-    result = measure(arguments)
-    os.dup2(stdout, 1)
+    with kept_stdout():
+        result = measure(arguments)
     if arguments.json:
         print(json.dumps(result))
         return
