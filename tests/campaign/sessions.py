@@ -18,7 +18,7 @@ from glint_edge.runtime import BundleStore, Recommender
 from glint_edge.runtime.session_bytes import CHECKSUM, HEAD
 from tests.campaign.mutators import of_bytes, of_document, one_of
 from tests.campaign.trials import Target, require
-from tests.runtime.test_update import Server, make_bundle, name_of, version_of
+from tests.runtime.update_server import Server, make_bundle, name_of, version_of
 from tests.small import tiny_model
 
 

@@ -35,7 +35,7 @@ from tests.checkpoints.recbole_oracle import checkpoint_bytes, weights
 from tests.conversions import write_no_artifact
 from tests.device_bench.reports.documents import document_of, row_of
 from tests.logs import write_ring
-from tests.runtime.test_update import Server, make_bundle, name_of
+from tests.runtime.update_server import Server, make_bundle, name_of
 from tests.small import small_bundle, tiny_model
 
 BEFORE, AFTER = "before", "after"
