@@ -193,3 +193,24 @@ def checkpoint_bytes(state_dict, settings=SETTINGS, *, legacy=False, **more):
             _use_new_zipfile_serialization=not legacy,
         )
         return file.getvalue()
+
+
+ITEMS, HEADS, N = 40, SETTINGS["n_heads"], SETTINGS["MAX_ITEM_LIST_LENGTH"]
+WEIGHTS = weights(ITEMS)
+EXACT = 1e-4
+
+
+def histories(length, count=3, items=ITEMS):
+    """Some of one length, always the same."""
+    draw = torch.Generator().manual_seed(length)
+    return torch.randint(1, items + 1, (count, length), generator=draw).tolist()
+
+
+def assert_top_10(items, scores, expected, atol=EXACT):
+    """Artifact's ids and scores [10] against the oracle's scores of items 1 … V."""
+    best, order = expected.topk(10)
+    torch.testing.assert_close(scores.double(), best, atol=atol, rtol=0)
+    own = expected[items - 1]
+    swapped = items != order + 1
+    torch.testing.assert_close(own[swapped], best[swapped], atol=1e-5, rtol=0)
+    assert len(set(items.tolist())) == 10
