@@ -14,6 +14,7 @@ from glint_edge.bundles.golden import golden_of
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.model.stream import stream_program
 from tests.device_bench.makers import HISTORIES, TOP_K
+from tests.onnx_graphs import graphs
 from tests.skips import require
 from tests.small import tiny_neighbours
 
@@ -49,15 +50,6 @@ def check(in_process, exported):
         return entry["failures"]
 
     return check
-
-
-def graphs(graph):
-    """A graph and those in its branches."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                yield from graphs(attribute.g)
 
 
 def with_constant(path, folder, name, value, branch=""):

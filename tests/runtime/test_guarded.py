@@ -14,6 +14,7 @@ from glint_edge.processes.threads import most_threads
 from glint_edge.runtime import Recommender, apart, engines
 from glint_edge.runtime.session_bytes import pack
 from tests.bundles_changed import relist
+from tests.onnx_graphs import graphs
 from tests.skips import require
 from tests.small import small_bundle
 
@@ -39,7 +40,7 @@ def change(copy):
 
     def change(function):
         model = onnx.load(copy / "model.onnx")
-        for graph in (model.graph, *branches(model.graph)):
+        for graph in graphs(model.graph):
             for tensor in graph.initializer:
                 array = numpy_helper.to_array(tensor)
                 if array.dtype == np.float32 and array.size > 1:
@@ -50,14 +51,6 @@ def change(copy):
         return copy
 
     return change
-
-
-def branches(graph):
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield attribute.g
-                yield from branches(attribute.g)
 
 
 # ---- damaged artifacts --------------------------------------------------------------------------
