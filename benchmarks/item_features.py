@@ -43,7 +43,7 @@ from glint_edge.data.log import Log, load_log
 from glint_edge.data.named import download
 from glint_edge.data.sequences import HeldOut
 from glint_edge.evaluation.metrics import metrics_of_ranks
-from glint_edge.evaluation.ranking import target_ranks
+from glint_edge.evaluation.ranking import ranked
 
 FEW = 10  # taps in training
 NEW = 100  # items that are taken out
@@ -135,7 +135,7 @@ def accuracy(log: Log, items: ItemFile, levers: Mapping[str, Any]) -> dict[str, 
     few = parts.counts()[test.targets] <= FEW
     figures: dict[str, Any] = {"validation": checkpoint.metrics["validation"]["ndcg_at_10"]}
     for protocol in ("unseen", "full"):
-        ranks = target_ranks(checkpoint.model, test, protocol=protocol)
+        ranks = ranked(checkpoint.model, test, protocol=protocol).ranks
         figures[protocol] = metrics_of_ranks(ranks).ndcg
         figures[f"few_{protocol}"] = metrics_of_ranks(ranks[few]).ndcg
     return {**figures, "users": len(test.targets), "few_users": int(few.sum())}
@@ -219,7 +219,7 @@ def figures_of(
     checkpoint: Checkpoint, cases: Sequence[tuple[list[str], str]], test: HeldOut
 ) -> dict[str, float]:
     """NDCG@10 and Recall@50 of new items, and NDCG@10 of the others' test items; unseen."""
-    ranks = target_ranks(checkpoint.model, test, protocol="unseen")
+    ranks = ranked(checkpoint.model, test, protocol="unseen").ranks
     figures = {"others_ndcg_at_10": metrics_of_ranks(ranks).ndcg}
     if not cases:
         return figures
@@ -230,7 +230,7 @@ def figures_of(
         np.cumsum([0, *map(len, histories)], dtype=np.int64),
         np.array([number[key] for _, key in cases], np.int64),
     )
-    ranks = target_ranks(checkpoint.model, held, protocol="unseen")
+    ranks = ranked(checkpoint.model, held, protocol="unseen").ranks
     named = (metrics_of_ranks(ranks).ndcg, metrics_of_ranks(ranks, 50).recall)
     return {**dict(zip(MEASURED, named, strict=True)), **figures, "taps": len(cases)}
 

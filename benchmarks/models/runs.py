@@ -23,7 +23,7 @@ from glint_edge.errors import ConfigError
 from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.neighbours import fitting_neighbours
 from glint_edge.evaluation.protocols import chosen_protocol
-from glint_edge.evaluation.ranking import target_ranks
+from glint_edge.evaluation.ranking import ranked
 from glint_edge.locks import try_lock
 from models.contenders import CONTENDERS, Conditions, Settings, conditions, make_model, train_config
 from models.fitting import fit
@@ -162,7 +162,7 @@ def _train(log: Log, name: str, settings: Settings, seed: int, folder: Path) -> 
         model, log.parts, NEIGHBOURS, repeats=log.repeats, protocol=log.same.protocol
     )
     found = {
-        word + ending: target_ranks(model, test, protocol=protocol, neighbours=one)
+        word + ending: ranked(model, test, protocol=protocol, neighbours=one).ranks
         for word, protocol in PROTOCOLS.items()
         for ending, one in (("", None), (EXPERT, expert))
     }

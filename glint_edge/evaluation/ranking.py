@@ -45,14 +45,14 @@ def evaluate(
 ) -> RankingMetrics:
     """Rank each user's target after the last `max_length` items before it: the average figures.
 
-    Args and errors: those of `target_ranks`; `k` is the cut of every figure, and with a `group` of
+    Args and errors: those of `ranked`; `k` is the cut of every figure, and with a `group` of
     processes each ranks a part of the users.
     """
     group = group or Alone()
     mine = part_of_users(held_out, group)
-    ranks = target_ranks(
+    ranks = ranked(
         model, mine, protocol=protocol, popularity=popularity, seed=seed, neighbours=neighbours
-    )
+    ).ranks
     return metrics_of_ranks(group.gather(torch.from_numpy(ranks)).numpy(), k, held_out.weights)
 
 
@@ -65,23 +65,6 @@ def part_of_users(held_out: HeldOut, group: Alone) -> HeldOut:
     offsets = held_out.offsets[first : end + 1]
     ids = held_out.ids[offsets[0] : offsets[-1]]
     return HeldOut(ids, offsets - offsets[0], held_out.targets[first:end])
-
-
-def target_ranks(
-    model: Scorer,
-    held_out: HeldOut,
-    *,
-    protocol: str = "full",
-    popularity: npt.NDArray[np.int64] | None = None,
-    seed: int = 0,
-    window: str = "sliding",
-    neighbours: Neighbours | None = None,
-) -> npt.NDArray[np.int64]:
-    """`ranked` without lists: the targets' ranks, int64 [U], 1 is best."""
-    return ranked(
-        model, held_out, protocol=protocol, popularity=popularity, seed=seed, window=window,
-        neighbours=neighbours,
-    ).ranks  # fmt: skip
 
 
 class Ranked(NamedTuple):

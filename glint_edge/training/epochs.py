@@ -127,7 +127,7 @@ def epochs(
         data: training sequences and held-out items, in memory or in shards.
         config: how to train.
         group: the processes that train together; None is this one alone.
-        protocol: what is ranked, as `glint_edge.evaluation.ranking.target_ranks` takes it.
+        protocol: what is ranked, as `glint_edge.evaluation.ranking.ranked` takes it.
         on_progress: called after each batch.
 
     Raises:

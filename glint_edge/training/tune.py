@@ -66,7 +66,7 @@ def tune(
         trials: finished ones in the end, those of earlier calls among them. One that failed,
             diverged or was interrupted is not finished.
         search: names of `SPACE`; None is `USUAL` without what `levers` fixes.
-        protocol: what is ranked, as `glint_edge.evaluation.ranking.target_ranks` takes it; None: as
+        protocol: what is ranked, as `glint_edge.evaluation.ranking.ranked` takes it; None: as
             `train` does.
         on_trial: called after each trial.
         levers: what is fixed, by name; `OF_A_TRIAL` and the defaults of a training are the rest.

@@ -17,7 +17,7 @@ from glint_edge.errors import ConfigError
 from glint_edge.evaluation.appraise import appraise
 from glint_edge.evaluation.baselines import REACH, LastItemNeighbours, Popularity
 from glint_edge.evaluation.metrics import metrics_of_ranks
-from glint_edge.evaluation.ranking import evaluate, target_ranks
+from glint_edge.evaluation.ranking import evaluate, ranked
 from glint_edge.evaluation.slice_plot import draw_slices
 from glint_edge.evaluation.slices import half_width, popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU
@@ -59,7 +59,7 @@ def test_neighbours_are_counted_as_by_hand(sequences, last):
 def test_popularity_ranks_the_target_by_its_count():
     counts = np.array([0, 9, 7, 7, 1])
     users = HeldOut(np.array([2, 3, 4]), np.array([0, 1, 2, 3]), np.array([1, 3, 4]))
-    assert target_ranks(Popularity(counts), users).tolist() == [1, 3, 4]
+    assert ranked(Popularity(counts), users).ranks.tolist() == [1, 3, 4]
     assert popularity_ranks(np.array([0, 7, 9, 7, 0])).tolist() == [0, 2, 1, 3, 0]
 
 
@@ -128,7 +128,7 @@ def measured():
 
 def test_the_windows_differ_for_longer_histories_alone(measured):
     model, users, lengths = measured
-    sliding, unbounded = (target_ranks(model, users, window=w) for w in ("sliding", "unbounded"))
+    sliding, unbounded = (ranked(model, users, window=w).ranks for w in ("sliding", "unbounded"))
     short = lengths <= 6
     assert (sliding[short] == unbounded[short]).all()
     assert (sliding != unbounded).any()
@@ -142,10 +142,10 @@ def test_the_windows_differ_for_longer_histories_alone(measured):
         np.concatenate([users.ids[users.offsets[u] : users.offsets[u + 1]] for u in kept]),
         np.cumsum([0, *lengths[kept]]), users.targets[kept],
     )  # fmt: skip
-    both = [target_ranks(model, fitting, window=w).tolist() for w in ("sliding", "unbounded")]
+    both = [ranked(model, fitting, window=w).ranks.tolist() for w in ("sliding", "unbounded")]
     assert both[0] == both[1] == sliding[short].tolist()
     with pytest.raises(ConfigError, match="sliding, unbounded"):
-        target_ranks(model, users, window="all")
+        ranked(model, users, window="all")
 
 
 @pytest.mark.parametrize("protocol", ["full", "unseen", "sampled-pop100"])
@@ -153,12 +153,12 @@ def test_the_windows_differ_for_longer_histories_alone(measured):
 def test_ranks_do_not_depend_on_how_many_users_fit(measured, monkeypatch, protocol, window):
     model, users, lengths = measured
     given = {"protocol": protocol, "window": window, "popularity": counts_of(users.ids)}
-    expected = target_ranks(model, users, **given)
+    expected = ranked(model, users, **given).ranks
     seen = []
     score = model.score
     monkeypatch.setattr(model, "score", lambda i, n: seen.append(tuple(i.shape)) or score(i, n))
     monkeypatch.setattr("glint_edge.evaluation.ranking.POSITIONS", 16)
-    assert target_ranks(model, users, **given).tolist() == expected.tolist()
+    assert ranked(model, users, **given).ranks.tolist() == expected.tolist()
     assert max(rows * columns for rows, columns in seen) <= 16
     longest = lengths.max() if window == "unbounded" else 6
     assert max(columns for _, columns in seen) == longest
@@ -171,7 +171,7 @@ def test_a_history_far_longer_than_others_costs_its_own_length(measured, monkeyp
     cells = []
     score = model.score
     monkeypatch.setattr(model, "score", lambda i, n: cells.append(i.numel()) or score(i, n))
-    target_ranks(model, users, window="unbounded")
+    ranked(model, users, window="unbounded")
     assert sum(cells) == lengths.sum()  # no short history is padded to the long one
 
 
@@ -186,8 +186,8 @@ def test_neighbours_win_where_the_last_item_decides():
     histories, starts = flat([sequence[:1] for sequence in ring(40, rng)])
     users = HeldOut(histories, starts, 1 + histories % V)
     counts = counts_of(ids)
-    popularity = metrics_of_ranks(target_ranks(Popularity(counts), users), 2)
-    neighbours = metrics_of_ranks(target_ranks(LastItemNeighbours(ids, offsets, counts), users), 2)
+    popularity = metrics_of_ranks(ranked(Popularity(counts), users).ranks, 2)
+    neighbours = metrics_of_ranks(ranked(LastItemNeighbours(ids, offsets, counts), users).ranks, 2)
     assert neighbours.recall > 0.6 > popularity.recall
 
 
@@ -215,15 +215,15 @@ def test_baselines_rank_as_a_loop_over_users_does(sequences, unseen):
     protocol = "unseen" if unseen else "full"
     models = (Popularity(counts), LastItemNeighbours(ids, offsets, counts))
     for model, ranks in zip(models, expected.values(), strict=True):
-        assert target_ranks(model, users, protocol=protocol).tolist() == ranks
+        assert ranked(model, users, protocol=protocol).ranks.tolist() == ranks
 
 
 def test_an_appraisal_has_all_of_it(measured):
     model, users, _ = measured
     steps = []
     appraisal = appraise(model, users, (users.ids, users.offsets), on_step=steps.append)
-    assert appraisal.figures == metrics_of_ranks(target_ranks(model, users))
-    assert appraisal.unbounded == metrics_of_ranks(target_ranks(model, users, window="unbounded"))
+    assert appraisal.figures == metrics_of_ranks(ranked(model, users).ranks)
+    assert appraisal.unbounded == metrics_of_ranks(ranked(model, users, window="unbounded").ranks)
     assert appraisal.unbounded != appraisal.figures
     assert set(appraisal.baselines) == {"popularity", "neighbours"}
     assert [step.partition(": ")[2] for step in steps] == [

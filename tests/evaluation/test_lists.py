@@ -18,7 +18,7 @@ from glint_edge.evaluation.lists import codes_of, gini, list_figures
 from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.paired import compare, comparison_line, verdict
 from glint_edge.evaluation.protocols import chosen_protocol
-from glint_edge.evaluation.ranking import ranked, target_ranks
+from glint_edge.evaluation.ranking import ranked
 from glint_edge.evaluation.slices import half_width
 from glint_edge.model.glint_ru import GlintRU
 
@@ -193,7 +193,7 @@ def test_an_appraisal_compares_with_another_model(model):
     again = [t in history for t, history in zip(users.targets.tolist(), histories, strict=True)]
     apart = {one.name: one.figures for one in appraisal.slices if one.by == "repeats"}
     assert apart["target: again"].users == sum(again) == appraisal.repeats * 40
-    ranks = target_ranks(model, users)
+    ranks = ranked(model, users).ranks
     assert apart["target: new"] == metrics_of_ranks(ranks[~np.array(again)], 3)
     assert f"({apart['target: new'].recall:.1%} where it is new to the user)" in appraisal.verdict
     alone = appraise(model, users, training, k=3)

@@ -10,7 +10,7 @@ from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DivergedError
 from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.negatives import draw_negatives
-from glint_edge.evaluation.ranking import evaluate, rank_in_top_k, target_ranks
+from glint_edge.evaluation.ranking import evaluate, rank_in_top_k, ranked
 
 
 def held_out(histories, targets):
@@ -129,11 +129,11 @@ def test_no_more_scores_are_held_than_asked_for(make_model, monkeypatch):
     model = make_model()
     rng = np.random.default_rng(0)
     users = held_out(rng.integers(1, 41, (30, 4)).tolist(), rng.integers(1, 41, 30).tolist())
-    expected = target_ranks(model, users)
+    expected = ranked(model, users).ranks
     made, score = [], model.score
     monkeypatch.setattr(model, "score", lambda *a: made.append(score(*a)) or made[-1])
     monkeypatch.setattr("glint_edge.evaluation.ranking.SCORES", 5 * 41 + 3)
-    assert target_ranks(model, users).tolist() == expected.tolist()
+    assert ranked(model, users).ranks.tolist() == expected.tolist()
     assert [len(scores) for scores in made] == [1, 5, 5, 5, 5, 5, 4]
 
 
@@ -186,5 +186,5 @@ def test_unseen_leaves_out_the_whole_history_and_never_the_target(fixed_scores):
         [[1, 2], [3], [4] * length + [1] * length, [2, 5]],  # the third's 4s are older than N
         [3, 3, 5, 1],
     )
-    assert target_ranks(model, users).tolist() == [3, 3, 5, 1]
-    assert target_ranks(model, users, protocol="unseen").tolist() == [1, 3, 3, 1]
+    assert ranked(model, users).ranks.tolist() == [3, 3, 5, 1]
+    assert ranked(model, users, protocol="unseen").ranks.tolist() == [1, 3, 3, 1]

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError
-from glint_edge.evaluation.ranking import part_of_users, target_ranks
+from glint_edge.evaluation.ranking import part_of_users, ranked
 from glint_edge.processes.distributed import Alone, find_device
 from tests.logs import write_ring
 from tests.training.ranks import launch
@@ -199,8 +199,8 @@ def test_the_parts_of_the_users_are_all_users_in_order(make_model):
         rng.integers(1, 41, lengths.sum()), np.cumsum([0, *lengths]), rng.integers(1, 41, 7)
     )
     for size in (1, 2, 3, 8):
-        parts = [target_ranks(model, part_of_users(users, Rank(r, size))) for r in range(size)]
-        assert np.concatenate(parts).tolist() == target_ranks(model, users).tolist()
+        parts = [ranked(model, part_of_users(users, Rank(r, size))).ranks for r in range(size)]
+        assert np.concatenate(parts).tolist() == ranked(model, users).ranks.tolist()
 
 
 def test_a_loss_that_is_no_number_ends_all_and_one_says_so(log, tmp_path):
