@@ -14,7 +14,7 @@ from glint_edge.files import PART
 
 @pytest.fixture
 def bundle(make_model, fake_convert, monkeypatch, tmp_path):
-    monkeypatch.setattr(api, "_check", lambda *_: lambda artifacts, golden: [])
+    monkeypatch.setattr("glint_edge.api.exporting._check", lambda *_: lambda artifacts, golden: [])
     catalogue = Catalogue(("", *(f"k{n}" for n in range(1, 41))), {})
     save_checkpoint(Checkpoint(make_model(), catalogue, DataSource("l", "l")), tmp_path / "run")
     return api.export(tmp_path / "run", tmp_path / "app.glint", chunk=4)

@@ -124,7 +124,7 @@ def _prepare_export(folder):
 def _run_export(folder):
     with (
         mock.patch("converters.export.convert", write_no_artifact),
-        mock.patch.object(api, "_check", lambda *_: lambda artifacts, golden: []),
+        mock.patch("glint_edge.api.exporting._check", lambda *_: lambda artifacts, golden: []),
     ):
         command(
             "export", folder / "run", "--target", "onnx", "--quantize", "none", "--top-k", 7,
