@@ -1,12 +1,14 @@
-"""From no history to the first top-k: every installed target beside the stock ONNX export.
+"""A first start and a tap: every installed target beside the stock ONNX export.
 
     python benchmarks/cold_start.py --json
+    python benchmarks/cold_start.py --files files --out docs/measured/cold-start.json
     python benchmarks/cold_start.py --sizes
 
 Stock is the batch form, exported by `torch.onnx.export`, fp32, in ONNX Runtime (`stock_export.py`):
-it reads the whole history in one pass, which is what a first start is. The stream takes it in by
-`append_many` and answers by `recommend`, int8. All from Python, one thread each, interleaved in one
-run; medians. Weights are random and seeded: times do not depend on them.
+it reads the whole history in one pass, at a first start and at every tap. The stream, int8, takes a
+history in by `append_many` and answers by `recommend`; a tap is `append` and `recommend`. All from
+Python, one thread each, interleaved in one run; medians. Weights are random and seeded: times do
+not depend on them.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from busy import noting_other_work, write_measured
 from kept_stdout import kept_stdout
 from stock_export import TOP_K, stock, times_us
 
@@ -45,16 +48,23 @@ def installed() -> list[str]:
 
 
 def write(model: GlintRU, precision: str, name: str, folder: Path) -> Path:
-    """Convert the stream to a target; returns the file."""
+    """Convert the stream to a target, unless that was done; returns the file."""
     target = find_target(name)
     path = folder / f"{precision}{target.suffix}"
-    convert(quantize(stream_program(model, TOP_K), precision), target, path)
+    if not path.exists():
+        convert(quantize(stream_program(model, TOP_K), precision), target, path)
     return path
 
 
 def start(runtime: Runtime, items: Sequence[int]) -> object:
-    """The call that is timed."""
+    """A first start."""
     return runtime.recommend(runtime.append_many(runtime.empty_state(), items))
+
+
+def tap(runtime: Runtime, items: Sequence[int]) -> Callable[[], object]:
+    """A tap on the last item after all others."""
+    state = runtime.append_many(runtime.empty_state(), items[:-1])
+    return lambda: runtime.recommend(runtime.append(state, items[-1]))
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -66,27 +76,36 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     model = GlintRU(config).eval()
     names = arguments.target or installed()
     found: dict[str, Any] = {"stock_us": {}, "targets": {name: {} for name in names}}
-    with tempfile.TemporaryDirectory() as folder:
-        files = {name: write(model, "int8", name, Path(folder)) for name in names}
+    with tempfile.TemporaryDirectory() as work:
+        folder = arguments.files or Path(work)
+        folder.mkdir(parents=True, exist_ok=True)
+        files = {name: write(model, "int8", name, folder) for name in names}
         if arguments.sizes:
             for name, file in files.items():
-                whole = write(model, "fp32", name, Path(folder)).stat().st_size
+                whole = write(model, "fp32", name, folder).stat().st_size
                 found["targets"][name]["bytes"] = {"int8": file.stat().st_size, "fp32": whole}
-        runtimes = {
-            name: load_runtime(name, file, config, threads=arguments.threads)
+        runtimes = [
+            load_runtime(name, file, config, threads=arguments.threads)
             for name, file in files.items()
-        }
-        for length in arguments.histories:
-            history = torch.randint(1, arguments.items, (1, length))
-            calls: list[Callable[[], Any]] = [
-                stock(model, history, Path(folder), arguments.threads),
-                *(partial(start, runtime, history[0].tolist()) for runtime in runtimes.values()),
-            ]
-            stock_us, *ours = map(statistics.median, times_us(calls, arguments.seconds))
-            found["stock_us"][str(length)] = stock_us
-            for name, us in zip(names, ours, strict=True):
-                found["targets"][name][str(length)] = {"us": us, "ratio": us / stock_us}
-    return found
+        ]
+        histories = [torch.randint(1, arguments.items, (1, n)) for n in arguments.histories]
+        stocks = [stock(model, history, Path(work), arguments.threads) for history in histories]
+        with noting_other_work(found):
+            for history, whole_pass in zip(histories, stocks, strict=True):
+                items, length = history[0].tolist(), str(history.shape[1])
+                calls = [
+                    whole_pass,
+                    *(partial(start, runtime, items) for runtime in runtimes),
+                    *(tap(runtime, items) for runtime in runtimes),
+                ]
+                stock_us, *ours = map(statistics.median, times_us(calls, arguments.seconds))
+                found["stock_us"][length] = stock_us
+                for name, us, tap_us in zip(names, ours, ours[len(names) :], strict=False):
+                    found["targets"][name][length] = {
+                        "us": us, "ratio": us / stock_us,
+                        "tap_us": tap_us, "tap_ratio": tap_us / stock_us,
+                    }  # fmt: skip
+    return {"width": arguments.width, "items": arguments.items, **found}
 
 
 def main() -> None:
@@ -100,9 +119,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=10.0, help="of timing, each length")
     parser.add_argument("--sizes", action="store_true", help="bytes of each file, fp32 too")
+    parser.add_argument("--files", type=Path, help="a folder that keeps the artifacts")
+    parser.add_argument("--out", type=Path, help="a file for the same, and the machine")
     arguments = parser.parse_args()
     with kept_stdout():
         result = measure(arguments)
+    write_measured(arguments.out, result)
     if arguments.json:
         print(json.dumps(result))
         return
@@ -111,7 +133,8 @@ def main() -> None:
         print(f"  N {length}: stock ONNX export, fp32 {us:8.0f} µs")
         for name, figures in result["targets"].items():
             mine = figures[length]
-            print(f"    {name:12} int8 {mine['us']:8.0f} µs  {mine['ratio']:.2f}")
+            print(f"    {name:12} int8 {mine['us']:8.0f} µs  {mine['ratio']:.2f}"
+                  f"; a tap {mine['tap_us']:6.1f} µs  {mine['tap_ratio']:.3f}")  # fmt: skip
     for name, figures in result["targets"].items():
         if "bytes" in figures:
             int8, fp32 = figures["bytes"]["int8"], figures["bytes"]["fp32"]

@@ -1,11 +1,11 @@
 """What item features bring: accuracy with and without, and new items that nobody has tapped.
 
-    python benchmarks/item_features.py --data ml-100k --out lines.jsonl
+    python benchmarks/item_features.py --data ml-100k --out item-features.json
     python benchmarks/item_features.py --data amazon-beauty.txt \
-        --attributes amazon-beauty-attributes.json --out lines.jsonl
-    python benchmarks/item_features.py --table lines.jsonl --json > docs/measured/item-features.json
+        --attributes amazon-beauty-attributes.json --out item-features.json
 
-Two steps, `--steps accuracy new`, each a line of JSON a seed; what the file has is not run again.
+Two steps, `--steps accuracy new`. Each training is added to the file as soon as it is done, and
+what stands there is not run again: an interrupted table is continued by the same command.
 
 accuracy: the same training with the fields, with them shown alone, and with them at every
 `--dropouts`; unseen and whole NDCG@10 of the test items, over all users and over those whose item
@@ -31,12 +31,11 @@ import numpy as np
 import polars as pl
 import torch
 from models.flags import levers_of
-from models.lines import add_line, read_lines
 
 import glint_edge as ge
 from glint_edge.checkpoints.changes import NewItem, add_items
 from glint_edge.checkpoints.checkpoint import Checkpoint
-from glint_edge.checkpoints.near_items import items_of_log, mean_of
+from glint_edge.checkpoints.near_items import STRENGTH, items_of_log, mean_of
 from glint_edge.checkpoints.new_items import items_of_table, rows_of_titles
 from glint_edge.data.items import ItemFile, describing
 from glint_edge.data.log import Log, load_log
@@ -44,40 +43,34 @@ from glint_edge.data.named import download
 from glint_edge.data.sequences import HeldOut
 from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.ranking import ranked
+from glint_edge.files import write_json
 
 FEW = 10  # taps in training
 NEW = 100  # items that are taken out
 OFTEN = 5  # taps that an item needs to be drawn
 CASES = 2_000  # taps of new items that are ranked
 LIKE = 3  # items that a person would name
-STRENGTHS = (0.7, 0.8, 0.9, 1.0)
+STRENGTHS = (STRENGTH, 0.9)
 MEASURED = ("ndcg_at_10", "recall_at_50")
 
 
 def main() -> None:
-    """Run the steps that the file does not have, or make one JSON of its lines."""
+    """Run the trainings that the file does not have."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", default="ml-100k")
     parser.add_argument("--attributes", type=Path, help="JSON: item → its attributes")
     parser.add_argument("--steps", nargs="+", default=["accuracy", "new"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--dropouts", type=float, nargs="*", default=[])
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--table", type=Path, help="lines of --out, to be made one JSON")
-    parser.add_argument("--json", action="store_true", help="with --table: always")
+    parser.add_argument("--out", type=Path, required=True, help="the JSON, which is added to")
     parser.add_argument("--set", nargs="*", default=[], metavar="LEVER=VALUE")
     chosen = parser.parse_args()
-    if chosen.table:
-        print(json.dumps(summary(read_lines(chosen.table)), indent=1))
-        return
     torch.set_num_threads(1)
-    levers = levers_of(chosen.set)
     log, items = load_log(chosen.data), table_of(chosen.data, chosen.attributes)
-    done = [] if chosen.out is None else read_lines(chosen.out)
-    for line in lines(log, items, chosen, levers, done):
-        print(json.dumps(line), flush=True)
-        if chosen.out is not None:
-            add_line(chosen.out, line)
+    done = json.loads(chosen.out.read_text("utf-8"))["rows"] if chosen.out.exists() else []
+    for row in rows(log, items, chosen, levers_of(chosen.set), done):
+        done.append(row)
+        write_json(chosen.out, {"rows": done})
 
 
 def table_of(data: str, attributes: Path | None) -> ItemFile:
@@ -95,14 +88,14 @@ def table_of(data: str, attributes: Path | None) -> ItemFile:
     return ItemFile(frame, fields=("genre", "year"))
 
 
-def lines(
+def rows(
     log: Log,
     items: ItemFile,
     chosen: argparse.Namespace,
     levers: Mapping[str, Any],
     done: Sequence[Mapping[str, Any]],
 ) -> Iterator[dict[str, Any]]:
-    """A line a training that was not done."""
+    """A row a training that was not done."""
     ways = {"shown alone": {"item_features": False}, "features": {}} | {
         f"features, row dropout {rate:g}": {"item_row_dropout": rate} for rate in chosen.dropouts
     }
@@ -118,7 +111,7 @@ def lines(
 
 
 def _is_done(head: Mapping[str, Any], done: Sequence[Mapping[str, Any]]) -> bool:
-    return any(all(line.get(name) == value for name, value in head.items()) for line in done)
+    return any(head.items() <= row.items() for row in done)
 
 
 def trained(log: Log, items: ItemFile, levers: Mapping[str, Any]) -> Checkpoint:
@@ -233,31 +226,6 @@ def figures_of(
     ranks = ranked(checkpoint.model, held, protocol="unseen").ranks
     named = (metrics_of_ranks(ranks).ndcg, metrics_of_ranks(ranks, 50).recall)
     return {**dict(zip(MEASURED, named, strict=True)), **figures, "taps": len(cases)}
-
-
-def summary(done: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Means and standard deviations over the seeds."""
-    rows: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
-    for line in done:
-        if line["step"] == "accuracy":
-            rows.setdefault(("accuracy", line["data"], line["way"]), []).append(line)
-        else:
-            for way, figures in line["ways"].items():
-                rows.setdefault(("new", line["data"], way), []).append(figures)
-    return {
-        "levers": {line["data"]: line["levers"] for line in done},
-        "rows": [
-            {"step": step, "data": data, "way": way, "seeds": len(own)}
-            | {
-                name: {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1))
-                       if len(values) > 1 else None}
-                for name in own[0]
-                if isinstance(own[0][name], float)
-                for values in [[each[name] for each in own]]
-            }
-            for (step, data, way), own in rows.items()
-        ],
-    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The native runner's times beside those of a loop written by hand around `Module::execute`.
 
     python benchmarks/native_loop.py --json
+    python benchmarks/native_loop.py --out docs/measured/native-loop.json
 
 Both run the same int8 `.pte`, each in processes of its own, in turn (A B A B), on one thread and
 one CPU. A figure is of the best process the call that a tenth of its calls undercut: on a shared
@@ -17,10 +18,12 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from busy import noting_other_work, write_measured
 
 from converters import convert
 from converters.targets import find_target
@@ -113,8 +116,12 @@ def main() -> None:
     parser.add_argument("--bar", type=float, default=1.1, help="what no ratio should reach")
     parser.add_argument("--runs", type=int, default=500, help="timed calls of each method")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, help="a file for the same, and the machine")
     arguments = parser.parse_args()
-    found = measure(arguments)
+    result: dict[str, Any] = {}
+    with noting_other_work(result):
+        found = measure(arguments)
+    write_measured(arguments.out, {**result, **found})
     if arguments.json:
         print(json.dumps(found))
         return

@@ -1,6 +1,6 @@
 """How well new items do by `glint-edge catalogue add --log`, beside rows that were trained.
 
-    python benchmarks/new_items.py
+    python benchmarks/new_items.py --out docs/measured/new-items.json
 
 Some items of MovieLens-100K are treated as new: their trained rows are thrown away and made again
 from the known items near them in the training histories. Validation and test targets are then
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from glint_edge.data.histories import last_items
 from glint_edge.data.sequences import Sequences, Split, split
 from glint_edge.data.source import in_catalogue, read_beside
 from glint_edge.evaluation.metrics import metrics_of_ranks
+from glint_edge.files import write_json
 
 SEEN = 5  # training interactions that an item needs to be drawn
 
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="draws")
     parser.add_argument("--strengths", type=float, nargs="+", default=[0, 0.7, STRENGTH, 0.9, 1])
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, help="a file for the same")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     checkpoint = load_checkpoint()
@@ -48,6 +51,8 @@ def main() -> None:
             name = f"strength {strength:g}"
             rows.setdefault(name, []).append(figures(checkpoint, parts, drawn, strength))
     means = {name: np.mean(values, axis=0).tolist() for name, values in rows.items()}
+    if asked.out:
+        write_json(asked.out, {"new": asked.new, "draws": asked.seeds, "rows": means})
     if asked.json:
         print(json.dumps(means))
         return

@@ -1,6 +1,6 @@
 """What a session longer than the model's window may forget: accuracy, and the cost of a tap.
 
-    python benchmarks/session_window.py [CHECKPOINT …] --json > docs/measured/session-window.json
+    python benchmarks/session_window.py [CHECKPOINT …] --out docs/measured/session-window.json
 
 A state cannot forget its oldest item, so a sliding session begins a new one now and then. Three
 ways are compared with a session that encodes its last N items anew at every tap:
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from busy import noting_other_work, write_measured
 
 from converters import convert
 from converters.targets import find_target
@@ -153,9 +154,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("checkpoints", nargs="*", help="folders [default: the shipped one]")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, help="a file for the same, and the machine")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [measure(load_checkpoint(path)) for path in asked.checkpoints or [None]]
+    result: dict[str, Any] = {}
+    with noting_other_work(result):
+        rows = [measure(load_checkpoint(path)) for path in asked.checkpoints or [None]]
+    write_measured(asked.out, {**result, "rows": rows})
     if asked.json:
         print(json.dumps({"rows": rows}, indent=1))
         return

@@ -2,7 +2,8 @@
 
     python benchmarks/training_speed.py --json
     python benchmarks/training_speed.py --peer-python PEER/bin/python --peer-model GLINT-RU.py
-    python benchmarks/training_speed.py --data amazon-beauty.txt --precision bfloat16
+    python benchmarks/training_speed.py --data amazon-beauty.txt --precision bfloat16 \
+        --out docs/measured/training-speed.json
 
 Both learn to predict every item of the training sequences but the first, at the same width, length
 and number of threads, in one run: both variants of ours, in turn, before and after the peer. A
@@ -21,6 +22,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from busy import noting_other_work, write_measured
+
+from device_bench.measure.machine import machine
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.log import load_log
 from glint_edge.data.sequences import Split, split
@@ -28,6 +32,7 @@ from glint_edge.training.epochs import begin, train_epoch
 
 # How the paper's variant was trained before there was another.
 BEFORE = {"average": 0.0, "output_start": 0.0}
+SETTINGS = ("data", "width", "length", "threads", "precision", "batch_positions")  # of a row
 PEER = Path(__file__).parent / "recbole_peer.py"
 
 
@@ -85,11 +90,17 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "ratio_to_paper": statistics.median(new / old for new, old in pairs),
         "peer_seconds_per_epoch": peer,
         "ratio": None if peer is None else peer / epoch,
-        **{
-            name: getattr(arguments, name)
-            for name in ("data", "width", "length", "threads", "precision", "batch_positions")
-        },
+        **{name: getattr(arguments, name) for name in SETTINGS},
     }
+
+
+def keep(result: dict[str, Any], path: Path) -> None:
+    """Add a row to a file, in the place of that of the same settings; another machine's go."""
+    file = json.loads(path.read_text("utf-8")) if path.exists() else {"machine": machine()}
+    row = {**result, "data": Path(result["data"]).stem}
+    same = [other for other in file.get("rows", ()) if any(other[n] != row[n] for n in SETTINGS)]
+    here = file["machine"]["cpu"] == machine()["cpu"]
+    write_measured(path, {"rows": [*(same if here else ()), row]})
 
 
 def main() -> None:
@@ -105,7 +116,13 @@ def main() -> None:
     parser.add_argument("--peer-python", type=Path, help="python of an environment with RecBole")
     parser.add_argument("--peer-model", type=Path, help="the authors' GLINT-RU.py")
     parser.add_argument("--peer-batches", type=int, default=5, help="to time; 0: all of an epoch")
-    result = measure(arguments := parser.parse_args())
+    parser.add_argument("--out", type=Path, help="a file for the same; its other rows stay")
+    arguments = parser.parse_args()
+    result: dict[str, Any] = {}
+    with noting_other_work(result):
+        result |= measure(arguments)
+    if arguments.out:
+        keep(result, arguments.out)
     if arguments.json:
         print(json.dumps(result))
         return

@@ -2,15 +2,19 @@
 
     glint-edge bench … --output docs/measured/NAME.json
     python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
+    python benchmarks/cold_start.py … --out docs/measured/cold-start.json
     python benchmarks/engine.py … --out docs/measured
     python benchmarks/filters.py … --out docs/measured/filters.json
     python benchmarks/instructions.py … --out docs/measured/instructions.json
-    python benchmarks/item_features.py --table … --json > docs/measured/item-features.json
+    python benchmarks/item_features.py … --out docs/measured/item-features.json
+    python benchmarks/native_loop.py … --out docs/measured/native-loop.json
     python benchmarks/neighbours.py --out docs/measured/neighbours.json
+    python benchmarks/new_items.py --out docs/measured/new-items.json
     python benchmarks/recipe.py … --out docs/measured/recipe.json
     python benchmarks/recipe.py … --set … neighbours=32 --out docs/measured/accuracy.json
-    python benchmarks/session_window.py … --json > docs/measured/session-window.json
+    python benchmarks/session_window.py … --out docs/measured/session-window.json
     glint-edge evaluate --slices --json, by protocol: docs/measured/shipped-evaluate.json
+    python benchmarks/training_speed.py … --out docs/measured/training-speed.json
     python benchmarks/web.py … --out docs/measured/web.json
     python -m tests.campaign … --json docs/measured/reliability.json
     python benchmarks/compare_models.py … --json docs/measured/compare-models.json
@@ -41,6 +45,7 @@ PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
 MEASURED = DOCS / "measured"
 # What is no result of a benchmark: by name, where it lies.
 ELSEWHERE = {"shipped-checkpoint": ROOT / "glint_edge" / "checkpoints" / "default" / "config.json"}
+SAYS_WHERE = ("front", "steps")  # kinds whose words say it
 TABLE = re.compile(r"(<!-- table (\S+) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 # Headings of `device_bench.reports.columns`, and what the docs call the last cold start.
@@ -161,31 +166,6 @@ def sessions(path: Path) -> str:
     return table(head, lines)
 
 
-def features(path: Path) -> str:
-    """A line a training: with item features or without, by log."""
-    rows = [row for row in json.loads(path.read_text("utf-8"))["rows"] if row["step"] == "accuracy"]
-    names = ("validation", "unseen", "few_unseen", "full", "few_full")
-    head = ["NDCG@10", "validation", "unseen", "few taps", "whole catalogue", "few taps"]
-    return table(
-        head,
-        [[f"{row['data']}, {row['way']}", *(_mean(row.get(name)) for name in names)]
-         for row in rows],
-    )  # fmt: skip
-
-
-def new_items(path: Path) -> str:
-    """A line a way in which items that nobody has tapped are added."""
-    rows = [row for row in json.loads(path.read_text("utf-8"))["rows"] if row["step"] == "new"]
-    names = ("ndcg_at_10", "recall_at_50", "others_ndcg_at_10")
-    head = ["new items by", "strength", "NDCG@10", "Recall@50", "others' NDCG@10"]
-    lines = []
-    for row in rows:
-        way, _, strength = row["way"].partition(", ")
-        cells = (_mean(row.get(name)) for name in names)
-        lines.append([f"{row['data']}, {way}", strength or "–", *cells])
-    return table(head, lines)
-
-
 def neighbours(path: Path) -> str:
     """A line a way in which scores gain by neighbours."""
     document = json.loads(path.read_text("utf-8"))
@@ -229,14 +209,6 @@ def accuracy(path: Path) -> str:
     return table(["NDCG@10", "minutes", *names, *with_neighbours], lines)
 
 
-def _mean(figure: Mapping[str, float | None] | None) -> str:
-    """A mean over seeds with its standard deviation, if there are several."""
-    if figure is None:
-        return "–"
-    spread = f" ± {figure['sd']:.4f}" if figure["sd"] is not None else ""
-    return f"{figure['mean']:.4f}{spread}"
-
-
 # The comparison prints its own tables, which are no part of any package.
 _MODELS = runpy.run_path(str(ROOT / "benchmarks" / "models" / "tables.py"))
 
@@ -245,10 +217,10 @@ def _of_models(part: str) -> Callable[[Path], str]:
     return lambda path: str(_MODELS[part](json.loads(path.read_text("utf-8"))))
 
 
-# Those of the engine, of README and of the shipped checkpoint are files of their own.
+# Those of the engine, README, the results and the shipped checkpoint are files of their own.
 _ELSEWHERE: Mapping[str, Callable[[Path], tuple[list[str], list[list[str]]]]] = {
     kind: function
-    for name in ("engine_tables.py", "readme_tables.py", "shipped_tables.py")
+    for name in ("engine_tables.py", "readme_tables.py", "results_tables.py", "shipped_tables.py")
     for kind, function in runpy.run_path(str(ROOT / "scripts" / name))["KINDS"].items()
 }
 
@@ -260,8 +232,7 @@ def _of_another(kind: str) -> Callable[[Path], str]:
 KINDS: Mapping[str, Callable[[Path], str]] = {
     **{kind: _of_another(kind) for kind in _ELSEWHERE},
     "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
-    "sessions": sessions, "features": features, "new-items": new_items,
-    "neighbours": neighbours, "recipe": recipe, "accuracy": accuracy,
+    "sessions": sessions, "neighbours": neighbours, "recipe": recipe, "accuracy": accuracy,
     "models": _of_models("accuracy"), "taps": _of_models("device"),
     "settings": _of_models("settings"),
 }  # fmt: skip
@@ -273,13 +244,32 @@ def table(head: list[str], lines: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
 
 
+def place(path: Path) -> str:
+    """The machine that a table's figures are of, as a line below it; empty where none is named."""
+    document = json.loads(path.read_text("utf-8"))
+    machine = document.get("machine") if isinstance(document, dict) else None
+    if machine is None:
+        return ""
+    cpu = re.sub(r"\(R\)|\(TM\)", "", machine["cpu"])
+    parts = [f"{machine['cpus']} cores of an {cpu}, {machine['system']}"]
+    if document.get("kind") == "bench":
+        loads = [end["load"] for row in document["rows"] for end in row["conditions"].values()]
+        parts += [document["created"][:10], *([f"load {max(loads):.1f}"] if loads else [])]
+    beside = {True: "other work ran beside", False: "nothing else ran"}
+    parts += [beside[document["busy"]]] if "busy" in document else []
+    return f"\n\n*{'; '.join(parts)}*"
+
+
 def with_tables(page: str) -> str:
     """The page, its tables written anew."""
 
     def written(found: re.Match[str]) -> str:
         start, kind, name, end = found.groups()
         path = ELSEWHERE.get(name, MEASURED / f"{name}.json")
-        return f"{start}\n{KINDS[kind](path)}\n\n{end}" if path.is_file() else found[0]
+        if not path.is_file():
+            return found[0]
+        about = "" if kind in SAYS_WHERE else place(path)
+        return f"{start}\n{KINDS[kind](path)}{about}\n\n{end}"
 
     return TABLE.sub(written, page)
 

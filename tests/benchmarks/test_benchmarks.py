@@ -20,6 +20,8 @@ from glint_edge.runtime.engines import find_engine
 from tests import conversions
 
 ROOT = Path(__file__).parents[2]
+# For good: scripts find their neighbours by name.
+sys.path.append(str(ROOT / "benchmarks"))
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +43,6 @@ def run_here(monkeypatch, capfd):
     def run(script, *arguments):
         path = ROOT / "benchmarks" / script
         monkeypatch.setattr(sys, "argv", [str(path), "--json", *map(str, arguments)])
-        monkeypatch.syspath_prepend(path.parent)  # scripts import their neighbours
         threads = torch.get_num_threads()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -64,16 +65,22 @@ def test_stock_export(run_here):
     assert result["target"] == "onnx"
 
 
-def test_cold_start(run_here):
+def test_cold_start(run_here, tmp_path):
     pytest.importorskip("onnxruntime", reason="needs glint-edge[onnx]")
     pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
     sizes = ("--histories", 3, 5, "--width", 16, "--items", 200, "--seconds", 0.2, "--sizes")
-    result = run_here("cold_start.py", *sizes, "--target", "onnx")
+    out = tmp_path / "cold.json"
+    result = run_here("cold_start.py", *sizes, "--target", "onnx", "--out", out)
     assert set(result["stock_us"]) == {"3", "5"}
     for length in ("3", "5"):
         mine = result["targets"]["onnx"][length]
         assert mine["ratio"] == pytest.approx(mine["us"] / result["stock_us"][length])
+        assert mine["tap_ratio"] == pytest.approx(mine["tap_us"] / result["stock_us"][length])
     assert result["targets"]["onnx"]["bytes"]["int8"] < result["targets"]["onnx"]["bytes"]["fp32"]
+    written = json.loads(out.read_text())
+    assert written["machine"]["cpus"] and written["busy"] in (True, False)
+    text = runpy.run_path(str(ROOT / "scripts/docs_tables.py"))["KINDS"]["starts"](out)
+    assert "a first start, N 5" in text and text.count("| ONNX Runtime int8 |") == 1
 
 
 @pytest.mark.full
@@ -93,7 +100,15 @@ def test_training_speed_without_the_peer(run_here, tmp_path):
     log = tmp_path / "ring.txt"
     lines = (f"{user} " + " ".join(f"i{(user + n) % 30}" for n in range(9)) for user in range(60))
     log.write_text("\n".join(lines) + "\n")
-    result = run_here("training_speed.py", "--data", log, "--width", 8, "--length", 20)
+    out = tmp_path / "speed.json"
+    words = ("--data", log, "--width", 8, "--length", 20, "--out", out)
+    result = run_here("training_speed.py", *words)
+    run_here("training_speed.py", *words, "--batch-positions", 99)
+    run_here("training_speed.py", *words)  # in the place of the first
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["batch_positions"] for row in rows] == [99, 3200]
+    text = runpy.run_path(str(ROOT / "scripts/docs_tables.py"))["KINDS"]["training"](out)
+    assert "| ring, d 8, N 20, float32, 99 positions a step |" in text
     assert result["seconds_per_epoch"] > 0
     assert result["peer_seconds_per_epoch"] is None
     assert result["ratio"] is None
@@ -160,7 +175,6 @@ def test_native_loop(require_native, usual):
 
 
 def test_large_log(monkeypatch, capfd):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     large_log = importlib.import_module("large_log")  # by its name: processes are spawned from it
     alone, threads = large_log.alone, torch.get_num_threads()
 

@@ -26,25 +26,26 @@ def script(monkeypatch):
     return call
 
 
-def test_each_step_is_a_line_and_all_lines_are_tables(script, tmp_path, capsys):
+def test_each_training_is_a_row_and_all_rows_are_tables(script, tmp_path):
     log = write_ring(tmp_path / "ring.txt", users=20)
     attributes = tmp_path / "attributes.json"
     attributes.write_text(json.dumps({f"i{n}": [n % 2, 2 + n % 3] for n in range(20)}))
+    out = tmp_path / "item-features.json"
     asked = ("--data", log, "--attributes", attributes, "--seeds", 1, "--set", *LEVERS,
-             "--out", tmp_path / "lines.jsonl")  # fmt: skip
+             "--out", out)  # fmt: skip
     script(*asked)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["step"] for line in lines] == ["accuracy", "accuracy", "new"]
-    assert lines[0]["few_users"] == lines[0]["users"] == 20
-    ways = lines[2]["ways"]
+    written = out.read_bytes()
+    rows = json.loads(written)["rows"]
+    assert [row["step"] for row in rows] == ["accuracy", "accuracy", "new"]
+    assert rows[0]["few_users"] == rows[0]["users"] == 20
+    ways = rows[2]["ways"]
     assert list(ways) == ["none", "fields, 0.8", "like, 0.8", "log, 0.8"]  # it has no titles
     assert ways["fields, 0.8"]["taps"] > 0
     script(*asked)
-    assert capsys.readouterr().out == ""  # all is done
-    script("--table", tmp_path / "lines.jsonl", "--json")
-    (tmp_path / "item-features.json").write_text(capsys.readouterr().out)
+    assert out.read_bytes() == written  # all is done
     docs = runpy.run_path(str(ROOT / "scripts/docs_tables.py"))
-    assert "| ring.txt, shown alone | 0." in docs["features"](tmp_path / "item-features.json")
-    table = docs["new_items"](tmp_path / "item-features.json")
-    assert "| ring.txt, fields | 0.8 | 0." in table
-    assert "| ring.txt, none | – | – | – | 0." in table
+    title = "ring.txt, epochs 1, d 8, heads 2, max_length 12, batch_positions 256"
+    assert f"| {title}, shown alone; few: 20 of 20 users | 1 | 0." in docs["KINDS"]["features"](out)
+    table = docs["KINDS"]["new-items"](out)
+    assert f"| {title}, fields | 0.8 | 1 | 0." in table
+    assert f"| {title}, none | – | 1 | – | – | 0." in table
