@@ -1,6 +1,6 @@
 """Instructions that each method takes on 64-bit Arm cores, by target and precision.
 
-    python benchmarks/instructions.py --core cortex-a53 cortex-a76 --out counts.json
+    python benchmarks/instructions.py --core cortex-a53 cortex-a76 --out counts.json --files files
 
 After `glint-edge device setup arm64`. What runs is the native runner in an emulator, with NEON
 kernels; see docs/arm64.md. Weights are random and seeded: counts hardly depend on them. A file of
@@ -41,8 +41,8 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     for target in arguments.target or installed():
         for precision in arguments.precision:
-            with tempfile.TemporaryDirectory() as folder:
-                path = str(write(model, precision, target, Path(folder)))
+            with tempfile.TemporaryDirectory() as work:
+                path = str(write(model, precision, target, arguments.files or Path(work)))
                 job = Job(target, path, config.to_dict(), TOP_K, None)
                 for core in arguments.core or [DEFAULT_CORE]:
                     counts = open_runner(core).run(job, inputs).instructions
@@ -76,6 +76,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=128, help="d")
     parser.add_argument("--items", type=int, default=3417, help="rows of the table, padding too")
     parser.add_argument("--out", type=Path, help="a file for the same; what else it has stays")
+    parser.add_argument("--files", type=Path, help="a folder that keeps the artifacts of a size")
     arguments = parser.parse_args()
     with kept_stdout():
         rows = measure(arguments)

@@ -255,8 +255,8 @@ def place(path: Path) -> str:
     if document.get("kind") == "bench":
         loads = [end["load"] for row in document["rows"] for end in row["conditions"].values()]
         parts += [document["created"][:10], *([f"load {max(loads):.1f}"] if loads else [])]
-    beside = {True: "other work ran beside", False: "nothing else ran"}
-    parts += [beside[document["busy"]]] if "busy" in document else []
+    busy = [each["busy"] for each in (document, *document.get("rows", ())) if "busy" in each]
+    parts += ["other work ran beside" if any(busy) else "nothing else ran"] if busy else []
     return f"\n\n*{'; '.join(parts)}*"
 
 

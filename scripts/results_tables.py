@@ -78,8 +78,8 @@ def _fields(value: object) -> Mapping[str, Any]:
 
 def training(path: Path) -> Lines:
     """Seconds an epoch, a line a log and settings."""
-    head = ["seconds an epoch", "glint-edge", "its variant `paper`", "the first of the second",
-            "RecBole, authors' code", "of the first"]  # fmt: skip
+    head = ["seconds an epoch", "glint-edge", "its variant `paper`", "times that",
+            "RecBole, authors' code", "times glint-edge's"]  # fmt: skip
     lines = []
     for row in json.loads(path.read_text("utf-8"))["rows"]:
         about = (f"{row['data']}, d {row['width']}, N {row['length']}, {row['precision']}, "
@@ -88,7 +88,7 @@ def training(path: Path) -> Lines:
         lines.append([
             about, f"{row['seconds_per_epoch']:.1f}", f"{row['paper_seconds_per_epoch']:.1f}",
             f"{row['ratio_to_paper']:.2f}",
-            *((f"{peer:,.0f}", f"{row['ratio']:.0f} times") if peer else (NONE, NONE)),
+            *((f"{peer:,.0f}", f"{row['ratio']:.0f}") if peer else (NONE, NONE)),
         ])  # fmt: skip
     return head, lines
 
