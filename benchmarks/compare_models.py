@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from device_times import STREAMS, measure
+from device_times import measure
 from models.contenders import CONTENDERS, GLINT, USUAL
 from models.runs import Budget, Log, open_log, ranks, results, run
-from models.tables import accuracy, device, settings
+from models.tables import STREAMS, accuracy, device, settings
 
 from glint_edge.errors import GlintEdgeError
 from glint_edge.evaluation.metrics import mean, ndcg_by_user

@@ -26,6 +26,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from models.contenders import CONTENDERS, GLINT, Settings, make_model
+from models.tables import STREAMS
 from stock_export import TOP_K, times_us
 
 from converters import convert
@@ -47,7 +48,6 @@ STOCK = {
     "int8": ("stock.int8.onnx", "stock:onnx"),
     "litert": ("stock.tflite", "stock:tflite"),
 }
-STREAMS = ("onnx", "tflite", "executorch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Shape:
 
 def measure(
     best: dict[str, Settings], items: int, d: int, lengths: Sequence[int], folder: Path,
-    *, seconds: float = 60.0, streams: Sequence[str] = STREAMS, litert: bool = True,
+    *, seconds: float = 60.0, streams: Sequence[str] = tuple(STREAMS), litert: bool = True,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """A row a program and N.
 

@@ -11,6 +11,10 @@ from typing import Any
 NONE = "–"
 GLINT = "glint"
 WORDS = {"better": "ahead of", "level": "level with", "worse": "behind"}
+# A program's word in the file, and what a table calls it: the stock path's, and GLINT-RU's streams.
+STOCK = {"fp32": "ONNX fp32", "int8": "ONNX int8", "litert": "LiteRT fp32"}
+STREAMS = {"c": "the engine", "onnx": "ONNX Runtime", "tflite": "LiteRT",
+           "executorch": "ExecuTorch"}  # fmt: skip
 # A row of the file, and what a table calls it.
 FIGURES = {
     "unseen": "unseen items",
@@ -22,14 +26,16 @@ FIGURES = {
 
 def accuracy(document: Mapping[str, Any]) -> str:
     """A table a log, and in words where GLINT-RU is ahead and where it is behind."""
-    return "\n\n".join(_log(log) for log in document["logs"])
+    search = (f"Searched: {document['trials']} trials of at most {document['trial_epochs']} "
+              f"epochs; trained: at most {document['epochs']} epochs, once a seed.")  # fmt: skip
+    return "\n\n".join([search, *(_log(log) for log in document["logs"])])
 
 
 def _log(log: Mapping[str, Any]) -> str:
     models = log["models"]
     words = [word for word in FIGURES if any(word in model for model in models)]
     head = ["model", *(f"NDCG@10, {FIGURES[word]}" for word in words),
-            "GLINT-RU's lead, unseen", "whole", "weights", "minutes"]  # fmt: skip
+            "GLINT-RU's lead, unseen", "whole", "weights", "minutes", "seeds"]  # fmt: skip
     lines = []
     for model in models:
         lines.append([
@@ -37,6 +43,7 @@ def _log(log: Mapping[str, Any]) -> str:
             *(_spread(model.get(word)) for word in words),
             *(_lead(model.get(word)) for word in ("unseen", "whole")),
             f"{model['weights']:,}", f"{model['minutes']:.1f}",
+            f"{len(model['seeds'])}",
         ])  # fmt: skip
     title = f"**{log['log']}**: {log['users']:,} users, {log['items']:,} items"
     return "\n\n".join([title, table(head, lines), *_verdicts(models, words)])
@@ -82,20 +89,20 @@ def device(document: Mapping[str, Any]) -> str:
         own = [row for row in rows if row["model"] == name and row["stream"] == stream]
         lines.append([
             title,
-            *(_program(own, word, n, "us") for n in lengths for word in _words(stream)),
-            *(_program(own, word, lengths[-1], "bytes") for word in _words(stream)),
+            *(_program(own, word, n, "us") for n in lengths for word in _titles(stream)),
+            *(_program(own, word, lengths[-1], "bytes") for word in _titles(stream)),
         ])  # fmt: skip
     parts = []
     for stream in (False, True):
         mine = [line for line, side in zip(lines, _sides(rows), strict=True) if side[1] == stream]
         if mine:
-            names = [_title(word) for word in _words(stream)]
+            names = _titles(stream).values()
             head = ["GLINT-RU's stream, int8" if stream else "the whole history at every tap",
                     *(f"N {n}: {name}, µs" for n in lengths for name in names),
                     *(f"{name}, KB" for name in names)]  # fmt: skip
             parts.append(table(head, mine))
-    notes = sorted({f"{row['title']}, {_title(row['program'])}, N {row['n']}: {row['why_not']}"
-                    for row in rows if "why_not" in row})  # fmt: skip
+    notes = sorted({f"{row['title']}, {_titles(row['stream'])[row['program']]}, N {row['n']}: "
+                    f"{row['why_not']}" for row in rows if "why_not" in row})  # fmt: skip
     return "\n\n".join(
         [*parts, *(["Not made:\n\n" + "\n".join(f"- {n}" for n in notes)] * bool(notes))]
     )
@@ -106,13 +113,8 @@ def _sides(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool, str]]:
     return [(name, stream, title) for (name, stream), title in sides.items()]
 
 
-def _words(stream: bool) -> tuple[str, ...]:
-    return ("onnx", "tflite", "executorch") if stream else ("fp32", "int8", "litert")
-
-
-def _title(word: str) -> str:
-    return {"fp32": "ONNX fp32", "int8": "ONNX int8", "litert": "LiteRT fp32", "onnx": "ONNX",
-            "tflite": "TFLite", "executorch": "ExecuTorch"}[word]  # fmt: skip
+def _titles(stream: bool) -> dict[str, str]:
+    return STREAMS if stream else STOCK
 
 
 def _program(rows: Sequence[Mapping[str, Any]], word: str, n: int, figure: str) -> str:

@@ -162,7 +162,7 @@ def model(name, title, **lead):
     spread = {"ndcg_at_10": 0.05, "deviation": 0.001, **({"lead": lead} if lead else {})}
     return {"model": name, "title": title, "kind": "RNN", "settings": {"l2": 1e-5, "layers": 2},
             "unseen": spread, "weights": 1000, "minutes": 2.0, "validation_ndcg_at_10": 0.06,
-            "best_epoch": 7}  # fmt: skip
+            "best_epoch": 7, "seeds": [1, 2]}  # fmt: skip
 
 
 def test_the_table_says_whom_glint_ru_is_behind():
@@ -170,8 +170,9 @@ def test_the_table_says_whom_glint_ru_is_behind():
               model("a", "A", difference=0.01, half_width=0.002, verdict="better"),
               model("b", "B", difference=-0.004, half_width=0.002, verdict="worse")]  # fmt: skip
     log = {"log": "x.txt", "users": 10, "items": 20, "models": models}
-    text = tables.accuracy({"logs": [log]})
-    assert "| B (RNN) | 0.0500 ± 0.0010 | -0.0040 ± 0.0020 | – | 1,000 | 2.0 |" in text
+    text = tables.accuracy({"logs": [log], "trials": 4, "trial_epochs": 6, "epochs": 14})
+    assert text.startswith("Searched: 4 trials of at most 6 epochs; trained: at most 14 epochs")
+    assert "| B (RNN) | 0.0500 ± 0.0010 | -0.0040 ± 0.0020 | – | 1,000 | 2.0 | 2 |" in text
     assert "- unseen items: GLINT-RU is ahead of A; behind B." in text
     assert "| x.txt | A | l2 1e-05, layers 2 | 0.0600 | 7.0 |" in tables.settings({"logs": [log]})
 
@@ -186,7 +187,7 @@ def test_times_say_what_could_not_be_made():
     ]
     text = tables.device({"device": {"rows": rows}})
     assert "| A | 1,234 | – | – | 3,000 | – | – |" in text
-    assert "| GLINT-RU | 90 | – | – | 250 | – | – |" in text
+    assert "| GLINT-RU | – | 90 | – | – | – | 250 | – | – |" in text
     assert "- A, LiteRT fp32, N 50: took too long" in text
 
 
