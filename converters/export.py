@@ -21,6 +21,7 @@ from glint_edge.bundles.bundle import (
 )
 from glint_edge.bundles.golden import Exact, Golden, fnv1a, golden_of
 from glint_edge.bundles.golden_check import EXACT
+from glint_edge.bundles.golden_histories import golden_histories
 from glint_edge.bundles.manifest import GOLDEN, ITEMS
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.checkpoints.checkpoint import Checkpoint
@@ -61,8 +62,9 @@ def export(
     options: ExportOptions,
     *,
     folder: Path,
-    histories: Sequence[Sequence[int]],
     check: Check,
+    histories: Sequence[Sequence[int]] | None = None,
+    probes: Sequence[Sequence[int]] | None = None,
     fine_tuned: FineTuned | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Bundle:
@@ -72,8 +74,10 @@ def export(
         checkpoint: the float model.
         options: what to export.
         folder: where the checkpoint lies; this machine remembers it.
-        histories: item ids of a few users, for the golden vectors and the quantization report.
         check: judges the converted files; a failed check is recorded in the manifest.
+        histories: item ids, for the golden vectors, which a bundle tells everybody; None: made up.
+        probes: item ids of a few users, for the errors of the layers, of which the bundle has the
+            sums; None: the histories.
         fine_tuned: for "int8-qat", the model to quantize; the checks still compare with the
             checkpoint's.
         on_step: told what is being done.
@@ -104,7 +108,8 @@ def export(
 
     return write_bundle(
         checkpoint, options, artifacts, lower,
-        folder=folder, histories=histories, check=check, fine_tuned=fine_tuned, on_step=on_step,
+        folder=folder, check=check, histories=histories, probes=probes, fine_tuned=fine_tuned,
+        on_step=on_step,
     )  # fmt: skip
 
 
@@ -115,8 +120,9 @@ def write_bundle(
     lower: Callable[[StreamProgram, Artifact, Path], None],
     *,
     folder: Path,
-    histories: Sequence[Sequence[int]],
     check: Check,
+    histories: Sequence[Sequence[int]] | None = None,
+    probes: Sequence[Sequence[int]] | None = None,
     fine_tuned: FineTuned | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Bundle:
@@ -128,8 +134,9 @@ def write_bundle(
         artifacts: what the bundle will hold.
         lower: writes the file of one artifact, and what belongs to it, from a program.
         folder: as for `export`, and so are the others.
-        histories: see there.
         check: see there.
+        histories: see there.
+        probes: see there.
         fine_tuned: see there.
         on_step: see there.
     """
@@ -137,7 +144,9 @@ def write_bundle(
     floats = stream_program(model, options.top_k, options.chunk, options.spare_items)
     on_step("folding" if options.precision == "fp32" else f"quantizing to {options.precision}")
     program = floats if options.precision == "fp32" else quantize(floats, options.precision)
-    layers = layer_report(program, floats, histories)
+    if histories is None:
+        histories = golden_histories(floats.config)
+    layers = layer_report(program, floats, histories if probes is None else probes)
     with new_folder(options.out, options.stood) as work:
         files = [(artifact, work / artifact.file) for artifact in artifacts]
         for artifact, file in files:

@@ -8,6 +8,7 @@ import pytest
 
 import glint_edge as ge
 from glint_edge import api
+from glint_edge.bundles.golden_histories import golden_histories
 from glint_edge.errors import CheckpointError, ConfigError
 from tests.device_bench.makers import work_here
 
@@ -70,6 +71,15 @@ def test_the_ten_lines_of_the_readme_run(shop, monkeypatch):
     assert names["bundle"].path == Path("mine.glint")
     assert len(names["bundle"].artifacts) == 1
     assert "onnx" in repr(names["bundle"])
+
+
+def test_a_bundle_holds_nobodys_history(bundle):
+    """Layers and accuracy were measured on held-out users; the golden vectors are made up."""
+    histories = [case.history for case in bundle.golden.cases]
+    assert histories == [[], *golden_histories(bundle.config)]
+    lists = [one.history for one in bundle.golden.lists]
+    assert all(history in histories for history in lists)
+    assert all(check["users"] > 0 for check in bundle.manifest["checks"])
 
 
 def test_results_are_a_line_in_a_terminal_and_a_table_in_a_notebook(run, bundle):

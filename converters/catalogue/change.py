@@ -208,8 +208,8 @@ def write_change(
         folder = _place_for(part / FLOATS, folder)
         changed = update(
             bundle, before, load_checkpoint(part / FLOATS), part / real.name,
-            folder=folder, histories=some_histories(known, after.model.config), check=check,
-            spare_items=spare_items, on_step=on_step,
+            folder=folder, check=check, spare_items=spare_items, on_step=on_step,
+            probes=some_histories(known, after.model.config) if known else None,
         )  # fmt: skip
         _put_both(part, folder, real, stood)
     return CatalogueChange(path, after, replace(changed, path=path), folder, converted, done)

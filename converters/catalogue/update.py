@@ -83,9 +83,10 @@ def update(
     out: Path,
     *,
     folder: Path,
-    histories: Sequence[Sequence[int]],
     check: Check,
     spare_items: int,
+    histories: Sequence[Sequence[int]] | None = None,
+    probes: Sequence[Sequence[int]] | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Bundle:
     """Write a bundle with a changed catalogue; the given one stays, unless `out` is its folder.
@@ -96,9 +97,10 @@ def update(
         after: the same with another catalogue, from `glint_edge.checkpoints.changes`.
         out: the new bundle's folder.
         folder: where `after` lies; this machine remembers it.
-        histories: as for `export`.
         check: as for `export`, of the changed float model.
         spare_items: rows to keep free if the files have to be converted again.
+        histories: as for `export`, and so are the others.
+        probes: see there.
         on_step: told what is being done.
 
     Raises:
@@ -110,7 +112,8 @@ def update(
     """
     left = spare_after(bundle, after)
     more: dict[str, Any] = {
-        "folder": folder, "histories": histories, "check": check, "on_step": on_step,
+        "folder": folder, "check": check, "histories": histories, "probes": probes,
+        "on_step": on_step,
     }  # fmt: skip
     if left is None:
         again = options_of(bundle, out, spare_items)

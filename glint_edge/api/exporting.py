@@ -109,7 +109,7 @@ def export(
     return run(
         loaded, options,
         folder=source,
-        histories=some_histories(known, loaded.model.config),
+        probes=some_histories(known, loaded.model.config) if known else None,
         check=_check(
             loaded, prefixes(known, loaded.model.config.max_length) if known else None, options,
             on_step,

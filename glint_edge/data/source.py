@@ -248,13 +248,8 @@ def _find(
         return str(error)
 
 
-def some_histories(
-    held_out: HeldOut | None, config: ModelConfig, count: int = 16
-) -> list[list[int]]:
-    """A few histories of different users; without data, runs of the first items."""
-    if held_out is None:
-        longest = min(config.max_length, config.items, 2 * count)
-        return [list(range(1, n + 1)) for n in range(1, longest + 1, 2)]
+def some_histories(held_out: HeldOut, config: ModelConfig, count: int = 16) -> list[list[int]]:
+    """A few histories of different users."""
     users = np.linspace(0, len(held_out.targets) - 1, count).astype(int)
     offsets = held_out.offsets
     return [held_out.ids[offsets[u] : offsets[u + 1]][-config.max_length :].tolist() for u in users]

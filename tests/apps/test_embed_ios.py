@@ -12,7 +12,7 @@ from glint_edge.apps.escapes import environment_for
 from glint_edge.engine import library
 
 ROOT = Path(str(resources.files("glint_edge.apps"))) / "platforms" / "ios" / "module"
-ENGINE = ROOT / "Sources/GlintEdge/GlintEngine.swift"
+ENGINE = ROOT / "Sources/GlintEdge/GlintEngine.swift.j2"
 RECOMMENDER = ROOT / "Sources/GlintEdge/Recommender.swift.j2"
 SCHEMA = Path(str(resources.files("glint_edge.bundles"))) / "manifest.schema.json"
 
@@ -69,12 +69,14 @@ def test_with_the_engine_the_package_is_foundation_and_c_alone():
     for word in ("unsafeFlags", "branch", ".package(", "executorch", "linked", "all_load"):
         assert word not in text
     assert re.findall(r"public static func load\([^)]*= GlintEngine\(\)", RECOMMENDER.read_text())
-    apple = {"SwiftUI", "UIKit", "CryptoKit", "Combine", "os"}
-    for path in ROOT.rglob("*.swift"):
-        found = set(re.findall(r"^import (\w+)", path.read_text(), re.MULTILINE))
-        assert not found - apple - {"Foundation", "GlintEdge", "CGlint", "XCTest"}, path
-        for name in found & (apple | {"CGlint"}):
-            assert f"#if canImport({name})" in path.read_text(), path
+    for path in ROOT.rglob("*.swift*"):
+        text = rendered(path, ("c",))
+        found = set(re.findall(r"^import (\w+)", text, re.MULTILINE))
+        found -= {"Foundation", "GlintEdge", "CGlint", "XCTest", "PackageDescription"}
+        assert found <= {"SwiftUI"}, path
+        assert not found or text.startswith("#if canImport(SwiftUI)\n"), path
+    assert "import CGlint\n" in rendered(ENGINE, ("c",))
+    assert rendered(ENGINE, ("executorch",)).strip() == ""
     runtime = ROOT / "Sources/GlintEdgeExecuTorch/ExecuTorchRuntime.swift.j2"
     assert rendered(runtime, ("c",)).strip() == ""
     assert "import ExecuTorch\n" in rendered(runtime)

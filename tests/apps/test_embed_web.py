@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PAGES = {"c": "index.html", "onnx": "onnx.html", "tflite": "litert.html"}
+FILES = {"c": "model.glnt", "onnx": "model.onnx", "tflite": "model.tflite"}
 PHONE = {"width": 390, "height": 844}
 SHOWN = 24
 
@@ -80,6 +81,15 @@ def shown(page):
     return page.locator("#top .title").all_inner_texts()
 
 
+def checked(page):
+    """What the page says once it has checked the model."""
+    if not page.locator("#check").is_visible():
+        page.get_by_text("About this model").click()
+    page.get_by_role("button", name="Check the model").click()
+    page.locator("#check:enabled").wait_for()
+    return page.locator("#checked").inner_text()
+
+
 def history(page):
     """The newest first."""
     return page.locator("#history .title").all_inner_texts()
@@ -132,12 +142,9 @@ def test_the_taps_on_a_page_give_the_lists_of_the_python_runtime(visit, bundle, 
 
 @pytest.mark.golden
 def test_the_pages_own_check_passes(visit, bundle, target):
-    page = visit(target)
-    page.get_by_text("About this model").click()
-    page.get_by_role("button", name="Check the model").click()
     golden = bundle.golden
     count = len(golden.cases) + len(golden.lists) + len(golden.similar)
-    page.get_by_text(f"All {count} golden cases give what was exported.").wait_for()
+    assert checked(visit(target)) == f"All {count} golden cases give what was exported."
 
 
 def test_the_first_label_is_of_a_warm_model(visit, target):
@@ -190,6 +197,25 @@ def test_it_starts_without_a_network(visit, site, target):
     ready(page)
     assert (history(page), shown(page)) == (["Alien (1979)"], before)
     choose(page, "Aliens (1986)")
+    assert "golden.json cannot be loaded" in checked(page)
+
+
+def test_what_no_visit_needs_is_kept_from_its_first_use_on(visit, site, target):
+    others = {"model.glnt", "model.onnx", "model.tflite"} - {FILES[target]}
+    with serve(site) as own:
+        page = visit(target, own.address)
+        page.locator("#status", has_text="with or without a network").wait_for()
+        kept = page.evaluate(
+            """async () => {
+                const [name] = (await caches.keys()).filter((k) => k.startsWith('glint-edge-app'));
+                const requests = await (await caches.open(name)).keys();
+                return requests.map(({ url }) => url.split('/').at(-1));
+            }"""
+        )
+        assert {FILES[target], "items.json", "neighbours.bin"} < set(kept)
+        assert not {"golden.json", *others} & set(kept)
+        assert "give what was exported" in checked(page)
+    assert "give what was exported" in checked(page)
 
 
 def test_items_are_removed_undone_cleared_and_remembered(visit):

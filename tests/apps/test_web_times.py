@@ -12,6 +12,12 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
+def test_a_first_visit_to_the_engines_page_is_small():
+    rows = json.loads((ROOT / "docs/measured/web.json").read_text())["rows"]
+    (engine,) = (row for row in rows if row["target"] == "c")
+    assert sum(engine["gzip"].values()) < 350_000
+
+
 def test_a_first_visit_and_taps(monkeypatch, browser, web_app, library, tmp_path):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     web = importlib.import_module("web")
@@ -20,6 +26,7 @@ def test_a_first_visit_and_taps(monkeypatch, browser, web_app, library, tmp_path
     assert 0 < seconds["cards"] <= seconds["list"]
     sent = web.parts_of(server.sent)
     assert all(sent.values())
+    assert not any(path.endswith(("golden.json", ".onnx", ".tflite")) for path in server.sent)
     assert sent["runtime"] < 40_000  # glint.wasm, compressed
     taps = web.together([library.evaluate(web.TAPS, ["c", 2, 2])])
     assert set(taps) == {"append", "recommend", "tap", "session"}

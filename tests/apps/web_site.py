@@ -19,7 +19,6 @@ from converters.options import ExportOptions
 from glint_edge.apps.module import embed, find_platform
 from glint_edge.bundles.bundle import Bundle, load_bundle
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
-from glint_edge.data.source import some_histories
 from glint_edge.files import cache_folder
 from tests.conversions import CHUNK, TOP_K
 from tests.skips import require
@@ -95,7 +94,6 @@ def make_bundle(out):
     options = ExportOptions(TARGETS, "int8", TOP_K, out, chunk=CHUNK)
     export(
         checkpoint, options, folder=DEFAULT_CHECKPOINT,
-        histories=some_histories(None, checkpoint.model.config),
         check=lambda artifacts, golden: [],
     )  # fmt: skip
 

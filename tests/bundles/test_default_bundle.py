@@ -13,7 +13,7 @@ from converters.targets import targets
 from device_bench.bench import check_artifacts
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from glint_edge.data.prefixes import prefixes
-from glint_edge.data.source import held_out, in_catalogue, some_histories
+from glint_edge.data.source import held_out, in_catalogue
 from tests.conversions import CHUNK, TOP_K
 from tests.skips import require
 
@@ -49,7 +49,6 @@ def bundle_of(ml_100k, tmp_path_factory):
                 (ALL,), quantize, TOP_K, folder / f"{precision}.glint", name=NAME, chunk=CHUNK
             ),
             folder=DEFAULT_CHECKPOINT,
-            histories=some_histories(known, checkpoint.model.config),
             check=check,
         )
 

@@ -190,5 +190,3 @@ def test_some_histories_are_of_different_users_and_not_too_long(log):
     assert len({tuple(history) for history in histories}) == 4
     short = some_histories(test_items, ModelConfig(items=8, max_length=3), count=4)
     assert short == [history[-3:] for history in histories]
-    without = some_histories(None, config)
-    assert without == [[1], [1, 2, 3]]

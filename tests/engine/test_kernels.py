@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glint_edge.engine.library import HEADER, LIBRARY, SOURCES, compiler
-from glint_edge.engine.web import WASM
+from glint_edge.engine.library import HEADER, LIBRARY, SOURCES, compiler, one_file
+from glint_edge.engine.web import COMPILER, WASM
 from tests.engine.models import KINDS, PRECISIONS, engine_of, file_of
+from tests.skips import require
 
 REPLAY, IN_NODE = (Path(__file__).with_name(name) for name in ("replay.c", "lists.mjs"))
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{HEADER.parent}")
@@ -89,6 +90,30 @@ def test_arm64_gives_the_same_bits(core, kernels, files, expected, on_arm):
 def test_a_core_without_dot_products_has_none(files, on_arm):
     said = digests("qemu-aarch64", "-cpu", "cortex-a53", on_arm, "neon-dot", files[0])
     assert said == [NOT_HERE]
+
+
+# How apps' own builds compile the one file: Android for its 32-bit processors, SwiftPM for a test.
+IN_APPS = {
+    "armeabi-v7a": (("-target", "thumb-linux-musleabihf", "-mcpu=cortex_a8", "-O3"), "qemu-arm"),
+    "x86": (("-target", "x86-linux-musl", "-mcpu=i686+sse3", "-O3"), "qemu-i386"),
+    "swift test": (("-O0", "-g", "-fblocks", "-fmodules", "-fno-sanitize=undefined"), None),
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", IN_APPS)
+def test_apps_builds_give_the_same_bits(name, files, expected, tmp_path):
+    flags, emulator = IN_APPS[name]
+    require(COMPILER, "dev")
+    if emulator and not shutil.which(emulator):
+        pytest.skip("needs qemu-user (Debian, Ubuntu: apt-get)")
+    source, program = tmp_path / "glint.c", tmp_path / "replay"
+    source.write_text(one_file(), "utf-8")
+    static = ["-static"] if emulator else []
+    subprocess.run([sys.executable, "-m", COMPILER, "cc", *flags, *static, f"-I{HEADER.parent}",
+                    source, REPLAY, "-o", program], check=True)  # fmt: skip
+    run = [emulator, program] if emulator else [program]
+    assert digests(*run, "portable", *files) == expected
 
 
 def digest_of(engine, history):

@@ -6,8 +6,8 @@ import { join, relative, sep } from 'node:path';
 
 /** Files of a bundle that no page reads, and the worker itself. */
 const NOT_KEPT = /\.(pte|ort|config|md|map)$|^(sw|precache)\.js$/;
-/** A runtime is kept when a page asks for it: each page needs one of them. */
-const RUNTIME = /^assets\/(ort-wasm|litert_wasm)/;
+/** Kept when a page asks for it: one runtime and its artifact, and golden.json to check them. */
+const ON_DEMAND = /^assets\/(ort-wasm|litert_wasm)|\.glint\/(golden\.json|model\.\w+)$/;
 
 export function precache() {
   let folder = 'dist';
@@ -23,8 +23,8 @@ export function precache() {
       for (const file of files) hash.update(file).update(readFileSync(join(folder, file)));
       const kept = {
         version: hash.digest('hex').slice(0, 16),
-        files: files.filter((file) => !RUNTIME.test(file)),
-        runtimes: files.filter((file) => RUNTIME.test(file)),
+        files: files.filter((file) => !ON_DEMAND.test(file)),
+        onDemand: files.filter((file) => ON_DEMAND.test(file)),
       };
       writeFileSync(join(folder, 'precache.js'), `self.PRECACHE = ${JSON.stringify(kept)};\n`);
     },

@@ -2,11 +2,11 @@
 
 importScripts('precache.js'); // self.PRECACHE, written by the build
 
-const { version, files, runtimes } = self.PRECACHE;
+const { version, files, onDemand } = self.PRECACHE;
 const PREFIX = 'glint-edge-app-';
 const NAME = PREFIX + version;
 const here = (file) => new URL(encodeURI(file), self.registration.scope).href;
-const KEPT = new Set([...files, ...runtimes].map(here));
+const KEPT = new Set([...files, ...onDemand].map(here));
 
 self.addEventListener('install', (event) => {
   event.waitUntil(install().then(() => self.skipWaiting()));
@@ -25,10 +25,10 @@ self.addEventListener('fetch', (event) => {
   }
 });
 
-/** Everything but runtimes; those too that the last version had, so that it stays able to start. */
+/** What every visit needs; and of the rest what the last version had, so that it stays able to start. */
 async function install() {
   const cache = await caches.open(NAME);
-  const had = await Promise.all(runtimes.map(async (file) => (await isKept(file)) && file));
+  const had = await Promise.all(onDemand.map(async (file) => (await isKept(file)) && file));
   const wanted = [...files, ...had.filter(Boolean)];
   await cache.addAll(wanted.map((file) => new Request(here(file), { cache: 'no-cache' })));
 }

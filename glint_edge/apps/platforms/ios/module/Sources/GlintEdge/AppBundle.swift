@@ -48,11 +48,13 @@ struct AppBundle {
   init(folder: URL, target: String) throws {
     self.folder = folder
     manifest = try Self.readManifest(folder)
-    try Self.require(manifest.isSound, folder.appending(path: "manifest.json"))
-    let file = folder.appending(path: "items.json")
+    try Self.require(manifest.isSound, folder.appendingPathComponent("manifest.json"))
+    let file = folder.appendingPathComponent("items.json")
     let items = try Self.decode(Items.self, try Self.checked(folder, manifest, "items.json"), file)
-    keys = [""] + items.keys.map(\.text)
-    try Self.require(items.keys.count == manifest.model.items && Set(keys).count == keys.count, file)
+    let keys = [""] + items.keys.map(\.text)
+    let isWhole = keys.count == manifest.model.items + 1 && Set(keys).count == keys.count
+    try Self.require(isWhole, file)
+    self.keys = keys
     titles = items.titles
     fields = items.fields
     let addresses = items.images.values
@@ -64,7 +66,7 @@ struct AppBundle {
         .argument, "\(folder.path) has no artifact for \(target); export it with --target \(target)")
     }
     _ = try Self.checked(folder, manifest, artifact.file)
-    self.artifact = folder.appending(path: artifact.file)
+    self.artifact = folder.appendingPathComponent(artifact.file)
     chunk = manifest.chunk ?? 1  // what is sound has one
     rows = manifest.rows ?? 1
   }
@@ -72,12 +74,12 @@ struct AppBundle {
   private static func neighbours(_ folder: URL, _ manifest: Manifest) throws -> Neighbours? {
     guard manifest.files[Neighbours.file] != nil else { return nil }
     let data = try checked(folder, manifest, Neighbours.file)
-    let file = folder.appending(path: Neighbours.file)
+    let file = folder.appendingPathComponent(Neighbours.file)
     return try Neighbours(data, items: manifest.model.items, file)
   }
 
   static func readManifest(_ folder: URL) throws -> Manifest {
-    let file = folder.appending(path: "manifest.json")
+    let file = folder.appendingPathComponent("manifest.json")
     guard let data = try? Data(contentsOf: file) else {
       throw GlintError(.damaged, "\(folder.path) is not a bundle: it has no manifest.json")
     }
@@ -97,7 +99,7 @@ struct AppBundle {
 
   /// A file's bytes, once they are what the manifest says.
   static func checked(_ folder: URL, _ manifest: Manifest, _ name: String) throws -> Data {
-    let file = folder.appending(path: name)
+    let file = folder.appendingPathComponent(name)
     guard let data = try? Data(contentsOf: file, options: .mappedIfSafe) else {
       throw GlintError(.damaged, "\(file.path) is missing; copy the whole bundle")
     }
@@ -175,21 +177,24 @@ extension Manifest {
 
   /// Whether all that is read is in bounds, and no name is that of a file elsewhere.
   var isSound: Bool {
-    let shapes: [[Int]] =
-      [state.shape] + methods.append_many.inputs.filter { $0.name == "items" }.map(\.shape)
-      + methods.recommend.inputs.filter { $0.name == "bias" }.map(\.shape)
-    return chunk != nil && rows != nil
-      && shapes.allSatisfy { $0.count == 2 && $0.allSatisfy { (1...(1 << 28)).contains($0) } }
-      && (1...100_000_000).contains(model.items)
-      && (rows ?? 0) >= model.items + 2
-      && (1...1_000_000).contains(model.max_length)
-      && (1...min(model.items, 1_000_000)).contains(top_k)
-      && (0...1).contains(data?.repeats ?? 0)
-      && ["sliding", "unbounded"].contains(window)
-      && (files.values.map(\.sha256) + [digest]).allSatisfy { isMatch($0, "[0-9a-f]{64}") }
-      && (files.keys + artifacts.map(\.file)).allSatisfy {
-        isMatch($0, "[A-Za-z0-9][A-Za-z0-9._-]{0,98}")
-      }
+    var shapes = [state.shape]
+    for input in methods.append_many.inputs where input.name == "items" { shapes.append(input.shape) }
+    for input in methods.recommend.inputs where input.name == "bias" { shapes.append(input.shape) }
+    let sizes = 1...(1 << 28)
+    let sums = files.values.map(\.sha256) + [digest]
+    let names = Array(files.keys) + artifacts.map(\.file)
+    guard let rows = self.rows, chunk != nil,
+      shapes.allSatisfy({ shape in shape.count == 2 && shape.allSatisfy { sizes.contains($0) } }),
+      (1...100_000_000).contains(model.items),
+      rows >= model.items + 2,
+      (1...1_000_000).contains(model.max_length),
+      (1...min(model.items, 1_000_000)).contains(top_k),
+      (0.0...1.0).contains(data?.repeats ?? 0),
+      ["sliding", "unbounded"].contains(window),
+      sums.allSatisfy({ isMatch($0, "[0-9a-f]{64}") }),
+      names.allSatisfy({ isMatch($0, "[A-Za-z0-9][A-Za-z0-9._-]{0,98}") })
+    else { return false }
+    return true
   }
 }
 

@@ -32,16 +32,19 @@ private struct Golden: Decodable {
 
   /// Whether all is in bounds, and of this model.
   func isSound(for manifest: Manifest) -> Bool {
-    (0...1).contains(tolerance.relative_state_error) && tolerance.score_error >= 0
-      && tolerance.cosine_error >= 0 && !cases.isEmpty
-      && lists.allSatisfy { $0.isSound(manifest.model.items, isSimilar: false) }
-      && similar.allSatisfy { $0.isSound(manifest.model.items, isSimilar: true) }
-      && cases.allSatisfy { one in
-        one.state_norm >= 0
-          && [one.items.count, one.scores.count].allSatisfy { $0 == manifest.top_k }
-          && one.history.allSatisfy { (0...manifest.model.items).contains($0) }
-          && one.items.allSatisfy { (1...manifest.model.items).contains($0) }
-      }
+    let count = manifest.model.items
+    guard (0.0...1.0).contains(tolerance.relative_state_error), tolerance.score_error >= 0,
+      tolerance.cosine_error >= 0, !cases.isEmpty,
+      lists.allSatisfy({ $0.isSound(count, isSimilar: false) }),
+      similar.allSatisfy({ $0.isSound(count, isSimilar: true) })
+    else { return false }
+    for one in cases {
+      guard one.state_norm >= 0, one.items.count == manifest.top_k, one.scores.count == manifest.top_k,
+        one.history.allSatisfy({ (0...count).contains($0) }),
+        one.items.allSatisfy({ (1...count).contains($0) })
+      else { return false }
+    }
+    return true
   }
 
   /// What a state after a case's history, and its list, have wrong.
@@ -101,9 +104,13 @@ extension Recommender {
   /// - Throws: `GlintError` `.damaged`: it gives anything else.
   func requireGolden() throws {
     let golden = try readGolden()
-    let fitting = golden.cases.enumerated()
-      .filter { $1.history.count <= bundle.manifest.model.max_length }
-    guard let (number, expected) = fitting.max(by: { $0.1.history.count < $1.1.history.count }) else { return }
+    let longest = bundle.manifest.model.max_length
+    var number = -1
+    for (place, one) in golden.cases.enumerated() where one.history.count <= longest {
+      if number < 0 || one.history.count > golden.cases[number].history.count { number = place }
+    }
+    guard number >= 0 else { return }
+    let expected = golden.cases[number]
     let before = Array(expected.history.dropLast())
     var state = try encode(before)
     if let last = expected.history.last { state = try step(state, before, last) }
@@ -116,7 +123,7 @@ extension Recommender {
   }
 
   private func readGolden() throws -> Golden {
-    let file = bundle.folder.appending(path: "golden.json")
+    let file = bundle.folder.appendingPathComponent("golden.json")
     let golden = try AppBundle.decode(
       Golden.self, try AppBundle.checked(bundle.folder, bundle.manifest, "golden.json"), file)
     try AppBundle.require(golden.isSound(for: bundle.manifest), file)
@@ -140,7 +147,8 @@ private func hashOf(_ state: [Float]) -> String {
   var hash: UInt32 = 0x811c_9dc5
   for value in state {
     for byte in 0..<4 {
-      hash = (hash ^ ((value.bitPattern >> UInt32(8 * byte)) & 0xff)) &* 0x0100_0193
+      let next = value.bitPattern >> UInt32(8 * byte) & 0xff
+      hash = (hash ^ next) &* 0x0100_0193
     }
   }
   let digits = String(hash, radix: 16)
@@ -148,14 +156,22 @@ private func hashOf(_ state: [Float]) -> String {
 }
 
 private func stateErrors(_ expected: Golden.Case, _ tolerance: Golden.Tolerance, _ state: [Float]) -> [String] {
-  let wide = state.map { Double($0) }
+  var sum = 0.0
+  var squares = 0.0
+  for value in state {
+    sum += Double(value)
+    squares += Double(value) * Double(value)
+  }
   let allowed = tolerance.relative_state_error * expected.state_norm
-  return [
-    ("state_sum", wide.reduce(0, +), expected.state_sum),
-    ("state_norm", wide.map { $0 * $0 }.reduce(0, +).squareRoot(), expected.state_norm),
+  let figures: [(name: String, found: Double, wanted: Double)] = [
+    ("state_sum", sum, expected.state_sum),
+    ("state_norm", squares.squareRoot(), expected.state_norm),
   ]
-  .filter { _, found, wanted in !(abs(found - wanted) <= allowed) }  // so that NaN is wrong
-  .map { name, found, wanted in "\(name) is \(found), not \(wanted)" }
+  var errors: [String] = []
+  for one in figures where !(abs(one.found - one.wanted) <= allowed) {  // so that NaN is wrong
+    errors.append("\(one.name) is \(one.found), not \(one.wanted)")
+  }
+  return errors
 }
 
 private func listErrors(_ expected: Golden.Case, _ tolerance: Golden.Tolerance, _ found: TopK) -> [String] {

@@ -56,11 +56,13 @@ struct GoldenList: Decodable {
     ids.append(contentsOf: near.keys.map { Int($0) ?? 0 })
     if let item { ids.append(item) }
     let sizes = [k] + filter.filters.mostPer.values
-    return (isSimilar ? item != nil : history != nil)
-      && items.count == scores.count && items.count <= k
-      && ids.allSatisfy { (1...count).contains($0) }
-      && sizes.allSatisfy { (1...100_000_000).contains($0) }
-      && filter.filters.boost.values.allSatisfy { abs($0) <= mostBoost }
+    guard isSimilar ? item != nil : history != nil,
+      items.count == scores.count, items.count <= k,
+      ids.allSatisfy({ (1...count).contains($0) }),
+      sizes.allSatisfy({ (1...100_000_000).contains($0) }),
+      filter.filters.boost.values.allSatisfy({ abs($0) <= mostBoost })
+    else { return false }
+    return true
   }
 
   /// What a list has wrong, with this much allowed of each score.

@@ -54,7 +54,9 @@ struct Neighbours: Sendable {
   init(_ data: Data, items: Int, _ file: URL) throws {
     let bytes = [UInt8](data)
     func number(_ place: Int, _ size: Int = 4) -> Int {
-      (0..<size).reduce(0) { $0 | Int(bytes[place + $1]) << (8 * $1) }
+      var number = 0
+      for byte in bytes[place..<place + size].reversed() { number = number << 8 | Int(byte) }
+      return number
     }
     func real(_ place: Int) -> Float { Float(bitPattern: UInt32(number(place))) }
     func require(_ holds: Bool, _ what: String) throws {
@@ -73,10 +75,10 @@ struct Neighbours: Sendable {
     let rows = number(8)
     let count = number(12)
     let idBytes = number(16)
-    last = number(20)
-    decay = Double(real(24))
-    c = Double(real(28))
-    gamma = Double(real(32))
+    let last = number(20)
+    let decay = Double(real(24))
+    let c = Double(real(28))
+    let gamma = Double(real(32))
     try require((2...items + 1).contains(rows), "its rows are not those of this model")
     try require(idBytes == 4 || (idBytes == 2 && rows <= Self.mostRowsOfShortIds), "the size of its ids")
     try require((1...64).contains(last), "how many items count")
@@ -86,10 +88,15 @@ struct Neighbours: Sendable {
     try require(gamma > 0 && gamma <= 1e6, "its gamma")
     try require(number(36) == 0, "a number of a later version")
     try require(bytes.count == Self.head + 4 * (2 * rows + 1) + count * (1 + idBytes), "its size")
-    let atScales = Self.head + 4 * (rows + 1)
+    let atStarts = Self.head
+    let atScales = atStarts + 4 * (rows + 1)
     let atWeights = atScales + 4 * rows
     let atIds = atWeights + count
-    starts = (0...rows).map { number(Self.head + 4 * $0) }
+    self.last = last
+    self.decay = decay
+    self.c = c
+    self.gamma = gamma
+    starts = (0...rows).map { number(atStarts + 4 * $0) }
     scales = (0..<rows).map { real(atScales + 4 * $0) }
     weights = Array(bytes[atWeights..<atIds])
     ids = (0..<count).map { number(atIds + idBytes * $0, idBytes) }

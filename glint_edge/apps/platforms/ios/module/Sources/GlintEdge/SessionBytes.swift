@@ -36,7 +36,9 @@ struct SavedSession: Equatable {
   static func unpack(_ saved: Data, digest: String, state: Int, items: Int) throws -> SavedSession {
     let bytes = [UInt8](saved)
     func word(_ place: Int) -> UInt32 {
-      (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << (8 * UInt32($1)) }
+      var word: UInt32 = 0
+      for byte in bytes[place..<place + 4].reversed() { word = word << 8 | UInt32(byte) }
+      return word
     }
     func broken(_ reason: String) -> GlintError {
       GlintError(.damaged, "the saved session is damaged (\(reason)); start again from the history")
@@ -80,7 +82,14 @@ struct SavedSession: Equatable {
 
 /// zlib's CRC-32.
 func crc32(_ data: Data) -> UInt32 {
-  ~data.reduce(~UInt32(0)) { sum, byte in
-    (0..<8).reduce(sum ^ UInt32(byte)) { rest, _ in rest & 1 == 1 ? rest >> 1 ^ 0xEDB8_8320 : rest >> 1 }
+  var sum = ~UInt32(0)
+  for byte in data {
+    sum ^= UInt32(byte)
+    for _ in 0..<8 {
+      let isOdd = sum & 1 == 1
+      sum >>= 1
+      if isOdd { sum ^= 0xEDB8_8320 }
+    }
   }
+  return ~sum
 }

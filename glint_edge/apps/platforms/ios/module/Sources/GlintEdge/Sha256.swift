@@ -1,16 +1,26 @@
-#if canImport(CryptoKit)
-import CryptoKit
-#endif
 import Foundation
 
-/// SHA-256 of some bytes, in hexadecimal.
+/// SHA-256 of some bytes, in hexadecimal, as FIPS 180-4 has it. The same on every system, and without
+/// CryptoKit, which Linux has not.
 func sha256(_ data: Data) -> String {
-  #if canImport(CryptoKit)
-  let digest = Array(SHA256.hash(data: data))
-  #else
-  let digest = plainSha256([UInt8](data))
-  #endif
-  return digest.map { String(format: "%02x", UInt32($0)) }.joined()
+  var hash: [UInt32] = [
+    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+  ]
+  var words = [UInt32](repeating: 0, count: 64)
+  let whole = data.count - data.count % 64
+  data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) in
+    for start in stride(from: 0, to: whole, by: 64) { mix(&hash, &words, bytes, start) }
+  }
+  // What is left, a bit, zeros, and the length in bits: one block, or two.
+  var rest = [UInt8](data.suffix(data.count - whole))
+  rest.append(0x80)
+  while rest.count % 64 != 56 { rest.append(0) }
+  let bits = UInt64(data.count) * 8
+  for place in 0..<8 { rest.append(UInt8(truncatingIfNeeded: bits >> UInt64(56 - 8 * place))) }
+  rest.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) in
+    for start in stride(from: 0, to: bytes.count, by: 64) { mix(&hash, &words, bytes, start) }
+  }
+  return hash.map { String(format: "%08x", $0) }.joined()
 }
 
 private let roundConstants: [UInt32] = [
@@ -24,34 +34,14 @@ private let roundConstants: [UInt32] = [
   0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 ]
 
-/// The same without CryptoKit, as FIPS 180-4 has it.
-func plainSha256(_ message: [UInt8]) -> [UInt8] {
-  var bytes = message
-  bytes.append(0x80)
-  while bytes.count % 64 != 56 { bytes.append(0) }
-  let bits = UInt64(message.count) * 8
-  for shift in stride(from: 56, through: 0, by: -8) {
-    bytes.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
-  }
-  var hash: [UInt32] = [
-    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-  ]
-  for block in stride(from: 0, to: bytes.count, by: 64) { mix(&hash, bytes, block) }
-  var digest: [UInt8] = []
-  for word in hash {
-    for shift in stride(from: 24, through: 0, by: -8) {
-      digest.append(UInt8(truncatingIfNeeded: word >> UInt32(shift)))
-    }
-  }
-  return digest
-}
-
-private func mix(_ hash: inout [UInt32], _ bytes: [UInt8], _ block: Int) {
-  var words = [UInt32](repeating: 0, count: 64)
+/// Take in the block of 64 bytes that begins at `start`; `words` is room for 64 of them.
+private func mix(
+  _ hash: inout [UInt32], _ words: inout [UInt32], _ bytes: UnsafeRawBufferPointer, _ start: Int
+) {
   for place in 0..<16 {
-    let at = block + 4 * place
-    let high = UInt32(bytes[at]) << 24 | UInt32(bytes[at + 1]) << 16
-    words[place] = high | UInt32(bytes[at + 2]) << 8 | UInt32(bytes[at + 3])
+    var word: UInt32 = 0
+    for byte in 0..<4 { word = word << 8 | UInt32(bytes[start + 4 * place + byte]) }
+    words[place] = word
   }
   for place in 16..<64 {
     let early = words[place - 15]

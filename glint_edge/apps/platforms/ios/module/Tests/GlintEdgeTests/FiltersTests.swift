@@ -1,3 +1,4 @@
+import Foundation
 import XCTest
 
 @testable import GlintEdge
@@ -8,21 +9,22 @@ final class FiltersTests: XCTestCase {
   private let keys = [""] + (1...9).map { "k\($0)" }
   private var index: FilterIndex { FilterIndex(keys, fields, rows: 12, topK: 2) }
   private var fields: [String: [String: String]] {
-    [
-      "kind": Dictionary(uniqueKeysWithValues: (1...9).map { ("k\($0)", $0 % 2 == 0 ? "even" : "odd") }),
-      "brand": ["k3": "A", "k6": "B", "k9": "A"],
-      "none": ["nobody's": "x"],
-    ]
+    var kinds: [String: String] = [:]
+    for id in 1...9 { kinds["k\(id)"] = id % 2 == 0 ? "even" : "odd" }
+    return ["kind": kinds, "brand": ["k3": "A", "k6": "B", "k9": "A"], "none": ["nobody's": "x"]]
   }
 
   private func artifact(_ bias: [Float]?) -> TopK {
-    let scores = (1...9).map { ($0, 10 - Float($0) + (bias?[$0] ?? 0)) }
+    let scores: [(Int, Float)] = (1...9).map { id in
+      let added: Float = bias.map { $0[id] } ?? 0
+      return (id, Float(10 - id) + added)
+    }
     let best = scores.sorted { $0.1 > $1.1 }.prefix(2).filter { $0.1 >= nothingLeft }
-    return TopK(ids: best.map(\.0), scores: best.map(\.1))
+    return TopK(ids: best.map { $0.0 }, scores: best.map { $0.1 })
   }
 
   private func list(_ k: Int, _ filters: Filters = Filters(), without: [Int] = []) throws -> [Int] {
-    try index.best(k, filters, without: without, artifact).ids
+    try index.best(k, filters, without: without) { artifact($0) }.ids
   }
 
   func testEveryWord() throws {

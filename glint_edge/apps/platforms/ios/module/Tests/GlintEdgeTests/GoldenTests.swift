@@ -1,3 +1,4 @@
+import Foundation
 import XCTest
 
 @testable import GlintEdge
@@ -10,7 +11,7 @@ final class GoldenTests: XCTestCase {
 
   func testASavedSessionGoesOn() throws {
     let recommender = try loaded()
-    let keys = recommender.items.prefix(3).map(\.key)
+    let keys = recommender.items.prefix(3).map { $0.key }
     let session = try recommender.start(keys)
     let resumed = try recommender.resume(session.save())
     XCTAssertEqual(resumed.history, keys)

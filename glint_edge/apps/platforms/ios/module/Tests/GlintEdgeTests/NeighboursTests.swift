@@ -1,3 +1,4 @@
+import Foundation
 import XCTest
 
 @testable import GlintEdge
@@ -54,7 +55,8 @@ final class NeighboursTests: XCTestCase {
       (32, [0, -1, 2e6, .nan, .infinity]), (60, [-1, .nan, .infinity]), (64, [0, -0.5, .nan, .infinity]),
     ]
     let inIds: [(Int, [UInt16])] = [(79, [0, 3, 4, .max]), (81, [1, 2, 4])]
-    var damaged = [Data(), whole.prefix(39), whole.dropLast(), whole + [0], changed(3, UInt8(0)), changed(77, UInt8(0))]
+    var damaged: [Data] = [Data(), whole.prefix(39), whole.dropLast(), whole + Data([0])]
+    damaged += [changed(3, UInt8(0)), changed(77, UInt8(0))]
     for (place, values) in inWords { damaged += values.map { changed(place, $0) } }
     for (place, values) in inReals { damaged += values.map { changed(place, $0) } }
     for (place, values) in inIds { damaged += values.map { changed(place, $0) } }
@@ -70,13 +72,13 @@ final class NeighboursTests: XCTestCase {
 
   func testAListSaysWhy() throws {
     let recommender = try loaded()
-    let keys = recommender.items.prefix(3).map(\.key)
+    let keys = recommender.items.prefix(3).map { $0.key }
     guard recommender.bundle.neighbours != nil else {
       XCTAssertThrowsError(try recommender.recommend(keys, neighbours: true))
       return
     }
     let list = try recommender.recommend(keys, recommender.topK)
-    XCTAssertTrue(list.compactMap(\.because).allSatisfy(keys.contains))
+    XCTAssertTrue(list.compactMap { $0.because }.allSatisfy { keys.contains($0) })
     let alone = try recommender.recommend(keys, recommender.topK, neighbours: false)
     XCTAssertTrue(alone.allSatisfy { $0.because == nil })
   }

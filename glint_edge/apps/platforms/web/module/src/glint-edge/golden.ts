@@ -1,4 +1,9 @@
-/** Replaying golden.json: does this browser compute what was exported. */
+/**
+ * Replaying golden.json: does this browser compute what was exported.
+ *
+ * For an app's tests, for an update before it is taken, and where somebody asks. No load does it: it
+ * would be a download of every first visit.
+ */
 
 import type { BundleSource } from './bundle';
 import type { Filters } from './filters';
@@ -10,7 +15,6 @@ import {
   type GoldenList,
   readGolden,
 } from './golden-file';
-import { GlintError } from './errors';
 import type { Recommendation } from './lists';
 import type { Recommender } from './recommender';
 import type { TopK } from './runtime';
@@ -21,31 +25,6 @@ export interface Replay {
   readonly cases: number;
   /** One sentence for each case that differs. */
   readonly failures: readonly string[];
-}
-
-/**
- * Run the longest golden case that no window cuts, once, by each of the three methods: what a load
- * can afford. It also sets up in the runtime what later calls use.
- *
- * @throws GlintError `damaged`: it gives anything else.
- */
-export async function requireGolden(stream: Stream, golden: Golden, place: string): Promise<void> {
-  const fitting = golden.cases.filter(
-    ({ history }) => history.length <= stream.manifest.model.max_length,
-  );
-  const [expected] = fitting.sort((one, other) => other.history.length - one.history.length);
-  if (expected === undefined) return;
-  const { history } = expected;
-  let state = await stream.encode(history.slice(0, -1));
-  for (const id of history.slice(-1)) state = await stream.append(state, history.slice(0, -1), id);
-  const [wrong] = caseErrors(golden, expected, state, await stream.top(state));
-  if (wrong === undefined) return;
-  const number = golden.cases.indexOf(expected);
-  throw new GlintError(
-    'damaged',
-    `${place} does not compute what was exported (golden case ${number}: ${wrong}); ` +
-      'copy the bundle again',
-  );
 }
 
 /**

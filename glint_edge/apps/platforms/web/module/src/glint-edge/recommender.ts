@@ -11,8 +11,6 @@ import {
 } from './bundle';
 import { Catalogue, parseItems, type UnknownItems } from './catalogue';
 import { GlintError, reasonOf } from './errors';
-import { requireGolden } from './golden';
-import { readGolden } from './golden-file';
 import type { Filters } from './filters';
 import { bestItems, type Recommendation } from './lists';
 import { type Neighbours, readNeighbours } from './neighbours';
@@ -39,8 +37,8 @@ export class Recommender {
   ) {}
 
   /**
-   * Load a bundle; every file that is read is checked against its manifest, and a golden case is
-   * run: a model that computes anything else is refused, and the first tap is as quick as any.
+   * Load a bundle; every file that is read is checked against its manifest, and each of the model's
+   * methods is run once: the first tap is as quick as any. What it computes, `replayGolden` checks.
    *
    * @param bundle the address of its folder, or another source.
    * @throws GlintError `damaged`, `upgrade` or `unavailable`.
@@ -49,10 +47,9 @@ export class Recommender {
     const source = typeof bundle === 'string' || bundle instanceof URL ? fromUrl(bundle) : bundle;
     const manifest = await readManifest(source);
     const file = artifactFor(manifest, options.engine, source.place);
-    const [items, artifact, golden, neighbours] = await Promise.all([
+    const [items, artifact, neighbours] = await Promise.all([
       readChecked(source, manifest, 'items.json'),
       readChecked(source, manifest, file),
-      readGolden(source, manifest),
       readNeighbours(source, manifest),
     ]);
     const place = `${source.place}items.json`;
@@ -66,7 +63,7 @@ export class Recommender {
     });
     const stream = new Stream(runtime, manifest, catalogue.size);
     try {
-      await requireGolden(stream, golden, source.place);
+      await stream.tryOnce();
     } catch (error) {
       await stream.close().catch(() => undefined); // the first error is the one to tell
       throw error;

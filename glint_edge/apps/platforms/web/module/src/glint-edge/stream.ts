@@ -70,6 +70,16 @@ export class Stream {
     return this.list(bias, () => this.runtime.similar(id, bias));
   }
 
+  /**
+   * Run each method once: what cannot be run is refused before anybody taps, and what a runtime sets
+   * up at its first calls is no part of a tap.
+   */
+  async tryOnce(): Promise<void> {
+    const first = 1; // every catalogue has it
+    const state = await this.encode([first]);
+    await this.top(await this.append(state, [first], first));
+  }
+
   /** Give back the runtime's memory, after the calls that are under way. */
   async close(): Promise<void> {
     if (this.closed) return;
