@@ -3,52 +3,34 @@
 import subprocess
 import threading
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import psutil
 import pytest
 
 from converters.targets import find_target
-from device_bench.measure.job import Histories, Inputs, Job
+from device_bench.measure.job import Histories, Inputs
 from device_bench.measure.runtimes import load_runtime, replay
 from device_bench.measure.sampling import CYCLES, LEAST_RUNS, Plan
 from device_bench.native.build import PROGRAM, build
 from device_bench.native.exchange import INPUTS, read_result, write_inputs
 from device_bench.runners.native import NativeRunner, arguments, open_runner
 from glint_edge.errors import ConfigError, RunnerError
-from glint_edge.model.stream import StreamProgram
 from tests import conversions
 from tests.converters.programs import OPTIONS, small_program
+from tests.device_bench.runners.native_cases import QUICK, WINDOW, Case, inputs_of
 from tests.histories import recommend_history
 
-QUICK = Plan(warmup=5, runs=30, budget_ms=500)
 ENDLESS = Plan(runs=10**9, budget_ms=10**7)
 CASES = [
     pytest.param(("executorch", "fp32"), marks=pytest.mark.full, id="executorch-fp32"),
     *(pytest.param((target, "int8"), id=f"{target}-int8")
       for target in ("c", "executorch", "onnx", "tflite")),
 ]  # fmt: skip
-WINDOW = 9
 TAPS = ["tap_beyond", "tap_anew"]
 
 pytestmark = pytest.mark.slow
-
-
-@dataclass(frozen=True)
-class Case:
-    target: str
-    program: StreamProgram
-    path: Path
-
-    def job(self, **changes):
-        program = self.program
-        return Job(
-            self.target, str(self.path),
-            **{"config": program.config.to_dict(), "top_k": program.top_k, "window": WINDOW,
-               "plan": QUICK, **changes},
-        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +62,6 @@ def int8(cases):
 @pytest.fixture(params=CASES)
 def case(request, cases):
     return cases(*request.param)
-
-
-def histories(config, count=12):
-    """Of all lengths around a chunk's and the window's, and of ids of all kinds."""
-    random = np.random.default_rng(0)
-    known = [random.integers(1, config.items + 1, n).tolist() for n in range(1, count)]
-    return [*known, [], [0], [config.items + 1, 3], [-1, 2**31, -(2**40), 2**40, 5]]
-
-
-def inputs_of(case):
-    every = Histories.of(histories(case.program.config))
-    return Inputs.of(Histories.of(histories(case.program.config, 7)), every)
 
 
 # --- what it gives
