@@ -6,7 +6,6 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -27,52 +26,12 @@ from glint_edge.files import cache_folder
 from glint_edge.model.stream import StreamProgram, stream_program
 from quantization import quantize
 from tests import conversions, skips
-from tests.small import tiny_model
-
-
-def pytest_addoption(parser):
-    parser.addoption(
-        "--alone", choices=("only", "not"),
-        help="only tests marked `alone`, or only the others; scripts/test.sh runs both",
-    )  # fmt: skip
-    parser.addoption(
-        "--full", action="store_true", help="those too that are marked `full`: tests/README.md"
-    )
-
-
-# Longest first, so that no worker sits idle while another one converts.
-LONGEST = (
-    "test_default_bundle.py", "test_executorch.py", "test_bench.py", "test_stock.py",
-    "test_tflite.py", "test_benchmarks.py", "test_embed_cpp.py", "test_recbole.py",
-    "test_distributed.py", "test_embed_web.py", "test_web_library.py", "test_web_update.py",
-)  # fmt: skip
-# Toolchains take ten seconds to import: what converts to one stays on one worker.
-TOGETHER = (
-    ("tests/bundles/test_default_bundle.py*", "executorch"),
-    ("tests/device_bench/test_bench.py*", "executorch"),
-    ("tests/benchmarks/test_benchmarks.py*", "executorch"),
-    ("tests/converters/test_pte_integers.py*", "executorch"),
-    ("tests/converters/test_executorch.py*", "executorch"),
-    ("tests/checkpoints/*[[]executorch*", "executorch"),
-    ("tests/converters/test_tflite.py*", "tflite"),
-    ("tests/converters/test_filters.py*[[]executorch*", "executorch"),
-    ("tests/converters/test_filters.py*[[]tflite*", "tflite"),
-    ("tests/checkpoints/*[[]tflite*", "tflite"),
+from tests.order import (  # noqa: F401  # pytest finds them here
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_xdist_make_scheduler,
 )
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """A file stays on one worker, for its fixtures; and so do some files together."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByFile(LoadScopeScheduling):
-        def _split_scope(self, nodeid):
-            groups = (group for pattern, group in TOGETHER if fnmatch(nodeid, pattern))
-            return next(groups, nodeid.partition("::")[0])
-
-    return ByFile(config, log)
-
+from tests.small import tiny_model
 
 SKIPPED = set()
 
@@ -94,20 +53,6 @@ def pytest_sessionfinish(session):
 def pytest_terminal_summary(terminalreporter):
     for test in skips.unexpected(SKIPPED):
         terminalreporter.write_line(f"SKIPPED without a reason in tests/skips.py: {test}", red=True)
-
-
-def pytest_collection_modifyitems(config, items):
-    order = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
-    wanted, full = config.getoption("--alone"), config.getoption("--full")
-
-    def is_chosen(item):
-        if item.get_closest_marker("full") and not full:
-            return False
-        return wanted is None or bool(item.get_closest_marker("alone")) == (wanted == "only")
-
-    config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
-    items[:] = filter(is_chosen, items)
 
 
 # Fetched or built once for this user, in minutes. All else in the cache is a session's own.
