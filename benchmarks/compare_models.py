@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from models.contenders import CONTENDERS, GLINT, USUAL
 from models.runs import Budget, Log, open_log, ranks, results, run
 from models.tables import STREAMS, accuracy, device, settings
 
+from device_bench.measure.machine import machine
 from glint_edge.errors import GlintEdgeError
 from glint_edge.evaluation.metrics import mean, ndcg_by_user
 from glint_edge.evaluation.paired import Difference
@@ -46,7 +46,7 @@ def document(
     """All that is there, as JSON values."""
     times = out / DEVICE
     return {
-        **asdict(budget), "machine": _machine(),
+        **asdict(budget), "machine": machine(),
         "logs": [_of_log(log, models, budget, out) for log in logs],
         "device": json.loads(times.read_text("utf-8")) if times.exists() else None,
     }  # fmt: skip
@@ -94,13 +94,6 @@ def _figures(runs: Sequence[dict[str, float]]) -> dict[str, Any]:
         **{name: statistics.fmean(one[name] for one in runs) for name in FIGURES},
         "by_seed": ndcg, "deviation": statistics.stdev(ndcg) if len(ndcg) > 1 else None,
     }  # fmt: skip
-
-
-def _machine() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines()
-             if line.startswith("model name")] if info.exists() else []  # fmt: skip
-    return next(iter(names), "") or platform.processor() or platform.machine()
 
 
 def time_taps(logs: Sequence[Log], budget: Budget, asked: argparse.Namespace) -> None:
