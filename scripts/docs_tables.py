@@ -31,6 +31,7 @@ import json
 import re
 import runpy
 import statistics
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
 MEASURED = DOCS / "measured"
 # What is no result of a benchmark: by name, where it lies.
 ELSEWHERE = {"shipped-checkpoint": ROOT / "glint_edge" / "checkpoints" / "default" / "config.json"}
-SAYS_WHERE = ("front", "steps")  # kinds whose words say it
+SAYS_WHERE = ("choice", "front", "steps")  # kinds that name no machine below them
 TABLE = re.compile(r"(<!-- table (\S+) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 # Headings of `device_bench.reports.columns`, and what the docs call the last cold start.
@@ -98,6 +99,12 @@ def runners(path: Path) -> str:
             for row in rows
         ],
     )  # fmt: skip
+
+
+def choice(path: Path) -> str:
+    """The sentence on top of a bench, as the terminal has it."""
+    text = read_document(path)["choices"][0]["text"]
+    return textwrap.fill(text, 108, initial_indent="    ", subsequent_indent="    ")
 
 
 def filters(path: Path) -> str:
@@ -231,9 +238,9 @@ def _of_another(kind: str) -> Callable[[Path], str]:
 
 KINDS: Mapping[str, Callable[[Path], str]] = {
     **{kind: _of_another(kind) for kind in _ELSEWHERE},
-    "gate": gate, "bench": bench, "runners": runners, "campaign": campaign, "filters": filters,
-    "sessions": sessions, "neighbours": neighbours, "recipe": recipe, "accuracy": accuracy,
-    "models": _of_models("accuracy"), "taps": _of_models("device"),
+    "gate": gate, "bench": bench, "choice": choice, "runners": runners, "campaign": campaign,
+    "filters": filters, "sessions": sessions, "neighbours": neighbours, "recipe": recipe,
+    "accuracy": accuracy, "models": _of_models("accuracy"), "taps": _of_models("device"),
     "settings": _of_models("settings"),
 }  # fmt: skip
 
