@@ -10,6 +10,7 @@
     python benchmarks/native_loop.py … --out docs/measured/native-loop.json
     python benchmarks/neighbours.py --out docs/measured/neighbours.json
     python benchmarks/new_items.py --out docs/measured/new-items.json
+    python benchmarks/precisions.py … --out docs/measured/precisions.json
     python benchmarks/recipe.py … --out docs/measured/recipe.json
     python benchmarks/recipe.py … --set … neighbours=32 --out docs/measured/accuracy.json
     python benchmarks/session_window.py … --out docs/measured/session-window.json

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from device_bench.document import read_document
-from device_bench.judge.recorded import artifact, microseconds
+from device_bench.judge.recorded import microseconds
 from device_bench.reports.columns import few
 
 Lines: TypeAlias = tuple[list[str], list[list[str]]]
@@ -22,24 +21,16 @@ NAMES = {"c": "the engine", "executorch": "ExecuTorch", "onnx": "ONNX Runtime", 
 
 
 def precisions(path: Path) -> Lines:
-    """What each precision costs, a line an artifact; one of several bundles, each a model."""
-    rows = {
-        f"{row['bundle']}, {_target(row)}": row
-        for row in read_document(path)["rows"]
-        if row["file_bytes"]
-    }
+    """What each precision costs, a line an artifact."""
+    rows = json.loads(path.read_text("utf-8"))["rows"]
     columns = few(
-        list(rows.values()),
-        ("NDCG@10 (float)", "lost %", "overlap", "agreement", "score error", "file KB"),
+        [], ("NDCG@10 (float)", "lost %", "overlap", "agreement", "score error", "file KB")
     )
-    return ["", *(column.heading for column in columns)], [
-        [name, *(column.cell(row).line for column in columns)] for name, row in rows.items()
-    ]
-
-
-def _target(row: Mapping[str, Any]) -> str:
-    name = NAMES.get(row["target"])
-    return f"{name} {row['precision']}" if name else f"{artifact(row)}, the float model"
+    return ["", "places", *(column.heading for column in columns)], [
+        [f"{row['bundle']}, {NAMES[row['target']]} {row['precision']}",
+         f"{row['ndcg_loss']['positions']:,}", *(column.cell(row).line for column in columns)]
+        for row in rows
+    ]  # fmt: skip
 
 
 def starts(path: Path) -> Lines:
