@@ -84,8 +84,12 @@ def _engine_built():
 
 
 # Torch and its graphs are millions of objects that live on: looking at them all, over and over,
-# is a fifth of a conversion.
+# is a fifth of a conversion, and a tenth of a second whenever a bench collects before it times.
 gc.set_threshold(100_000, 50, 100)
+
+
+def pytest_collection_finish():
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

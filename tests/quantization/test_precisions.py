@@ -175,7 +175,10 @@ def test_a_program_says_its_precision_and_leaves_the_other_as_it_was(model, prec
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(
+    "precision",
+    [pytest.param(each, marks=[] if each == "int8" else pytest.mark.full) for each in PRECISIONS],
+)
 def test_every_precision_exports(model, precision):
     """In one graph a method, as every converter starts."""
     program = quantize(stream_program(model, chunk=2), precision)
