@@ -24,6 +24,7 @@ from device_bench.measure.job import Filtered
 from device_bench.measure.machine import conditions
 from device_bench.measure.runtimes import REFERENCE
 from device_bench.profiling.profile import profile
+from device_bench.rounds import ALONE, Beside
 from device_bench.runners.python import PythonRunner
 from device_bench.stock.shelf import STOCKS, Shelf, StockRunner, note_of
 from glint_edge.bundles.bundle import Artifact, Bundle
@@ -52,6 +53,7 @@ def bench(
     prefixes: HeldOut | None = None,
     settings: Settings | None = None,
     durations: Durations | None = None,
+    beside: Beside = ALONE,
     on_step: Callable[[str], None] = lambda step: None,
     on_rows: Callable[[Sequence[Row]], None] = lambda rows: None,
 ) -> BenchResult:
@@ -65,6 +67,7 @@ def bench(
             a runner takes so many histories; None: it is not judged.
         settings: how to measure.
         durations: of the last time, for a forecast; None: there is none.
+        beside: the runs of other bundles in the same command.
         on_step: told what is being done.
         on_rows: told all rows so far, whenever one has more to say.
 
@@ -94,7 +97,7 @@ def bench(
                 shelf = Shelf(folder, bundle.config.max_length, bundle.top_k, settings.threads)
                 entries += _stock(common, stack.enter_context(shelf), settings)
         before = conditions()
-        run_entries(entries, settings, on_step, on_rows, durations)
+        run_entries(entries, settings, on_step, on_rows, durations, beside)
         after = conditions()
         if settings.profile:
             _profile(entries, settings, on_step)

@@ -17,7 +17,7 @@ from device_bench.judge.tolerance import tolerance_of
 from device_bench.measure.job import Job, taps_a_cycle
 from device_bench.measure.runtimes import require_runtime
 from device_bench.measure.sampling import Plan
-from device_bench.rounds import Entry, run_in_turn
+from device_bench.rounds import ALONE, Beside, Entry, run_in_turn
 from device_bench.runners.python import PythonRunner
 from device_bench.runners.runner import Runner
 from glint_edge.bundles.bundle import Artifact
@@ -110,9 +110,10 @@ def run_entries(
     on_step: Callable[[str], None],
     on_rows: Callable[[Sequence[Row]], None],
     durations: Durations | None = None,
+    beside: Beside = ALONE,
 ) -> None:
     """The first round judges. No rounds: one that is not timed."""
-    for entry in run_in_turn(entries, settings.rounds, on_step, durations):
+    for entry in run_in_turn(entries, settings.rounds, on_step, durations, beside):
         # What the runner's preparation made was not there before.
         row = replace(entry.row, file_bytes=entry.subject.file_bytes())
         if entry.failure:

@@ -6,10 +6,10 @@ A change of the machine then does not fall on one of them alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from device_bench.measure.job import Inputs, Job, Outcome
 from device_bench.runners.runner import Runner
@@ -46,12 +46,32 @@ class Entry:
 
     def piece(self, *, first: bool) -> str:
         """Of work, by which it is remembered how long a run of it takes."""
-        shape = "×".join(f"{self.job.config[side]}" for side in ("items", "d", "max_length"))
-        calls = f"{self.job.plan.runs} calls, {self.job.threads} threads"
-        which = "first" if first else "later"
-        return f"{self.name} {self.runner.device}, {shape}, {calls}, {which} round"
+        job = self.job
+        name = f"{self.name} {self.runner.device}"
+        return piece_of(name, job.config, job.plan.runs, job.threads, first=first)
 
 
+def piece_of(name: str, config: Mapping[str, Any], calls: int, threads: int, *, first: bool) -> str:
+    """What a run is remembered by: an artifact and its device, a model's shape, what is asked."""
+    shape = "×".join(f"{config[side]}" for side in ("items", "d", "max_length"))
+    which = "first" if first else "later"
+    return f"{name}, {shape}, {calls} calls, {threads} threads, {which} round"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is run in one command before and after some rounds.
+
+    Attributes:
+        before: runs.
+        after: pieces of work, should none fail.
+    """
+
+    before: int = 0
+    after: Sequence[str] = ()
+
+
+ALONE = Beside()
 E = TypeVar("E", bound=Entry)
 
 
@@ -60,6 +80,7 @@ def run_in_turn(
     rounds: int,
     on_step: Callable[[str], None],
     durations: Durations | None = None,
+    beside: Beside = ALONE,
 ) -> Iterator[E]:
     """Run each once a round; one that failed, or whose times mean nothing, in no later round.
 
@@ -68,6 +89,7 @@ def run_in_turn(
         rounds: at least 1 is run.
         on_step: told what is being done, and how long it will take.
         durations: of the last time; None: they are not asked, and not remembered.
+        beside: what else is counted, and stands in the forecast.
 
     Yields:
         Each when it has an outcome more or has failed; in the first round every one.
@@ -78,15 +100,18 @@ def run_in_turn(
         for entry in entries
         if round == 0 or (entry.runner.timed and not entry.failure)
     ]
-    if durations is not None and turns:
-        log.info("%s", _beforehand(turns, durations))
+    total = beside.before + len(turns) + len(beside.after)
+    if durations is not None and turns and not beside.before:
+        seconds = durations.forecast([*_pieces(turns), *beside.after])
+        log.info("%s", _beforehand(total, seconds))
     for entry in entries:
         if not entry.failure:
             _prepare(entry, on_step)
     for number, (entry, first) in enumerate(turns):
         if not entry.failure:
-            left = _left(turns[number:], durations)
-            on_step(f"running {entry.name} ({number + 1} of {len(turns)}{left})")
+            pieces = [*_pieces(turns[number:]), *beside.after]
+            left = _left(durations.forecast(pieces) if durations else None)
+            on_step(f"running {entry.name} ({beside.before + number + 1} of {total}{left})")
             with durations.timed(entry.piece(first=first)) if durations else nullcontext():
                 _run(entry, first=first)
         elif not first:
@@ -94,23 +119,19 @@ def run_in_turn(
         yield entry
 
 
-def _beforehand(turns: Sequence[tuple[Entry, bool]], durations: Durations) -> str:
-    runs = f"{len(turns)} run{'' if len(turns) == 1 else 's'}"
-    seconds = _seconds(turns, durations)
+def _beforehand(total: int, seconds: float | None) -> str:
+    runs = f"{total} run{'' if total == 1 else 's'}"
     if seconds is None:
         return f"{runs}; how long they take on this machine is known the next time"
     return f"{runs}, {spoken(seconds)}, by the last time on this machine"
 
 
-def _left(turns: Sequence[tuple[Entry, bool]], durations: Durations | None) -> str:
-    seconds = _seconds(turns, durations) if durations else None
+def _left(seconds: float | None) -> str:
     return f", {spoken(seconds)} left" if seconds and seconds >= WORTH_TELLING else ""
 
 
-def _seconds(turns: Sequence[tuple[Entry, bool]], durations: Durations) -> float | None:
-    return durations.forecast(
-        [entry.piece(first=first) for entry, first in turns if not entry.failure]
-    )
+def _pieces(turns: Sequence[tuple[Entry, bool]]) -> list[str]:
+    return [entry.piece(first=first) for entry, first in turns if not entry.failure]
 
 
 def _prepare(entry: Entry, on_step: Callable[[str], None]) -> None:

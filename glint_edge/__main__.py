@@ -9,7 +9,7 @@ def main() -> None:
     if find_spec("typer") is None or find_spec("torch") is None:
         sys.stderr.write(
             "glint-edge: only the runtime is installed; for the command line: "
-            "pip install 'glint-edge[executorch]' (or [onnx], [litert], [all])\n"
+            "pip install 'glint-edge[toolkit]' (or [executorch], [onnx], [litert], [all])\n"
         )
         sys.exit(2)
     try:

@@ -111,6 +111,16 @@ def columns(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) ->
     return Table(title, header, rows)
 
 
+def counted(count: float, what: str) -> str:
+    """As in "1,200 users", and "1 user".
+
+    Args:
+        count: of them.
+        what: they are, with the s of more than one.
+    """
+    return f"{count:,} {what.removesuffix('s') if count == 1 else what}"
+
+
 def figure(value: float | int) -> str:
     """A count, or a figure to four places."""
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

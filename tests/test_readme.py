@@ -1,27 +1,35 @@
-"""README's example as it is printed: its commands run, its output comes, its page opens."""
+"""README's example and the tutorial as they are printed: commands run, output comes, a page opens.
+
+Both go the same way, so what they have in common is run once.
+"""
 
 import re
 import shlex
 import shutil
+import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"\d+\.\d+")  # of a training and of times; counts are exact
 PAGE = "cd my-shop && npm ci && npm run build && npm run preview"
+COPIES = {"events.csv": "examples/shop/taps.csv", "products.csv": "examples/shop/products.csv"}
+CALLED = {**COPIES, "shop-web": "my-shop"}  # in the tutorial, and in README
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("in_process")]
 
 
-def printed():
-    """Each command of README's example, and the lines that are printed below it."""
-    (block,) = CONSOLE.findall(README)
-    for step in re.split(r"^\$ ", block.replace("\\\n", " "), flags=re.MULTILINE)[1:]:
-        command, *lines = step.splitlines()
-        yield " ".join(command.split()), lines
+def printed(page):
+    """Each command of a page's examples, and the lines that are printed below it."""
+    for block in CONSOLE.findall(page):
+        for step in re.split(r"^\$ ", block.replace("\\\n", " "), flags=re.MULTILINE)[1:]:
+            command, *lines = step.splitlines()
+            yield " ".join(command.split()), lines
 
 
 def same(printed, said):
@@ -45,19 +53,39 @@ def require_same(printed, said):
     assert start == len(places) or gap, f"more than is printed:\n{said}"
 
 
-def test_the_example_gives_what_is_printed(run, tmp_path, monkeypatch, browser):
+@dataclass
+class Shop:
+    """A folder in which the commands of both pages are run, and what each printed."""
+
+    folder: Path
+    said: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def run(self, run, command):
+        """What a command prints on stdout and stderr; the first time, it is run."""
+        if command not in self.said:
+            code, out, err = run(*shlex.split(command)[1:])
+            assert code == 0, err
+            self.said[command] = out, err
+        return self.said[command]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    shutil.copytree(ROOT / "examples/shop", folder / "examples/shop")
+    return Shop(folder)
+
+
+def test_the_example_gives_what_is_printed(run, shop, monkeypatch, browser):
     from tests.apps.web_site import build_module, serve
 
-    shutil.copytree(ROOT / "examples/shop", tmp_path / "examples/shop")
-    monkeypatch.chdir(tmp_path)
-    *commands, (last, _) = printed()
+    monkeypatch.chdir(shop.folder)
+    *commands, (last, _) = printed(README)
     assert [shlex.split(command)[1] for command, _ in commands] == [
         "train", "evaluate", "export", "recommend", "embed",
     ]  # fmt: skip
     for command, lines in commands:
-        code, said, err = run(*shlex.split(command)[1:])
-        assert code == 0, err
-        require_same(lines, said)
+        require_same(lines, shop.run(run, command)[0])
     assert last == PAGE
     with serve(build_module(Path("my-shop"), "exec", "vite", "build")) as server:
         page = browser.new_page()
@@ -71,6 +99,24 @@ def test_the_example_gives_what_is_printed(run, tmp_path, monkeypatch, browser):
         page.close()
     recommended = next(lines for command, lines in commands if " recommend " in command)
     assert listed == [line.split("│")[2].strip() for line in recommended if line[:2] == "│ "][-5:]
+
+
+def test_the_tutorial_gives_what_is_printed(run, shop, monkeypatch):
+    """Its files are copies of those that README's commands read, so these are not run again."""
+    monkeypatch.chdir(shop.folder)
+    *commands, (last, _) = printed(TUTORIAL)
+    for command, lines in commands:
+        if not command.startswith("glint-edge "):
+            done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
+            require_same(lines, done.stdout)
+            continue
+        words = [CALLED.get(word, word) for word in shlex.split(command)]
+        out, err = shop.run(run, shlex.join(words))
+        said = re.sub(r"\btaps\.csv", "events.csv", (err + out).replace("my-shop", "shop-web"))
+        require_same(lines if lines[0].startswith("events.csv") else ["…", *lines], said)
+    assert all(Path(copy).read_bytes() == Path(of).read_bytes() for copy, of in COPIES.items())
+    assert len(shop.said) <= 6, "what README runs, and a list by keys"
+    assert last == PAGE.replace("my-shop", "shop-web")
 
 
 def test_a_line_that_is_not_as_printed_is_seen():

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,9 +125,11 @@ def _bench_in_turn(
     on_partial: Callable[[Sequence[BenchResult]], None],
 ) -> list[BenchResult]:
     """Bench one bundle after the other; what is known when one fails is not lost."""
+    from device_bench.ahead import pieces_of
     from device_bench.bench import bench as run
     from device_bench.judge.rows import BenchResult
     from device_bench.results import RowsSoFar
+    from device_bench.rounds import Beside
     from glint_edge.durations import Durations
 
     durations = Durations("bench")
@@ -140,12 +143,17 @@ def _bench_in_turn(
     def step(text: str) -> None:
         on_step(f"{names[len(results)]}: {text}" if len(jobs) > 1 else text)
 
+    ahead = [
+        pieces_of(bundle, settings, with_floats=floats is not None) for bundle, floats, *_ in jobs
+    ]
     for name, (bundle, floats, held_out, positions) in zip(names, jobs, strict=True):
         rows.clear()
+        done = len(results)
+        beside = Beside(sum(map(len, ahead[:done])), list(chain(*ahead[done + 1 :])))
         try:
             result = run(
                 bundle, checkpoint=floats, held_out=held_out, prefixes=positions,
-                settings=settings, durations=durations, on_step=step, on_rows=show,
+                settings=settings, durations=durations, beside=beside, on_step=step, on_rows=show,
             )  # fmt: skip
         except BaseException:  # Ctrl-C, too
             measured = tuple(row for row in rows if row.append_us or row.failures)

@@ -48,7 +48,7 @@ def train(
             that of `config`, else titles as the log has them.
         resume: continue the run in `out`.
         device: "cpu", or "cuda": one GPU a process; None: that of `config`, or the CPU.
-        on_progress: called after each batch.
+        on_progress: called after each batch, and after each epoch.
         levers: `d`, `epochs`, `learning_rate`, …: the fields of `ModelConfig`, but `items` and
             `padding`, and of `TrainConfig`.
 

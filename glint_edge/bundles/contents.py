@@ -78,7 +78,7 @@ def read_golden(file: Path, config: ModelConfig, top_k: int) -> Golden:
         raise BundleError(f"{file} {error}; export the bundle again") from error
     for number, case in enumerate(golden.cases):
         lists = len(case.items) == len(case.scores) == top_k
-        if not lists or max(*case.items, *case.history) > config.items:
+        if not lists or max([*case.items, *case.history]) > config.items:
             raise BundleError(
                 f"{file} is of another model (golden case {number}); export the bundle again"
             )

@@ -27,7 +27,10 @@ def table_of(bundle: Bundle) -> Table:
             ("state", f"{manifest['state']['shape'][1]:,} floats"),
             ("top-k", f"{bundle.top_k}"),
             *((name, f"{file['bytes']:,} bytes") for name, file in manifest["files"].items()),
-            *((f"{c['target']} {c['precision']}", _verdict(c)) for c in manifest["checks"]),
+            *(
+                (f"{c['target']} {c['precision']}", _verdict(c, bundle.top_k))
+                for c in manifest["checks"]
+            ),
         ],
     )
 
@@ -76,11 +79,12 @@ def _catalogue(changes: Mapping[str, Any] | None) -> str:
     return f"version {changes['version']}: {done}; {room}"
 
 
-def _verdict(check: Mapping[str, Any]) -> str:
+def _verdict(check: Mapping[str, Any], top_k: int) -> str:
     verdict = "good" if check["ok"] else "NOT GOOD: " + "; ".join(check["failures"])
     verdict = "; ".join([verdict, *check.get("cannot_tell", ())])
     if check["ndcg_at_10"] is None:
-        return f"{verdict}; accuracy was not measured"
+        short = f": NDCG@10 needs lists of 10 items, and these have {top_k}"
+        return f"{verdict}; accuracy was not measured{short if top_k < 10 else ''}"
     return (
         f"{verdict}; NDCG@10 {_figure(check['ndcg_at_10'])} (float "
         f"{_figure(check['ndcg_at_10_float'])}), top-10 overlap {_figure(check['top10_overlap'])}, "

@@ -29,6 +29,7 @@ from rich.progress import (
 )
 from rich.segment import Segment
 from rich.spinner import Spinner
+from rich.table import Column
 from rich.text import Text
 
 from glint_edge.cli.streams import reader_left
@@ -138,10 +139,10 @@ def training_bar() -> Iterator[Any]:
     last_printed = 0
     with Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
+        BarColumn(bar_width=None),  # what is left of the line
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[figures]}", markup=False),
-        _TrainingTimeLeft(),
+        _TrainingTimeLeft(table_column=Column(no_wrap=True)),
         console=err,
         disable=not _moves(),
     ) as progress:
@@ -150,7 +151,7 @@ def training_bar() -> Iterator[Any]:
         def on_progress(state: Any) -> None:  # noqa: ANN401  # train.Progress; torch stays unimported
             nonlocal last_printed
             last, epochs = state.last, state.epochs
-            best = f" · validation NDCG@10 {last.validation_ndcg_at_10:.4f}" if last else ""
+            best = f" · NDCG@10 {last.validation_ndcg_at_10:.4f}" if last else ""
             progress.update(
                 task,
                 total=epochs * state.batches,

@@ -119,7 +119,7 @@ _ITEMS = "What is shown of the items"
 
 # A parameter `shown` of a command stands for all of these (`manners.add`).
 ITEMS = {
-    "items": flag(Path, "A CSV, TSV, JSON lines or Parquet file with a row an item.",
+    "items": flag(Path, "A CSV, TSV, JSON or Parquet file with a row an item.",
                    panel=_ITEMS),
     "item_key": flag(str, "Its column of the item's key.  [default: by its name, as sku]",
                       panel=_ITEMS),

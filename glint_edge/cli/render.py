@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 
 from glint_edge.bundles.shown import table_of
 from glint_edge.config import AUTO
-from glint_edge.tables import columns, figure, pairs
+from glint_edge.tables import columns, counted, figure, pairs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def data(log: Log) -> str:
     """One line: what was read."""
-    parts = ", ".join(f"{count:,} {what}" for what, count in log.source.summary.items())
+    parts = ", ".join(counted(count, what) for what, count in log.source.summary.items())
     return f"{log.name}: {parts}"
 
 

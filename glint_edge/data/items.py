@@ -29,7 +29,7 @@ class ItemFile:
     """A table with a row an item, and which of its columns are shown.
 
     Attributes:
-        source: path of a CSV, TSV, JSON lines or Parquet file; or a polars or pandas DataFrame.
+        source: path of a CSV, TSV, JSON or Parquet file; or a polars or pandas DataFrame.
         key: column of the item's key; None: found by the usual names.
         title: column of the title; None: found by the usual names, where there is one.
         fields: columns that are shown beside the title, such as a category, and that are features

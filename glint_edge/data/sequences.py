@@ -201,17 +201,23 @@ class Split:
         return held_out_at(whole.ids, whole.offsets, places, whole.weights)
 
 
-def require_trainable(name: str, predictions: int, *, cut: bool = False) -> None:
-    """Refuse to train where nothing follows anything.
+def require_trainable(name: str, predictions: int, items: int, *, cut: bool = False) -> None:
+    """Refuse to train where nothing follows anything, or always the same does.
 
     Args:
         name: of the log.
         predictions: how many items of its training sequences follow another.
+        items: of its catalogue.
         cut: the log is not split leave-one-out.
 
     Raises:
-        DataError: there is none.
+        DataError: there is nothing to learn.
     """
+    if items == 1:
+        raise DataError(
+            f"{name}: all interactions are with one item, so that there is nothing to learn; see "
+            "whether the item's column is the right one"
+        )
     if predictions == 0:
         why = (
             "no user has two items before the cut, so that nothing is left to learn; cut it later"

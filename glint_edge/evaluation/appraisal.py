@@ -33,6 +33,7 @@ class Appraisal:
         on: what was measured on what, in words.
         max_length: the model's N.
         alone: the model's without its neighbours; None: it has none.
+        items: of the catalogue; 0: unknown.
     """
 
     figures: RankingMetrics
@@ -47,12 +48,16 @@ class Appraisal:
     on: str = ""
     max_length: int = 0
     alone: RankingMetrics | None = None
+    items: int = 0
 
     @property
     def verdict(self) -> str:
         """One line: how often the model is right, and whether it is more than a baseline is."""
         new = next((one.figures for one in self.slices if one.name == NEW), None)
-        return verdict(self.figures, self.against, new)
+        judged = verdict(self.figures, self.against, new)
+        if 0 < self.items <= self.figures.k:
+            return f"{judged}; a list of {self.figures.k} holds every item, so this tells nothing"
+        return judged
 
     def lines(self, name: str) -> list[str]:
         """The verdict, and which of two models is better where two were measured.
@@ -87,7 +92,7 @@ class Appraisal:
         rows = [
             (
                 "the model" if name == MODEL else name,
-                f"{one.coverage:.1%}", f"{one.gini:.3f}", f"{one.novelty:.2f}",
+                f"{one.coverage:.1%}", f"{one.gini:.3f}", f"{round(one.novelty, 2) + 0.0:.2f}",
                 f"{one.repeats:.1%}",
                 *("–" if (d := one.diversity[field]) is None else f"{d:.1%}" for field in fields),
             )

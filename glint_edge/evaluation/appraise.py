@@ -24,6 +24,7 @@ from glint_edge.evaluation.ranking import Ranked, ranked
 from glint_edge.evaluation.slices import popularity_ranks, slices
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.model.protocols import Scorer
+from glint_edge.tables import counted
 
 Ids = npt.NDArray[np.int64]
 Training = tuple[npt.NDArray[np.integer], Ids]
@@ -76,7 +77,7 @@ def appraise(
     def ranks_of(
         name: str, scorer: Scorer, neighbours: Neighbours | None = None, window: str = "sliding"
     ) -> Ranked:
-        on_step(f"ranking for {len(lengths):,} users: {name}")
+        on_step(f"ranking for {counted(len(lengths), 'users')}: {name}")
         return ranked(
             scorer, held_out, protocol=protocol, popularity=drawn_by, seed=seed, window=window,
             top=k, neighbours=neighbours,
@@ -117,6 +118,7 @@ def appraise(
         protocol=protocol,
         other=rival,
         max_length=model.config.max_length,
+        items=model.config.items,
         alone=figures.get(ALONE),
     )  # fmt: skip
 

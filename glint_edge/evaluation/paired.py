@@ -12,6 +12,7 @@ import numpy.typing as npt
 from glint_edge.data.sequences import Weights
 from glint_edge.evaluation.metrics import RankingMetrics, mean, ndcg_by_user
 from glint_edge.evaluation.slices import half_width
+from glint_edge.tables import counted
 
 Ranks = npt.NDArray[np.int64]
 
@@ -108,7 +109,7 @@ def verdict(
     ]
     return (
         f"the held-out item is in the top {figures.k} for {figures.recall:.1%} of "
-        f"{figures.users:,} users{_of_new(new)}: {', '.join(against)}"
+        f"{counted(figures.users, 'users')}{_of_new(new)}: {', '.join(against)}"
     )
 
 

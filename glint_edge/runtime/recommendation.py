@@ -64,16 +64,20 @@ class Recommendations(list[Recommendation]):
     def table(self, *, fields: bool = False) -> Table:
         """For people; `fields`: with a column for each that one of the items has.
 
-        Where an item is there because of another, a column names that.
+        Where an item is there because of another, a column names that; where no item has a title,
+        there is no column for it.
         """
+        titled = any(one.title for one in self)
         names = dict.fromkeys(name for one in self for name in one.fields) if fields else {}
         rows = [
-            (f"{rank}", one.title or "", *(one.fields.get(name, "") for name in names), one.key,
-             f"{one.score:.3f}", *self._because(one))
+            (f"{rank}", *([one.title or ""] if titled else []),
+             *(one.fields.get(name, "") for name in names), one.key, f"{one.score:.3f}",
+             *self._because(one))
             for rank, one in enumerate(self, 1)
         ]  # fmt: skip
         more = [BECAUSE] if self._explained else []
-        return columns(self.title, ("", "title", *names, "key", "score", *more), rows)
+        header = ("", *(["title"] if titled else []), *names, "key", "score", *more)
+        return columns(self.title, header, rows)
 
     @property
     def _explained(self) -> bool:

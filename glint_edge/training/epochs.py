@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is, reported after each batch."""
+    """Where a run is, reported after each batch and each epoch."""
 
     epoch: int
     epochs: int
@@ -128,13 +128,20 @@ def epochs(
         config: how to train.
         group: the processes that train together; None is this one alone.
         protocol: what is ranked, as `glint_edge.evaluation.ranking.ranked` takes it.
-        on_progress: called after each batch.
+        on_progress: called after each batch, and after each epoch.
 
     Raises:
         DivergedError: the loss, a weight or a score is no number any more; `run.history` and
             `run.best` are those of the epochs before.
     """
     group = group or Alone()
+    latest: list[Progress] = []
+
+    def report(progress: Progress) -> None:
+        latest[:] = [progress]
+        if on_progress:
+            on_progress(progress)
+
     on_cpu = next(run.model.parameters()).device.type == "cpu"
     while not run.finished(config):
         started = time.perf_counter()
@@ -146,7 +153,7 @@ def epochs(
             torch.manual_seed(hash((config.seed, len(run.history), group.rank)))
         try:
             loss = train_epoch(
-                run.model, run.optimizer, data, config, run.rng, _report(run, config, on_progress),
+                run.model, run.optimizer, data, config, run.rng, _report(run, config, report),
                 group=group, average=run.average,
             )  # fmt: skip
             # After the epoch's last step, which no loss follows.
@@ -162,6 +169,8 @@ def epochs(
         seconds = time.perf_counter() - started
         run.history.append(Epoch(number, loss, ndcg, seconds, number if better else run.best_epoch))
         yield run.history[-1]
+        if latest:
+            report(replace(latest[0], last=run.history[-1]))
 
 
 def train_epoch(
@@ -276,10 +285,8 @@ def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.O
 
 
 def _report(
-    run: Run, config: TrainConfig, on_progress: Callable[[Progress], None] | None
-) -> Callable[[int, int, float], None] | None:
-    if on_progress is None:
-        return None
+    run: Run, config: TrainConfig, on_progress: Callable[[Progress], None]
+) -> Callable[[int, int, float], None]:
     last = run.history[-1] if run.history else None
     number = len(run.history) + 1
     return lambda batch, batches, loss: on_progress(

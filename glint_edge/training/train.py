@@ -56,7 +56,7 @@ def train(
         source: recorded in the checkpoint.
         items: what is shown of the items; None: their titles as the log has them.
         resume: continue from `folder`'s last complete epoch.
-        on_progress: called after each batch.
+        on_progress: called after each batch, and after each epoch.
         group: the processes that train together; None is this one alone. Rank 0 alone writes.
         device: "cpu" or "cuda".
 
@@ -70,7 +70,7 @@ def train(
         DataError: no history has two items to train on.
         DivergedError: the loss became NaN or infinite; `folder` has the best of the epochs before.
     """
-    require_trainable(source.name, split.predictions, cut=bool(split.splitting))
+    require_trainable(source.name, split.predictions, split.item_count, cut=bool(split.splitting))
     described = describing(split.catalogue, items)
     features = described.features(items) if config.item_features else None
     source = replace(source, notes=(*source.notes, *described.notes))

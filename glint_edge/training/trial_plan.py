@@ -77,7 +77,7 @@ def planned(
 
     Args and errors: those of `glint_edge.training.tune.tune`.
     """
-    require_trainable(source.name, data.predictions, cut=bool(data.splitting))
+    require_trainable(source.name, data.predictions, data.item_count, cut=bool(data.splitting))
     every = {**OF_A_TRIAL, **levers}
     _, config = configs(data.item_count, every)
     protocol = chosen_protocol(config.protocol, source, data)

@@ -107,7 +107,7 @@ def fine_tune(
         MissingExtraError: torchao is not installed.
     """
     _check(model, split, epochs)
-    require_trainable(split.sequences.name, split.predictions)
+    require_trainable(split.sequences.name, split.predictions, split.item_count)
     started = time.perf_counter()
     if config.threads:
         torch.set_num_threads(config.threads)

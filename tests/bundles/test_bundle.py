@@ -9,6 +9,7 @@ from converters.export import export
 from converters.options import ExportOptions, refuse_to_overwrite
 from glint_edge.bundles.bundle import load_bundle, write_manifest
 from glint_edge.bundles.golden import checksum, golden_of
+from glint_edge.bundles.shown import table_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint
 from glint_edge.data.catalogue import Catalogue
@@ -212,6 +213,22 @@ def test_the_chunk_is_the_files_and_is_told(checkpoint, tmp_path, fake_convert):
         assert bundle.manifest["methods"]["append_many"]["inputs"][1]["shape"] == [1, chunk]
     with pytest.raises(ConfigError, match="--chunk must be at least 1"):
         make(checkpoint, tmp_path / "c.glint", chunk=0)
+
+
+def test_a_catalogue_of_one_item_is_a_bundle_too(make_model, tmp_path, fake_convert):
+    """Its lists are shorter than the ten that an accuracy is measured of, which is said."""
+    one = Checkpoint(make_model(items=1), Catalogue(("", "k1"), {}), DataSource("log", "log"))
+    save_checkpoint(one, tmp_path / "run")
+    options = ExportOptions(("executorch",), "int8", 1, tmp_path / "one.glint", chunk=25)
+    bundle = export(
+        load_checkpoint(tmp_path / "run"), options, folder=tmp_path / "run", histories=[[1], []],
+        check=passed,
+    )  # fmt: skip
+    assert [case.items for case in bundle.golden.cases] == [[1]] * len(bundle.golden.cases)
+    rows = {name: value for name, value in table_of(bundle).rows}
+    assert rows["executorch int8"] == (
+        "good; accuracy was not measured: NDCG@10 needs lists of 10 items, and these have 1"
+    )
 
 
 def test_a_failure_leaves_no_half_written_bundle(bundle, checkpoint, tmp_path, monkeypatch):

@@ -52,6 +52,9 @@ FORMS = {
     "items.tsv": lambda: delimited("\t"),
     "items.txt": lambda: delimited("\t"),
     "items.jsonl": lambda: "".join(json.dumps(row) + "\n" for row in ROWS),
+    "items.json": lambda: json.dumps(ROWS, indent=2),
+    "items.json.gz": lambda: json.dumps(ROWS),
+    "pipes.csv": lambda: delimited("|"),
 }
 
 
@@ -186,7 +189,9 @@ SEVERAL = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["parquet", "json", "mixed", "polars", "pandas", "csv", "text"])
+@pytest.mark.parametrize(
+    "kind", ["parquet", "json", "mixed", "list", "inside", "polars", "pandas", "csv", "text"]
+)
 def test_a_field_of_several_values_is_the_same_in_every_format(kind, tmp_path):
     source, separator = pl.DataFrame(SEVERAL), None
     if kind == "parquet":
@@ -196,6 +201,14 @@ def test_a_field_of_several_values_is_the_same_in_every_format(kind, tmp_path):
         last = {"sku": "4", "genre": "Rare"} if kind == "mixed" else SEVERAL[3]
         lines = "".join(json.dumps(row) + "\n" for row in (*SEVERAL[:3], last))
         source = write(tmp_path / "items.jsonl", lines)
+    elif kind == "list":
+        source = write(tmp_path / "items.json", json.dumps(SEVERAL))
+    elif kind == "inside":
+        rows = ({"sku": row["sku"], "shown": {"genre": row["genre"]}} for row in SEVERAL)
+        file = write(tmp_path / "inside.json", json.dumps(list(rows)))
+        own = describing(CATALOGUE, ItemFile(file, fields=("shown.genre",))).values["shown.genre"]
+        assert own == {"1": ("Action, fast", "War"), "2": ("War", "Action, fast"), "4": ("Rare",)}
+        return
     elif kind == "pandas":
         source = pd.DataFrame(SEVERAL)
     elif kind in ("csv", "text"):

@@ -118,7 +118,7 @@ BAD_FILES = {
     "no item column": (
         "log.csv",
         b"user,thing,time\nu,x,1\n",
-        "item column from user, thing, time",
+        "--item-column from user, thing, time",
     ),
     "time": (
         "log.csv",
@@ -177,7 +177,11 @@ BAD_FILES = {
     "lines, user again": ("log.txt", b"a x y z\nb x\na x\n", "line 3: user 'a' again"),
     "tabs say nothing": ("log.txt", b"1\t2\t3\t4\n", "could be 'tsv', 'u.data' or 'lines'"),
     "not Parquet": ("log.parquet", b"PAR1 or so", "not a readable Parquet file"),
-    "no users": ("log.txt", b"a x y\n", "no user is left with at least 3 items"),
+    "no users": (
+        "log.txt",
+        b"a x y\n",
+        "no user is left with at least 3 items; see whether the user's column is the right one",
+    ),
 }
 
 
@@ -198,7 +202,7 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path, name, content, message):
         ({"user": ["u"], "item": ["x"], "time": [float("nan")]}, "row 1: nan is not a time"),
         ({"user": ["u"], "item": ["x"], "time": ["soon"]}, "row 1: 'soon' is not a time"),
         ({"user": ["u"], "item": [["x", "y"]]}, "column 'item' holds lists"),
-        ({"user": ["u"]}, "no item column found; choose the item column from user"),
+        ({"user": ["u"]}, "no item column found; choose --item-column from user"),
     ],
 )
 def test_a_bad_parquet_is_refused(tmp_path, columns, message):
@@ -216,7 +220,7 @@ def test_requests_that_cannot_be_met(tmp_path):
         load(tmp_path)
     with pytest.raises(DataError, match=r"unknown log format 'xls'; choose one of inter, .*lines"):
         load(path, format="xls")
-    with pytest.raises(DataError, match="no column 'who'; choose the user column from user, item"):
+    with pytest.raises(DataError, match="no column 'who'; choose --user-column from user, item"):
         load(path, columns=Columns(user="who"))
     with pytest.raises(DataError, match="no column 'when'"):
         load(path, columns=Columns(time="when"))

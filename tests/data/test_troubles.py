@@ -13,11 +13,14 @@ from glint_edge.data.log import load_log
 from glint_edge.data.options import load_options
 from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.errors import DataError, GlintEdgeError
+from tests.data.exports import EXPORTS
 from tests.data.logs import read_both
 from tests.data.troubles import TROUBLES, XYZ
 
+LOGS = {**TROUBLES, **EXPORTS}
 
-@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
+
+@pytest.mark.parametrize("trouble", LOGS.values(), ids=LOGS)
 def test_it_is_read_as_the_table_says_or_refused_in_one_line(tmp_path, trouble):
     path = tmp_path / trouble.file
     path.write_bytes(trouble.bytes)
@@ -39,8 +42,15 @@ def in_shards(log, folder, **options):
     return make_shards(log, folder / "shards", options=load_options(**options))
 
 
-def test_there_are_sixty():
-    assert len(TROUBLES) >= 60
+def test_there_are_many():
+    assert len(LOGS) == len(TROUBLES) + len(EXPORTS) >= 120
+
+
+def test_a_list_of_json_that_is_too_long_is_not_taken_into_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("glint_edge.data.reading.objects.MOST_LISTED", 10)
+    (tmp_path / "log.json").write_text('[{"user": "u", "item": "x"}]')
+    with pytest.raises(DataError, match=r"too long .*an object a line, as jq -c '.\[\]' does"):
+        load_log(tmp_path / "log.json")
 
 
 def test_a_parquet_with_bytes_or_nan_for_keys(tmp_path):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from device_bench.measure.job import Histories, Inputs, Job
-from device_bench.rounds import Entry, run_in_turn
+from device_bench.rounds import Beside, Entry, run_in_turn
 from glint_edge.durations import Durations
 from glint_edge.errors import RunnerError
 
@@ -35,9 +35,9 @@ def entry_of(name, clock, *, seconds=60, timed=True, failing=False):
     return Entry(name=name, runner=runner, job=job, inputs=lambda: Inputs(NONE, NONE, NONE))
 
 
-def run(rounds, *entries, durations=None):
+def run(rounds, *entries, durations=None, **more):
     steps = []
-    assert list(run_in_turn(entries, rounds, steps.append, durations))
+    assert list(run_in_turn(entries, rounds, steps.append, durations, **more))
     return steps
 
 
@@ -51,6 +51,22 @@ def test_it_says_beforehand_how_long_it_takes_and_counts_on(clock, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "6 runs; how long they take on this machine is known the next time",
         "6 runs, about 6 min, by the last time on this machine",
+    ]
+
+
+def test_the_runs_of_other_bundles_are_counted_and_stand_in_the_forecast(clock, caplog):
+    caplog.set_level(logging.INFO, "glint_edge.bench")
+    durations = Durations("bench")
+    a, b = entry_of("a", clock), entry_of("b", clock, seconds=120)
+    steps = run(1, a, durations=durations, beside=Beside(0, [b.piece(first=True)]))
+    steps += run(1, b, durations=durations, beside=Beside(1))
+    assert steps == ["running a (1 of 2)", "running b (2 of 2)"]
+    steps = run(1, a, durations=durations, beside=Beside(0, [b.piece(first=True)]))
+    steps += run(1, b, durations=durations, beside=Beside(1))
+    assert steps == ["running a (1 of 2, about 3 min left)", "running b (2 of 2, about 2 min left)"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "2 runs; how long they take on this machine is known the next time",
+        "2 runs, about 3 min, by the last time on this machine",
     ]
 
 

@@ -239,6 +239,7 @@ def test_an_appraisal_has_all_of_it(measured):
     appraisal = appraise(model, short, (users.ids, users.offsets))
     assert appraisal.unbounded is None
     assert list(appraisal.slices[0].beside) == ["popularity", "neighbours"]
+    assert "of 1 user" in appraisal.verdict and "of 1 users" not in appraisal.verdict
 
 
 def test_the_baselines_know_the_training_interactions_alone(measured):

@@ -198,3 +198,16 @@ def test_an_appraisal_compares_with_another_model(model):
     assert f"({apart['target: new'].recall:.1%} where it is new to the user)" in appraisal.verdict
     alone = appraise(model, users, training, k=3)
     assert alone.to_dict() == {**appraisal.to_dict(), "other": None}
+
+
+def test_a_list_of_the_whole_catalogue_is_not_praised(make_model):
+    model = make_model(items=4)
+    ids, offsets = np.array([1, 2, 3, 4, 1, 2]), np.array([0, 3, 6])
+    users = HeldOut(ids, offsets, np.array([4, 3]))
+    appraisal = appraise(model, users, (ids, offsets))
+    assert appraisal.figures.recall == 1
+    assert appraisal.verdict.endswith("; a list of 10 holds every item, so this tells nothing")
+    assert "tells nothing" not in appraise(model, users, (ids, offsets), k=3).verdict
+    same = appraise(make_model(items=1), HeldOut(ids * 0 + 1, offsets, np.array([1, 1])),
+                    (ids * 0 + 1, offsets))  # fmt: skip
+    assert "-0.00" not in str(same.lists_table())

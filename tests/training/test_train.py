@@ -191,6 +191,9 @@ def test_a_log_that_leaves_nothing_to_learn_is_refused_before_any_work(tmp_path)
     with pytest.raises(DataError, match=r"log\.txt: each user has three items, of which two"):
         run(tmp_path / "log.txt", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+    (tmp_path / "same.txt").write_text("a x x x x\nb x x x x\n")
+    with pytest.raises(DataError, match="with one item, so that there is nothing to learn; see"):
+        run(tmp_path / "same.txt", tmp_path / "run")
     shards = make_shards(tmp_path / "log.txt", tmp_path / "shards", parts=1)
     with pytest.raises(DataError, match="nothing is left to learn"):
         train(
@@ -276,11 +279,12 @@ def test_bfloat16_that_this_cpu_emulates_is_warned_of(log, tmp_path, monkeypatch
     assert len(warnings) == ("amx_bf16" not in has)
 
 
-def test_progress_is_reported_after_each_batch(log, tmp_path):
+def test_progress_is_reported_after_each_batch_and_each_epoch(log, tmp_path):
     reports = []
     run(log, tmp_path / "run", epochs=2, on_progress=reports.append)
     first = [p for p in reports if p.epoch == 1]
-    assert [p.batch for p in first] == list(range(1, first[0].batches + 1))
-    assert reports[0].last is None
-    assert reports[-1].last.epoch == 1
+    batches = first[0].batches
+    assert [p.batch for p in first] == [*range(1, batches + 1), batches]
+    assert [p.last and p.last.epoch for p in first] == [*[None] * batches, 1]
+    assert reports[-1].last.epoch == 2
     assert {p.epochs for p in reports} == {2}

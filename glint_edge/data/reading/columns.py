@@ -12,18 +12,19 @@ from glint_edge.suggestions import one_of
 
 # Column names as people write them, likeliest first, without case, spaces, `_`, `-` and `.`: those
 # of public logs (MovieLens, Amazon, REES46, H&M, RetailRocket, Last.fm, Steam, Criteo, gorse,
-# Diginetica, Yelp, Netflix …) and of shops' own.
+# Diginetica, Yelp, Netflix …) and of shops' own (Shopify, WooCommerce).
 _USUAL = {
     "user": ("userid", "user", "uid", "visitorid", "visitor", "customerid", "customer",
              "reviewerid", "custid", "customerno", "customernumber", "clientid", "buyerid",
              "memberid", "accountid", "profileid", "authorsteamid", "steamid", "userpseudoid",
-             "domainuserid", "anonymousid", "username"),
+             "domainuserid", "anonymousid", "username", "email", "useremail", "customeremail",
+             "billingemail"),
     "item": ("itemid", "item", "iid", "movieid", "movie", "productid", "product", "articleid",
              "article", "trackid", "track", "parentasin", "asin", "sku", "skuid", "productsku",
-             "itemsku", "stockcode", "productcode", "gameid", "appid", "bookid", "isbn", "songid",
-             "videoid", "newsid", "contentid", "businessid", "venueid", "poiid", "locationid",
-             "hotelid", "animeid", "recipeid", "courseid", "listingid", "artistid", "artist",
-             "gametitle", "game", "trackname", "campaign"),
+             "itemsku", "lineitemsku", "variantsku", "stockcode", "productcode", "gameid", "appid",
+             "bookid", "isbn", "songid", "videoid", "newsid", "contentid", "businessid", "venueid",
+             "poiid", "locationid", "hotelid", "animeid", "recipeid", "courseid", "listingid",
+             "artistid", "artist", "gametitle", "game", "trackname", "campaign"),
     "time": ("timestamp", "time", "ts", "datetime", "date", "unixreviewtime", "eventtime",
              "eventtimestamp", "eventdatetime", "eventdate", "unixtime", "unixtimestamp", "epoch",
              "createdat", "timestampcreated", "viewedat", "clickedat", "purchasedat", "orderedat",
@@ -56,13 +57,15 @@ _PLAIN = str.maketrans("", "", " _-.")
 
 # What a moment looks like: by a word of its column's name, as a date, or as a number since 1970.
 _TIME_WORD = re.compile(r"time|date|stamp|epoch|(?<![a-z])(at|on|ts|when|day|t)(?![a-z])")
-_DATE = re.compile(r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T].*)?", re.DOTALL)
+_DATE = re.compile(r"\s*(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}\.\d{1,2}\.\d{4})([ T].*)?", re.DOTALL)
 
 # The years 1989 to 2099 since 1970, and the units in which logs count.
 EPOCH_SECONDS = (6e8, 4.1e9)
 EPOCH_UNITS = {"seconds": 1e0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 
 SHOWN_KINDS = 5
+
+FRAME = "the DataFrame"  # what messages call it
 
 # Formats that have no header, and so no names to choose from.
 HEADERLESS = ("u.data", "ratings.dat", "lines")
@@ -148,6 +151,8 @@ def choose_columns(log: str, names: Sequence[str], selection: Selection) -> dict
         needed = role in ("user", "item") or role in selection.needed
         if choice is None:
             column = _usual(role, names) if needed or role == "time" else None
+            if column is None and role in ("user", "item"):
+                column = _usual_inside(role, names)
             if role == "user" and column is None:
                 column = _session(names, selection.columns.session)
         else:
@@ -156,7 +161,8 @@ def choose_columns(log: str, names: Sequence[str], selection: Selection) -> dict
             chosen[role] = column
         elif choice is not None or needed:
             missing = f"no column {choice!r}" if choice else f"no {role} column found"
-            hint = one_of(choice or role, names, f"choose the {role} column from")
+            flag = f"{role}=" if log == FRAME else f"--{role}-column"
+            hint = one_of(choice or role, names, f"choose {flag} from")
             raise DataError(f"{log}: {missing}; {hint}")
     if chosen.get("session") == chosen["user"]:
         del chosen["session"]
@@ -174,6 +180,13 @@ def first_of(usual: Iterable[str], names: Iterable[str]) -> str | None:
 
 def _usual(role: str, names: Iterable[str]) -> str | None:
     return first_of(_USUAL[role], names)
+
+
+def _usual_inside(role: str, names: Iterable[str]) -> str | None:
+    """The likeliest of the columns that lie in an object, by their last key: `properties.sku`."""
+    inner = {name.rpartition(".")[2]: name for name in reversed(list(names)) if "." in name}
+    last = _usual(role, inner)
+    return inner[last] if last else None
 
 
 def _session(names: Sequence[str], choice: str | None) -> str | None:

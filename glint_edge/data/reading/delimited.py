@@ -20,7 +20,8 @@ from glint_edge.data.reading.table import SHOWN, Table, described
 from glint_edge.data.reading.text import at_record, explain_records, head_of, records, source_of
 from glint_edge.errors import DataError
 
-SEPARATORS = (",", "\t", ";")
+SEPARATORS = (",", "\t", ";", "|")
+AMONG_VALUES = "|"  # as in Action|Comedy
 
 
 def read_delimited(path: Path, selection: Selection, *, separator: str) -> Table:
@@ -82,7 +83,10 @@ def separator_of(head: str, usual: str, selection: Selection) -> str:
         except csv.Error:
             words = []
         chosen = bool(named) and all(name in words for name in named)
-        return chosen, names_columns(words), len(words), separator == usual
+        named_as_usual = names_columns(words)
+        among = separator == AMONG_VALUES and not (chosen or named_as_usual)
+        fields = min(len(words), 2) if among else len(words)
+        return chosen, named_as_usual, fields, separator == usual
 
     return max(SEPARATORS, key=worth)
 

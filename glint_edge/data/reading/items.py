@@ -143,7 +143,7 @@ def _table(file: ItemFile, columns: ItemColumns) -> Table:
         suffix = (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
         if suffix in (".parquet", ".pq") or head.startswith("PAR1"):
             return table_of_parquet(str(path), [path], columns)
-        if suffix in (".jsonl", ".ndjson") or (is_json(head) and head.startswith("{")):
+        if suffix in (".jsonl", ".ndjson", ".json") or is_json(head):
             return read_json_lines(path, columns)
         return read_delimited(path, columns, separator="\t" if suffix == ".tsv" else ",")
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from glint_edge.data.reading.columns import Selection, names_columns, others
-from glint_edge.data.reading.table import SHOWN, Table, described, typed_table
+from glint_edge.data.reading.columns import FRAME, Selection, names_columns, others
+from glint_edge.data.reading.table import SHOWN, Table, described, typed_table, unnested
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.keys import shown, text_of_key, texts_of_keys
 
@@ -24,7 +24,7 @@ VALUES = (str, bytes, int, float, np.generic, date, time, timedelta, Decimal, No
 
 LISTED = (list, tuple, set, frozenset, np.ndarray)  # several values in one cell
 
-FRAME, LISTS = "the DataFrame", "the lists"  # what messages call them
+LISTS = "the lists"  # what messages call them
 
 
 def is_frame(source: object) -> bool:
@@ -60,11 +60,12 @@ def table_of_frame(source: Any, selection: Selection) -> Table:  # noqa: ANN401 
         some = source.head(SHOWN)
         return described(table, lambda: {n: some[labels[n]].dropna().tolist() for n in once})
     try:
-        rows = source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)
+        frame = source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)
     except pl.exceptions.PolarsError as error:
         raise _explain(error) from error
-    chosen = selection.choose(FRAME, rows.columns)
-    return typed_table(FRAME, rows.lazy(), chosen, _explain, selection)
+    flat = unnested(frame.lazy())
+    chosen = selection.choose(FRAME, flat.collect_schema().names())
+    return typed_table(FRAME, flat, chosen, _explain, selection)
 
 
 def _explain(error: pl.exceptions.PolarsError) -> DataError:

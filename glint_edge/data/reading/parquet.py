@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from glint_edge.data.reading.columns import Columns, Selection
-from glint_edge.data.reading.table import SHOWN, Table, typed_table
+from glint_edge.data.reading.table import SHOWN, Table, typed_table, unnested
 from glint_edge.errors import DataError
 from glint_edge.files import scratch
 from glint_edge.processes.child import environment, how_it_ended, wait_for
@@ -75,7 +75,7 @@ def require_readable(name: str, paths: Sequence[Path], selection: Selection | No
 
 
 def _scan(paths: Sequence[Path]) -> pl.LazyFrame:
-    return pl.scan_parquet(list(paths), glob=False)
+    return unnested(pl.scan_parquet(list(paths), glob=False))
 
 
 def _explain(name: str, error: pl.exceptions.PolarsError) -> DataError:

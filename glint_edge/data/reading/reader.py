@@ -4,9 +4,10 @@
     inter         *.inter                 RecBole: tabs, header `user_id:token item_id:token …`
     u.data        u.data                  MovieLens-100K: user, item, rating, time; tabs, no header
     ratings.dat   ratings.dat             MovieLens-1M/10M: the same, separated by `::`
-    csv, tsv      *.csv, *.tsv            columns by their usual names, or chosen; cut by `,`, `;`
-                                          or tabs; without a header, by number
-    jsonl         *.jsonl, *.ndjson       an object a line; columns by name, as there
+    csv, tsv      *.csv, *.tsv            columns by their usual names, or chosen; cut by `,`, `;`,
+                                          `|` or tabs; without a header, by number
+    jsonl         *.jsonl, *.json         an object a line, or a list of objects; columns by name,
+                                          as there
     parquet       *.parquet, *.pq         the same
     lines         *.txt and others        `USER ITEM ITEM …`, a user a line, in time order
 
@@ -87,24 +88,25 @@ def detect(path: Path) -> str:
     """The format by name, else by suffix, else by the first line."""
     by_name = {"u.data": "u.data", "ratings.dat": "ratings.dat"}
     by_suffix = {".inter": "inter", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet",
-                 ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}  # fmt: skip  # a table
+                 ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl",
+                 ".json": "jsonl"}  # fmt: skip  # a table
     plain = _unpacked(path)
     known = by_name.get(plain.name) or by_suffix.get(plain.suffix.lower())
     if known and known != "csv":
         return known
     start = head_of(path)
-    if is_json(start) and start.startswith("{"):
+    if is_json(start):
         return "jsonl"
+    if start.startswith("PAR1"):
+        return "parquet"
     if known:
         return known
     first = start.partition("\n")[0]
-    if start.startswith("PAR1"):
-        return "parquet"
     if ":token" in first:
         return "inter"
     if "::" in first:
         return "ratings.dat"
-    if "," in first or names_columns(first.split(";")):
+    if "," in first or any(names_columns(first.split(mark)) for mark in ";|"):
         return "csv"
     if names_columns(first.split("\t")):
         return "tsv"

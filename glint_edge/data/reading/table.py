@@ -152,6 +152,28 @@ def described(table: Table, some_values: Callable[[], Mapping[str, list[Any]]]) 
     return replace(table, kinds=tuple(kinds), times=tuple(times))
 
 
+def unnested(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows, with the fields of structs as columns of their own, as `user.id`."""
+    schema = rows.collect_schema()
+    if not any(isinstance(dtype, pl.Struct) for dtype in schema.values()):
+        return rows
+    columns = {name: pl.col(name) for name in schema}
+    for name, dtype in schema.items():
+        if isinstance(dtype, pl.Struct):
+            del columns[name]
+            columns = {**dict(_fields(pl.col(name), name, dtype)), **columns}
+    return rows.select(**columns)
+
+
+def _fields(column: pl.Expr, name: str, dtype: pl.DataType) -> Iterator[tuple[str, pl.Expr]]:
+    if not isinstance(dtype, pl.Struct):
+        yield name, column
+        return
+    for one in dtype.fields:
+        inner = pl.Series(dtype=one.dtype).dtype  # an object, where a class was named
+        yield from _fields(column.struct.field(one.name), f"{name}.{one.name}", inner)
+
+
 def typed_table(
     name: str,
     rows: pl.LazyFrame,

@@ -6,14 +6,16 @@ import csv
 import gzip
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
+from zipfile import BadZipFile, ZipFile
 
 import polars as pl
 
+from glint_edge.data.reading.foreign import ARCHIVES, BEGINNINGS, MARKUP, SQL
 from glint_edge.errors import DataError
 
 HEAD = 1 << 16  # bytes that show what a file is
@@ -26,13 +28,16 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     """A file to read, unpacked if it is gzip's.
 
     Raises:
-        DataError: it is damaged, or an archive.
+        DataError: it is damaged, an archive, or another program's own file.
     """
     with path.open("rb") as file:
-        start = file.read(len(_ZIP))
+        start = file.read(max(map(len, BEGINNINGS)))
         file.seek(0)
-        if start == _ZIP:
-            raise DataError(f"{path} is a zip archive; unpack it and pass the log in it")
+        if start.startswith(_ZIP):
+            raise DataError(f"{path} is {_archive(path)}")
+        for beginning, what in BEGINNINGS.items():
+            if start.startswith(beginning):
+                raise DataError(f"{path} is {what}")
         if not start.startswith(_GZIP):
             yield file
             return
@@ -41,6 +46,17 @@ def opened(path: Path) -> Iterator[BinaryIO]:
                 yield cast(BinaryIO, unpacked)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(f"{path} is a damaged gzip file ({error}); fetch it again") from error
+
+
+def _archive(path: Path) -> str:
+    """What a zip archive is, and what to do with it."""
+    names: list[str] = []
+    with suppress(BadZipFile, OSError, ValueError), ZipFile(path) as archive:
+        names = archive.namelist()
+    return next(
+        (what for member, what in ARCHIVES.items() if member in names),
+        "a zip archive; unpack it and pass the log in it",
+    )
 
 
 def head_of(path: Path) -> str:
@@ -65,13 +81,16 @@ def source_of(path: Path) -> Path | bytes:
     """What polars is to read: the file, or its bytes if its lines end as old Macs end them.
 
     Raises:
-        DataError: it is empty, or JSON.
+        DataError: it is empty, JSON, a page, or a database's dump.
     """
     head = head_of(path)
     if not head:
         raise DataError(f"{path} is empty; pass a log with at least one user's items")
     if is_json(head):
-        raise DataError(f"{path} is JSON; write it as JSON lines, a row an object, or as CSV")
+        raise DataError(f"{path} is JSON; read it as that, by --format jsonl")
+    for pattern, what in (MARKUP, SQL):
+        if pattern.match(head):
+            raise DataError(f"{path} is {what}")
     if "\r" in head and "\n" not in head:
         with opened(path) as file:
             return file.read().replace(b"\r", b"\n")

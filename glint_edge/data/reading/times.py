@@ -11,12 +11,14 @@ from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS
 from glint_edge.data.reading.table import Table, is_text, text_of
 from glint_edge.errors import DataError
 
-# Only the unambiguous orders: 03/04/2020 means two different days. `%+` is RFC 3339 with its zone.
+# Only the unambiguous orders: 03/04/2020 means two different days, 03.04.2020 the third of April.
+# `%+` is RFC 3339 with its zone.
 DATES = (
     "%Y-%m-%d", "%Y/%m/%d", "%+",
     "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M:%S%.f UTC", "%Y-%m-%dT%H:%M:%S%.f%z",
     "%Y-%m-%d %H:%M:%S%.f %z", "%Y-%m-%d %H:%M:%S%.f %z UTC",
+    "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S%.f",
 )  # fmt: skip  # a table
 
 _EXACT = pl.Decimal(38, 9)

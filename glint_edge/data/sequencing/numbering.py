@@ -77,9 +77,13 @@ def numbered(
 def nothing_left(name: str, options: LoadOptions, dropped: Mapping[str, int]) -> DataError:
     """What is wrong with a log of which nothing is left; `dropped`: what went before, by reason."""
     before = "".join(f" ({note})" for note in dropped_notes(dropped))
+    core = f" in the {options.k_core}-core" if options.k_core else ""
+    way_out = (
+        "lower --k-core" if options.k_core else "see whether the user's column is the right one"
+    )
     return DataError(
-        f"{name}: no user is left with at least {options.shortest} items (k_core "
-        f"{options.k_core or 0}){before}; lower k_core or pass a longer log"
+        f"{name}: no user is left with at least {options.shortest} items{core}{before}; "
+        f"{way_out}, or pass a longer log"
     )
 
 

@@ -1,6 +1,7 @@
 """`glint-edge bench`."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -27,6 +28,8 @@ def test_bundles_side_by_side_print_exactly_what_scripts_rely_on(bundle, export_
     half, _ = export_onnx("--quantize", "fp16", name="half")
     code, out, err = run("bench", "--rounds", "1", bundle, half.path, "--json")
     assert code in (0, 1), err
+    assert re.findall(r"\((\d+) of (\d+)", err) == [(f"{n}", "4") for n in range(1, 5)]
+    assert err.count(" runs") == 1
     rows = [row for row in json.loads(out)["rows"] if row["target"] == "onnx"]
     expected = [("taps", "int8"), ("half", "fp16")]
     assert [(row["bundle"], row["precision"]) for row in rows] == expected

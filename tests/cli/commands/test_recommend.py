@@ -13,6 +13,7 @@ from glint_edge.bundles.bundle import load_bundle
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT
 from glint_edge.cli.model_words import open_model
 from glint_edge.data.record import DataSource
+from glint_edge.runtime.recommendation import Recommendation, Recommendations
 from tests.cli.streams import only_line
 from tests.skips import require
 from tests.small import small_bundle
@@ -112,6 +113,14 @@ def test_keys_and_titles_are_words_beside_the_bundle(shop, listed, run, monkeypa
     code, out, err = run("recommend", checkpoint, "ALIEN (1979)", "-k", 1)
     assert code == 0 and "after Alien (1979)" in out
     assert err == "'Alien (1979)' is item k1\n"
+
+
+def test_a_list_without_titles_has_no_column_for_them():
+    keys = [Recommendation("k1", None, 2.0), Recommendation("k2", None, 1.0)]
+    assert list(Recommendations(keys).table().header) == ["", "key", "score"]
+    titled = Recommendations([*keys, Recommendation("k3", "Heat", 0.5)]).table()
+    assert list(titled.header) == ["", "title", "key", "score"]
+    assert [row[1] for row in titled.rows] == ["", "", "Heat"]
 
 
 def test_what_is_asked_may_stand_anywhere(shop, tmp_path, monkeypatch):

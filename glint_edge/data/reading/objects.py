@@ -1,0 +1,176 @@
+"""The objects of a JSON file: one a line, or a list of them; and what lies in their objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from glint_edge.data.reading.text import head_of, opened
+from glint_edge.errors import DataError
+
+INSIDE = "."  # between the keys of an object in an object
+UNNAMED = {'"', "\\"}  # in a step of a path
+DEEPEST = 5  # keys of a column
+MOST_LISTED = 256 << 20  # bytes of a list, which is taken into memory whole
+
+Keys = tuple[str, ...]
+
+
+class Pairs(list[tuple[str, Any]]):
+    """A JSON object, with the keys that are there twice."""
+
+    @property
+    def twice(self) -> list[str]:
+        """Those."""
+        names = [name for name, _ in self]
+        return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+
+    def leaves(self, before: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+        """What is no object, by its keys from here on."""
+        for name, value in self:
+            keys = (*before, name)
+            if not isinstance(value, Pairs):
+                yield keys, value
+            elif len(keys) < DEEPEST:
+                yield from value.leaves(keys)
+
+
+@dataclass(frozen=True)
+class Objects:
+    """A file's objects.
+
+    Attributes:
+        path: of the file.
+    """
+
+    path: Path
+
+    def __iter__(self) -> Iterator[tuple[int, Pairs]]:
+        """Each, with the line it is in, or its number in the list.
+
+        Raises:
+            DataError: the file is no JSON, or holds something else.
+        """
+        yield from (self._of_list if self.listed else self._of_lines)()
+
+    @cached_property
+    def listed(self) -> bool:
+        """Whether the file is one list."""
+        return head_of(self.path).startswith("[")
+
+    @property
+    def source(self) -> Path | bytes:
+        """What polars is to read as lines: the file, or other bytes where it is none as it is."""
+        if self.listed:
+            return "\n".join(_dumped(pairs) for _, pairs in self).encode()
+        with opened(self.path) as file:
+            data = file.read(3)
+            if data == b"\xef\xbb\xbf":  # a byte order mark
+                return file.read()
+            is_pattern = set("*?[") & set(str(self.path))
+            return data + file.read() if is_pattern else self.path
+
+    def where(self, row: int) -> str:
+        """Where an object stands, counted from 0."""
+        try:
+            number, _ = next(islice(self, row, None))
+        except (StopIteration, DataError):  # polars is more lenient
+            return f"row {row + 1}"
+        return self._place(number)
+
+    def _place(self, number: int) -> str:
+        return f"{'object' if self.listed else 'line'} {number}"
+
+    def _of_lines(self) -> Iterator[tuple[int, Pairs]]:
+        with opened(self.path) as file:
+            for number, line in enumerate(file, 1):
+                text = line.decode("utf-8-sig", errors="replace").strip()
+                if not text:
+                    continue
+                try:
+                    value = _loaded(text)
+                except ValueError as error:
+                    wrong = f"{text[:30]!r} is no JSON by itself ({error})"
+                    raise DataError(
+                        f"{self.path}, line {number}: {wrong}; write an object a line, or a CSV"
+                    ) from error
+                yield number, self._object(number, value)
+
+    def _of_list(self) -> Iterator[tuple[int, Pairs]]:
+        if self.path.stat().st_size > MOST_LISTED:
+            raise DataError(
+                f"{self.path} is one list of JSON, too long to be taken into memory; write an "
+                "object a line, as jq -c '.[]' does"
+            )
+        with opened(self.path) as file:
+            text = file.read().decode("utf-8-sig", errors="replace")
+        try:
+            values = _loaded(text)
+        except ValueError as error:
+            raise DataError(f"{self.path} is no JSON ({error}); correct it there") from error
+        for number, value in enumerate(values, 1):
+            yield number, self._object(number, value)
+
+    def _object(self, number: int, value: object) -> Pairs:
+        if not isinstance(value, Pairs):
+            raise DataError(
+                f"{self.path}, {self._place(number)} is no JSON object; write an object a line, or "
+                "a CSV"
+            )
+        return value
+
+
+def _loaded(text: str) -> Any:  # noqa: ANN401  # any JSON
+    try:
+        return json.loads(text, object_pairs_hook=Pairs)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def _dumped(value: object) -> str:
+    return json.dumps(_plain(value))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Pairs):
+        return {name: _plain(inner) for name, inner in value}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def named(objects: list[Pairs]) -> dict[str, Keys]:
+    """The columns of some objects, and by which keys each is reached: `user.id`.
+
+    What lies below a key that a path of JSON cannot name is none.
+    """
+    columns: dict[str, Keys] = {}
+    for keys in (keys for pairs in objects for keys, _ in pairs.leaves()):
+        name = INSIDE.join(keys)
+        if not all(key.isprintable() and not set(key) & UNNAMED for key in keys[1:]):
+            continue
+        if name not in columns or len(keys) < len(columns[name]):  # a key with a point in it
+            columns[name] = keys
+    return columns
+
+
+def value_of(pairs: Pairs, keys: Keys) -> Any:  # noqa: ANN401  # of any type
+    """What an object, or one in it, has; None where there is none."""
+    value: Any = pairs
+    for key in keys:
+        value = dict(value).get(key) if isinstance(value, Pairs) else None
+    return value
+
+
+def inside(keys: Keys) -> pl.Expr:
+    """The text of a value, of rows whose objects are texts of JSON."""
+    first, *others = keys
+    if not others:
+        return pl.col(first)
+    steps = "".join(f'["{key}"]' for key in others)
+    return pl.col(first).str.json_path_match(f"${steps}")
