@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
+    from rich.console import RenderableType
 
 # What steers a terminal, or the order of letters in it: controls but tab and newline, embeddings of
 # a direction of writing, line separators, and half letters.
@@ -49,13 +49,21 @@ class Table:
     marked: Collection[tuple[int, int]] = ()
     close: bool = False
 
-    def __rich__(self) -> RichTable:
+    def __rich__(self) -> RenderableType:
         """For a terminal."""
+        from rich.console import Group
+        from rich.text import Text
+
+        # Not the table's own, which is broken into lines at the width of its columns.
+        title = [Text(_cell(self.title), style="table.title")] if self.title else []
+        return Group(*title, self._columns())
+
+    def _columns(self) -> RenderableType:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        table = RichTable(title=Text(_cell(self.title), style="table.title"), title_justify="left")
+        table = RichTable()
         if self.close:
             table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
             table.padding = (0, 1, 0, 0)

@@ -118,7 +118,7 @@ def test_the_runtime_alone_replays_the_golden_vectors(extra, target, tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert "pip install 'glint-edge[executorch]'" in line
+    assert "pip install 'glint-edge[toolkit]'" in line
 
 
 LOADS = {"onnx": "onnxruntime", "tflite": "ai_edge_litert"}

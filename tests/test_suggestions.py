@@ -107,7 +107,7 @@ NEW = Path("new.glint")
         (lambda: load_checkpoint("run/mine"), "did you mean runs/mine?"),
         (lambda: read_document(NEW.with_name("rum.json")), "did you mean run.json"),
         (lambda: read_run(NEW.with_name("my-run.toml")), "did you mean run.toml"),
-        (lambda: load_log("taps.csv", user="userid"), "did you mean user_id? Or choose the user"),
+        (lambda: load_log("taps.csv", user="userid"), "did you mean user_id? Or choose --user"),
         (lambda: load_log("taps.csv", time="whn"), "did you mean when?"),
         (lambda: load_log("taps.csv", event="event", only="vew"), "did you mean view?"),
     ],

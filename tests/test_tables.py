@@ -37,6 +37,11 @@ def test_figures_are_right_aligned_and_texts_are_not():
     assert re.findall(r"text-align:(\w+)", shown) == ["left", "right", "left"] * 2
 
 
+def test_a_title_is_one_line_above_a_narrow_table():
+    title = "after a history whose keys are longer than the table is wide"
+    assert as_text(columns(title, ("a",), [("1",)])).splitlines()[0] == title
+
+
 def test_an_empty_table_has_a_header():
     assert "<th>a</th>" in columns("none", ("a",), [])._repr_html_()
     assert "a" in as_text(columns("none", ("a",), []))
