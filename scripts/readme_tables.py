@@ -34,10 +34,8 @@ def front(path: Path) -> Lines:
 def steps(path: Path) -> Lines:
     """A line a step of the example, as `try_readme.py` noted it, and where that was."""
     document = json.loads(path.read_text("utf-8"))
-    machine, load = document["machine"], document["load"]
-    place = f"{machine['cpus']} cores of an {machine['cpu']}, torch {document['torch']}"
-    if load > 1:
-        place += f", {load:.0f} other jobs beside"
+    machine, load = document["machine"], f"load {document['load']:.1f}"
+    place = f"{machine['cpus']} cores of an {machine['cpu']}, torch {document['torch']}, {load}"
     return [place, "time", "disk"], [
         [f"`{_command(row['step'])}`", f"{row['seconds']:,.0f} s", _megabytes(row["bytes"])]
         for row in document["rows"]
