@@ -9,6 +9,12 @@ alone), and is trained with what that found, once a seed, by one loop, loader, l
 exported and timed (`device_times.py`). Every trial and training is a line of a file under `--out`:
 the same command goes on where it was stopped, and started twice it takes two cores. The table is of
 all that is there.
+
+    python benchmarks/compare_models.py --out runs/compare \
+        --taps-of docs/measured/compare-models.json
+
+trains nothing: it times the models of a results file on this machine, with the settings that the
+file has (a model that is not in it: its own), and puts the times into the file.
 """
 
 from __future__ import annotations
@@ -17,7 +23,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -25,7 +31,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from device_times import measure
-from models.contenders import CONTENDERS, GLINT, USUAL
+from models.contenders import CONTENDERS, GLINT, USUAL, Settings
 from models.runs import Budget, Log, open_log, ranks, results, run
 from models.tables import STREAMS, accuracy, device, settings
 
@@ -105,48 +111,71 @@ def time_taps(logs: Sequence[Log], budget: Budget, asked: argparse.Namespace) ->
             print(f"taps are not timed: {log_name}, {name} is missing", file=sys.stderr)
             return
     log = logs[0]
-    best = {name: done[log.name, name][0]["settings"] for name in asked.models
-            if not CONTENDERS[name].like}  # fmt: skip
+    best = {name: done[log.name, name][0]["settings"] for name in asked.models}
+    times = _taps(best, log.name, log.parts.item_count, budget.d, asked)
+    (asked.out / DEVICE).write_text(json.dumps(times, indent=1) + "\n", "utf-8")
+
+
+def time_taps_of(document: dict[str, Any], asked: argparse.Namespace) -> dict[str, Any]:
+    """A results file's values with the times of its first log's models on this machine."""
+    log = document["logs"][0]
+    searched = {model["model"]: model["settings"] for model in log["models"]}
+    best = {name: searched.get(name, CONTENDERS[name].first) for name in asked.models}
+    return {**document, "device": _taps(best, log["log"], log["items"], document["d"], asked)}
+
+
+def _taps(
+    best: Mapping[str, Settings], log: str, items: int, d: int, asked: argparse.Namespace
+) -> dict[str, Any]:
     rows = measure(
-        best, log.parts.item_count, budget.d, asked.lengths, asked.out / "files",
+        {name: settings for name, settings in best.items() if not CONTENDERS[name].like},
+        items, d, asked.lengths, asked.out / "files",
         seconds=asked.seconds, streams=asked.streams, litert=not asked.no_litert,
     )  # fmt: skip
     rows = [{**row, "title": CONTENDERS[row["model"]].title} for row in rows]
-    found = {"log": log.name, "items": log.parts.item_count, "d": budget.d, "rows": rows}
-    (asked.out / DEVICE).write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    return {"log": log, "items": items, "d": d, "rows": rows}
 
 
 def main() -> None:
     """Run what is missing, print the tables; exit code 2 and one line if it cannot be done."""
     asked = parse()
-    budget = Budget(**{field.name: getattr(asked, field.name) for field in fields(Budget)})
     asked.out.mkdir(parents=True, exist_ok=True)
     try:
-        logs = [open_log(data, budget) for data in asked.data]
-        if "accuracy" in asked.steps:
-            for log in logs:
-                for name in asked.models:
-                    if not run(log, name, budget, asked.out):
-                        print(f"{log.name}, {name}: another process is at it", file=sys.stderr)
-        if "device" in asked.steps:
-            time_taps(logs, budget, asked)
-        found = document(logs, asked.models, budget, asked.out)
+        found = _timed(asked) if asked.taps_of else _run(asked)
     except GlintEdgeError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
-    (asked.json or asked.out / "compare-models.json").write_text(
-        json.dumps(found, indent=1) + "\n", "utf-8"
-    )
+    path = asked.json or asked.taps_of or asked.out / "compare-models.json"
+    path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     print("\n\n".join([accuracy(found), settings(found), device(found)]))
+
+
+def _timed(asked: argparse.Namespace) -> dict[str, Any]:
+    return time_taps_of(json.loads(asked.taps_of.read_text("utf-8")), asked)
+
+
+def _run(asked: argparse.Namespace) -> dict[str, Any]:
+    budget = Budget(**{field.name: getattr(asked, field.name) for field in fields(Budget)})
+    logs = [open_log(data, budget) for data in asked.data]
+    if "accuracy" in asked.steps:
+        for log in logs:
+            for name in asked.models:
+                if not run(log, name, budget, asked.out):
+                    print(f"{log.name}, {name}: another process is at it", file=sys.stderr)
+    if "device" in asked.steps:
+        time_taps(logs, budget, asked)
+    return document(logs, asked.models, budget, asked.out)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", nargs="+", required=True,
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--data", nargs="+",
         help="ml-100k, or logs; taps are timed at the first one's catalogue",
     )  # fmt: skip
+    what.add_argument("--taps-of", type=Path, help="a results file, whose models are timed")
     parser.add_argument("--out", type=Path, required=True, help="folder of all that was run")
     parser.add_argument("--models", nargs="+", choices=CONTENDERS, default=list(USUAL))
     parser.add_argument("--trials", type=int, default=12, help="of each model's search; 0: none")
@@ -163,7 +192,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0, help="of timing, each N")
     parser.add_argument("--streams", nargs="*", choices=STREAMS, default=list(STREAMS))
     parser.add_argument("--no-litert", action="store_true", help="do not convert the peers to it")
-    parser.add_argument("--json", type=Path, help="default: OUT/compare-models.json")
+    parser.add_argument(
+        "--json", type=Path, help="default: --taps-of, else OUT/compare-models.json"
+    )
     return parser.parse_args(arguments)
 
 

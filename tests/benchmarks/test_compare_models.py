@@ -233,6 +233,32 @@ def test_a_program_that_cannot_be_made_is_tried_once_and_says_why(tmp_path, monk
     assert len(tried) == 3
 
 
+def test_taps_are_timed_with_the_settings_of_a_results_file(tmp_path, monkeypatch, capsys):
+    timed = []
+    monkeypatch.setattr(
+        compare_models, "measure", lambda *args, **_: timed.append(args) or [
+            {"model": "lrurec", "program": "fp32", "stream": False, "n": 50, "us": 3.0}
+        ],
+    )  # fmt: skip
+    results, settings = tmp_path / "results.json", {"layers": 3, "dropout": 0.1}
+    log = {"log": "shop", "users": 5, "items": 70, "protocol": "unseen", "n": 50, "d": 16}
+    model = {"model": "lrurec", "title": "LRURec", "kind": "linear RNN", "settings": settings,
+             "validation_ndcg_at_10": 0.2, "best_epoch": 3, "weights": 7, "minutes": 1.0,
+             "seeds": [1]}  # fmt: skip
+    before = {"trials": 1, "trial_epochs": 1, "epochs": 1, "d": 16,
+              "logs": [{**log, "models": [model]}], "device": None}  # fmt: skip
+    results.write_text(json.dumps(before))
+    words = ["--out", tmp_path / "out", "--taps-of", results, "--models", "lrurec", "sasrec"]
+    monkeypatch.setattr(sys, "argv", ["compare_models.py", *map(str, words)])
+    compare_models.main()
+    best = {"lrurec": settings, "sasrec": contenders.CONTENDERS["sasrec"].first}
+    assert timed[0][:3] == (best, 70, 16)
+    after = json.loads(results.read_text())
+    assert after == {**before, "device": after["device"]}
+    assert after["device"]["rows"][0]["us"] == 3.0
+    assert "| LRURec | 3 |" in capsys.readouterr().out
+
+
 def test_a_run_keeps_to_its_minutes_and_to_its_best_epoch(monkeypatch):
     peer = contenders.make_model("gru4rec", 9, 8, 5, contenders.CONTENDERS["gru4rec"].first)
     weights = [torch.rand(10, 8) for _ in range(3)]
