@@ -1,13 +1,16 @@
-"""The iOS module, as far as real tools go without Xcode: parsed, and held to what it names."""
+"""The iOS module without Xcode: parsed, held to what it names, and tested by `swift test`."""
 
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+import glint_edge as ge
 from glint_edge.apps.escapes import environment_for
 from glint_edge.engine import library
 
@@ -130,3 +133,43 @@ def test_what_it_decodes_of_a_golden_list_is_in_every_one():
     assert set(names[:-1]) == set.union(*required)
     optional = re.findall(r"let (\w+): [\w\[\]: ]+\?", source.split("struct Filter")[0])
     assert set(names) - set(optional) == set.intersection(*required)
+
+
+# ---- compiled and run ----------------------------------------------------------------------------
+
+
+def swift(*words, folder):
+    done = subprocess.run(
+        ["swift", *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    """The shipped checkpoint's package."""
+    if shutil.which("swift") is None or "Swift version" not in swift("--version", folder=ROOT):
+        pytest.skip("no Swift compiler")
+    folder = tmp_path_factory.mktemp("ios")
+    bundle = ge.export(None, folder / "app.glint", targets=["c"], top_k=50)
+    ge.embed(bundle, "ios", folder / "module")
+    return folder / "module"
+
+
+@pytest.mark.full
+@pytest.mark.slow
+@pytest.mark.golden
+def test_swift_replays_golden_json_to_the_last_bit(module):
+    tests = sum(text.read_text().count("func test") for text in module.glob("Tests/*/*.swift"))
+    said = swift("test", "--disable-swift-testing", folder=module)
+    assert f"Executed {tests} tests, with 0 failures" in said
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_the_newest_language_has_nothing_to_warn_of(module):
+    flags = ("-warnings-as-errors", "-swift-version", "6")
+    swift(
+        "build", "-c", "release", *(w for flag in flags for w in ("-Xswiftc", flag)), folder=module
+    )
