@@ -91,6 +91,8 @@ def export(
     chosen = options.targets()
     options.require_possible_for(checkpoint.model.config)
     refuse_to_overwrite(options.out)
+    if options.out.exists():
+        on_step(f"{options.out} is there: it is replaced once the new one is whole")
     artifacts = [
         Artifact(target.name, options.precision, f"model{target.suffix}", target.runtime)
         for target in chosen

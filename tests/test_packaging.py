@@ -107,7 +107,7 @@ def test_the_runtime_alone_replays_the_golden_vectors(extra, target, tmp_path):
     done = subprocess.run([python, "-c", REPLAY, bundle], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     done = subprocess.run([python, module / "test_golden.py"], capture_output=True, text=True)
-    assert done.stdout == "golden.json holds\n", done.stderr
+    assert done.stdout == "the artifact computes here what golden.json says\n", done.stderr
     there = {path.name for path in (tmp_path / "env").glob("lib*/python*/site-packages/*")}
     assert not there & {"torch", "polars", "matplotlib", "typer", "jsonschema", "onnx"}
     assert there & {"onnxruntime", "ai_edge_litert"} == {LOADS[target]}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from glint_edge.bundles.manifest import MANIFEST, SUFFIX
 from glint_edge.cli.options import chosen_bundle
-from glint_edge.errors import BundleError, ConfigError
+from glint_edge.errors import BundleError, ConfigError, UnknownItemError
+from glint_edge.suggestions import did_you_mean, near_paths
 
 if TYPE_CHECKING:
     from glint_edge.checkpoints.checkpoint import Checkpoint
@@ -63,7 +64,10 @@ class Model:
         """
         from glint_edge.data.search import find_keys
 
-        return find_keys(self._catalogue, self.words) if self.words else []
+        try:
+            return find_keys(self._catalogue, self.words) if self.words else []
+        except UnknownItemError as error:
+            raise _bundle_meant(self.words) or error from None
 
     def require_values(self, filters: Mapping[str, Any]) -> None:
         """Refuse fields and values that no item has: who types them means one that there is.
@@ -107,6 +111,14 @@ def _last(words: Sequence[str]) -> Path:
         if not words:
             raise
         raise BundleError(f"{words[0]} is not a bundle, and {error}") from error
+
+
+def _bundle_meant(words: Sequence[str]) -> UnknownItemError | None:
+    """What to say where a word is a bundle's name but for a slip."""
+    for word in words:
+        if bundles := [path for path in near_paths(word) if _is_place(path)]:
+            return UnknownItemError(f"no bundle and no item {word!r}; {did_you_mean(bundles, '')}")
+    return None
 
 
 def _is_place(word: str) -> bool:

@@ -13,7 +13,8 @@ from glint_edge.evaluation.paired import Comparison, comparison_line, verdict
 from glint_edge.evaluation.slices import NEW, Slice
 from glint_edge.tables import Table, columns, figure
 
-MODEL, ALONE = "model", "without its neighbours"
+MODEL, ALONE, NEIGHBOURS = "model", "without its neighbours", "neighbours"
+NEIGHBOURS_HINT = "train with --neighbours 32: the model's lists then count them, too"
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,12 +61,15 @@ class Appraisal:
         return judged
 
     def lines(self, name: str) -> list[str]:
-        """The verdict, and which of two models is better where two were measured.
+        """The verdict, what may mend it, and which of two models is better where two were measured.
 
         Args:
             name: what this model is called.
         """
         lines = [f"verdict: {self.verdict}"]
+        near = self.against.get(NEIGHBOURS)
+        if near and near.hits.verdict == "worse" and self.alone is None:
+            lines.append(NEIGHBOURS_HINT)
         return [*lines, comparison_line(name, self.figures, self.other)] if self.other else lines
 
     def table(self, title: str) -> Table:

@@ -14,7 +14,7 @@ from glint_edge.data.options import LoadOptions
 from glint_edge.data.sequences import HeldOut, repeats
 from glint_edge.data.source import part_of, read_beside, split_for
 from glint_edge.errors import ConfigError
-from glint_edge.evaluation.appraisal import ALONE, MODEL, Appraisal
+from glint_edge.evaluation.appraisal import ALONE, MODEL, NEIGHBOURS, Appraisal
 from glint_edge.evaluation.baselines import LastItemNeighbours, Popularity
 from glint_edge.evaluation.lists import Fields, codes_of, list_figures
 from glint_edge.evaluation.metrics import metrics_of_ranks
@@ -29,7 +29,7 @@ from glint_edge.tables import counted
 Ids = npt.NDArray[np.int64]
 Training = tuple[npt.NDArray[np.integer], Ids]
 
-UNBOUNDED, POPULARITY, NEIGHBOURS = "unbounded", "popularity", "neighbours"
+UNBOUNDED, POPULARITY = "unbounded", "popularity"
 
 
 def appraise(

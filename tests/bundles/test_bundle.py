@@ -41,11 +41,12 @@ def passed(artifacts, golden):
     ]  # fmt: skip
 
 
-def make(checkpoint, out, *, quantize="int8", check=passed, chunk=25):
+def make(checkpoint, out, *, quantize="int8", check=passed, chunk=25, **more):
     options = ExportOptions(("executorch",), quantize, 10, out, chunk=chunk)
     return export(
-        load_checkpoint(checkpoint), options, folder=checkpoint, histories=HISTORIES, check=check
-    )
+        load_checkpoint(checkpoint), options, folder=checkpoint, histories=HISTORIES, check=check,
+        **more,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -198,7 +199,9 @@ def test_a_manifest_cannot_name_files_outside_its_folder(bundle, name):
 
 def test_exporting_again_replaces_a_bundle_but_nothing_else(bundle, checkpoint, tmp_path):
     (bundle.path / "README.md").unlink()  # even a damaged one
-    make(checkpoint, bundle.path, quantize="none")
+    steps = []
+    make(checkpoint, bundle.path, quantize="none", on_step=steps.append)
+    assert steps[0] == f"{bundle.path} is there: it is replaced once the new one is whole"
     assert load_bundle(bundle.path).artifacts[0].precision == "fp32"
     (tmp_path / "photos.glint").mkdir()
     (tmp_path / "photos.glint/cat.jpg").touch()

@@ -288,3 +288,19 @@ def test_the_figures_are_with_the_neighbours_and_without_them_beside(measured):
     whole = appraisal.slices[0]
     assert whole.beside["without its neighbours"] == plain.slices[0].figures
     assert appraisal.baselines == plain.baselines
+
+
+def test_worse_than_neighbours_it_names_what_counts_them():
+    """In a ring the item after i is i + 1; a model of zeros has no item in its ten."""
+    items, ring = 40, flat([[(start + step) % 40 + 1 for step in range(5)] for start in range(40)])
+    users = HeldOut(*flat([[n] for n in range(1, 41)]), np.roll(np.arange(1, 41), -1))
+    model = GlintRU(ModelConfig(items=items, d=8, heads=2, max_length=6)).eval()
+    with torch.no_grad():
+        model.embedding.weight.zero_()  # all items tie, so that none is in a list
+    plain = appraise(model, users, ring)
+    assert plain.against["neighbours"].hits.verdict == "worse"
+    assert [line for line in plain.lines("mine") if "--neighbours 32" in line] == plain.lines("")[
+        1:
+    ]
+    beside = appraise(model, users, ring, neighbours=tiny_neighbours(items))
+    assert not any("--neighbours" in line for line in beside.lines("mine"))

@@ -115,6 +115,14 @@ def test_keys_and_titles_are_words_beside_the_bundle(shop, listed, run, monkeypa
     assert err == "'Alien (1979)' is item k1\n"
 
 
+def test_a_bundle_with_a_slip_in_its_name_is_no_item(shop, run, monkeypatch):
+    monkeypatch.chdir(shop.parent)
+    slip = f"{shop.stem}.glnt"
+    code, _, err = run("recommend", slip, "k1")
+    said = f"no bundle and no item '{slip}'; did you mean {shop.name}?"
+    assert (code, err.splitlines()[-1]) == (2, f"error: {said}")
+
+
 def test_a_list_without_titles_has_no_column_for_them():
     keys = [Recommendation("k1", None, 2.0), Recommendation("k2", None, 1.0)]
     assert list(Recommendations(keys).table().header) == ["", "key", "score"]
