@@ -118,7 +118,6 @@ def test_lists_that_make_no_sense_are_refused(source, message):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"user": ["u"], "item": ["x"], "time": [None]}, "row 1: the time is missing"),
         ({"user": ["u"], "item": ["x"], "time": ["soon"]}, "row 1: 'soon' is not a time"),
         ({"who": ["u"], "item": ["x"]}, "no user column found; choose user= from who"),
     ],

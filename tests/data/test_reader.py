@@ -136,17 +136,20 @@ BAD_FILES = {
         f"user,item,time\n{GOOD}u,x,inf\n".encode(),
         "line 5: 'inf' is not",
     ),
-    "nan time": ("log.csv", f"user,item,time\n{GOOD}u,x,nan\n".encode(), "line 5: 'nan' is not a"),
-    "no time": ("log.csv", f"user,item,time\n{GOOD}u,x,\n".encode(), "line 5: the time is missing"),
+    "after a time that is missing": (
+        "log.csv",
+        b"user,item,time\nu,x,2020-01-01\nu,y,\nu,z,soon\n",
+        "line 4: 'soon' is not a time",
+    ),
     "after a blank line": (
         "log.csv",
-        b"\nuser,item,time\n\nu,x,1\n\nu,y,\n",
-        "line 6: the time is missing",
+        b"\nuser,item,time\n\nu,x,1\n\nu,y,soon\n",
+        "line 6: 'soon' is not a time",
     ),
     "after a long record": (
         "log.csv",
-        b'user,item,time\nu,"x\ny",1\nu,z,\n',
-        "line 4: the time is missing",
+        b'user,item,time\nu,"x\ny",1\nu,z,soon\n',
+        "line 4: 'soon' is not a time",
     ),
     "long row": ("log.csv", f"user,item,time\n{GOOD}u,x,4,5\n".encode(), "line 5: 4 fields under"),
     "open quote": ("log.csv", f'user,item,time\n{GOOD}u,"x,4\nu,y,5\n'.encode(), "line 5: "),
@@ -167,7 +170,7 @@ BAD_FILES = {
         "line 3: 1 fields where 2",
     ),
     "u.data, fields": ("u.data", b"1\t2\t3\t4\n1\t2\t3\n", "line 2: 3 fields where 4"),
-    "u.data, no time": ("u.data", b"1\t2\t3\t4\n1\t2\t3\t\n", "line 2: the time is missing"),
+    "u.data, time": ("u.data", b"1\t2\t3\t4\n1\t2\t3\tx\n", "line 2: 'x' is not a time"),
     "ratings.dat, time": (
         "ratings.dat",
         b"1::2::3::4\n1::2::3::4 h\n",
@@ -199,7 +202,7 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path, name, content, message):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"user": ["u"], "item": ["x"], "time": [float("nan")]}, "row 1: nan is not a time"),
+        ({"user": ["u"], "item": ["x"], "time": [float("inf")]}, "row 1: inf is not a time"),
         ({"user": ["u"], "item": ["x"], "time": ["soon"]}, "row 1: 'soon' is not a time"),
         ({"user": ["u"], "item": [["x", "y"]]}, "column 'item' holds lists"),
         ({"user": ["u"]}, "no item column found; choose --item-column from user"),

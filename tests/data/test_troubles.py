@@ -5,6 +5,7 @@ Each is read into memory and into shards, which must agree.
 
 import logging
 import os
+from datetime import datetime
 
 import polars as pl
 import pytest
@@ -67,6 +68,25 @@ def test_a_parquet_with_bytes_or_nan_for_keys(tmp_path):
     for read in (load_log, lambda log: make_shards(log, tmp_path / "shards")):
         with pytest.raises(DataError, match=message):
             read(path)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [datetime(2020, 1, 3), None, datetime(2020, 1, 1), datetime(2020, 1, 2)],
+        [3.5, float("nan"), 1, 2],
+        [3, None, 1, 2],
+        ["2020-01-03", "0000-00-00", "2020-01-01", "2020-01-02"],
+    ],
+)
+def test_a_row_without_a_time_is_left_out_of_tables_with_types(tmp_path, times):
+    frame = pl.DataFrame({"user": ["u"] * 4, "item": list("zqxy"), "time": times}, strict=False)
+    frame.write_parquet(tmp_path / "log.parquet")
+    log = read_both(tmp_path / "log.parquet")
+    pandas = pytest.importorskip("pandas").DataFrame(frame.to_dict(as_series=False))
+    for each in (log, load_log(frame), load_log(pandas)):
+        assert each.sequences() == XYZ
+        assert "left out: 1 rows without a time" in each.notes
 
 
 @pytest.mark.parametrize(

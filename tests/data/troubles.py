@@ -260,8 +260,40 @@ TIMES = {
     "a counter, which passes through all magnitudes": csv(
         {"u": [f"{n:02}" for n in range(15)]}, *(f"u,{n:02},{10**n}" for n in range(15)),
     ),
-    "a row without a time": csv("line 3: the time is missing", "u,x,1", "u,y,"),
-    "a time that is nan": csv("line 3: 'nan' is not a time", "u,x,1", "u,y,nan"),
+    "zero dates of MySQL": csv(
+        XYZ, "u,z,2020-01-03 09:00:00", "u,q,0000-00-00 00:00:00", "u,x,2020-01-01 09:00:00",
+        "u,y,2020-01-02 09:00:00", "u,w,0000-00-00", said="left out: 2 rows without a time",
+    ),
+    "a zero date in the first row": csv(
+        XYZ, "u,q,0000-00-00T00:00:00.000000Z", "u,z,2020-01-03T09:00:00+02:00",
+        "u,x,2020-01-01T09:00:00+02:00", "u,y,2020-01-02T09:00:00+01:00", "u,w,00.00.0000 00:00",
+        said="left out: 2 rows without a time",
+    ),
+    "a zero date among numbers": csv(XYZ, "u,z,1577836803", "u,q,0000-00-00", "u,x,1577836801",
+                                     "u,y,1577836802", said="left out: 1 rows without a time"),
+    "a zero date in JSON": Trouble(
+        "log.jsonl", json('{"user": "u", "item": "q", "time": "0000-00-00 00:00:00"}',
+                          '{"user": "u", "item": "w", "time": null}', '{"user": "u", "item": "v"}',
+                          *(f'{{"user":"u","item":"{i}","time":"2020-01-01"}}' for i in "xyz")),
+        XYZ, "left out: 3 rows without a time",
+    ),
+    "a zero date in RecBole's": Trouble(
+        "log.inter", "user_id:token\titem_id:token\ttimestamp:float\nu\tz\t3.0\nu\tq\t0000-00-00\n"
+        "u\tx\t1.5\nu\ty\t2\nu\tw\t\n", XYZ, "left out: 2 rows without a time",
+    ),
+    "a zero date that is none": csv("line 3: '0000-00-01' is not a time", "u,x,2020-01-01",
+                                    "u,y,0000-00-01"),
+    "rows without a time": csv(XYZ, "u,z,3", "u,q,", "u,x,1", "u,y,2", "u,w,nan", "u,v,NULL",
+                               said="left out: 3 rows without a time"),
+    "whole numbers without some": csv(
+        {"u": ["w", "x", "y", "z"]}, "u,q, ",
+        *(f"u,{i},{START + n}" for i, n in [("z", 3), ("x", 1), ("y", 2), ("w", 0)]),
+    ),
+    "no user and no time": csv(XYZ, *THREE, ",q,", said="left out: 1 rows without a user"),
+    "no time in any row": csv(
+        "left out: 2 rows without a time.; see whether the time's column is the right one",
+        "u,x,", "u,y,0000-00-00",
+    ),
     "day and month": csv("line 2: '03/04/2020' is not a time", "u,x,03/04/2020"),
     "two units of time": csv(
         "line 3: the time 1577836801000 is in milliseconds, that of line 2, 1577836800, in seconds",

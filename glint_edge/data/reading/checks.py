@@ -22,9 +22,10 @@ from glint_edge.data.reading.kept import (
     warnings_of,
     weight_of,
 )
-from glint_edge.data.reading.table import Table, is_text, text_of
+from glint_edge.data.reading.table import MISSING, Table, is_text, text_of
 from glint_edge.data.reading.times import (
     finite,
+    is_missing,
     per_second,
     refuse_mixed_units,
     require_times,
@@ -32,12 +33,6 @@ from glint_edge.data.reading.times import (
     time_of,
 )
 from glint_edge.errors import DataError
-
-# How databases, pandas, R and spreadsheets write that there is no value.
-MISSING = (
-    "", "NULL", "Null", "null", "NaN", "nan", "NAN", "None", "NA", "N/A", "n/a", "<NA>", "NaT",
-    "#N/A", r"\N",
-)  # fmt: skip  # a table
 
 _WHOLE = r"^-?\d+(\.0+)?$"
 _SESSION = "session:"  # stands before a session's key where that stands in for a user
@@ -100,11 +95,12 @@ def checked(table: Table, options: LoadOptions, *, in_memory: bool) -> Interacti
     keep = bool(options.keep_missing)
     coded = _coded(distinct, facts, keep_missing=keep) if in_memory else None
     roles = coded[0] if coded else _keys(schema, facts, keep_missing=keep)
-    seconds = None
+    seconds, timeless = None, {}
     if "time" in schema:
         require_times(table, schema["time"])
         refuse_mixed_units(table, schema["time"], facts)
         roles["time"] = time_of(schema["time"], facts)
+        timeless = {"timeless": is_missing(schema["time"])}
         seconds = per_second(schema["time"], facts)
     if options.gap_seconds and seconds is None:
         raise DataError(
@@ -117,8 +113,8 @@ def checked(table: Table, options: LoadOptions, *, in_memory: bool) -> Interacti
     fields = ["fields"] if "fields" in schema else []
     rating = {"rating": rating_of()} if options.min_rating is not None else {}
     events = {"event": text_of("event")} if kinds else {}
-    rows = table.rows.select("row", *fields, **roles, **rating, **events)
-    reasons = reasons_of(options, kinds)
+    rows = table.rows.select("row", *fields, **roles, **timeless, **rating, **events)
+    reasons = reasons_of(options, kinds, timed=bool(timeless))
     rows = rows.select("row", *fields, *roles, reason=first_of(reasons))
     if in_memory:
         rows = table.collect(rows).lazy()
@@ -230,10 +226,7 @@ def _error(table: Table, number: int) -> DataError:
     assert stored is not None, "the row is there"
     if stored.get("fields") is not None:
         return table.error(number, table.wrong_fields(stored))
-    time = stored["time"]
-    problem = "the time is missing" if _is_blank(time) else f"{time!r} is not a time"
-    return table.error(number, f"{problem}; write every time as a number or as YYYY-MM-DD hh:mm:ss")
-
-
-def _is_blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return table.error(
+        number,
+        f"{stored['time']!r} is not a time; write every time as a number or as YYYY-MM-DD hh:mm:ss",
+    )

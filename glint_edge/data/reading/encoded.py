@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import polars as pl
 
-from glint_edge.data.reading.table import SHOWN, Table, is_text, text_of
-from glint_edge.data.reading.times import DATES
+from glint_edge.data.reading.table import SHOWN, Table, is_text
+from glint_edge.data.reading.times import DATES, moment_text
 
 KEYS = ("user", "item", "session")
+_UNREAD = "unread"
 _MICROSECONDS = 26  # characters of 2020-01-01T00:00:00.000000; longer times may be finer
 
 
@@ -38,10 +39,14 @@ def encoded(table: Table, numbers: Mapping[str, pl.Expr]) -> tuple[Table, dict[s
         for role, own in categories.items()
     }
     time = _parsed(table) if "time" in schema and is_text(schema["time"]) else None
-    parsed = {} if time is None else {"time": time}
-    rows = table.collect(table.rows.with_columns(**texts, **parsed))
-    if parsed and rows["time"].null_count():  # a time that is missing, wrong or finer
+    if time is None:
         rows = table.collect(table.rows.with_columns(**texts))
+    else:
+        unread = {_UNREAD: moment_text().is_not_null() & time.is_null()}
+        rows = table.collect(table.rows.with_columns(**texts, **unread, time=time))
+        if rows[_UNREAD].any():  # a time that is wrong, finer or of another form
+            rows = table.collect(table.rows.with_columns(**texts))
+        rows = rows.drop(_UNREAD, strict=False)
     distinct = {role: own.to_series() for role, own in categories.items()}
     coded = rows.lazy().with_columns(pl.col(roles).to_physical())
     return replace(table, rows=coded), distinct
@@ -49,8 +54,8 @@ def encoded(table: Table, numbers: Mapping[str, pl.Expr]) -> tuple[Table, dict[s
 
 def _parsed(table: Table) -> pl.Expr | None:
     """How times of all rows may be read, told from the first ones; null where they are not so."""
-    text = text_of("time")
-    first = table.collect(table.rows.select(text).head(SHOWN)).filter(text != "")
+    text = moment_text()
+    first = table.collect(table.rows.select(text).head(SHOWN)).drop_nulls()
     if first.is_empty():
         return None
     numbers = text.cast(pl.Int64, strict=False)

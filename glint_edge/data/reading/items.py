@@ -12,14 +12,14 @@ import polars as pl
 
 from glint_edge.data.catalogue import ITEMS_SCHEMA
 from glint_edge.data.items import BETWEEN, ItemFile, ItemRows
-from glint_edge.data.reading.checks import MISSING, item_key
+from glint_edge.data.reading.checks import item_key
 from glint_edge.data.reading.columns import ITEM_KEYS, ITEM_TITLES, Selection, first_of
 from glint_edge.data.reading.delimited import read_delimited
 from glint_edge.data.reading.json_lines import read_json_lines
 from glint_edge.data.reading.memory import is_frame, table_of_frame
 from glint_edge.data.reading.parquet import table_of_parquet
 from glint_edge.data.reading.reader import reading
-from glint_edge.data.reading.table import Table
+from glint_edge.data.reading.table import MISSING, Table
 from glint_edge.data.reading.text import head_of, is_json
 from glint_edge.errors import DataError
 from glint_edge.suggestions import one_of

@@ -14,14 +14,17 @@ from glint_edge.errors import DataError
 from glint_edge.suggestions import did_you_mean, near
 
 USERLESS = "rows without a user"
+ITEMLESS = "rows without an item"
+TIMELESS = "rows without a time"
 
 
-def reasons_of(options: LoadOptions, kinds: Mapping[str, int]) -> dict[str, pl.Expr]:
+def reasons_of(
+    options: LoadOptions, kinds: Mapping[str, int], *, timed: bool
+) -> dict[str, pl.Expr]:
     """Why rows are left out, and which; the first reason that holds counts."""
-    reasons = {
-        USERLESS: pl.col("user").is_null(),
-        "rows without an item": pl.col("item").is_null(),
-    }
+    reasons = {USERLESS: pl.col("user").is_null(), ITEMLESS: pl.col("item").is_null()}
+    if timed:
+        reasons[TIMELESS] = pl.col("timeless")
     if kinds:
         left_out = [kind for kind in kinds if not _counts(kind, options)]
         reasons[f"rows of other events ({shown(left_out)})"] = pl.col("event").is_in(left_out)

@@ -20,6 +20,11 @@ from glint_edge.data.reading.columns import (
 )
 from glint_edge.errors import DataError
 
+# How databases, pandas, R and spreadsheets write that there is no value.
+MISSING = (
+    "", "NULL", "Null", "null", "NaN", "nan", "NAN", "None", "NA", "N/A", "n/a", "<NA>", "NaT",
+    "#N/A", r"\N",
+)  # fmt: skip  # a table
 NO_TIME = "there is no time: items are taken in the order in which they stand"
 SHOWN = 20  # rows that show what an unused column holds
 

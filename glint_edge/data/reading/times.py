@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS
-from glint_edge.data.reading.table import Table, is_text, text_of
+from glint_edge.data.reading.table import MISSING, Table, is_text, text_of
 from glint_edge.errors import DataError
 
 # Only the unambiguous orders: 03/04/2020 means two different days, 03.04.2020 the third of April.
@@ -21,6 +21,9 @@ DATES = (
     "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S%.f",
 )  # fmt: skip  # a table
 
+# MySQL's for no date, as exports write it.
+_ZERO_DATE = r"^(0000[-/]00[-/]00|00\.00\.0000)([ T][\d:.+ -]*(Z|UTC)?)?$"
+
 _EXACT = pl.Decimal(38, 9)
 _FITS_EXACT = r"^[+-]?\d{1,28}(\.\d{0,9})?$"
 
@@ -30,13 +33,27 @@ _A_SECOND = {"ms": 1e3, "us": 1e6, "ns": 1e9}
 Facts = Mapping[str, Any]
 
 
+def moment_text() -> pl.Expr:
+    """The text of times, null where one is missing."""
+    text = text_of("time")
+    return pl.when(~text.is_in(MISSING) & ~text.str.contains(_ZERO_DATE)).then(text)
+
+
+def is_missing(dtype: pl.DataType) -> pl.Expr:
+    """Whether a row has no time: it is empty or a zero date. One that is wrong is not missing."""
+    if is_text(dtype):
+        return moment_text().is_null()
+    column = pl.col("time")
+    return column.is_null() | column.is_nan() if dtype.is_float() else column.is_null()
+
+
 def time_facts(dtype: pl.DataType) -> dict[str, pl.Expr]:
     """What must be known of the whole column before a time can be read."""
     facts = {}
     if is_text(dtype):
-        text, number = text_of("time"), _number(dtype)
-        facts["integers"] = text.cast(pl.Int64, strict=False).is_not_null().all()
-        facts["numbers"] = 2 * number.is_not_null().sum() >= (text != "").sum()
+        text, number = moment_text(), _number(dtype)
+        facts["integers"] = text.cast(pl.Int64, strict=False).count() == text.count()
+        facts["numbers"] = 2 * number.count() >= text.count()
         facts["exact"] = (text.str.contains(_FITS_EXACT) | number.is_null()).all()
         facts["fine_dates"] = text.str.contains(r"\.\d{7}").any()
     if is_text(dtype) or dtype.is_numeric():
@@ -78,7 +95,7 @@ def time_of(dtype: pl.DataType, facts: Facts) -> pl.Expr:
         return column
     if dtype.is_numeric():
         return _number(dtype)
-    text = text_of("time")
+    text = moment_text()
     # whole numbers stay whole, and fractions exact: nanoseconds since 1970 do not fit a float
     if facts["integers"]:
         return text.cast(pl.Int64, strict=False)
@@ -95,7 +112,7 @@ def time_of(dtype: pl.DataType, facts: Facts) -> pl.Expr:
 
 def _number(dtype: pl.DataType) -> pl.Expr:
     """The time as a finite Float64, else null."""
-    column = text_of("time") if is_text(dtype) else pl.col("time")
+    column = moment_text() if is_text(dtype) else pl.col("time")
     return finite(column.cast(pl.Float64, strict=False))
 
 

@@ -11,12 +11,15 @@ import polars as pl
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.checks import Interactions
 from glint_edge.data.reading.columns import dropped_notes
+from glint_edge.data.reading.kept import ITEMLESS, TIMELESS
 from glint_edge.data.record import MIN_LENGTH
 from glint_edge.data.sequences import Ids, Sequences
 from glint_edge.data.sequencing.arranging import Tally, arranged, lengths_of, owner_of
 from glint_edge.data.sequencing.cuts import SplitRule
 from glint_edge.data.sequencing.parts import Parts
 from glint_edge.errors import DataError
+
+_COLUMN_OF = {ITEMLESS: "item", TIMELESS: "time"}  # by what it is whose rows are left out
 
 
 def numbered(
@@ -78,8 +81,10 @@ def nothing_left(name: str, options: LoadOptions, dropped: Mapping[str, int]) ->
     """What is wrong with a log of which nothing is left; `dropped`: what went before, by reason."""
     before = "".join(f" ({note})" for note in dropped_notes(dropped))
     core = f" in the {options.k_core}-core" if options.k_core else ""
+    most = max(dropped, key=lambda reason: dropped[reason], default="")
+    role = _COLUMN_OF.get(most, "user")
     way_out = (
-        "lower --k-core" if options.k_core else "see whether the user's column is the right one"
+        "lower --k-core" if options.k_core else f"see whether the {role}'s column is the right one"
     )
     return DataError(
         f"{name}: no user is left with at least {options.shortest} items{core}{before}; "
