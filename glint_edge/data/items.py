@@ -6,7 +6,7 @@ The library fetches no picture: it carries the addresses to the pages that show 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_FIELDS = 100  # that items.schema.json allows
+MOST_SHOWN = 50  # characters of a key, in a note
 BETWEEN = ", "  # values of a field, where several are shown
 
 
@@ -131,8 +132,13 @@ class ItemRows:
     keyless: int = 0
     others: int = 0
 
-    def notes(self, wanted: int) -> list[str]:
-        """What was taken for what, and what was left out, a sentence each."""
+    def notes(self, wanted: Sequence[str], titled: Collection[str] = ()) -> list[str]:
+        """What was taken for what, and what was left out, a sentence each.
+
+        Args:
+            wanted: keys of the items that were asked for.
+            titled: of those that have a title already.
+        """
         shown = ", ".join(f"{what} = {column}" for what, column in self.columns.items())
         fields = f", fields = {', '.join(self.fields)}" if self.fields else ""
         notes = [f"columns: {shown}{fields}"]
@@ -142,12 +148,24 @@ class ItemRows:
             notes.append(f"left out: {self.keyless:,} rows without a key")
         if self.others:
             notes.append(f"left out: {self.others:,} rows of items that the model does not have")
-        if missing := wanted - len(self.keys):
-            notes.append(
-                f"{missing:,} of {wanted:,} items have no row: these are shown as before, or by "
-                "their key"
-            )
+        if missing := [key for key in wanted if key not in self.keys]:
+            notes.append(_without_row(missing, len(wanted), titled))
         return notes
+
+
+def _without_row(keys: Sequence[str], wanted: int, titled: Collection[str]) -> str:
+    """What becomes of items that the table does not have, and which they are."""
+    before = sum(key in titled for key in keys)
+    if len(keys) == 1:
+        how = "it is shown as before" if before else "it is shown by its key"
+        return f"{keys[0][:MOST_SHOWN]} has no row: {how}"
+    some = [key[:MOST_SHOWN] for key in keys[:3]] + ["…"] * (len(keys) > 3)
+    how = "these are shown by their keys"
+    if before:
+        how = "these are shown as before"
+        if before < len(keys):
+            how += f", {len(keys) - before:,} of them by their keys"
+    return f"{len(keys):,} of {wanted:,} items have no row ({', '.join(some)}): {how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +235,14 @@ def describing(
         return Description(catalogue)
     from glint_edge.data.reading.items import read_items  # which imports polars
 
-    keys = frozenset(catalogue.keys[1:] if only is None else only)
-    rows = read_items(items, keys, usual_fields=tuple(catalogue.fields))
+    keys = tuple(catalogue.keys[1:] if only is None else only)
+    rows = read_items(items, frozenset(keys), usual_fields=tuple(catalogue.fields))
     if not rows.keys and only is None:
         raise DataError(
             f"{rows.name} has no row of an item of the model, whose keys are like "
             f"{catalogue.keys[1]!r}; choose the column of the key by --item-key"
         )
-    notes = tuple(f"{rows.name}: {note}" for note in rows.notes(len(keys)))
+    notes = tuple(f"{rows.name}: {note}" for note in rows.notes(keys, catalogue.titles))
     for note in notes:
         log.info("%s", note)
 

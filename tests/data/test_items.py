@@ -91,8 +91,24 @@ def test_what_was_taken_and_left_out_is_told(tmp_path, caplog):
         "items.csv: columns: key = sku, title = name, image = photo, fields = category, price",
         "items.csv: left out: 1 rows without a key",
         "items.csv: left out: 1 rows of items that the model does not have",
-        "items.csv: 1 of 4 items have no row: these are shown as before, or by their key",
+        "items.csv: 4 has no row: it is shown as before",
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "titles", "note"),
+    [
+        ("1 2 3 GIFT", "", "items.csv: GIFT has no row: it is shown by its key"),
+        ("1 2 3 7 5", "", "2 of 5 items have no row (7, 5): these are shown by their keys"),
+        ("1 8 7 6 5", "", "4 of 5 items have no row (8, 7, 6, …): these are shown by their keys"),
+        ("1 7 6", "7 6", "2 of 3 items have no row (7, 6): these are shown as before"),
+        ("1 7 6", "7", "(7, 6): these are shown as before, 1 of them by their keys"),
+    ],
+)
+def test_items_without_a_row_are_named_and_what_becomes_of_them(keys, titles, note, tmp_path):
+    catalogue = Catalogue(("", *keys.split()), {key: "old" for key in titles.split()})
+    table = ItemFile(write(tmp_path / "items.csv", delimited(",")))
+    assert describing(catalogue, table).notes[-1].endswith(note)
 
 
 def test_titles_alone_are_taken_where_nothing_else_is_asked_for(tmp_path):

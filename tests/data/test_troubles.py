@@ -70,6 +70,21 @@ def test_a_parquet_with_bytes_or_nan_for_keys(tmp_path):
             read(path)
 
 
+def test_all_of_a_column_says_which_events_are_not_used(tmp_path):
+    kinds = ["view"] * 300 + ["cart", "cart", "buy"]
+    frame = pl.DataFrame({"user": ["u"] * 303, "item": map(str, range(303)), "event_type": kinds})
+    frame.write_csv(tmp_path / "log.csv")
+    frame.write_parquet(tmp_path / "log.parquet")
+    frame.write_ndjson(tmp_path / "log.jsonl")
+    inter = frame.rename({name: f"{name}:token" for name in ("user", "item", "event_type")})
+    inter = inter.rename({"user:token": "user_id:token", "item:token": "item_id:token"})
+    inter.write_csv(tmp_path / "log.inter", separator="\t")
+    pandas = pytest.importorskip("pandas").DataFrame(frame.to_dict(as_series=False))
+    for source in (*tmp_path.iterdir(), frame, pandas):
+        warning = "column event_type is not used (view, cart, buy): all its events count alike"
+        assert warning in "".join(load_log(source).warnings)
+
+
 @pytest.mark.parametrize(
     "times",
     [

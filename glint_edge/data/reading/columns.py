@@ -214,10 +214,10 @@ def dropped_notes(dropped: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"left out: {count:,} {reason}" for reason, count in dropped.items() if count)
 
 
-def shown(kinds: Iterable[str]) -> str:
+def shown(kinds: Iterable[str], most: int = SHOWN_KINDS) -> str:
     """A few kinds of events, for messages."""
     names = [kind[:30] or "none" for kind in kinds]
-    return ", ".join([*names[:SHOWN_KINDS], *(["…"] if len(names) > SHOWN_KINDS else [])])
+    return ", ".join([*names[:most], *(["…"] if len(names) > most else [])])
 
 
 def looks_like_time(name: str, values: Iterable[object]) -> bool:

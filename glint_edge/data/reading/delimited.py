@@ -16,7 +16,7 @@ from glint_edge.data.reading.columns import (
     names_columns,
     others,
 )
-from glint_edge.data.reading.table import SHOWN, Table, described
+from glint_edge.data.reading.table import Table, with_unused
 from glint_edge.data.reading.text import at_record, explain_records, head_of, records, source_of
 from glint_edge.errors import DataError
 
@@ -65,7 +65,7 @@ def read_delimited(path: Path, selection: Selection, *, separator: str) -> Table
         partial(at_record, path, separator, header), explain, chosen, unused,
     )  # fmt: skip
     rest = filled.select(**{name: pl.col(numbers[names.index(name)]) for name in unused})
-    return described(table, lambda: table.collect(rest.head(SHOWN)).to_dict(as_series=False))
+    return with_unused(table, rest)
 
 
 def separator_of(head: str, usual: str, selection: Selection) -> str:

@@ -13,7 +13,7 @@ from glint_edge.data.reading.columns import Selection, others
 from glint_edge.data.reading.delimited import read_delimited
 from glint_edge.data.reading.json_lines import read_json_lines
 from glint_edge.data.reading.parquet import table_of_parquet
-from glint_edge.data.reading.table import SHOWN, Row, Table, described
+from glint_edge.data.reading.table import Row, Table, with_unused
 from glint_edge.data.reading.text import at_line, explain_text, scan_text
 from glint_edge.errors import DataError
 
@@ -132,8 +132,7 @@ def _named(
     table: Table, chosen: Mapping[str, str], unused: tuple[str, ...], rows: pl.LazyFrame
 ) -> Table:
     """The table with its columns' names; `rows`: those of the unused columns."""
-    named = replace(table, columns=chosen, unused=unused)
-    return described(named, lambda: table.collect(rows.head(SHOWN)).to_dict(as_series=False))
+    return with_unused(replace(table, columns=chosen, unused=unused), rows)
 
 
 FORMATS: dict[str, Callable[[Path, Selection], Table]] = {

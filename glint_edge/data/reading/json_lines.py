@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -41,16 +42,21 @@ def read_json_lines(path: Path, selection: Selection) -> Table:
                 f"{path}: {name!r}, the {role}, holds lists or objects; flatten it to one value"
             )
     explain = partial(_explain, objects)
-    schema = dict.fromkeys((keys[name][0] for name in chosen.values()), pl.String)
-    try:
-        rows = pl.scan_ndjson(objects.source, schema=schema, row_index_name="row")
-    except pl.exceptions.PolarsError as error:
-        raise explain(error) from error
-    rows = rows.select("row", **{role: inside(keys[name]) for role, name in chosen.items()})
+    source = objects.source
+
+    def read(names: Iterable[str]) -> pl.LazyFrame:
+        schema = dict.fromkeys((keys[name][0] for name in names), pl.String)
+        try:
+            return pl.scan_ndjson(source, schema=schema, row_index_name="row")
+        except pl.exceptions.PolarsError as error:
+            raise explain(error) from error
+
+    columns = {role: inside(keys[name]) for role, name in chosen.items()}
+    rows = read(chosen.values()).select("row", **columns)
     unused = others(list(keys), chosen)
     table = Table(str(path), rows, objects.where, explain, chosen, unused)
     some = {name: [value_of(pairs, keys[name]) for pairs in first[:SHOWN]] for name in unused}
-    return described(table, lambda: some)
+    return described(table, lambda: some, lambda name: read([name]).select(inside(keys[name])))
 
 
 def _explain(objects: Objects, error: pl.exceptions.PolarsError) -> DataError:

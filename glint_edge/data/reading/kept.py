@@ -57,12 +57,7 @@ def kinds_of(table: Table, options: LoadOptions) -> dict[str, int]:
     """
     if not (options.only or options.weights):
         return {}
-    counts = table.collect(
-        table.rows.group_by(kind=text_of("event").fill_null(""))
-        .len()
-        .sort("len", "kind", descending=[True, False])
-    )
-    kinds = dict(counts.iter_rows())
+    kinds = table.kinds(table.rows)
     if not any(_counts(kind, options) for kind in kinds):
         raise DataError(
             f"{table.name}: no row is of an event that counts; {_meant(options, kinds)}"

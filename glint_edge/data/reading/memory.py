@@ -57,8 +57,16 @@ def table_of_frame(source: Any, selection: Selection) -> Table:  # noqa: ANN401 
         typed = typed_table(FRAME, rows.lazy(), chosen, _explain, selection)
         table = replace(typed, unused=others(names, chosen))
         once = [name for name in table.unused if names.count(name) == 1]
-        some = source.head(SHOWN)
-        return described(table, lambda: {n: some[labels[n]].dropna().tolist() for n in once})
+
+        def some_values() -> dict[str, list[Any]]:
+            some = source.head(SHOWN)
+            return {name: some[labels[name]].dropna().tolist() for name in once}
+
+        def values(name: str) -> pl.LazyFrame:
+            texts = source[labels[name]].dropna().map(str) if name in once else ()
+            return pl.LazyFrame({name: list(texts)}, schema={name: pl.String})
+
+        return described(table, some_values, values)
     try:
         frame = source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)
     except pl.exceptions.PolarsError as error:

@@ -26,6 +26,7 @@ MISSING = (
     "#N/A", r"\N",
 )  # fmt: skip  # a table
 NO_TIME = "there is no time: items are taken in the order in which they stand"
+UNUSED_KINDS = 3  # of events, that a warning shows
 SHOWN = 20  # rows that show what an unused column holds
 
 Row = Mapping[str, Any]
@@ -55,7 +56,7 @@ class Table:
         columns: the name of the column that was taken, by role; empty where there are no names.
         unused: names of the other columns.
         times: those of them that look like a time, where none was taken.
-        kinds: some values of the one of them that says what kind of event a row is.
+        events: the one of them that says what kind of event a row is, a column `event` alone.
         dropped: how much was left out already, by reason.
         wrong_fields: what is wrong with a row whose `fields` is not null.
     """
@@ -67,7 +68,7 @@ class Table:
     columns: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
+    events: pl.LazyFrame | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     wrong_fields: Callable[[Row], str] = str
 
@@ -102,12 +103,23 @@ class Table:
                 f"there is no column of the user: each {user} is taken for a user of its own"
             )
         if event := event_of(self.unused):
-            kinds = f" ({shown(self.kinds)})" if self.kinds else ""
+            kinds = [] if self.events is None else list(self.kinds(self.events))
+            some = f" ({shown(kinds, UNUSED_KINDS)})" if kinds else ""
             warnings.append(
-                f"column {event} is not used{kinds}: all its events count alike; choose with "
+                f"column {event} is not used{some}: all its events count alike; choose with "
                 "--only, or weigh with --event"
             )
         return tuple(warnings)
+
+    def kinds(self, rows: pl.LazyFrame) -> dict[str, int]:
+        """How many rows there are of each kind of `event`, the most frequent first.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        by_kind = rows.group_by(kind=text_of("event").fill_null("")).len()
+        counts = self.collect(by_kind.sort("len", "kind", descending=[True, False]))
+        return dict(counts.iter_rows())
 
     def error(self, row: int, problem: str) -> DataError:
         """What is wrong with a row, and where it stands."""
@@ -139,22 +151,30 @@ class Table:
             raise self.explain(error) from error
 
 
-def described(table: Table, some_values: Callable[[], Mapping[str, list[Any]]]) -> Table:
+def described(
+    table: Table,
+    some_values: Callable[[], Mapping[str, list[Any]]],
+    values: Callable[[str], pl.LazyFrame],
+) -> Table:
     """The table, and which unused columns look like the time that it lacks, or like events.
 
     Args:
         table: with its columns' names.
         some_values: reads some values of each unused column.
+        values: all values of one, in a frame of one column.
     """
-    event = event_of(table.unused)
-    if ("time" in table.columns and event is None) or not table.unused:
+    if event := event_of(table.unused):
+        table = replace(table, events=values(event).select(event=pl.first()))
+    if "time" in table.columns or not table.unused:
         return table
-    values = some_values()
-    kinds = dict.fromkeys(str(v).strip() for v in values.get(event or "", ()) if v is not None)
-    if "time" in table.columns:
-        return replace(table, kinds=tuple(kinds))
-    times = (name for name, some in values.items() if looks_like_time(name, some))
-    return replace(table, kinds=tuple(kinds), times=tuple(times))
+    times = (name for name, some in some_values().items() if looks_like_time(name, some))
+    return replace(table, times=tuple(times))
+
+
+def with_unused(table: Table, unused: pl.LazyFrame) -> Table:
+    """`described` by the rows of the unused columns."""
+    some = unused.head(SHOWN)
+    return described(table, lambda: table.collect(some).to_dict(as_series=False), unused.select)
 
 
 def unnested(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -206,8 +226,7 @@ def typed_table(
     )  # fmt: skip
     binary = [role for role, column in chosen.items() if schema[column] == pl.Binary]
     careful = replace(table, explain=lambda error: _undecodable(table, binary) or explain(error))
-    unused = rows.select(careful.unused).head(SHOWN)
-    return described(careful, lambda: careful.collect(unused).to_dict(as_series=False))
+    return with_unused(careful, rows.select(careful.unused))
 
 
 def _undecodable(table: Table, binary: list[str]) -> DataError | None:
