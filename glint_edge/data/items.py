@@ -6,12 +6,13 @@ The library fetches no picture: it carries the addresses to the pages that show 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.grouping import groups
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.suggestions import no_file
 
@@ -33,8 +34,8 @@ class ItemFile:
         source: path of a CSV, TSV, JSON or Parquet file; or a polars or pandas DataFrame.
         key: column of the item's key; None: found by the usual names.
         title: column of the title; None: found by the usual names, where there is one.
-        fields: columns that are shown beside the title, such as a category, and that are features
-            of training.
+        fields: columns that are shown beside the title, such as a category, and those of them that
+            group items are features of training.
         image: column of the address of a picture.
         separator: what stands between several values of a field; None: each is one value, but in a
             column of lists.
@@ -188,9 +189,10 @@ class Description:
             return None
         from glint_edge.data.features import features_of  # with numpy
 
-        features = features_of(self.catalogue.keys, self.values, items.separator)
+        grouping = {name: own for name, own in self.values.items() if groups(_each(own))}
+        features = features_of(self.catalogue.keys, grouping, items.separator)
         if features is None:
-            log.warning("no value of the fields is of two items, so training has no item features")
+            log.warning("no field groups items, so training has no item features")
         else:
             log.info(
                 "features of training: %s values, %s of %s items have some",
@@ -198,6 +200,21 @@ class Description:
                 f"{len(self.catalogue.keys) - 1:,}",
             )  # fmt: skip
         return features
+
+
+def _each(values: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The values of a field, of one item after another."""
+    return (value for own in values.values() for value in own)
+
+
+def _shown_only(rows: ItemRows, shown: Catalogue) -> list[str]:
+    """Which fields group no items, a sentence each; by what is shown now, and by the table."""
+    return [
+        f"{name}: {len(set(of.values())):,} values of {len(of):,} items: shown with the items; not "
+        "learned, no filter"
+        for name, own in rows.values.items()
+        if not groups(_each(own)) and not groups((of := shown.fields[name]).values())
+    ]
 
 
 def item_file(items: object) -> ItemFile | None:
@@ -242,9 +259,6 @@ def describing(
             f"{rows.name} has no row of an item of the model, whose keys are like "
             f"{catalogue.keys[1]!r}; choose the column of the key by --item-key"
         )
-    notes = tuple(f"{rows.name}: {note}" for note in rows.notes(keys, catalogue.titles))
-    for note in notes:
-        log.info("%s", note)
 
     def over(before: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
         return {key: text for key, text in before.items() if key not in rows.keys} | dict(new)
@@ -262,4 +276,8 @@ def describing(
         fields={name: values for name, values in fields.items() if values},
         images=over(catalogue.images, rows.images) if "image" in rows.columns else catalogue.images,
     )
+    alone = _shown_only(rows, shown) if only is None else []
+    notes = tuple(f"{rows.name}: {note}" for note in [*rows.notes(keys, catalogue.titles), *alone])
+    for note in notes:
+        log.info("%s", note)
     return Description(shown, notes, rows.values)

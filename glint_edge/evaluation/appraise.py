@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glint_edge.checkpoints.checkpoint import Checkpoint
+from glint_edge.data.grouping import groups
 from glint_edge.data.neighbours import Neighbours
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.sequences import HeldOut, repeats
@@ -147,7 +148,8 @@ def appraise_checkpoint(
         protocol: as for `appraise`; None: that of `chosen_protocol`.
         k: as for `appraise`, and so are the others.
         seed: see there.
-        fields: of each field, such as a category, the value by item key; None: the catalogue's.
+        fields: of each field, such as a category, the value by item key; None: the catalogue's that
+            group items.
         on_step: see there.
 
     Raises:
@@ -162,7 +164,7 @@ def appraise_checkpoint(
     protocol = chosen_protocol(protocol, log.source, parts)
     keys = checkpoint.catalogue.keys
     if fields is None:
-        fields = checkpoint.catalogue.fields
+        fields = {n: of for n, of in checkpoint.catalogue.fields.items() if groups(of.values())}
     appraisal = appraise(
         checkpoint.model, part_of(parts, part), parts.training(), popularity=parts.popularity(),
         protocol=protocol, k=k, seed=seed, on_step=on_step,

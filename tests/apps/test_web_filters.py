@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from tests.data.test_grouping import FIELDS as GROUPING
+
 pytestmark = pytest.mark.slow
 
 ITEMS, SPARE, TOP_K = 60, 3, 10
@@ -183,6 +185,16 @@ def test_an_artifact_that_gives_what_was_left_out_is_refused(node):
         {"bundle": BUNDLE, "scores": drawn_scores(np.random.default_rng(0)).tolist()},
     )
     assert said["code"] == "damaged" and "items that were left out" in said["message"]
+
+
+def test_the_page_filters_by_the_fields_that_the_toolkit_learns(node):
+    fields = [counts for counts, _ in GROUPING.values()]
+    answers = node(
+        """const { groups } = await import('./src/demo/filters');
+        return values.fields.map((counts) => groups(new Map(Object.entries(counts))));""",
+        {"fields": fields},
+    )
+    assert answers == [is_group for _, is_group in GROUPING.values()]
 
 
 # ---- golden.json ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
+from glint_edge.data.features import features_of
 from glint_edge.data.items import ItemFile, described, describing
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.json_files import Fault
@@ -92,6 +93,8 @@ def test_what_was_taken_and_left_out_is_told(tmp_path, caplog):
         "items.csv: left out: 1 rows without a key",
         "items.csv: left out: 1 rows of items that the model does not have",
         "items.csv: 4 has no row: it is shown as before",
+        "items.csv: category: 2 values of 2 items: shown with the items; not learned, no filter",
+        "items.csv: price: 2 values of 2 items: shown with the items; not learned, no filter",
     ]
 
 
@@ -239,7 +242,7 @@ def test_a_field_of_several_values_is_the_same_in_every_format(kind, tmp_path):
     assert of_table.catalogue.fields["genre"] == {
         "1": "Action, fast, War", "2": "War, Action, fast", "4": "Rare",
     }  # fmt: skip
-    features = of_table.features(items)
+    features = features_of(CATALOGUE.keys, of_table.values)
     # A value of a single item teaches nothing of another.
     assert features.pairs == tuple(("genre", value) for value in both)
     assert features.numbers.tolist() == [0, 1, 0, 1]
@@ -247,7 +250,7 @@ def test_a_field_of_several_values_is_the_same_in_every_format(kind, tmp_path):
 
 
 def test_without_a_separator_a_text_is_one_value():
-    source = pd.DataFrame({"sku": ["1", "2"], "category": ["a, b", "a, b"]})
+    source = pd.DataFrame({"sku": ["1", "2", "3"], "category": ["a, b", "a, b", "a, b"]})
     items = ItemFile(source, fields=("category",))
     assert describing(CATALOGUE, items).features(items).pairs == (("category", "a, b"),)
     with pytest.raises(ConfigError, match="the separator of items is empty"):

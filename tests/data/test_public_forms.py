@@ -92,7 +92,7 @@ read,alice,repo:3,2021-02-03 12:00:00 +0000 UTC
 read,alice,repo:2,2021-02-03 11:00:00.25 +0000 UTC
 """,
         {"alice": ["repo:1", "repo:2", "repo:3"]},
-        "column feedback_type is not used (star, read)",
+        "column feedback_type is not used (read, star)",
     ),
     "gorse's interface": (
         "feedback.jsonl",

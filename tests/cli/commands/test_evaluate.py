@@ -1,10 +1,12 @@
 """`glint-edge evaluate`."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from glint_edge.checkpoints.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from glint_edge.evaluation.appraise import appraise_checkpoint
 from tests.cli.streams import only_line
 
 
@@ -54,6 +56,16 @@ def test_evaluate_ends_with_a_verdict(trained, run):
     assert "popularity" in line and "neighbours" in line and "points" in line
     told = " ".join(out.split())  # a long path breaks the title
     assert "protocol unseen" in told and "coverage" in told and "Gini" in told
+
+
+def test_a_field_that_groups_no_items_has_no_figure(trained):
+    checkpoint = load_checkpoint(trained)
+    keys = checkpoint.catalogue.keys[1:]
+    fields = {"kind": {key: "ab"[len(key) % 2] for key in keys},
+              "price": {key: f"{n},95" for n, key in enumerate(keys)}}  # fmt: skip
+    catalogue = replace(checkpoint.catalogue, fields=fields)
+    lists = appraise_checkpoint(replace(checkpoint, catalogue=catalogue)).lists
+    assert all(set(of.diversity) == {"kind"} for of in lists.values())
 
 
 def test_two_checkpoints_are_compared_on_the_same_users(trained, taps, run, tmp_path):

@@ -143,10 +143,21 @@ private struct FieldChips: View {
   @Binding private var chosen: [String: [String]]
 
   init(_ recommender: Recommender, chosen: Binding<[String: [String]]>) {
-    let most = max(2, min(500, recommender.items.count / 2))
-    let grouping = recommender.fields.filter { (2...most).contains($0.value.count) }
+    let items = recommender.items.count
+    let grouping = recommender.fields.filter { _, values in
+      values.count > 1 && values.count <= Self.mostValues(values, items)
+    }
     fields = grouping.sorted { $0.key < $1.key }.prefix(4).map { ($0.key, $0.value) }
     _chosen = chosen
+  }
+
+  /// How many values group so many items: of numbers, such as prices, fewer.
+  private static func mostValues(_ values: [String], _ items: Int) -> Int {
+    let numbers = values.filter { value in
+      let digits = value.filter(\.isWholeNumber).count
+      return digits > 0 && digits >= value.filter(\.isLetter).count
+    }
+    return min(500, items / (2 * numbers.count > values.count ? 10 : 3))
   }
 
   var body: some View {

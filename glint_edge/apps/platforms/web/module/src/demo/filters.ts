@@ -8,6 +8,10 @@ const MOST_FIELDS = 4;
 const MOST_VALUES = 500;
 const MOST_CHIPS = 8;
 
+/** Items that have a value, on the average, for a field to group items: as the toolkit has it. */
+const LEAST = 3;
+const LEAST_OF_NUMBERS = 10;
+
 /** Of each field that is filtered by, the values an item may have. */
 export type Where = Readonly<Record<string, readonly string[]>>;
 
@@ -17,7 +21,14 @@ interface Field {
   readonly values: readonly string[];
 }
 
-/** The fields that group items: several values, each of more than one item on the average. */
+/** Whether a field groups items, by how many have each value: of a price nearly all are rare. */
+export function groups(counts: ReadonlyMap<string, number>): boolean {
+  const numbers = [...counts.keys()].filter(isNumber).length;
+  const least = 2 * numbers > counts.size ? LEAST_OF_NUMBERS : LEAST;
+  return sum(counts) >= least * counts.size;
+}
+
+/** The fields to choose from: several values, which group items. */
 export function fieldsOf(items: readonly Item[]): Field[] {
   const counts = new Map<string, Map<string, number>>();
   for (const item of items) {
@@ -27,10 +38,9 @@ export function fieldsOf(items: readonly Item[]): Field[] {
     }
   }
   return [...counts]
-    .map(([name, count]) => ({ name, values: [...count].sort(byFrequency), total: sum(count) }))
-    .filter(({ values: { length }, total }) => length > 1 && length <= MOST_VALUES && length * 2 <= total)
+    .filter(([, count]) => count.size > 1 && count.size <= MOST_VALUES && groups(count))
     .slice(0, MOST_FIELDS)
-    .map(({ name, values }) => ({ name, values: values.map(([value]) => value) }));
+    .map(([name, count]) => ({ name, values: [...count].sort(byFrequency).map(([value]) => value) }));
 }
 
 /** Whether an item stays: its value of every field is one of those chosen. */
@@ -125,6 +135,12 @@ export class Filters {
 
 function byFrequency([one, ones]: [string, number], [other, others]: [string, number]): number {
   return others - ones || (one < other ? -1 : 1);
+}
+
+/** Whether a value has digits, and no more letters than these. */
+function isNumber(value: string): boolean {
+  const digits = value.match(/\p{Nd}/gu)?.length ?? 0;
+  return digits > 0 && digits >= (value.match(/\p{L}/gu)?.length ?? 0);
 }
 
 function sum(counts: ReadonlyMap<string, number>): number {

@@ -122,6 +122,15 @@ private fun History(titles: List<String>, onRemove: (Int) -> Unit) {
     }
 }
 
+/** How many values group so many items: of numbers, such as prices, fewer. */
+private fun mostValues(values: List<String>, items: Int): Int {
+    val numbers = values.count { value ->
+        val digits = value.count(Char::isDigit)
+        digits > 0 && digits >= value.count(Char::isLetter)
+    }
+    return minOf(MOST_VALUES, items / if (2 * numbers > values.size) 10 else 3)
+}
+
 /** Of each field that groups items, its values, any number of which may be chosen. */
 @Composable
 private fun Filters(
@@ -130,8 +139,9 @@ private fun Filters(
     onChange: (Map<String, List<String>>) -> Unit,
 ) {
     val fields = remember {
-        val most = minOf(MOST_VALUES, recommender.items.size / 2)
-        recommender.fields.filterValues { it.size in 2..most }.entries.take(MOST_FIELDS)
+        val items = recommender.items.size
+        val grouping = recommender.fields.filterValues { it.size in 2..mostValues(it, items) }
+        grouping.entries.take(MOST_FIELDS)
     }
     for ((name, values) in fields) {
         val chosen = where[name].orEmpty()

@@ -1,0 +1,33 @@
+"""Which fields group items; the others, such as a price, are shown only. Imports no numpy.
+
+A field whose values are nearly all rare teaches nothing, and is no filter for a person: it is no
+feature of training, no figure of `evaluate`, and the pages offer no filter by it. Whoever names it
+in a filter may still use it. The pages have the same rule (`filters.ts` and its like).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+# Items that have a value, on the average over a field's values; numbers are rarely groups.
+LEAST = 3
+LEAST_OF_NUMBERS = 10
+
+
+def groups(values: Iterable[str]) -> bool:
+    """Whether a field groups items.
+
+    Args:
+        values: of the field, of one item after another.
+    """
+    counts = Counter(values)
+    numbers = sum(map(_is_number, counts))
+    least = LEAST_OF_NUMBERS if 2 * numbers > len(counts) else LEAST
+    return counts.total() >= least * len(counts)
+
+
+def _is_number(value: str) -> bool:
+    """Whether it has digits, and no more letters than these: "36,95 EUR", "2024-05-01"."""
+    digits = sum(map(str.isdecimal, value))
+    return digits > 0 and digits >= sum(map(str.isalpha, value))
