@@ -53,12 +53,21 @@ TABLES = {
         "log.csv",
         "\ufeffKunde;Artikel;Bestelldatum;Preis\n7;z;01.04.2026 09:00;1.299,90\n"
         "7;x;15.03.2026 18:30;3,50\n7;y;31.03.2026 07:05;4,10\n",
-        {"7": ["x", "y", "z"]},
-        options={"user": "Kunde", "item": "Artikel", "time": "Bestelldatum"},
+        {"7": ["x", "y", "z"]}, "columns: user = Kunde, item = Artikel, time = Bestelldatum",
+    ),
+    "a German export with numbers": Trouble(
+        "log.csv", "Datum;Kunden-Nr.;Artikel-Nr.;Menge\n03.04.2026;7;z;1\n01.04.2026;7;x;1\n"
+        "02.04.2026;7;y;1\n", {"7": ["x", "y", "z"]},
+        "columns: user = Kunden-Nr., item = Artikel-Nr., time = Datum",
+    ),
+    "article numbers": csv(
+        XYZ, "2026-01-01T09:00:00+01:00,u,1,x", "2026-01-02T09:00:00+01:00,u,1,y",
+        "2026-01-03T09:00:00+01:00,u,1,z", header="event_time,customer_no,campaign,article_no",
+        said="columns: user = customer_no, item = article_no, time = event_time",
     ),
     "a German date that is not taken": csv(
         {"u": ["z", "x", "y"]}, "u,z,03.04.2026", "u,x,01.04.2026", "u,y,02.04.2026",
-        header="user,item,Datum", said="Datum looks like a time and is not used",
+        header="user,item,Tag", said="Tag looks like a time and is not used",
     ),
     "pipes": csv(XYZ, "u|z|3", "u|x|1", "u|y|2", header="user_id|item_id|time"),
     "pipes in a text": Trouble("log.txt", "user|item\nu|x\nu|y\nu|z\n", XYZ),

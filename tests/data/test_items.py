@@ -11,6 +11,7 @@ import pytest
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
 from glint_edge.data.features import features_of
 from glint_edge.data.items import ItemFile, described, describing
+from glint_edge.data.reading import columns
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.json_files import Fault
 
@@ -112,6 +113,33 @@ def test_items_without_a_row_are_named_and_what_becomes_of_them(keys, titles, no
     catalogue = Catalogue(("", *keys.split()), {key: "old" for key in titles.split()})
     table = ItemFile(write(tmp_path / "items.csv", delimited(",")))
     assert describing(catalogue, table).notes[-1].endswith(note)
+
+
+@pytest.mark.parametrize(
+    ("header", "key", "title"),
+    [
+        ("EAN;Artikelnummer;Bezeichnung;Warengruppe", "Artikelnummer", "Bezeichnung"),
+        ("article_no;article_name;price;name", "article_no", "name"),
+        ("Artikel-Nr.;Artikelbezeichnung;VK-Preis;EAN", "Artikel-Nr.", "Artikelbezeichnung"),
+        ("Produktname;Produkt-ID;Artikel;Preis", "Produkt-ID", "Produktname"),
+        ("id;Artikelname;Preis;Marke", "id", "Artikelname"),
+    ],
+)
+def test_shops_own_names_of_columns_are_known(header, key, title, tmp_path):
+    row = ";".join({key: "1", title: "Seil"}.get(name, "7") for name in header.split(";"))
+    file = write(tmp_path / "items.csv", f"{header}\n{row}\n")
+    of_table = describing(CATALOGUE, ItemFile(file))
+    assert of_table.notes[0] == f"items.csv: columns: key = {key}, title = {title}"
+    assert of_table.catalogue.titles["1"] == "Seil"
+
+
+def test_no_usual_name_has_two_roles():
+    names = [name for role in columns.ROLES for name in columns._USUAL[role]]
+    assert len(names) == len(set(names))
+    titles = set(columns.ITEM_TITLES)
+    assert len(titles) == len(columns.ITEM_TITLES)
+    assert titles & set(columns.ITEM_KEYS) <= {"trackname", "gametitle"}
+    assert all(columns._plain(name) == name for name in (*names, *titles))
 
 
 def test_titles_alone_are_taken_where_nothing_else_is_asked_for(tmp_path):

@@ -108,7 +108,7 @@ def test_a_row_without_a_time_is_left_out_of_tables_with_types(tmp_path, times):
     ("header", "value", "looks"),
     [
         ("viewed_on", "2020-01-0{}", True),
-        ("Zeitpunkt", "2020-01-0{} 12:00", True),
+        ("Augenblick", "2020-01-0{} 12:00", True),
         ("moment", "157783680{}", True),
         ("happenedAt", "{}", True),
         ("price", "{}.5", False),

@@ -66,7 +66,7 @@ COLUMNS = {
     "no time": csv(XYZ, "u,x", "u,y", "u,z", header="user,item", said="there is no time: items"),
     "a time that is not known by its name": csv(
         {"u": ["z", "x", "y"]}, "u,z,2020-01-03", "u,x,2020-01-01", "u,y,2020-01-02",
-        header="user,item,Zeitpunkt", said="Zeitpunkt looks like a time and is not used",
+        header="user,item,Moment", said="Moment looks like a time and is not used",
     ),
     "a column that is not there": csv("no column 'who'; choose --user-column from", *THREE,
                                       user="who"),
@@ -184,7 +184,40 @@ FORMS = {
     "MovieLens": Trouble("ratings.dat", "u::x::3::1\nu::z::3::3\nu::y::3::2\n", XYZ),
     "a long row": csv("line 3: 4 fields under a header of 3", "u,x,1", "u,y,2,3"),
     "another encoding": Trouble(
-        "log.csv", b"user,item\nu,\xe9\n", "line 2: byte 0xe9 is not UTF-8 text",
+        "log.csv", b"user,item\nu,\xe9\n",
+        "line 2: byte 0xe9 is not UTF-8 text; if it is Windows-1252: "
+        "iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+    ),
+    "another encoding, in the header": Trouble(
+        "log.csv", b"user,item,gr\xf6\xdfe,m\xe4rz\nu,x,1,2\n",
+        "line 1: byte 0xf6 is not UTF-8 text; if it is Windows-1252",
+    ),
+    "another encoding, packed": Trouble(
+        "log.csv.gz", gzip.compress(b"user,item\nu,\xe9\n"),
+        "line 2: byte 0xe9 .*: gzip -dc FILE . iconv -f WINDOWS-1252 -t UTF-8 > NEW",
+    ),
+    "another encoding, after many lines": Trouble(
+        "log.tsv", b"user\titem\n" + b"u\tx\n" * 30_000 + b"u\t\xe9\n", "line 30002: byte 0xe9 is",
+    ),
+    "another encoding in JSON lines": Trouble(
+        "log.jsonl", b'{"user": "u", "item": "x"}\n{"user": "u", "item": "\xe9"}\n',
+        "line 2: byte 0xe9 is not UTF-8 text; if it is Windows-1252",
+    ),
+    "another encoding after many JSON lines": Trouble(
+        "log.jsonl", b'{"user": "u", "item": "x"}\n' * 9000 + b'{"user": "u", "item": "\xe9"}\n',
+        "line 9001: byte 0xe9 is not UTF-8 text; if it is Windows-1252",
+    ),
+    "another encoding in a list of JSON": Trouble(
+        "log.json", b'[{"user": "u", "item": "x"},\n{"user": "u", "item": "\xe9"}]',
+        "line 2: byte 0xe9 is not UTF-8 text; if it is Windows-1252",
+    ),
+    "another encoding in RecBole's": Trouble(
+        "log.inter", b"user_id:token\titem_id:token\nu\t\xe9\n",
+        "line 2: byte 0xe9 is not UTF-8 text; if it is Windows-1252",
+    ),
+    "another alphabet": Trouble(
+        "log.csv", "user,item\nu,чай\n".encode("cp1251"),
+        "line 2: byte 0xf7 is not UTF-8 text; unpack the file or save it as UTF-8",
     ),
 }  # fmt: skip  # a table
 

@@ -12,16 +12,20 @@ from glint_edge.suggestions import one_of
 
 # Column names as people write them, likeliest first, without case, spaces, `_`, `-` and `.`: those
 # of public logs (MovieLens, Amazon, REES46, H&M, RetailRocket, Last.fm, Steam, Criteo, gorse,
-# Diginetica, Yelp, Netflix …) and of shops' own (Shopify, WooCommerce).
+# Diginetica, Yelp, Netflix …) and of shops' own (Shopify, WooCommerce; in German, too).
 _USUAL = {
     "user": ("userid", "user", "uid", "visitorid", "visitor", "customerid", "customer",
              "reviewerid", "custid", "customerno", "customernumber", "clientid", "buyerid",
              "memberid", "accountid", "profileid", "authorsteamid", "steamid", "userpseudoid",
-             "domainuserid", "anonymousid", "username", "email", "useremail", "customeremail",
-             "billingemail"),
+             "domainuserid", "anonymousid", "kundennummer", "kundennr", "kundenid", "kunde",
+             "benutzerid", "benutzer", "nutzerid", "besucherid", "username", "email", "useremail",
+             "customeremail", "billingemail"),
     "item": ("itemid", "item", "iid", "movieid", "movie", "productid", "product", "articleid",
              "article", "trackid", "track", "parentasin", "asin", "sku", "skuid", "productsku",
-             "itemsku", "lineitemsku", "variantsku", "stockcode", "productcode", "gameid", "appid",
+             "itemsku", "lineitemsku", "variantsku", "stockcode", "productcode", "articleno",
+             "articlenumber", "productno", "productnumber", "itemno", "itemnumber",
+             "artikelnummer", "artikelnr", "artikelid", "produktnummer", "produktnr", "produktid",
+             "artikel", "produkt", "gameid", "appid",
              "bookid", "isbn", "songid", "videoid", "newsid", "contentid", "businessid", "venueid",
              "poiid", "locationid", "hotelid", "animeid", "recipeid", "courseid", "listingid",
              "artistid", "artist", "gametitle", "game", "trackname", "campaign"),
@@ -30,19 +34,24 @@ _USUAL = {
              "createdat", "timestampcreated", "viewedat", "clickedat", "purchasedat", "orderedat",
              "occurredat", "clicktimestamp", "clicktime", "purchasedate", "orderdate",
              "invoicedate", "transactiondate", "reviewdate", "reviewtime", "servertime",
-             "collectortstamp", "tdat"),
+             "collectortstamp", "tdat", "zeitstempel", "zeitpunkt", "datum", "zeit",
+             "bestelldatum", "bestellzeitpunkt", "kaufdatum"),
     "session": ("sessionid", "session", "usersession", "usersessionid", "sessionkey", "visitid",
-                "gasessionid", "sessionidhash"),
+                "gasessionid", "sessionidhash", "sitzungsid", "sitzung"),
     "event": ("eventtype", "event", "eventname", "feedbacktype", "feedback", "action",
               "actiontype", "behavior", "behaviour", "behaviortype", "behaviourtype",
-              "behaviorname", "interaction", "interactiontype"),
-    "rating": ("rating", "ratings", "score", "stars", "overall", "bookrating", "value", "weight"),
+              "behaviorname", "interaction", "interactiontype", "ereignistyp", "ereignis"),
+    "rating": ("rating", "ratings", "score", "stars", "overall", "bookrating", "value", "weight",
+               "bewertung"),
 }  # fmt: skip  # a table
 
 ROLES = tuple(_USUAL)
 
 # Of a table with a row an item: what is surely a key comes first.
-_IDS = ("id", "sku", "code", "asin", "isbn", "item", "product", "article")
+_IDS = (
+    "id", "sku", "code", "asin", "isbn", "item", "product", "article", "no", "number", "nummer",
+    "nr",
+)  # fmt: skip  # a table
 ITEM_KEYS = (
     *(name for name in _USUAL["item"] if name.endswith(_IDS)), "id", "key", "code", "ean", "gtin",
     *_USUAL["item"],
@@ -50,7 +59,8 @@ ITEM_KEYS = (
 ITEM_TITLES = (
     "title", "name", "itemtitle", "itemname", "producttitle", "productname", "prodname",
     "movietitle", "booktitle", "bookname", "trackname", "tracktitle", "songname", "gametitle",
-    "appname", "displayname", "label",
+    "appname", "displayname", "label", "titel", "bezeichnung", "artikelbezeichnung",
+    "artikelname", "produktname", "produktbezeichnung", "articlename",
 )  # fmt: skip  # a table
 _ALWAYS = ("user", "item", "time")  # are taken where they are there; the others, where of use
 _PLAIN = str.maketrans("", "", " _-.")

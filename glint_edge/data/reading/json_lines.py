@@ -12,7 +12,7 @@ import polars as pl
 from glint_edge.data.reading.columns import Selection, others
 from glint_edge.data.reading.objects import Objects, Pairs, inside, named, value_of
 from glint_edge.data.reading.table import SHOWN, Table, described
-from glint_edge.data.reading.text import first_line, head_of
+from glint_edge.data.reading.text import first_line, head_of, not_utf8, require_utf8
 from glint_edge.errors import DataError
 
 KEYED = 100  # first objects, whose keys are the columns
@@ -28,6 +28,7 @@ def read_json_lines(path: Path, selection: Selection) -> Table:
     """
     if not head_of(path):
         raise DataError(f"{path} is empty; pass a log with at least one user's items")
+    require_utf8(path)
     objects = Objects(path)
     first = [pairs for _, pairs in islice(objects, KEYED)]
     keys = named(first)
@@ -65,4 +66,6 @@ def _explain(objects: Objects, error: pl.exceptions.PolarsError) -> DataError:
             pass
     except DataError as wrong:
         return wrong
+    if wrong_bytes := not_utf8(objects.path):
+        return wrong_bytes
     return DataError(f"{objects.path} is not well-formed ({first_line(error)}); check its lines")

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from glint_edge.data.reading.text import head_of, opened
+from glint_edge.data.reading.text import head_of, not_utf8, opened
 from glint_edge.errors import DataError
 
 INSIDE = "."  # between the keys of an object in an object
@@ -110,9 +110,11 @@ class Objects:
                 "object a line, as jq -c '.[]' does"
             )
         with opened(self.path) as file:
-            text = file.read().decode("utf-8-sig", errors="replace")
+            data = file.read()
         try:
-            values = _loaded(text)
+            values = _loaded(data.decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise not_utf8(self.path) or error from error
         except ValueError as error:
             raise DataError(f"{self.path} is no JSON ({error}); correct it there") from error
         for number, value in enumerate(values, 1):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zlib
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
@@ -20,6 +22,7 @@ from glint_edge.errors import DataError
 
 HEAD = 1 << 16  # bytes that show what a file is
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_RUNS = re.compile(rb"[\x80-\xff]+")
 _JSON = ('{"', "{'", "[{", "[[", "{}")
 
 
@@ -81,8 +84,9 @@ def source_of(path: Path) -> Path | bytes:
     """What polars is to read: the file, or its bytes if its lines end as old Macs end them.
 
     Raises:
-        DataError: it is empty, JSON, a page, or a database's dump.
+        DataError: it is empty, JSON, a page, or a database's dump, or begins as no UTF-8 does.
     """
+    require_utf8(path)
     head = head_of(path)
     if not head:
         raise DataError(f"{path} is empty; pass a log with at least one user's items")
@@ -118,17 +122,17 @@ def at_line(row: int) -> str:
 def explain_text(path: Path, error: pl.exceptions.PolarsError) -> DataError:
     """Why lines cannot be read."""
     try:
-        not_utf8 = _not_utf8(path)
+        wrong = not_utf8(path)
     except DataError as damaged:
         return damaged
-    return not_utf8 or DataError(f"{path} cannot be read ({first_line(error)}); write it again")
+    return wrong or DataError(f"{path} cannot be read ({first_line(error)}); write it again")
 
 
 def explain_records(path: Path, separator: str, error: pl.exceptions.PolarsError) -> DataError:
     """Why a CSV or TSV cannot be read: not UTF-8, a long record, or a quote that is not closed."""
     try:
-        if not_utf8 := _not_utf8(path):
-            return not_utf8
+        if wrong_bytes := not_utf8(path):
+            return wrong_bytes
         rows = records(path, separator)
         _, header = next(rows)
         for line, fields in rows:
@@ -174,17 +178,58 @@ def at_record(path: Path, separator: str, header: bool, row: int) -> str:
     return f"line {line}"
 
 
-def _not_utf8(path: Path) -> DataError | None:
+def require_utf8(path: Path) -> None:
+    """Refuse what begins as no UTF-8 does, a header say; the rest is seen when it is read.
+
+    Raises:
+        DataError: it does; its first wrong line is named.
+    """
+    with opened(path) as file:
+        head = file.read(HEAD)
+    try:
+        getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        if wrong := not_utf8(path):
+            raise wrong from None
+
+
+def not_utf8(path: Path) -> DataError | None:
+    """What is wrong with the first line that is not UTF-8, and what to do."""
     with opened(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
+                what_to_do = "unpack the file or save it as UTF-8"
+                if western(line + file.read(HEAD), few=2) is not None:  # as in größe
+                    command = "iconv -f WINDOWS-1252 -t UTF-8"
+                    packed = path.suffix.lower() == ".gz"
+                    command = f"gzip -dc FILE | {command}" if packed else f"{command} FILE"
+                    what_to_do = f"if it is Windows-1252: {command} > NEW"
                 return DataError(
                     f"{path}, line {number}: byte {line[error.start]:#04x} is not UTF-8 text; "
-                    "unpack the file or save it as UTF-8"
+                    f"{what_to_do}"
                 )
     return None
+
+
+def western(data: bytes, few: int = 1) -> str | None:
+    """Bytes as text in Windows' Western letters; None: they are hardly that.
+
+    Letters with accents are few and far between in it, as in no other alphabet.
+
+    Args:
+        data: the bytes.
+        few: so many such letters may stand together.
+    """
+    letters = sum(byte >= 0x80 for byte in data)
+    together = sum(len(run) for run in _RUNS.findall(data) if len(run) > few)
+    if b"\0" in data or 2 * together > letters:
+        return None
+    try:
+        return data.decode("cp1252")
+    except UnicodeDecodeError:
+        return None
 
 
 def first_line(error: Exception) -> str:

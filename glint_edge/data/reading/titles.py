@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,12 +10,10 @@ from pathlib import Path
 import polars as pl
 
 from glint_edge.data.reading.formats import inter_header
-from glint_edge.data.reading.text import explain_records
+from glint_edge.data.reading.text import explain_records, western
 from glint_edge.errors import DataError
 
 log = logging.getLogger(__name__)
-
-_TOGETHER = re.compile(rb"[\x80-\xff]{2,}")
 
 
 def _titles_text(path: Path) -> str:
@@ -39,10 +36,7 @@ def _titles_text(path: Path) -> str:
 
 
 def _western(path: Path, data: bytes, error: UnicodeDecodeError) -> str:
-    """Text in which letters with accents are few and far between, as in no other alphabet."""
-    letters = sum(byte >= 0x80 for byte in data)
-    together = sum(map(len, _TOGETHER.findall(data)))
-    text = None if b"\0" in data or 2 * together > letters else _decoded(data, "cp1252")
+    text = western(data)
     if text is None:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(
@@ -51,13 +45,6 @@ def _western(path: Path, data: bytes, error: UnicodeDecodeError) -> str:
         ) from error
     log.warning("%s is not UTF-8: its titles are read as Windows-1252; save it as UTF-8", path.name)
     return text
-
-
-def _decoded(data: bytes, encoding: str) -> str | None:
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        return None
 
 
 def _by_key(keys: pl.Series, titles: pl.Series) -> dict[str, str]:
