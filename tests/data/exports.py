@@ -143,6 +143,14 @@ NESTED = {
         options={"format": "csv"},
     ),
     "a list that is cut short": Trouble("log.json", json.dumps(TAPS)[:-9], "is no JSON .*correct"),
+    "a list, and more": Trouble("log.json", json.dumps(TAPS) + "\n[]", "is no JSON .*correct"),
+    "a list without a comma": Trouble(
+        "log.json", json.dumps(TAPS).replace("}, {", "} {"), "is no JSON .*correct",
+    ),
+    "a list whose texts look like its ends": Trouble(
+        "log.json", '[\r\n{"user":\n "],", "item": "}, {\\n"},{"user": "],", "item":\n"a\u2028]"},'
+        '{"item": "\\"", "user": "],"}\n]\n', {"],": ["}, {", "a\u2028]", '"']},
+    ),
     "a list of lists": Trouble("log.json", '[["u", "x"]]', "object 1 is no JSON object"),
     "an empty list": Trouble("log.json", "[]", "has no objects with keys"),
     "a time in a list": Trouble(

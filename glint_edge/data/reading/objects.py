@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ DEEPEST = 5  # keys of a column
 MOST_LISTED = 256 << 20  # bytes of a list, which is taken into memory whole
 
 Keys = tuple[str, ...]
+
+_SPACE = re.compile(r"[ \t\n\r]*")  # that JSON allows between values
 
 
 class Pairs(list[tuple[str, Any]]):
@@ -58,7 +61,10 @@ class Objects:
         Raises:
             DataError: the file is no JSON, or holds something else.
         """
-        yield from (self._of_list if self.listed else self._of_lines)()
+        if self.listed:
+            yield from ((number, pairs) for number, pairs, _ in self._of_list())
+        else:
+            yield from self._of_lines()
 
     @cached_property
     def listed(self) -> bool:
@@ -69,7 +75,8 @@ class Objects:
     def source(self) -> Path | bytes:
         """What polars is to read as lines: the file, or other bytes where it is none as it is."""
         if self.listed:
-            return "\n".join(_dumped(pairs) for _, pairs in self).encode()
+            # JSON has no line breaks in its texts, only between its values.
+            return "\n".join(text.replace("\n", " ") for _, _, text in self._of_list()).encode()
         with opened(self.path) as file:
             data = file.read(3)
             if data == b"\xef\xbb\xbf":  # a byte order mark
@@ -95,7 +102,7 @@ class Objects:
                 if not text:
                     continue
                 try:
-                    value = _loaded(text)
+                    value = _one(text)
                 except ValueError as error:
                     wrong = f"{text[:30]!r} is no JSON by itself ({error})"
                     raise DataError(
@@ -103,22 +110,22 @@ class Objects:
                     ) from error
                 yield number, self._object(number, value)
 
-    def _of_list(self) -> Iterator[tuple[int, Pairs]]:
+    def _of_list(self) -> Iterator[tuple[int, Pairs, str]]:
+        """Each, with its number and as it is written."""
         if self.path.stat().st_size > MOST_LISTED:
             raise DataError(
                 f"{self.path} is one list of JSON, too long to be taken into memory; write an "
                 "object a line, as jq -c '.[]' does"
             )
-        with opened(self.path) as file:
-            data = file.read()
         try:
-            values = _loaded(data.decode("utf-8-sig"))
+            with opened(self.path) as file:
+                text = file.read().decode("utf-8-sig")
+            for number, (value, start, end) in enumerate(_values(text), 1):
+                yield number, self._object(number, value), text[start:end]
         except UnicodeDecodeError as error:
             raise not_utf8(self.path) or error from error
         except ValueError as error:
             raise DataError(f"{self.path} is no JSON ({error}); correct it there") from error
-        for number, value in enumerate(values, 1):
-            yield number, self._object(number, value)
 
     def _object(self, number: int, value: object) -> Pairs:
         if not isinstance(value, Pairs):
@@ -129,21 +136,45 @@ class Objects:
         return value
 
 
-def _loaded(text: str) -> Any:  # noqa: ANN401  # any JSON
+_DECODER = json.JSONDecoder(object_pairs_hook=Pairs)
+
+
+def _decoded(text: str, start: int) -> tuple[Any, int]:
+    """The value that begins there, and where it ends."""
     try:
-        return json.loads(text, object_pairs_hook=Pairs)
+        return _DECODER.raw_decode(text, start)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
 
 
-def _dumped(value: object) -> str:
-    return json.dumps(_plain(value))
+def _one(text: str) -> Any:  # noqa: ANN401  # any JSON
+    value, end = _decoded(text, 0)
+    _require_rest(text, end, "")
+    return value
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Pairs):
-        return {name: _plain(inner) for name, inner in value}
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+def _values(text: str) -> Iterator[tuple[Any, int, int]]:
+    """The values of a list, one after the other, and where each begins and ends."""
+    start = _after_space(text, text.index("[") + 1)
+    more = not text.startswith("]", start)
+    while more:
+        value, end = _decoded(text, start)
+        yield value, start, end
+        start = _after_space(text, end)
+        if more := text.startswith(",", start):
+            start = _after_space(text, start + 1)
+    _require_rest(text, start, "]")
+
+
+def _require_rest(text: str, at: int, rest: str) -> None:
+    if text[at:].strip() != rest:
+        raise json.JSONDecodeError("Expecting its end", text, at)
+
+
+def _after_space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    assert match is not None, "it matches no space, too"
+    return match.end()
 
 
 def named(objects: list[Pairs]) -> dict[str, Keys]:
