@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from device_bench.judge.rows import STOCK_RUNNER, Row
+from device_bench.judge.rows import STOCK_RUNNER, name_of
 from device_bench.measure.runtimes import REFERENCE
 from device_bench.rounds import piece_of
 from device_bench.runners.python import PythonRunner
@@ -35,14 +35,9 @@ def pieces_of(bundle: Bundle, settings: Settings, *, with_floats: bool) -> list[
             runners += [(one.target, one.precision, STOCK_RUNNER, "", True) for one in STOCKS]
     config, calls, threads = bundle.config.to_dict(), settings.plan.runs, settings.threads
     return [
-        piece_of(f"{_name(target, precision, runner)} {device}", config, calls, threads,
+        piece_of(f"{name_of(target, precision, runner)} {device}", config, calls, threads,
                  first=round == 0)
         for round in range(max(settings.rounds, 1))
         for target, precision, runner, device, timed in runners
         if round == 0 or timed
     ]  # fmt: skip
-
-
-def _name(target: str, precision: str, runner: str) -> str:
-    row = Row(target=target, precision=precision, runner=runner, file_bytes=0, ok=True, threads=0)
-    return row.name

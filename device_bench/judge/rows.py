@@ -14,6 +14,11 @@ STOCK_RUNNER = "stock"
 GENERATED = "generated"  # the bundle of models whose weights were drawn at random
 
 
+def name_of(target: str, precision: str, runner: str) -> str:
+    """A row's name, for people: "onnx int8", and the runner where it is not Python's."""
+    return f"{target} {precision}" + ("" if runner == "python" else f" ({runner})")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One artifact on one runner. None stands for what could not be measured.
@@ -120,9 +125,8 @@ class Row:
 
     @property
     def name(self) -> str:
-        """For people: "onnx int8", and the runner where it is not Python's."""
-        where = "" if self.runner == "python" else f" ({self.runner})"
-        return f"{self.target} {self.precision}{where}"
+        """For people: see `name_of`."""
+        return name_of(self.target, self.precision, self.runner)
 
     @property
     def under_test(self) -> bool:
