@@ -63,7 +63,6 @@ def export(
     *,
     folder: Path,
     check: Check,
-    histories: Sequence[Sequence[int]] | None = None,
     probes: Sequence[Sequence[int]] | None = None,
     fine_tuned: FineTuned | None = None,
     on_step: Callable[[str], None] = lambda step: None,
@@ -75,9 +74,8 @@ def export(
         options: what to export.
         folder: where the checkpoint lies; this machine remembers it.
         check: judges the converted files; a failed check is recorded in the manifest.
-        histories: item ids, for the golden vectors, which a bundle tells everybody; None: made up.
         probes: item ids of a few users, for the errors of the layers, of which the bundle has the
-            sums; None: the histories.
+            sums; None: the golden histories, which a bundle tells everybody and are made up.
         fine_tuned: for "int8-qat", the model to quantize; the checks still compare with the
             checkpoint's.
         on_step: told what is being done.
@@ -110,7 +108,7 @@ def export(
 
     return write_bundle(
         checkpoint, options, artifacts, lower,
-        folder=folder, check=check, histories=histories, probes=probes, fine_tuned=fine_tuned,
+        folder=folder, check=check, probes=probes, fine_tuned=fine_tuned,
         on_step=on_step,
     )  # fmt: skip
 
@@ -123,7 +121,6 @@ def write_bundle(
     *,
     folder: Path,
     check: Check,
-    histories: Sequence[Sequence[int]] | None = None,
     probes: Sequence[Sequence[int]] | None = None,
     fine_tuned: FineTuned | None = None,
     on_step: Callable[[str], None] = lambda step: None,
@@ -137,7 +134,6 @@ def write_bundle(
         lower: writes the file of one artifact, and what belongs to it, from a program.
         folder: as for `export`, and so are the others.
         check: see there.
-        histories: see there.
         probes: see there.
         fine_tuned: see there.
         on_step: see there.
@@ -146,8 +142,7 @@ def write_bundle(
     floats = stream_program(model, options.top_k, options.chunk, options.spare_items)
     on_step("folding" if options.precision == "fp32" else f"quantizing to {options.precision}")
     program = floats if options.precision == "fp32" else quantize(floats, options.precision)
-    if histories is None:
-        histories = golden_histories(floats.config)
+    histories = golden_histories(floats.config)
     layers = layer_report(program, floats, histories if probes is None else probes)
     with new_folder(options.out, options.stood) as work:
         files = [(artifact, work / artifact.file) for artifact in artifacts]

@@ -15,7 +15,6 @@ from glint_edge.data.record import DataSource
 from glint_edge.model.glint_ru import GlintRU
 
 APP = DataSource("app", "app")
-HISTORIES = [[1, 2, 3], list(range(5, 11)), [7]]
 
 
 def tiny_model(seed=0, **config):
@@ -77,5 +76,5 @@ def small_bundle(
     options = ExportOptions((target,), quantize, 10, folder / "app.glint", chunk=4)
     return export(
         load_checkpoint(folder / "run"), options,
-        folder=folder / "run", histories=HISTORIES, check=lambda *_: [],
+        folder=folder / "run", check=lambda *_: [],
     ).path  # fmt: skip

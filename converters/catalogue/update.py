@@ -85,7 +85,6 @@ def update(
     folder: Path,
     check: Check,
     spare_items: int,
-    histories: Sequence[Sequence[int]] | None = None,
     probes: Sequence[Sequence[int]] | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Bundle:
@@ -99,8 +98,7 @@ def update(
         folder: where `after` lies; this machine remembers it.
         check: as for `export`, of the changed float model.
         spare_items: rows to keep free if the files have to be converted again.
-        histories: as for `export`, and so are the others.
-        probes: see there.
+        probes: as for `export`.
         on_step: told what is being done.
 
     Raises:
@@ -112,8 +110,7 @@ def update(
     """
     left = spare_after(bundle, after)
     more: dict[str, Any] = {
-        "folder": folder, "check": check, "histories": histories, "probes": probes,
-        "on_step": on_step,
+        "folder": folder, "check": check, "probes": probes, "on_step": on_step,
     }  # fmt: skip
     if left is None:
         again = options_of(bundle, out, spare_items)

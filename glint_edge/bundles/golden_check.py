@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glint_edge.bundles.golden import Golden, GoldenCase, checksum, fnv1a
+from glint_edge.tables import counted
 
 EXACT = "c"  # the target that gives the same bits everywhere
 
@@ -44,9 +45,8 @@ def golden_failures(
             *(_bits(case, states[number], lists, number) if exact else ()),
         ]
         if wrong:
-            failures.append(
-                f"golden case {number} ({len(case.history)} items): {', and '.join(wrong)}"
-            )
+            items = counted(len(case.history), "items")
+            failures.append(f"golden case {number} ({items}): {', and '.join(wrong)}")
     return tuple(failures)
 
 

@@ -9,6 +9,7 @@ from converters.export import export
 from converters.options import ExportOptions, refuse_to_overwrite
 from glint_edge.bundles.bundle import load_bundle, write_manifest
 from glint_edge.bundles.golden import checksum, golden_of
+from glint_edge.bundles.golden_histories import golden_histories
 from glint_edge.bundles.shown import table_of
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.checkpoints.of_bundle import find_checkpoint
@@ -16,8 +17,6 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.model.stream import empty_state, stream_program
-
-HISTORIES = [[1, 2, 3], [40], [5, 5, 0, 7], list(range(1, 41))]
 
 
 @pytest.fixture(scope="session")
@@ -43,10 +42,7 @@ def passed(artifacts, golden):
 
 def make(checkpoint, out, *, quantize="int8", check=passed, chunk=25, **more):
     options = ExportOptions(("executorch",), quantize, 10, out, chunk=chunk)
-    return export(
-        load_checkpoint(checkpoint), options, folder=checkpoint, histories=HISTORIES, check=check,
-        **more,
-    )  # fmt: skip
+    return export(load_checkpoint(checkpoint), options, folder=checkpoint, check=check, **more)
 
 
 @pytest.fixture
@@ -87,7 +83,7 @@ def test_golden_vectors_are_what_the_int8_stream_gives(bundle, make_model):
 
     program = quantize(stream_program(make_model(), 10))
     cases = bundle.golden.cases
-    assert [case.history for case in cases] == [[], *HISTORIES]
+    assert [case.history for case in cases] == [[], *golden_histories(bundle.config)]
     assert cases[0].items == list(range(1, 11))
     for case in cases:
         state = empty_state(bundle.config)
@@ -107,7 +103,7 @@ def test_the_checksum_sees_a_change_in_one_float(make_model):
 
 
 def test_golden_vectors_of_fp32_are_tighter(make_model, bundle):
-    fp32 = golden_of(stream_program(make_model()), HISTORIES, bundle.catalogue)
+    fp32 = golden_of(stream_program(make_model()), [[1, 2, 3], [40]], bundle.catalogue)
     assert 0 < fp32.score_error <= 1e-4
 
 
@@ -224,9 +220,8 @@ def test_a_catalogue_of_one_item_is_a_bundle_too(make_model, tmp_path, fake_conv
     save_checkpoint(one, tmp_path / "run")
     options = ExportOptions(("executorch",), "int8", 1, tmp_path / "one.glint", chunk=25)
     bundle = export(
-        load_checkpoint(tmp_path / "run"), options, folder=tmp_path / "run", histories=[[1], []],
-        check=passed,
-    )  # fmt: skip
+        load_checkpoint(tmp_path / "run"), options, folder=tmp_path / "run", check=passed
+    )
     assert [case.items for case in bundle.golden.cases] == [[1]] * len(bundle.golden.cases)
     rows = {name: value for name, value in table_of(bundle).rows}
     assert rows["executorch int8"] == (
@@ -265,8 +260,8 @@ def test_the_check_sees_the_converted_file(checkpoint, tmp_path, fake_convert):
         seen.extend((a.target, file.read_text(), len(golden.cases)) for a, file in artifacts)
         return passed(artifacts, golden)
 
-    make(checkpoint, tmp_path / "app.glint", check=look)
-    assert seen == [("executorch", "executorch int8", 1 + len(HISTORIES))]
+    bundle = make(checkpoint, tmp_path / "app.glint", check=look)
+    assert seen == [("executorch", "executorch int8", len(bundle.golden.cases))]
 
 
 def test_a_bundle_can_move_with_its_checkpoint(bundle, checkpoint, tmp_path):
@@ -290,7 +285,7 @@ def test_impossible_options_are_refused(checkpoint, tmp_path, arguments, says):
         export(
             load_checkpoint(checkpoint),
             ExportOptions(**options | {"out": tmp_path / options["out"]}),
-            folder=checkpoint, histories=[], check=passed,
+            folder=checkpoint, check=passed,
         )  # fmt: skip
     assert not list(tmp_path.iterdir())
 

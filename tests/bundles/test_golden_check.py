@@ -46,7 +46,7 @@ def test_a_changed_score_is_seen(golden, model, value):
     states, lists = answers(golden, model)
     lists.scores[2, 4] = value(lists.scores[2, 4], golden.score_error)
     (failure,) = golden_failures(golden, states, lists)
-    assert "golden case 2 (1 items): the score in place 5 is" in failure
+    assert "golden case 2 (1 item): the score in place 5 is" in failure
 
 
 def test_a_changed_item_is_seen(golden, model):

@@ -7,6 +7,7 @@ from converters.export import export
 from converters.options import ExportOptions
 from glint_edge.bundles.bundle import load_bundle
 from glint_edge.bundles.copies import copy_part
+from glint_edge.bundles.golden_histories import golden_histories
 from glint_edge.bundles.shown import table_of
 from glint_edge.checkpoints.changes import NewItem, add_items, retire_items
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -35,13 +36,14 @@ def test_the_checkpoint_and_the_bundle_hold_the_same_bytes(folder):
 
 def test_the_golden_lists_are_with_the_expert_and_without(folder):
     bundle = load_bundle(folder)
-    first = [one for one in bundle.golden.lists if one.history == [1, 2, 3]]
+    history = golden_histories(bundle.config)[0]
+    first = [one for one in bundle.golden.lists if one.history == history]
     with_it = [one for one in first if one.neighbours]
     without = [one for one in first if not one.neighbours]
     assert [one.k for one in with_it] == [one.k for one in without]
-    assert not any(one.neighbours for one in bundle.golden.lists if one.history != [1, 2, 3])
+    assert not any(one.neighbours for one in bundle.golden.lists if one.history != history)
     assert with_it[0].scores != without[0].scores
-    gains = tiny_neighbours().bias([1, 2, 3], 42)[0]
+    gains = tiny_neighbours().bias(history, 42)[0]
     both = {**dict(zip(with_it[2].items, with_it[2].scores, strict=True))}
     for item, score in zip(without[2].items, without[2].scores, strict=True):
         if item in both:
@@ -97,7 +99,7 @@ def test_items_that_come_later_have_none_and_those_that_go_keep_theirs(folder, t
     with no_conversion():
         bundle = export(
             load_checkpoint(tmp_path / "run"), options, folder=tmp_path / "run",
-            histories=[[3, 41, 5]], check=lambda *_: [],
+            check=lambda *_: [],
         )  # fmt: skip
     assert bundle.neighbours.to_bytes() == before.neighbours.to_bytes()
     assert bundle.config.items == 41

@@ -134,7 +134,7 @@ def test_a_fourth_target_is_one_file_of_another_package(toy, checkpoint, tmp_pat
     bundle = export(
         checkpoint,
         ExportOptions(("toy",), "none", 5, tmp_path / "app.glint"),
-        folder=tmp_path / "run", histories=[[1, 2, 3], [9] * 30], check=check,
+        folder=tmp_path / "run", check=check,
     )  # fmt: skip
     assert bundle.artifacts[0].file == "model.toy"
     assert bundle.manifest["checks"][0]["ok"], bundle.manifest["checks"][0]["failures"]

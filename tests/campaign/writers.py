@@ -94,9 +94,7 @@ def _model(folder, seed=0):
 def _bundle(folder, out, top_k):
     options = ExportOptions(("onnx",), "none", top_k, out)
     with mock.patch("converters.export.convert", write_no_artifact):
-        return export(
-            load_checkpoint(folder), options, folder=folder, histories=[[1, 2]], check=lambda *_: []
-        )
+        return export(load_checkpoint(folder), options, folder=folder, check=lambda *_: [])
 
 
 def _side(value, before, after):

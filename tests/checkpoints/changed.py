@@ -42,6 +42,6 @@ def a_bundle(folder, out, spare=None, names=("onnx",), **more):
     write_bundle(
         load_checkpoint(folder), options, artifacts,
         lambda program, artifact, file: file.write_bytes(b"converted"),
-        folder=folder, histories=HISTORIES[:2], check=passed, **more,
+        folder=folder, check=passed, **more,
     )  # fmt: skip
     return out

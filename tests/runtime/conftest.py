@@ -50,10 +50,7 @@ def export_app(windowed_model, tmp_path_factory):
     def make(target, window="sliding"):
         out = tmp_path_factory.mktemp("bundle") / "app.glint"
         options = ExportOptions((target,), "none", 12, out, window, chunk=4)
-        histories = [[1, 2, 3], list(range(5, 11)), [7]]
-        return export(
-            checkpoint, options, folder=folder, histories=histories, check=lambda *_: []
-        ).path
+        return export(checkpoint, options, folder=folder, check=lambda *_: []).path
 
     return make
 

@@ -124,9 +124,7 @@ def test_batches_of_any_size_give_the_same(checkpoint, tmp_path, monkeypatch):
 def test_a_bundle_gives_what_its_checkpoint_does(checkpoint, tmp_path):
     pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
     options = ExportOptions(("onnx",), "none", 4, tmp_path / "app.glint")
-    bundle = export(
-        checkpoint, options, folder=checkpoint.folder, histories=[[1, 2]], check=lambda *_: []
-    )
+    bundle = export(checkpoint, options, folder=checkpoint.folder, check=lambda *_: [])
     log = ge.load_log({"u": KEYS[:8], "v": ["gone"], "w": ["k9", "gone", "k2"]}, min_length=1)
     words = {"k": 9, "most_per": {"brand": 2}, "where": {"category": ["a", "b"]}}
     tables = []

@@ -62,7 +62,7 @@ def test_weights_that_are_no_numbers_are_refused_on_load(change):
 
 
 def test_other_weights_are_refused_on_load(change):
-    with pytest.raises(BundleError, match=r"is not what was exported: golden case \d .*again"):
+    with pytest.raises(BundleError, match=r"is not what was exported: golden case \d+ .*again"):
         Recommender.load(change(lambda weights: weights * 1.1))
 
 

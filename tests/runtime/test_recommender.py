@@ -56,9 +56,7 @@ def bundle(folder, tmp_path_factory):
     pytest.importorskip("onnxscript", reason="needs glint-edge[onnx]")
     out = tmp_path_factory.mktemp("bundle") / "app.glint"
     options = ExportOptions(("onnx",), "none", 12, out)
-    return export(
-        load_checkpoint(folder), options, folder=folder, histories=[[1, 2]], check=lambda *_: []
-    )
+    return export(load_checkpoint(folder), options, folder=folder, check=lambda *_: [])
 
 
 # ---- what was seen ------------------------------------------------------------------------------
