@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from device_bench.document import read_document, write_document
 from device_bench.judge.diff import Diff
 from device_bench.reports.labels import failures as failures_of
+from glint_edge.tables import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -124,8 +125,8 @@ class BenchRun:
 
     def __repr__(self) -> str:
         names = ", ".join(dict.fromkeys(f"{r['target']} {r['precision']}" for r in self.rows))
-        verdict = f"{len(self.failures)} failures" if self.failures else "all good"
-        return f"BenchRun({len(self.rows)} rows: {names}; {verdict})"
+        verdict = counted(len(self.failures), "failures") if self.failures else "all good"
+        return f"BenchRun({counted(len(self.rows), 'rows')}: {names}; {verdict})"
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:

@@ -15,6 +15,7 @@ from device_bench.measure.job import Inputs, Job, Outcome
 from device_bench.runners.runner import Runner
 from glint_edge.durations import WORTH_TELLING, Durations, spoken
 from glint_edge.errors import GlintEdgeError, RunnerError
+from glint_edge.tables import counted
 
 log = logging.getLogger("glint_edge.bench")
 
@@ -120,7 +121,7 @@ def run_in_turn(
 
 
 def _beforehand(total: int, seconds: float | None) -> str:
-    runs = f"{total} run{'' if total == 1 else 's'}"
+    runs = counted(total, "runs")
     if seconds is None:
         return f"{runs}; how long they take on this machine is known the next time"
     return f"{runs}, {spoken(seconds)}, by the last time on this machine"

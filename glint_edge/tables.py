@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 FIGURES = "0123456789−-–"  # what a figure, or the lack of one, begins with
 MARK = "★"
+PLURAL = re.compile(r"s(?= |$)")
 
 
 def plain(text: str) -> str:
@@ -120,13 +121,13 @@ def columns(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def counted(count: float, what: str) -> str:
-    """As in "1,200 users", and "1 user".
+    """As in "1,200 users", and "1 user"; "2 rows without a key", and "1 row without a key".
 
     Args:
         count: of them.
-        what: they are, with the s of more than one.
+        what: they are, as said of more than one: the first word with an s at its end is the noun.
     """
-    return f"{count:,} {what.removesuffix('s') if count == 1 else what}"
+    return f"{count:,} {PLURAL.sub('', what, count=1) if count == 1 else what}"
 
 
 def figure(value: float | int) -> str:

@@ -1,8 +1,9 @@
 import re
 
+import pytest
 from rich.console import Console
 
-from glint_edge.tables import columns, pairs
+from glint_edge.tables import columns, counted, pairs
 
 HOSTILE = "<b>[red]:heart:&"
 
@@ -45,3 +46,17 @@ def test_a_title_is_one_line_above_a_narrow_table():
 def test_an_empty_table_has_a_header():
     assert "<th>a</th>" in columns("none", ("a",), [])._repr_html_()
     assert "a" in as_text(columns("none", ("a",), []))
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "shown"),
+    [
+        (0, "rows", "0 rows"),
+        (1, "rows", "1 row"),
+        (1, "rows of other events", "1 row of other events"),
+        (1, "exact duplicate rows", "1 exact duplicate row"),
+        (1_200, "users without items", "1,200 users without items"),
+    ],
+)
+def test_one_is_no_plural(count, what, shown):
+    assert counted(count, what) == shown

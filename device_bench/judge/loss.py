@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_bench.measure.statistics import CONFIDENCE, student_quantile
+from glint_edge.tables import counted
 
 Values = npt.NDArray[np.float64]
 
@@ -92,7 +93,7 @@ def _beside(share: float) -> str:
 
 
 def _over(loss: Loss) -> str:
-    return f"over {loss.positions:,} positions of {loss.users:,} users"
+    return f"over {counted(loss.positions, 'positions')} of {counted(loss.users, 'users')}"
 
 
 def users_of(users: npt.NDArray[np.int64] | None, positions: int) -> npt.NDArray[np.int64]:

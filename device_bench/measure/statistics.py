@@ -16,6 +16,8 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from glint_edge.tables import counted
+
 CONFIDENCE = 0.95
 TICK = 1.0  # nanosecond: the least time that a clock here tells
 OUTLIER = 3.0  # times the median
@@ -110,7 +112,9 @@ def warnings_of(method: str, rounds: Sequence[Times], runs: int) -> list[str]:
     calls, warnings = np.concatenate(rounds), []
     median = float(np.median(calls))
     if len(calls) < runs:
-        warnings.append(f"{method}: {len(calls)} timed calls only, the time budget was used up")
+        warnings.append(
+            f"{method}: {counted(len(calls), 'timed calls')} only, the time budget was used up"
+        )
     share = float((calls > OUTLIER * median).mean())
     if share > MANY_OUTLIERS:
         warnings.append(

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from device_bench.profiling.profile import Kind, Method, Profile
-from glint_edge.tables import Table, columns
+from glint_edge.tables import Table, columns, counted
 
 TOP = 8  # rows a method; the others are one row
 NAME, BAR = 34, 12  # at most; the table is then 80 characters wide at most
@@ -50,7 +50,7 @@ def _of_method(method: Method, top: int) -> Table | Text:
     if others := kinds[top:]:
         calls = sum(kind.calls for kind in others)
         us, share = sum(kind.us for kind in others), sum(kind.share for kind in others)
-        rows.append((f"{len(others)} other kinds", str(calls), us, share))
+        rows.append((counted(len(others), "other kinds"), str(calls), us, share))
     rest = method.rest_us / method.whole_us
     rows.append(("in no operator", "", method.rest_us, rest))
     most = max(share for *_, share in rows)

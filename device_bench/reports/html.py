@@ -34,6 +34,7 @@ from device_bench.reports.plots.figures import plots
 from glint_edge.errors import ConfigError
 from glint_edge.files import write_atomic
 from glint_edge.refusals import refusal
+from glint_edge.tables import counted
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -146,15 +147,11 @@ def _lines(
 def _verdict(rows: Sequence[Json]) -> str:
     tested = [under_test(row) for row in rows].count(True)
     bad, more = sum(under_test(row) and not row["ok"] for row in rows), len(rows) - tested
-    said = f"{bad} of {_rows(tested)} failed" if bad else ""
+    said = f"{bad} of {counted(tested, 'rows')} failed" if bad else ""
     if tested and not bad:
-        said = "The only row is good" if tested == 1 else f"All {_rows(tested)} are good"
-    beside = f"{_rows(more)} to compare with" if more else ""
+        said = "The only row is good" if tested == 1 else f"All {counted(tested, 'rows')} are good"
+    beside = f"{counted(more, 'rows')} to compare with" if more else ""
     return "; ".join(part for part in (said, beside) if part) + "." if rows else "No rows."
-
-
-def _rows(count: int) -> str:
-    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _facts(document: Json) -> list[tuple[str, str]]:

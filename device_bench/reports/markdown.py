@@ -18,6 +18,7 @@ from device_bench.reports.labels import (
 )
 from device_bench.reports.notes import not_measured_notes, pair_notes, ratio_notes
 from device_bench.reports.overview import overview
+from glint_edge.tables import counted
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~#$])")
 MARKS = str.maketrans({"✓": "✅", "✗": "❌"})
@@ -100,7 +101,7 @@ def _remarks(rows: Sequence[Json], names: Sequence[str]) -> list[str]:
     ]
     count = sum(cause.count for cause in every)
     more = ", and notes" if len(lines) > len(every) else ""
-    summary = f"{count} warning{'' if count == 1 else 's'}{more}"
+    summary = counted(count, "warnings") + more
     return _folded(summary, [*lines, ""]) if lines else []
 
 

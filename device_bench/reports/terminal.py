@@ -27,7 +27,7 @@ from device_bench.reports.labels import (
 )
 from device_bench.reports.notes import notes, pair_notes
 from device_bench.reports.overview import Shown, overview
-from glint_edge.tables import MARK, Table, columns
+from glint_edge.tables import MARK, Table, columns, counted
 
 DIFF_NOTE = (
     "ratio: of times with the machine's own speed taken out; in brackets where it lies (95 %). "
@@ -238,4 +238,5 @@ def _warnings(rows: Sequence[Json]) -> list[str]:
     if len(every) <= WARNINGS and all(cause.count <= len(rows) for cause in every):
         return [str(cause) for cause in every]
     count = sum(cause.count for cause in every)
-    return [*map(str, every[:WARNINGS]), f"{count} warnings in all; --html and --json have each"]
+    more = f"{counted(count, 'warnings')} in all; --html and --json have each"
+    return [*map(str, every[:WARNINGS]), more]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from glint_edge.tables import Table, pairs
+from glint_edge.tables import Table, counted, pairs
 
 if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
@@ -72,7 +72,7 @@ def _catalogue(changes: Mapping[str, Any] | None) -> str:
     if changes is None or changes["spare"] is None:
         room = "fixed: a change converts again"
     else:
-        room = f"{changes['spare']:,} spare rows"
+        room = counted(changes["spare"], "spare rows")
     if changes is None or changes["version"] == 1:
         return room
     done = f"{changes['added']:,} added, {changes['retired']:,} retired since training"

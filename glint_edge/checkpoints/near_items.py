@@ -19,6 +19,7 @@ from glint_edge.data.sequences import Sequences
 from glint_edge.errors import ConfigError, DataError, one_line
 from glint_edge.model.glint_ru import GlintRU
 from glint_edge.suggestions import no_file
+from glint_edge.tables import counted
 
 WITHIN = 5  # places in a user's history that count as near
 # Length of a new row, relative to the rows that it is the mean of. The mean itself is short (0.45
@@ -143,7 +144,10 @@ def named_items(
     if not keys:
         raise ConfigError("no item was named; pass --item KEY")
     if titles and len(titles) != len(keys):
-        raise ConfigError(f"{len(titles)} titles for {len(keys)} items; give each --item its own")
+        raise ConfigError(
+            f"{counted(len(titles), 'titles')} for {counted(len(keys), 'items')}; give each --item "
+            "its own"
+        )
     if (like is None) == (vectors is None):
         raise ConfigError("say what the new items are like: one of --like, --vector and --log")
     if like is not None:
@@ -152,7 +156,10 @@ def named_items(
         vectors = mean_of(checkpoint, like, strength)[None]
     assert vectors is not None  # one of the two is there
     if len(vectors) != len(keys):
-        raise ConfigError(f"{len(vectors)} vectors for {len(keys)} items; give each its own")
+        raise ConfigError(
+            f"{counted(len(vectors), 'vectors')} for {counted(len(keys), 'items')}; give each "
+            "its own"
+        )
     return [
         NewItem(key, row, title)
         for key, row, title in zip(keys, vectors, titles or [""] * len(keys), strict=True)

@@ -21,6 +21,7 @@ from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.checkpoints.near_items import lengthened
 from glint_edge.data.items import ItemFile
 from glint_edge.errors import ConfigError, DataError
+from glint_edge.tables import counted
 
 WORD = re.compile(r"\w+")
 LEAST, MOST = 2, 2_000  # titles that a word stands in, and words, the most frequent ones
@@ -59,7 +60,10 @@ def items_of_table(
     from glint_edge.data.reading.items import read_items  # with polars
 
     if titles and len(titles) != len(keys):
-        raise ConfigError(f"{len(titles)} titles for {len(keys)} items; give each --item its own")
+        raise ConfigError(
+            f"{counted(len(titles), 'titles')} for {counted(len(keys), 'items')}; give each --item "
+            "its own"
+        )
     vectors, catalogue = checkpoint.vectors, checkpoint.catalogue
     learned = vectors.fields if vectors else ()
     rows = read_items(items, keys or None, tuple(dict.fromkeys((*catalogue.fields, *learned))))

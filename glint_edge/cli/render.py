@@ -53,7 +53,8 @@ def trained(folder: str, checkpoint: Checkpoint) -> RenderableType:
 def trial(result: TrialResult) -> str:
     """One line: a trial of a search."""
     end = "stopped" if result.stopped else "ended"
-    return f"trial {result.number}: {result.judgement}, {end} after {result.epochs} epochs"
+    epochs = counted(result.epochs, "epochs")
+    return f"trial {result.number}: {result.judgement}, {end} after {epochs}"
 
 
 def trials(folder: Path, results: Trials) -> RenderableType:

@@ -15,6 +15,7 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.grouping import groups
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.suggestions import no_file
+from glint_edge.tables import counted
 
 if TYPE_CHECKING:
     from glint_edge.data.features import Features, Values
@@ -146,9 +147,10 @@ class ItemRows:
         if self.unused:
             notes.append(f"columns not used: {', '.join(self.unused)}")
         if self.keyless:
-            notes.append(f"left out: {self.keyless:,} rows without a key")
+            notes.append(f"left out: {counted(self.keyless, 'rows without a key')}")
         if self.others:
-            notes.append(f"left out: {self.others:,} rows of items that the model does not have")
+            others = counted(self.others, "rows of items that the model does not have")
+            notes.append(f"left out: {others}")
         if missing := [key for key in wanted if key not in self.keys]:
             notes.append(_without_row(missing, len(wanted), titled))
         return notes
@@ -195,8 +197,8 @@ class Description:
             log.warning("no field groups items, so training has no item features")
         else:
             log.info(
-                "features of training: %s values, %s of %s items have some",
-                f"{len(features.pairs):,}", f"{features.known:,}",
+                "features of training: %s, %s of %s items have some",
+                counted(len(features.pairs), "values"), f"{features.known:,}",
                 f"{len(self.catalogue.keys) - 1:,}",
             )  # fmt: skip
         return features

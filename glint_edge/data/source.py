@@ -20,6 +20,7 @@ from glint_edge.data.sequences import HeldOut, Sequences, Split, split
 from glint_edge.data.sequencing.splits import LEAVE_ONE_OUT, PARTS
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.suggestions import one_of
+from glint_edge.tables import counted
 
 if TYPE_CHECKING:
     from glint_edge.data.sharded.shards import ShardedLog
@@ -145,7 +146,9 @@ def in_catalogue(sequences: Sequences, catalogue: Catalogue) -> Sequences:
         )
     if unknown := int((ids == 0).sum()):
         log.warning(
-            "%d of %d interactions are with items the model does not know", unknown, len(ids)
+            "with items that the model does not know: %s of %s",
+            f"{unknown:,}",
+            counted(len(ids), "interactions"),
         )
     return replace(sequences, keys=catalogue.keys, ids=ids)
 

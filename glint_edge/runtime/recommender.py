@@ -28,6 +28,7 @@ from glint_edge.runtime.replay import require_golden
 from glint_edge.runtime.session import Session
 from glint_edge.runtime.session_bytes import unpack
 from glint_edge.runtime.source import bundle_folder
+from glint_edge.tables import counted
 
 if TYPE_CHECKING:
     from glint_edge.bundles.bundle import Bundle
@@ -176,8 +177,8 @@ class Recommender(GuardedStream):
         ids = [number for number in known if number is not None]
         if known and not ids:
             log.warning(
-                "none of the history's %d keys is in the catalogue of %s: what is recommended is "
-                "what comes after no history", len(known), self.bundle.name,
+                "none of the history's %s is in the catalogue of %s: what is recommended is "
+                "what comes after no history", counted(len(known), "keys"), self.bundle.name,
             )  # fmt: skip
         return Session(self, ids, self.encode(ids), skipped=len(known) - len(ids))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from glint_edge.bundles.manifest import no_history
 from glint_edge.runtime.filters import Filter
 from glint_edge.runtime.session_bytes import pack
+from glint_edge.tables import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,11 +115,12 @@ class Session:
         """What stands over a list."""
         if not self._ids:
             rest = no_history(self._recommender.bundle.config)
-            gone = f"none of {self.skipped:,} items is in the catalogue" if self.skipped else ""
-            return f"{gone or 'no history'}: {rest}"
+            gone = f"none of {counted(self.skipped, 'items')} is in the catalogue"
+            return f"{gone if self.skipped else 'no history'}: {rest}"
         titles = self._recommender.bundle.titles
         after = ", ".join(titles.get(key, key) for key in self.history[-SHOWN:])
-        more = f"{len(self._ids) - SHOWN} items, then " if len(self._ids) > SHOWN else ""
+        before = len(self._ids) - SHOWN
+        more = f"{counted(before, 'items')}, then " if before > 0 else ""
         return f"after {more}{after}"
 
     def save(self) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from glint_edge.errors import ConfigError
 from glint_edge.extras import require_extra
 from glint_edge.files import require_place
+from glint_edge.tables import counted
 from glint_edge.training.run_file import RUN_FILE
 
 CONFIG = "config.json"  # of a checkpoint: the run is finished
@@ -64,6 +65,6 @@ def kept_of(folder: Path) -> str:
         epochs = len((folder / METRICS).read_bytes().splitlines())
     except OSError:  # a kill came between the two files
         epochs = 0
-    done = f"{epochs} epoch{'' if epochs == 1 else 's'} of it" if epochs else "what it learned"
+    done = f"{counted(epochs, 'epochs')} of it" if epochs else "what it learned"
     again = f"glint-edge train --config {folder / RUN_FILE} --resume"
     return f"{done} {'is' if epochs < 2 else 'are'} kept in {folder}: {again}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glint_edge.levers import Setting
-from glint_edge.tables import Table, columns, figure
+from glint_edge.tables import Table, columns, counted, figure
 
 SHOWN = 10  # trials of a table
 
@@ -65,5 +65,5 @@ class Trials(list[TrialResult]):
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
-        title = f"the best of {len(self)} trials, on the validation items"
+        title = f"the best of {counted(len(self), 'trials')}, on the validation items"
         return self.table(title)._repr_html_()

@@ -81,7 +81,7 @@ def test_titles_alone_say_enough_of_a_model_without_features(trained):
     [
         (("nobody",), (), DataError, "has no row of item 'nobody'"),
         (("bare",), (), DataError, "no value of the fields colour, and no word"),
-        ((), ("x",), ConfigError, "1 titles for 0 items"),
+        ((), ("x",), ConfigError, "1 title for 0 items"),
     ],
 )
 def test_what_cannot_be_made(trained, keys, titles, error, says):

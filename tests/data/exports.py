@@ -73,7 +73,7 @@ TABLES = {
     "pipes in a text": Trouble("log.txt", "user|item\nu|x\nu|y\nu|z\n", XYZ),
     "psql": Trouble(
         "log.txt", " user_id | item_id \n---------+---------\n u       | x\n u       | y\n u | z\n",
-        XYZ, "left out: 1 rows without an item",
+        XYZ, "left out: 1 row without an item",
     ),
     "values with pipes": Trouble(
         "log.csv", "1,x,Action|Comedy|Drama|War\n1,y,Action\n1,z,Drama\n",
@@ -81,7 +81,7 @@ TABLES = {
     ),
     "MySQL's empty values": Trouble(
         "log.tsv", "id\tuser_id\titem_id\n1\tu\tx\n2\t\\N\tx\n3\tu\ty\n4\tu\tNULL\n5\tu\tz\n", XYZ,
-        "left out: 1 rows without a user",
+        "left out: 1 row without a user",
     ),
     "Parquet by another name": Trouble("log.csv", parquet(user=["u"] * 3, item=list("xyz")), XYZ),
 }  # fmt: skip  # a table
@@ -111,7 +111,7 @@ NESTED = {
     ),
     "a row without the object": Trouble(
         "log.jsonl", LINES + '{"user": null, "item": {"sku": "q"}}\n', {"7": ["x", "y", "z"]},
-        "left out: 1 rows without a user",
+        "left out: 1 row without a user",
     ),
     "a key with a point": Trouble(
         "log.jsonl", "".join(json.dumps({"user.id": "u", ODD: {ODD: i}}) + "\n" for i in "xyz"),

@@ -91,8 +91,8 @@ def test_what_was_taken_and_left_out_is_told(tmp_path, caplog):
     described(CATALOGUE, ItemFile(write(tmp_path / "items.csv", delimited(",")), **FIELDS))
     assert [record.getMessage() for record in caplog.records] == [
         "items.csv: columns: key = sku, title = name, image = photo, fields = category, price",
-        "items.csv: left out: 1 rows without a key",
-        "items.csv: left out: 1 rows of items that the model does not have",
+        "items.csv: left out: 1 row without a key",
+        "items.csv: left out: 1 row of items that the model does not have",
         "items.csv: 4 has no row: it is shown as before",
         "items.csv: category: 2 values of 2 items: shown with the items; not learned, no filter",
         "items.csv: price: 2 values of 2 items: shown with the items; not learned, no filter",

@@ -80,8 +80,8 @@ def test_a_log_says_what_was_read(taps, caplog):
     assert log.notes == (
         "columns: user = uid, item = sku, time = ts",
         "columns not used: stars",
-        "left out: 1 exact duplicate rows",
-        "left out: 1 users with fewer than 3 items",
+        "left out: 1 exact duplicate row",
+        "left out: 1 user with fewer than 3 items",
         "the rows stand newest first, and are put in order",
         "repeats: no target repeats an earlier item of its own history",
     )

@@ -83,8 +83,8 @@ def test_a_list_of_lists_numbers_the_users():
     assert log.columns == {}
     assert log.notes == (
         "there is no time: items are taken in the order in which they stand",
-        "left out: 1 users without items",
-        "left out: 1 users with fewer than 3 items",
+        "left out: 1 user without items",
+        "left out: 1 user with fewer than 3 items",
         "repeats: no target repeats an earlier item of its own history",
     )
 
@@ -101,7 +101,7 @@ def test_a_list_of_lists_numbers_the_users():
         ({"u": [float("nan")]}, "not nan"),
         ({"u": 5}, "5 is not a list of keys"),
         ({None: ["x"]}, "user None: "),
-        ({"u": ["x", " ", "z"]}, "no user is left .*left out: 1 rows without an item"),
+        ({"u": ["x", " ", "z"]}, "no user is left .*left out: 1 row without an item"),
         ({1: ["x"], "1": ["y"]}, "user '1' is there twice"),
         ({"user_id": [1, 2], "item_id": [3, 4]}, "has columns.*; pass a DataFrame of it"),
         ({"u": ["\ud800", "y", "z"]}, r"'\\ud800' is no text of Unicode"),

@@ -60,7 +60,7 @@ user_01	2009-05-04T13:52:04Z	a7f7df4a	Underworld	72339a76	Crocodile
 user_01	2009-05-04T13:42:52Z	a7f7df4a	Underworld	3b8a5e42	Pearl's Girl
 """,
         {"user_01": ["3b8a5e42", "72339a76", "dc394163"]},
-        "left out: 1 rows without an item",
+        "left out: 1 row without an item",
     ),
     "Steam": (
         "recommendations.csv",

@@ -87,8 +87,8 @@ def test_what_is_said_of_a_shops_log(shop):
     histories, dropped = naive(rows)
     warning, of_session = log.warnings
     assert of_session == (
-        f"{dropped['user']:,} rows without a user are left out; --session-column session_id takes "
-        "the session for them"
+        f"left out: {dropped['user']:,} rows without a user; --session-column session_id takes "
+        "the session instead"
     )
     assert warning.startswith("column event_type is not used (")
     assert set(warning.partition("(")[2].partition(")")[0].split(", ")) == set(WEIGHTS)

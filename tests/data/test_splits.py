@@ -202,8 +202,8 @@ def test_a_date_cuts_logs_of_every_form_of_time(tmp_path, form, split):
         log.notes[1].replace(" 00:00:01", "")
     )
     assert log.notes[2:4] == (
-        "1 users are there after the cut only: nothing to predict them from",
-        "3 items are first seen after the cut: no model can know them",
+        "after the cut only: 1 user, with nothing to be predicted from",
+        "first seen after the cut: 3 items, which no model can know",
     )
 
 

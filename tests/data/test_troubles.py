@@ -62,7 +62,7 @@ def test_a_parquet_with_bytes_or_nan_for_keys(tmp_path):
     pl.DataFrame({"user": ["u"] * 4, "item": [1.0, float("nan"), 2, 3]}).write_parquet(path)
     log = read_both(path)
     assert log.sequences() == {"u": ["1", "2", "3"]}
-    assert "left out: 1 rows without an item" in log.notes
+    assert "left out: 1 row without an item" in log.notes
     pl.DataFrame({"user": ["u"] * 3, "item": [b"x", b"\xff\x00", b"z"]}).write_parquet(path)
     message = r"row 2: the item is b'\\xff\\x00', which is not UTF-8"
     for read in (load_log, lambda log: make_shards(log, tmp_path / "shards")):
@@ -101,7 +101,7 @@ def test_a_row_without_a_time_is_left_out_of_tables_with_types(tmp_path, times):
     pandas = pytest.importorskip("pandas").DataFrame(frame.to_dict(as_series=False))
     for each in (log, load_log(frame), load_log(pandas)):
         assert each.sequences() == XYZ
-        assert "left out: 1 rows without a time" in each.notes
+        assert "left out: 1 row without a time" in each.notes
 
 
 @pytest.mark.parametrize(

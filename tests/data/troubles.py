@@ -224,20 +224,20 @@ FORMS = {
 KEYS = {
     "rows without a user": csv(XYZ, ",x,1", *THREE, " ,y,9",
                                said="left out: 2 rows without a user"),
-    "rows without an item": csv(XYZ, *THREE, "u,,4", said="left out: 1 rows without an item"),
-    "NULL": csv(XYZ, *THREE, "NULL,x,4", said="left out: 1 rows without a user"),
-    "nan": csv(XYZ, *THREE, "u,nan,4", said="left out: 1 rows without an item"),
-    "None": csv(XYZ, *THREE, "None,x,4", said="left out: 1 rows without a user"),
+    "rows without an item": csv(XYZ, *THREE, "u,,4", said="left out: 1 row without an item"),
+    "NULL": csv(XYZ, *THREE, "NULL,x,4", said="left out: 1 row without a user"),
+    "nan": csv(XYZ, *THREE, "u,nan,4", said="left out: 1 row without an item"),
+    "None": csv(XYZ, *THREE, "None,x,4", said="left out: 1 row without a user"),
     "NA": Trouble("log.tsv", "user\titem\nu\tx\nu\ty\nu\tz\nu\tNA\n", XYZ,
-                  "left out: 1 rows without an item"),
-    "None in lines": Trouble("log.txt", "u x y z None\n", XYZ, "left out: 1 rows without an item"),
+                  "left out: 1 row without an item"),
+    "None in lines": Trouble("log.txt", "u x y z None\n", XYZ, "left out: 1 row without an item"),
     "null in JSON": Trouble(
         "log.jsonl", json('{"user": null, "item": "x"}', '{"item": "x"}',
                           *(f'{{"user": "u", "item": "{i}"}}' for i in "xyz")), XYZ,
         "left out: 2 rows without a user",
     ),
     "an item called NA": csv({"u": ["NA", "None", "z"]}, "u,NA,1", "u,None,2", "u,,2", "u,z,3",
-                             said="left out: 1 rows without an item", keep_missing=True),
+                             said="left out: 1 row without an item", keep_missing=True),
     "nothing but such rows": csv("no user is left .*left out: 2 rows without a user", ",x,1",
                                  "NULL,y,2"),
     "a bad time in a row that is left out": csv(XYZ, ",x,soon", *THREE),
@@ -245,7 +245,7 @@ KEYS = {
         {"u": ["x", "y", "z"], "session:7": ["x", "y", "w"]},
         "u,1,x,1", "u,1,y,2", "u,1,z,3", ",7,x,1", "NULL,7,y,2", ",7,w,3", ",,w,3",
         header="user,visit,item,time", session="visit",
-        said="left out: 1 rows without a user",
+        said="left out: 1 row without a user",
     ),
     "a user who is called like a session": csv(
         {"session:7": ["x", "y", "z"], "session::7": ["x", "y", "w"]},
@@ -254,7 +254,7 @@ KEYS = {
     ),
     "blanks around keys": csv(XYZ, " u,x ,1", "u, y,2", "u ,z,3"),
     "the same row twice": csv(XYZ, "u,x,1", "u,y,2", "u,x,1", "u,z,3",
-                              said="left out: 1 exact duplicate rows"),
+                              said="left out: 1 exact duplicate row"),
     "whole numbers as pandas writes them": csv(
         {"1": ["242", "7", "10"]}, "1.0,242.0,1", "1.0,7.0,2", "1.0,10.0,3", ",3.0,9",
     ),
@@ -303,7 +303,7 @@ TIMES = {
         said="left out: 2 rows without a time",
     ),
     "a zero date among numbers": csv(XYZ, "u,z,1577836803", "u,q,0000-00-00", "u,x,1577836801",
-                                     "u,y,1577836802", said="left out: 1 rows without a time"),
+                                     "u,y,1577836802", said="left out: 1 row without a time"),
     "a zero date in JSON": Trouble(
         "log.jsonl", json('{"user": "u", "item": "q", "time": "0000-00-00 00:00:00"}',
                           '{"user": "u", "item": "w", "time": null}', '{"user": "u", "item": "v"}',
@@ -322,7 +322,7 @@ TIMES = {
         {"u": ["w", "x", "y", "z"]}, "u,q, ",
         *(f"u,{i},{START + n}" for i, n in [("z", 3), ("x", 1), ("y", 2), ("w", 0)]),
     ),
-    "no user and no time": csv(XYZ, *THREE, ",q,", said="left out: 1 rows without a user"),
+    "no user and no time": csv(XYZ, *THREE, ",q,", said="left out: 1 row without a user"),
     "no time in any row": csv(
         "left out: 2 rows without a time.; see whether the time's column is the right one",
         "u,x,", "u,y,0000-00-00",
@@ -350,7 +350,7 @@ EVENT = {
     ),
     "weights": csv(
         {"u": ["x", "y", "z", "w"]}, *EVENTS, header=WITH_EVENT, weights="view=1,cart=2,buy=4",
-        said="left out: 1 rows of other events (remove)",
+        said="left out: 1 row of other events (remove)",
     ),
     "an event that no row is of": csv(
         {"u": ["x", "z", "w"]}, *EVENTS, header=WITH_EVENT, only="view,buy,purchase",
@@ -369,7 +369,7 @@ EVENT = {
                                  weights="view,cart"),
     "low ratings": csv(
         XYZ, "u,x,4", "u,q,3.5", "u,y,5", "u,r,", "u,z,4.0", header="user,item,stars", min_rating=4,
-        said="left out: 1 rows with a rating below 4",
+        said="left out: 1 row with a rating below 4",
     ),
     "low ratings of MovieLens": Trouble(
         "u.data", "u\tx\t4\t1\nu\tq\t3\t2\nu\ty\t4\t3\nu\tz\t5\t4\n", XYZ,
@@ -384,7 +384,7 @@ EVENT = {
         said="repeats: 66.7 % of targets repeat an earlier item of their own history, 33.3 % the",
     ),
     "sessions by a gap": csv(CUT, *DAY, session_gap="30m",
-                             said="left out: 1 sessions with fewer than 3 items"),
+                             said="left out: 1 session with fewer than 3 items"),
     "sessions by a gap of seconds": csv(
         {"u#1": ["x", "y", "z"]}, "u,x,1577836800", "u,y,1577836810", "u,z,1577836819",
         "u,q,1577836830", session_gap=10,

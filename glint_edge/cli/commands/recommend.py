@@ -14,6 +14,7 @@ from glint_edge.cli.model_words import Model, open_model
 from glint_edge.cli.names import keys
 from glint_edge.cli.options import Json, Reading
 from glint_edge.errors import ConfigError
+from glint_edge.tables import counted
 
 Words = Annotated[
     list[str] | None,
@@ -107,7 +108,7 @@ def recommend(
                 neighbours=neighbours, target=target, window=window, on_users=on_users, **filters,
                 **reading,
             )  # fmt: skip
-        text = f"{file.path}: {file.rows:,} items for {file.users:,} users"
+        text = f"{file.path}: {counted(file.rows, 'items')} for {counted(file.users, 'users')}"
         console.show_result(file.to_dict(), text, json=json)
         return
     items = api.recommend(

@@ -9,6 +9,7 @@ from datetime import date
 
 from glint_edge.errors import DataError
 from glint_edge.suggestions import one_of
+from glint_edge.tables import counted
 
 # Column names as people write them, likeliest first, without case, spaces, `_`, `-` and `.`: those
 # of public logs (MovieLens, Amazon, REES46, H&M, RetailRocket, Last.fm, Steam, Criteo, gorse,
@@ -221,7 +222,7 @@ def others(names: Sequence[str], chosen: Mapping[str, str]) -> tuple[str, ...]:
 
 def dropped_notes(dropped: Mapping[str, int]) -> tuple[str, ...]:
     """What was left out, a sentence each."""
-    return tuple(f"left out: {count:,} {reason}" for reason, count in dropped.items() if count)
+    return tuple(f"left out: {counted(n, reason)}" for reason, n in dropped.items() if n)
 
 
 def shown(kinds: Iterable[str], most: int = SHOWN_KINDS) -> str:

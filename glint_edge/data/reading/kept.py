@@ -12,6 +12,7 @@ from glint_edge.data.reading.table import Table, text_of
 from glint_edge.data.reading.times import finite
 from glint_edge.errors import DataError
 from glint_edge.suggestions import did_you_mean, near
+from glint_edge.tables import counted
 
 USERLESS = "rows without a user"
 ITEMLESS = "rows without an item"
@@ -99,7 +100,7 @@ def warnings_of(
         warnings.append(events)
     if dropped.get(USERLESS) and (session := session_of(table.unused)):
         warnings.append(
-            f"{dropped[USERLESS]:,} {USERLESS} are left out; --session-column {session} takes the "
-            "session for them"
+            f"left out: {counted(dropped[USERLESS], USERLESS)}; --session-column {session} takes "
+            "the session instead"
         )
     return tuple(warnings)

@@ -18,6 +18,7 @@ from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS, session_
 from glint_edge.data.reading.table import Table
 from glint_edge.data.sequencing.splits import VALIDATED, Moment, Shares, Times
 from glint_edge.errors import DataError
+from glint_edge.tables import counted
 
 LATER = 1 << 40  # the rows of a second file are numbered from here on, those of a third from twice
 
@@ -73,13 +74,15 @@ def split_notes(rule: SplitRule, census: Sequence[int], unseen: int) -> tuple[st
         census: how many users are in no part, are validated on, and are tested on.
         unseen: items that no training sequence has.
     """
-    notes = [f"split: {rule.label}; {census[1]:,} users to validate on, {census[2]:,} to test on"]
+    validated = counted(census[1], "users")
+    notes = [f"split: {rule.label}; {validated} to validate on, {census[2]:,} to test on"]
     if census[0]:
         notes.append(
-            f"{census[0]:,} users are there after the cut only: nothing to predict them from"
+            f"after the cut only: {counted(census[0], 'users')}, with nothing to be predicted from"
         )
     if unseen:
-        notes.append(f"{unseen:,} items are first seen after the cut: no model can know them")
+        items = counted(unseen, "items")
+        notes.append(f"first seen after the cut: {items}, which no model can know")
     return tuple(notes)
 
 

@@ -18,6 +18,7 @@ from fractions import Fraction
 
 from glint_edge.errors import ConfigError
 from glint_edge.suggestions import did_you_mean, near
+from glint_edge.tables import counted
 
 LEAVE_ONE_OUT = "leave-one-out"
 PARTS = ("validation", "test")
@@ -92,8 +93,8 @@ def _shares(text: str) -> Shares:
         )
     shares = [Fraction(part) for part in parts]
     if len(shares) != 3:
-        raise ConfigError(f"split {text!r} has {len(shares)} shares; write three, for training, "
-                          "validation and test, as 0.8,0.1,0.1")  # fmt: skip
+        raise ConfigError(f"split {text!r} has {counted(len(shares), 'shares')}; write three, for "
+                          "training, validation and test, as 0.8,0.1,0.1")  # fmt: skip
     if min(shares) <= 0:
         raise ConfigError(f"split {text!r}: every share must be above 0; write as 0.8,0.1,0.1")
     if sum(shares) != 1:

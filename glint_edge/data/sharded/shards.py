@@ -43,6 +43,7 @@ from glint_edge.data.sharded.doors import (
 )
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.processes.distributed import Alone
+from glint_edge.tables import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -177,8 +178,8 @@ class ShardedLog:
         group = group or Alone()
         if len(self.parts) < group.size:
             raise ConfigError(
-                f"{self.folder} has {len(self.parts)} shards, too few for {group.size} processes; "
-                f"make them again with --parts {group.size} or more"
+                f"{self.folder} has {counted(len(self.parts), 'shards')}, too few for {group.size} "
+                f"processes; make them again with --parts {group.size} or more"
             )
         seed = int(rng.integers(2**62))
         order = np.random.default_rng(seed).permutation(len(self.parts))[group.rank :: group.size]

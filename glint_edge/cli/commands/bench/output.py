@@ -12,6 +12,7 @@ from glint_edge.cli import console
 from glint_edge.errors import CheckFailed, ConfigError
 from glint_edge.files import require_place
 from glint_edge.refusals import refusal
+from glint_edge.tables import counted
 
 if TYPE_CHECKING:
     from glint_edge.api import BenchRun
@@ -75,7 +76,7 @@ class Destinations:
         if self.output is not None:
             run.write(self.output)
         self._write_page(run)
-        console.say(f"what was measured before it ended: {len(run.rows)} rows")
+        console.say(f"what was measured before it ended: {counted(len(run.rows), 'rows')}")
         console.show_result(run.to_dict(), run, json=self.json)
 
     def kept(self) -> str:
