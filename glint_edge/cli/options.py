@@ -132,7 +132,7 @@ ITEMS = {
                             "Action|Comedy. Without, a text is one value; a list is several.",
                             panel=_ITEMS, metavar="TEXT"),
     "item_image": flag(str, "Its column of a picture's http or https address, which apps may "
-                        "show.", panel=_ITEMS),
+                        "show; of a list, the first.", panel=_ITEMS),
 }  # fmt: skip  # a table
 
 

@@ -37,7 +37,7 @@ class ItemFile:
         title: column of the title; None: found by the usual names, where there is one.
         fields: columns that are shown beside the title, such as a category, and those of them that
             group items are features of training.
-        image: column of the address of a picture.
+        image: column of the address of a picture; of a list of them, the first is shown.
         separator: what stands between several values of a field; None: each is one value, but in a
             column of lists.
     """
@@ -121,6 +121,7 @@ class ItemRows:
         images: addresses of pictures by key.
         keyless: rows without a key.
         others: rows of items that were not asked for.
+        pictured: items with several pictures.
     """
 
     name: str
@@ -133,6 +134,7 @@ class ItemRows:
     images: Mapping[str, str]
     keyless: int = 0
     others: int = 0
+    pictured: int = 0
 
     def notes(self, wanted: Sequence[str], titled: Collection[str] = ()) -> list[str]:
         """What was taken for what, and what was left out, a sentence each.
@@ -151,6 +153,8 @@ class ItemRows:
         if self.others:
             others = counted(self.others, "rows of items that the model does not have")
             notes.append(f"left out: {others}")
+        if self.pictured:
+            notes.append(f"of several pictures the first: {counted(self.pictured, 'items')}")
         if missing := [key for key in wanted if key not in self.keys]:
             notes.append(_without_row(missing, len(wanted), titled))
         return notes

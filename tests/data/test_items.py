@@ -204,6 +204,43 @@ def test_a_picture_has_an_http_address(address, tmp_path):
         ITEMS_SCHEMA.check({"keys": ["1"], "images": {"1": address}})
 
 
+PICTURES = {
+    "1": ["https://a.example/1.png", "https://a.example/2,3.png"],
+    "2": ["https://a.example/4.png"],
+    "3": [],
+    "4": ["", " https://a.example/5.png ", "https://a.example/6.png"],
+}
+
+
+@pytest.mark.parametrize("kind", ["csv", "lines", "list", "parquet", "polars", "pandas"])
+def test_of_a_list_of_pictures_the_first_is_shown(kind, tmp_path):
+    rows = [{"sku": key, "name": "x", "photos": own} for key, own in PICTURES.items()]
+    texts = [{**row, "photos": json.dumps(row["photos"])} for row in rows]
+    frame, file = pl.DataFrame(rows), tmp_path / f"items.{kind}"
+    if kind == "parquet":
+        frame.write_parquet(file)
+    elif kind == "csv":
+        pl.DataFrame(texts).write_csv(file)
+    elif kind == "list":
+        write(file, json.dumps(rows))
+    else:
+        write(file, "".join(json.dumps(row) + "\n" for row in rows))
+    source = {"polars": frame, "pandas": pd.DataFrame(rows)}.get(kind, file)
+    description = describing(CATALOGUE, ItemFile(source, image="photos", separator=","))
+    assert description.catalogue.images == {
+        "1": "https://a.example/1.png",
+        "2": "https://a.example/4.png",
+        "4": "https://a.example/5.png",
+    }
+    assert description.notes[-1].endswith(": of several pictures the first: 2 items")
+
+
+def test_a_list_of_pictures_that_are_no_addresses_is_refused(tmp_path):
+    file = write(tmp_path / "items.jsonl", '{"sku": "1", "photos": [{"url": "https://a.b/1"}]}')
+    with pytest.raises(DataError, match="is no http or https address of a picture"):
+        described(CATALOGUE, ItemFile(file, image="photos"))
+
+
 def test_columns_that_are_not_there_are_refused_with_those_that_are(tmp_path):
     file = write(tmp_path / "items.csv", "sku,name\n1,x\n")
     wrong = {"key": "id", "title": "t", "image": "i", "field": ("f",)}

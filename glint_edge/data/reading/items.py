@@ -43,8 +43,8 @@ class ItemColumns(Selection):
     usual_fields: tuple[str, ...] = ()
 
     def may_be_list(self, role: str) -> bool:
-        """A field may have several values."""
-        return role.startswith("field_")
+        """A field may have several values, an item several pictures."""
+        return _is_field(role) or role == "image"
 
     def choose(self, log: str, names: Sequence[str]) -> dict[str, str]:
         """A column by role: "item", and perhaps "title", "image", "field_0" ….
@@ -72,6 +72,10 @@ class ItemColumns(Selection):
         if len(chosen) == 1:
             raise _missing(log, "no column of titles found", "title", names)
         return chosen
+
+
+def _is_field(role: str) -> bool:
+    return role.startswith("field_")
 
 
 def _missing(
@@ -103,11 +107,13 @@ def read_items(
     rows = table.collect(table.rows.select("row", key=item_key(table), **values))
     keyed = rows.drop_nulls("key")
     known = keyed if keys is None else keyed.filter(pl.col("key").is_in(list(keys)))
+    if "image" in roles:
+        known = known.with_columns(image=_pictures().list.first(), more=_pictures().list.len() > 1)
     _refuse_wrong(table, known, roles)
     distinct = known.unique(["key", *roles], keep="first", maintain_order=True)
     _refuse_two(table, distinct, roles)
     by_role = {role: dict(distinct.select("key", role).drop_nulls().iter_rows()) for role in roles}
-    fields = {role: table.columns[role] for role in roles if columns.may_be_list(role)}
+    fields = {role: table.columns[role] for role in roles if _is_field(role)}
     several = {name: _several(by_role[role]) for role, name in fields.items()}
     return ItemRows(
         name=Path(table.name).name,
@@ -127,6 +133,7 @@ def read_items(
         images=by_role.get("image", {}),
         keyless=len(rows) - len(keyed),
         others=len(keyed) - len(known),
+        pictured=int(distinct["more"].sum()) if "image" in roles else 0,
     )
 
 
@@ -149,18 +156,25 @@ def _table(file: ItemFile, columns: ItemColumns) -> Table:
 
 
 def _value(role: str, dtype: pl.DataType, separator: str | None) -> pl.Expr:
-    """A value as trimmed text, null where there is none; of a field, several with UNIT between."""
+    """A value as trimmed text, null where there is none; several have UNIT between."""
     column = pl.col(role)
     if isinstance(dtype, pl.List | pl.Array):
         inner = pl.Series(dtype=dtype.inner).dtype  # an object, where a class was named
         each = column.cast(pl.List(inner)).list.eval(_text(pl.element(), inner))
         return _or_null(each.list.drop_nulls().list.join(UNIT))
     text = _text(column, dtype)
-    if not role.startswith("field_"):
+    if role in ("item", "title"):
         return text
     listed = text.str.starts_with("[") & text.str.ends_with("]")
     text = pl.when(listed).then(text.map_elements(_units, pl.String)).otherwise(text)
-    return text.str.replace_all(separator, UNIT, literal=True) if separator else text
+    cut = separator if _is_field(role) else None  # which an address may have in it
+    return text.str.replace_all(cut, UNIT, literal=True) if cut else text
+
+
+def _pictures() -> pl.Expr:
+    """The addresses of each item's pictures."""
+    each = pl.col("image").str.split(UNIT).list.eval(_text(pl.element(), pl.String()))
+    return each.list.drop_nulls()
 
 
 def _text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
