@@ -79,9 +79,9 @@ def simulated(mine: Values, floats: Values, users: npt.NDArray[np.int64]) -> lis
             fails = open_ = 0
             for _ in range(DRAWS):
                 drawn = random.integers(len(mine), size=count)
-                found = ndcg_loss(losing[drawn].ravel(), floats[drawn].ravel(), whose)
-                fails += bool(loss_failures(found, INT8.ndcg_loss))
-                open_ += bool(loss_warnings(found, INT8.ndcg_loss))
+                estimate = ndcg_loss(losing[drawn].ravel(), floats[drawn].ravel(), whose)
+                fails += bool(loss_failures(estimate, INT8.ndcg_loss))
+                open_ += bool(loss_warnings(estimate, INT8.ndcg_loss))
             good = DRAWS - fails - open_
             shares = {"good": good, "cannot_tell": open_, "fails": fails}
             rows.append({"users": count, "loss": loss, **{k: n / DRAWS for k, n in shares.items()}})

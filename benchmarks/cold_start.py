@@ -75,7 +75,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     config = ModelConfig(items=arguments.items - 1, d=arguments.width, max_length=longest)
     model = GlintRU(config).eval()
     names = arguments.target or installed()
-    found: dict[str, Any] = {"stock_us": {}, "targets": {name: {} for name in names}}
+    times: dict[str, Any] = {"stock_us": {}, "targets": {name: {} for name in names}}
     with tempfile.TemporaryDirectory() as work:
         folder = arguments.files or Path(work)
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,14 +83,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.sizes:
             for name, file in files.items():
                 whole = write(model, "fp32", name, folder).stat().st_size
-                found["targets"][name]["bytes"] = {"int8": file.stat().st_size, "fp32": whole}
+                times["targets"][name]["bytes"] = {"int8": file.stat().st_size, "fp32": whole}
         runtimes = [
             load_runtime(name, file, config, threads=arguments.threads)
             for name, file in files.items()
         ]
         histories = [torch.randint(1, arguments.items, (1, n)) for n in arguments.histories]
         stocks = [stock(model, history, Path(work), arguments.threads) for history in histories]
-        with noting_other_work(found):
+        with noting_other_work(times):
             for history, whole_pass in zip(histories, stocks, strict=True):
                 items, length = history[0].tolist(), str(history.shape[1])
                 calls = [
@@ -99,13 +99,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                     *(tap(runtime, items) for runtime in runtimes),
                 ]
                 stock_us, *ours = map(statistics.median, times_us(calls, arguments.seconds))
-                found["stock_us"][length] = stock_us
+                times["stock_us"][length] = stock_us
                 for name, us, tap_us in zip(names, ours, ours[len(names) :], strict=False):
-                    found["targets"][name][length] = {
+                    times["targets"][name][length] = {
                         "us": us, "ratio": us / stock_us,
                         "tap_us": tap_us, "tap_ratio": tap_us / stock_us,
                     }  # fmt: skip
-    return {"width": arguments.width, "items": arguments.items, **found}
+    return {"width": arguments.width, "items": arguments.items, **times}
 
 
 def main() -> None:

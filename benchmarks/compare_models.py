@@ -62,7 +62,7 @@ def _of_log(log: Log, models: Sequence[str], budget: Budget, out: Path) -> dict[
     lines = {name: results(log, name, budget, out) for name in models}
     ndcg = {name: _ndcg(log, name, lines[name], out) for name in models if lines[name]}
     weights = log.parts.test().weights
-    found = []
+    rows = []
     for name in ndcg:
         own = lines[name]
         row: dict[str, Any] = {
@@ -79,10 +79,10 @@ def _of_log(log: Log, models: Sequence[str], budget: Budget, out: Path) -> dict[
                 row[word]["lead"] = Difference(
                     mean(lead, weights), half_width(lead, weights)
                 ).to_dict()
-        found.append(row)
+        rows.append(row)
     return {
         "log": log.name, "users": len(log.parts.test().targets), "items": log.parts.item_count,
-        "protocol": log.same.protocol, "n": log.same.max_length, "d": log.same.d, "models": found,
+        "protocol": log.same.protocol, "n": log.same.max_length, "d": log.same.d, "models": rows,
     }  # fmt: skip
 
 
@@ -141,13 +141,13 @@ def main() -> None:
     asked = parse()
     asked.out.mkdir(parents=True, exist_ok=True)
     try:
-        found = _timed(asked) if asked.taps_of else _run(asked)
+        document = _timed(asked) if asked.taps_of else _run(asked)
     except GlintEdgeError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     path = asked.json or asked.taps_of or asked.out / "compare-models.json"
-    path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    print("\n\n".join([accuracy(found), settings(found), device(found)]))
+    path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    print("\n\n".join([accuracy(document), settings(document), device(document)]))
 
 
 def _timed(asked: argparse.Namespace) -> dict[str, Any]:

@@ -95,12 +95,12 @@ def sizes(bench: Bench) -> list[Row]:
 
 def compilers() -> dict[str, str]:
     """By platform, a command that makes the engine's library for it, as $CC has one."""
-    found = {HERE: f"{shlex.join(compiler())} -s"}
+    commands = {HERE: f"{shlex.join(compiler())} -s"}
     if shutil.which(FOR_ARM):
-        found[ARM] = f"{FOR_ARM} -s"
+        commands[ARM] = f"{FOR_ARM} -s"
     if find_spec("ziglang"):
-        found[MACOS] = f"{sys.executable} -m ziglang cc -s -target aarch64-macos"
-    return found
+        commands[MACOS] = f"{sys.executable} -m ziglang cc -s -target aarch64-macos"
+    return commands
 
 
 @contextmanager

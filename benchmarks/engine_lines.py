@@ -117,10 +117,10 @@ class Bench:
             print(f"converting {folder.name}", file=sys.stderr)
             shutil.rmtree(folder, ignore_errors=True)
             with tempfile.TemporaryDirectory(dir=self.files) as part:
-                made, model = Path(part) / path.name, shape.config.to_dict()
-                make(target, "int8", made, model=model, top_k=TOP_K, seconds=SECONDS)
+                file, model = Path(part) / path.name, shape.config.to_dict()
+                make(target, "int8", file, model=model, top_k=TOP_K, seconds=SECONDS)
                 folder.mkdir()
-                made.rename(path)
+                file.rename(path)
         return path
 
     def stock(self, shape: Shape) -> Path:

@@ -117,23 +117,23 @@ def main() -> None:
         print("this machine has no CUDA device that torch can use", file=sys.stderr)
         sys.exit(2)
     try:
-        found = measure(asked, "cuda")
+        document = measure(asked, "cuda")
     except GlintEdgeError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     if asked.json:
-        print(json.dumps(found))
+        print(json.dumps(document))
     else:
-        print(f"{found['card']}: {found['items_per_second']:,.0f} items a second in bfloat16")
-        for curve in found["curves"]:
+        print(f"{document['card']}: {document['items_per_second']:,.0f} items a second in bfloat16")
+        for curve in document["curves"]:
             losses = ", ".join(f"{loss:.4f}" for loss in curve["losses"])
             print(f"  {curve['device']:5} {curve['precision']:9} "
                   f"{curve['items_per_second']:10,.0f} items a second, loss {losses}")  # fmt: skip
-        for row in found["compared"]:
+        for row in document["compared"]:
             verdict = "good" if row["good"] else "FAILS"
             print("  {device} {precision}: {difference:.3%} from the CPU's (at most "
                   "{tolerance:.1%}): {0}".format(verdict, **row))  # fmt: skip
-    if not all(row["good"] for row in found["compared"]):
+    if not all(row["good"] for row in document["compared"]):
         sys.exit(1)
 
 

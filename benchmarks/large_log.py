@@ -86,26 +86,26 @@ def train(shards: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         loss="sampled-softmax", negatives=chosen.negatives, learning_rate=2e-3,
         batch_positions=chosen.batch_positions,
     )  # fmt: skip
-    told: list[tuple[float, int, float]] = []
+    batches: list[tuple[float, int, float]] = []
     optimizer = make_optimizer(model, config)
     began = time.perf_counter()
 
     def on_batch(batch: int, _: int, loss: float) -> None:
-        told.append((time.perf_counter() - began, batch, loss))
-        if told[-1][0] > 60 * chosen.minutes:
+        batches.append((time.perf_counter() - began, batch, loss))
+        if batches[-1][0] > 60 * chosen.minutes:
             raise _Enough
 
     with suppress(_Enough):
         train_epoch(model, optimizer, data, config, np.random.default_rng(0), on_batch)
-    first = told[0]  # warms up
-    seconds, steps = told[-1][0] - first[0], told[-1][1] - first[1]
+    first = batches[0]  # warms up
+    seconds, steps = batches[-1][0] - first[0], batches[-1][1] - first[1]
     fill = _filled(data, config)
     return {
         "steps": steps,
         "seconds": seconds,
         "items_per_second": steps * config.batch_positions * fill / seconds,
         "loss_first": first[2],
-        "loss_mean": told[-1][2],
+        "loss_mean": batches[-1][2],
     }
 
 

@@ -93,11 +93,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
             for method, samples in outcome.samples_ns.items():
                 mine[method] = min(undisturbed(samples), mine.get(method, np.inf))
             done += 1
-    found = {
+    rows = {
         method: {"runner_us": us, "loop_us": theirs[method], "ratio": us / theirs[method]}
         for method, us in mine.items()
     }
-    return {**found, "memory": {"peak_bytes": peak}}
+    return {**rows, "memory": {"peak_bytes": peak}}
 
 
 def _worst(mine: dict[str, float], theirs: dict[str, float]) -> float:
@@ -120,14 +120,14 @@ def main() -> None:
     arguments = parser.parse_args()
     result: dict[str, Any] = {}
     with noting_other_work(result):
-        found = measure(arguments)
-    write_measured(arguments.out, {**result, **found})
+        rows = measure(arguments)
+    write_measured(arguments.out, {**result, **rows})
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps(rows))
         return
-    peak = found.pop("memory")["peak_bytes"]
+    peak = rows.pop("memory")["peak_bytes"]
     print(f"{'':16}{'runner':>10}{'loop':>10}{'ratio':>8}")
-    for method, figures in found.items():
+    for method, figures in rows.items():
         mine, theirs, ratio = figures.values()
         print(f"{method:16}{mine:>8.1f}µs{theirs:>8.1f}µs{ratio:>8.3f}")
     print(f"the runner's peak memory: {peak / 1e6:.1f} MB, the whole process")

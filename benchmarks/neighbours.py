@@ -106,10 +106,10 @@ def added(model: Scorer, parts: Split, neighbours: Neighbours, protocol: str) ->
     """The additive form, c and γ chosen."""
     choice = choose(model, parts.validation(), neighbours, protocol=protocol)
     own = replace(neighbours, c=choice.c, gamma=choice.gamma)
-    found = figures(
+    ndcg = figures(
         lambda part, way: evaluate(model, part, protocol=way, neighbours=own).ndcg, parts
     )
-    return {"c": choice.c, "gamma": choice.gamma, **found}
+    return {"c": choice.c, "gamma": choice.gamma, **ndcg}
 
 
 def mixed(model: Scorer, parts: Split, neighbours: Neighbours, protocol: str) -> dict[str, Any]:

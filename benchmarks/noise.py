@@ -56,14 +56,14 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    found = measure([read_document(path) for path in arguments.run])
+    document = measure([read_document(path) for path in arguments.run])
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps(document))
         return
     print(f"{'':44}{'plain':>8}{'calibrated':>12}")
-    for name, sizes in found["rows"].items():
+    for name, sizes in document["rows"].items():
         print(f"{name:44}{sizes['plain']:>8.3f}{sizes['calibrated']:>12.3f}")
-    print(f"regressions that are none: {found['false_alarms']} of {found['pairs']} pairs")
+    print(f"regressions that are none: {document['false_alarms']} of {document['pairs']} pairs")
 
 
 if __name__ == "__main__":

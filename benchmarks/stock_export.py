@@ -76,11 +76,11 @@ def stream(
     model: GlintRU, history: Tensor, folder: Path, target: str, threads: int
 ) -> Callable[[], Any]:
     """Convert the int8 stream and return a call: the last item of `history`, then the top-k."""
-    found = find_target(target)
-    path = folder / f"stream{found.suffix}"
+    converter = find_target(target)
+    path = folder / f"stream{converter.suffix}"
     # A tap does not use `append_many`, and its steps are most of what a conversion takes.
     program = quantize(stream_program(model, TOP_K, chunk=1))
-    convert(program, found, path)
+    convert(program, converter, path)
     runtime = load_runtime(target, path, model.config, threads=threads)
     state = runtime.empty_state()
     for item in history[0, :-1].tolist():

@@ -72,8 +72,8 @@ def peer_epoch(arguments: argparse.Namespace) -> float | None:
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"the peer failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
-    told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return statistics.median(told["batch_seconds"]) * told["batches"]
+    times: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return statistics.median(times["batch_seconds"]) * times["batches"]
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -77,7 +77,7 @@ async ([target, blocks, calls]) => {
 """
 
 
-def made(folder: Path, make: Callable[[Path], object]) -> Path:
+def kept_or_new(folder: Path, make: Callable[[Path], object]) -> Path:
     """A folder that is there, or is made now, whole."""
     if not folder.exists():
         print(f"making {folder.name}", file=sys.stderr)
@@ -163,7 +163,7 @@ def bundle_of(files: Path, chunk: int) -> Bundle:
 def sites_of(bundle: Bundle, files: Path, targets: Sequence[str]) -> dict[str, Path]:
     """A page of each engine, to be served."""
     return {
-        target: made(files / f"page-{target}", partial(page_of, bundle, target)) / "dist"
+        target: kept_or_new(files / f"page-{target}", partial(page_of, bundle, target)) / "dist"
         for target in targets
     }
 
@@ -181,7 +181,7 @@ def bytes_anew(browser: Browser, files: Path, arguments: argparse.Namespace) -> 
 def measure(browser: Browser, files: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Build what is not built, then time in turn."""
     bundle = bundle_of(files, arguments.chunk)
-    library = made(files / "library", partial(build, bundle)) / "dist"
+    library = kept_or_new(files / "library", partial(build, bundle)) / "dist"
     sites = sites_of(bundle, files, arguments.target)
     result = {
         "machine": machine(), "browser": browser.version, "top_k": bundle.top_k,

@@ -101,7 +101,7 @@ def export(
 
     def lower(program: StreamProgram, artifact: Artifact, file: Path) -> None:
         piece = f"{artifact.target} {artifact.precision} {shape}"
-        on_step(f"converting to {artifact.target}{durations.told(piece)}")
+        on_step(f"converting to {artifact.target}{durations.last_time(piece)}")
         file_options = ConvertOptions(options.opset, file_metadata(checkpoint, options, program))
         with durations.timed(piece):
             convert(program, find_target(artifact.target), file, file_options)

@@ -43,7 +43,7 @@ class Durations:
         known = [self._seconds[piece] for piece in pieces if piece in self._seconds]
         return len(pieces) * fmean(known) if known else None
 
-    def told(self, piece: str) -> str:
+    def last_time(self, piece: str) -> str:
         """What follows a step's name: how long it took the last time, if that is worth a word."""
         seconds = self.forecast([piece]) or 0.0
         return f", {spoken(seconds)} the last time" if seconds >= WORTH_TELLING else ""

@@ -271,11 +271,11 @@ def place(path: Path) -> str:
 def with_tables(page: str) -> str:
     """The page, its tables written anew."""
 
-    def written(found: re.Match[str]) -> str:
-        start, kind, name, end = found.groups()
+    def written(match: re.Match[str]) -> str:
+        start, kind, name, end = match.groups()
         path = ELSEWHERE.get(name, MEASURED / f"{name}.json")
         if not path.is_file():
-            return found[0]
+            return match[0]
         about = "" if kind in SAYS_WHERE else place(path)
         return f"{start}\n{KINDS[kind](path)}{about}\n\n{end}"
 

@@ -79,9 +79,9 @@ def _install(what: str, beside: str) -> None:
     said = []
     for line in _lines([*PIP, what]):
         said.append(line)
-        if found := STEP.match(line):
-            size = LARGE.search(found[2])
-            step = found[1] + (size[0] if size else "")
+        if match := STEP.match(line):
+            size = LARGE.search(match[2])
+            step = match[1] + (size[0] if size else "")
             if size and not moves:
                 say(step)
         if moves:

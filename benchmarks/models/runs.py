@@ -161,12 +161,12 @@ def _train(log: Log, name: str, settings: Settings, seed: int, folder: Path) -> 
     expert = fitting_neighbours(
         model, log.parts, NEIGHBOURS, repeats=log.repeats, protocol=log.same.protocol
     )
-    found = {
+    ranks = {
         word + ending: ranked(model, test, protocol=protocol, neighbours=one).ranks
         for word, protocol in PROTOCOLS.items()
         for ending, one in (("", None), (EXPERT, expert))
     }
-    np.savez_compressed(folder / f"seed-{seed}.npz", **found)
+    np.savez_compressed(folder / f"seed-{seed}.npz", **ranks)
     weights = sum(p.numel() for p in model.parameters())
     return {
         "log": log.name, "model": name, "seed": seed, "settings": dict(settings),
@@ -175,7 +175,7 @@ def _train(log: Log, name: str, settings: Settings, seed: int, folder: Path) -> 
         "weights_without_table": weights - model.embedding.weight.numel(),
         "neighbours": {"c": expert.c, "gamma": expert.gamma} if expert else {"c": 0.0},
         **{word: metrics_of_ranks(one, weights=test.weights).to_dict()
-           for word, one in found.items()},
+           for word, one in ranks.items()},
         "fixed": asdict(_same(log, name)),
     }  # fmt: skip
 

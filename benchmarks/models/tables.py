@@ -79,10 +79,10 @@ def _verdicts(models: Sequence[Mapping[str, Any]], words: Sequence[str]) -> list
 
 def device(document: Mapping[str, Any]) -> str:
     """A line a model: µs a tap by program and N, and file sizes at the longest N."""
-    found = document.get("device")
-    if not found:
+    taps = document.get("device")
+    if not taps:
         return "Not measured."
-    rows = found["rows"]
+    rows = taps["rows"]
     lengths = sorted({row["n"] for row in rows})
     lines = []
     for name, stream, title in _sides(rows):
@@ -133,10 +133,10 @@ def settings(document: Mapping[str, Any]) -> str:
     lines = []
     for log in document["logs"]:
         for model in log["models"]:
-            found = ", ".join(f"{name.replace('_', ' ')} {value:g}"
+            chosen = ", ".join(f"{name.replace('_', ' ')} {value:g}"
                               for name, value in model["settings"].items())  # fmt: skip
             best = f"{model['validation_ndcg_at_10']:.4f}", f"{model['best_epoch']:.1f}"
-            lines.append([log["log"], model["title"], found, *best])
+            lines.append([log["log"], model["title"], chosen, *best])
     return table(["log", "model", "settings", "validation NDCG@10", "best epoch"], lines)
 
 

@@ -60,14 +60,14 @@ def causes(rows: Sequence[Json]) -> list[Cause]:
     for name, row in zip(names, rows, strict=True):
         for text in warnings_of(row):
             by_cause.setdefault(_cause(text, row), {}).setdefault(text, []).append(name)
-    found = []
+    several = []
     for cause, said in by_cause.items():
         whom = dict.fromkeys(name for each in said.values() for name in each)
         if said:
             every = bool(timed) and timed <= whom.keys()
             text = _worst(list(said)) if cause else _noise(list(said))
-            found.append(Cause(text, () if every else tuple(whom), said))
-    return found
+            several.append(Cause(text, () if every else tuple(whom), said))
+    return several
 
 
 def _cause(text: str, row: Json) -> str:
@@ -82,9 +82,9 @@ def _cause(text: str, row: Json) -> str:
 def _noise(texts: Sequence[str]) -> str:
     signs = []
     for pattern, words, worst in NOISE:
-        found = [match for text in texts if (match := re.search(pattern, text))]
-        if found:
-            signs.append(words.format(worst([_figure(match) for match in found])))
+        matches = [match for text in texts if (match := re.search(pattern, text))]
+        if matches:
+            signs.append(words.format(worst([_figure(match) for match in matches])))
     return f"noisy machine: {', '.join(signs)}"
 
 

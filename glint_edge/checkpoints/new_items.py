@@ -74,18 +74,22 @@ def items_of_table(
     if keys and (missing := next((key for key in keys if key not in rows.keys), None)):
         raise DataError(f"{rows.name} has no row of item {missing!r}; add one, or pass --like")
     titled = {**rows.titles, **dict(zip(keys, titles, strict=False))}
-    made = vectors.of_items(new, rows.values) if vectors else {}
-    made |= rows_of_titles(checkpoint, {k: titled[k] for k in new if k in titled and k not in made})
-    if not made:
+    vector_of = vectors.of_items(new, rows.values) if vectors else {}
+    others = {k: titled[k] for k in new if k in titled and k not in vector_of}
+    vector_of |= rows_of_titles(checkpoint, others)
+    if not vector_of:
         raise DataError(
             f"nothing is known of the items of {rows.name}: no value of {_named(learned)}, and no "
             "word of their titles; pass --like or --vector"
         )
     length = _known_rows(checkpoint).norm(dim=1).mean()
-    ordered = [key for key in new if key in made]
+    ordered = [key for key in new if key in vector_of]
     return (
-        [NewItem(k, lengthened(made[k], length, strength), titled.get(k, "")) for k in ordered],
-        [key for key in new if key not in made],
+        [
+            NewItem(k, lengthened(vector_of[k], length, strength), titled.get(k, ""))
+            for k in ordered
+        ],
+        [key for key in new if key not in vector_of],
     )
 
 

@@ -78,14 +78,14 @@ def write_every_list(
     ids, offsets = known_histories(sequences, maker.catalogue)
     users = len(sequences)
 
-    def told() -> Iterator[Lists]:
+    def reported() -> Iterator[Lists]:
         done = 0
         for lists in maker.lists(sequences.users, ids, offsets, k):
             yield lists
             done += len(lists.users)
             on_users(done, users)
 
-    return ListFile(out, users, write_lists(told(), maker.catalogue, out))
+    return ListFile(out, users, write_lists(reported(), maker.catalogue, out))
 
 
 def _read(maker: Maker, log: object, options: LoadOptions) -> Log:

@@ -150,11 +150,11 @@ def _facts(table: Table, schema: pl.Schema, distinct: Mapping[str, pl.Series]) -
         points = text.str.ends_with(".0").any()
         colons = text.str.extract(f"^{_SESSION[:-1]}(:+)").str.len_bytes().max()
         more = {"colons": colons} if role == "user" and "session" in schema else {}
-        found = table.collect(rows.select(points=points, **more)).row(0, named=True)
-        if found.pop("points"):
+        texts = table.collect(rows.select(points=points, **more)).row(0, named=True)
+        if texts.pop("points"):
             whole = (text.str.contains(_WHOLE) | text.is_in(MISSING)).all()
             facts[f"{role}_whole"] = table.collect(rows.select(whole)).item()
-        facts |= found
+        facts |= texts
     return facts
 
 
