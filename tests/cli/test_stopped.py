@@ -1,5 +1,6 @@
 """Ctrl-C: each long command says what is kept, and how to go on."""
 
+import re
 import shlex
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from glint_edge.cli.endings import keeping, noted
 from glint_edge.cli.signals import Stopped
 from tests.cli.streams import only_line
+from tests.terminals import CTRL_C, struck
 
 SMALL = "--d 8 --heads 2 --max-length 12 --epochs 2 --batch-positions 64 --threads 1"
 
@@ -41,6 +43,20 @@ def test_a_training_goes_on_by_the_command_that_is_named(taps, run, stopped, tmp
     (out / "metrics.jsonl").write_text("{}\n")
     said = stopped(f"train --config {out / 'run.toml'} --out {out}2", "glint_edge.api.train")
     assert "no epoch was complete" in said
+
+
+def test_ctrl_c_at_a_terminal_says_it_in_a_line_and_leaves_the_cursor(taps, tmp_path):
+    out = tmp_path / "run"
+    metrics = out / "metrics.jsonl"
+    line = f"train --data {taps} --out {out} {SMALL} --epochs 100000 --patience 100000"
+    code, sent = struck(shlex.split(line), CTRL_C, lambda: metrics.exists() and metrics.read_text())
+    assert code == 130, sent
+    assert sent.rindex("\x1b[?25h") > sent.rindex("\x1b[?25l")
+    epochs = len(metrics.read_text().splitlines())
+    (said,) = re.findall("error: .*", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", sent))
+    assert re.match(rf"error: stopped; {epochs} epochs? of it (is|are) kept in ", said)
+    assert said.endswith(f" {out}: glint-edge train --config {out / 'run.toml'} --resume")
+    assert "Traceback" not in sent
 
 
 def test_a_search_goes_on_by_the_same_command(taps, run, stopped, tmp_path, monkeypatch):
