@@ -1,8 +1,10 @@
 """The wheel: what is in it, and that it works away from the checkout."""
 
+import re
 import subprocess
 import sys
 import tarfile
+import textwrap
 import zipfile
 from pathlib import Path
 
@@ -119,6 +121,14 @@ def test_the_runtime_alone_replays_the_golden_vectors(extra, target, tmp_path):
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert "pip install 'glint-edge[toolkit]'" in line
+
+
+def test_what_the_release_tries_of_its_wheel_holds(tmp_path, monkeypatch):
+    text = (ROOT / ".github/workflows/release.yml").read_text()
+    (lines,) = re.findall(r'bin/python -c "\n(.*?)"\n', text, re.DOTALL)
+    make_bundle("c", tmp_path / "try.glint")
+    monkeypatch.chdir(tmp_path)
+    exec(textwrap.dedent(lines), {})
 
 
 LOADS = {"onnx": "onnxruntime", "tflite": "ai_edge_litert"}
