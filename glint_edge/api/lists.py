@@ -47,8 +47,8 @@ def recommend(
         bundle: loaded, or its folder; also a checkpoint.
         history: item keys, oldest first.
         k: so many; None: as many as a bundle's artifact returns at once.
-        exclude_seen: leave out the history's own items; None: where nobody takes an item again in
-            the log of the training.
+        exclude_seen: leave out the history's own items, or none of them; None: all of them where
+            nobody takes an item again in the log of the training, else the last one.
         without: keys to leave out. Those that are not in the catalogue say nothing, as in the next.
         among: keys to choose from; None: all.
         where: by field, the value, or values of which one must be the item's.

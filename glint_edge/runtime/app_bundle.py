@@ -17,7 +17,6 @@ from glint_edge.bundles.target import canonical_target
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.neighbours import NEIGHBOURS, Neighbours
-from glint_edge.data.record import nobody_repeats
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.extras import missing
 from glint_edge.runtime.engines import Engine, engines
@@ -72,11 +71,6 @@ class AppBundle:
     def titles(self) -> Mapping[str, str]:
         """Title by key; may be empty."""
         return self.catalogue.titles
-
-    @property
-    def excludes_seen(self) -> bool:
-        """What lists do that were not asked to leave out, or keep, the history's own items."""
-        return nobody_repeats(self.repeats)
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.data.histories import padded
 from glint_edge.data.list_file import Lists
-from glint_edge.data.record import DataSource, nobody_repeats
+from glint_edge.data.record import DataSource
 from glint_edge.errors import DivergedError
 from glint_edge.model.state import LEFT_OUT, NOTHING_LEFT
 from glint_edge.model.stream_layers import offers_of, table_of
@@ -26,6 +27,7 @@ from glint_edge.runtime.filters import (
     Rows,
     best,
     bias_of,
+    seen_left_out,
     wants_neighbours,
 )
 
@@ -73,10 +75,9 @@ class CheckpointLists:
         self._bias = bias_of(self._rows, self._chosen, ())
         for name in self._chosen.most_per:
             self._rows.codes(name)  # or it is refused, before a log is read
-        repeats = checkpoint.data.repeats
         use = wants_neighbours(neighbours, checkpoint.neighbours, "torch")
         self._neighbours = checkpoint.neighbours if use else None
-        self._excludes = nobody_repeats(repeats) if exclude_seen is None else exclude_seen
+        self._exclude_seen, self._repeats = exclude_seen, checkpoint.data.repeats
 
     def lists(self, users: Sequence[str], ids: Ids, offsets: Ids, k: int) -> Iterator[Lists]:
         """See `Maker`.
@@ -95,10 +96,7 @@ class CheckpointLists:
             scores = self._scores(ids, offsets[first + 1 : end + 1], lengths[first:end])
             histories = ids, offsets[first + 1 : end + 1], np.diff(offsets[first : end + 1])
             self._add_gains(scores, *histories)
-            if self._excludes:
-                seen = torch.from_numpy(ids[offsets[first] : offsets[end]])
-                each = torch.from_numpy(histories[2])
-                scores[torch.arange(end - first).repeat_interleave(each), seen] = LEFT_OUT
+            self._leave_out_seen(scores, ids, offsets[first : end + 1])
             items, values = self._best(scores, k)
             expert = self._neighbours
             because = None if expert is None else expert.reasons(*histories, items)
@@ -127,6 +125,15 @@ class CheckpointLists:
         gains = torch.from_numpy(self._neighbours.gain(expert)).to(scores)
         at = torch.from_numpy(user), torch.from_numpy(item)
         scores.index_put_(at, gains, accumulate=True)
+
+    def _leave_out_seen(self, scores: Tensor, ids: Ids, offsets: Ids) -> None:
+        """Leave out of each list what its history does not let in again; in place."""
+        seen = [
+            seen_left_out(ids[start:end], self._exclude_seen, self._repeats)
+            for start, end in pairwise(offsets)
+        ]
+        users = np.repeat(np.arange(len(seen)), [len(one) for one in seen])
+        scores[torch.from_numpy(users), torch.from_numpy(np.concatenate(seen))] = LEFT_OUT
 
     def _best(self, scores: Tensor, k: int) -> tuple[Ids, Bias]:
         k = min(k, self._model.config.items)

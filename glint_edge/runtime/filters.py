@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.record import nobody_repeats
 from glint_edge.errors import ConfigError
 from glint_edge.keys import Key, shown, text_of_key, texts_of_keys
 from glint_edge.model.state import LEFT_OUT, NOTHING_LEFT
@@ -25,6 +26,7 @@ MOST_BOOST = 1e6  # float32 still tells scores apart that differ by a tenth besi
 
 Bias: TypeAlias = npt.NDArray[np.float32]
 Numbers: TypeAlias = npt.NDArray[np.int64]
+History = TypeVar("History", list[int], npt.NDArray[np.int64])
 # Items int64 [1, k], best first, and their scores float32 [1, k], with a bias or none.
 Ask: TypeAlias = Callable[["Bias | None"], tuple[Numbers, npt.NDArray[np.float32]]]
 
@@ -157,6 +159,20 @@ def wants_neighbours(choice: bool | None, there: object, target: str) -> bool:
         what, way = ("checkpoint", "train") if target == "torch" else ("bundle", "export")
         raise ConfigError(f"this {what} has no neighbours; {way} it with --neighbours 32")
     return there is not None if choice is None else choice
+
+
+def seen_left_out(history: History, exclude_seen: bool | None, repeats: float | None) -> History:
+    """The part of a history that a list leaves out.
+
+    Args:
+        history: ids, oldest first.
+        exclude_seen: all of them, or none; None: all where nobody takes an item again in the log,
+            else the last one alone, which the user has just tapped.
+        repeats: share of that log's targets that repeat an item; None: not known.
+    """
+    if exclude_seen is None and not nobody_repeats(repeats):
+        return history[-1:]
+    return history if exclude_seen is None or exclude_seen else history[:0]
 
 
 def best(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from glint_edge.bundles.manifest import no_history
-from glint_edge.runtime.filters import Filter
+from glint_edge.runtime.filters import Filter, seen_left_out
 from glint_edge.runtime.session_bytes import pack
 from glint_edge.tables import counted
 
@@ -87,8 +87,8 @@ class Session:
         Args:
             k: so many, also more than the bundle's top-k, which then is asked several times; None:
                 the bundle's top-k.
-            exclude_seen: leave out the session's own items; None: where nobody takes an item again
-                in the log of the training (`AppBundle.excludes_seen`).
+            exclude_seen: leave out the session's own items, or none of them; None: all of them
+                where nobody takes an item again in the log of the training, else the last one.
             without: keys to leave out.
             among: keys to choose from; None: all.
             where: by field, the value, or values of which one must be the item's; an item without
@@ -104,10 +104,8 @@ class Session:
                 are to count, and the bundle knows of none.
         """
         chosen = Filter(without, among, where or {}, boost or {}, most_per or {})
-        if exclude_seen is None:
-            exclude_seen = self._recommender.bundle.excludes_seen
         ask = functools.partial(self._recommender.ranked, self._state)
-        seen = frozenset(self._ids) if exclude_seen else frozenset()
+        seen = seen_left_out(self._ids, exclude_seen, self._recommender.bundle.repeats)
         near = self._ids if self._recommender.uses_neighbours(neighbours) else ()
         return self._recommender.listed(ask, k, chosen, seen, self._title(), neighbours_of=near)
 

@@ -46,7 +46,8 @@ def drawn_filter(rng):
 
 def expected_list(scores, history, k, words):
     """Keys and scores by the words' own meaning, item by item."""
-    seen = history if words.get("excludeSeen", False) else ()
+    excluded = words.get("excludeSeen")
+    seen = history[-1:] if excluded is None else history if excluded else ()
     counts, found = {}, []
     boosts = {key: np.float32(number) for key, number in words.get("boost", {}).items()}
     ranked = sorted(
@@ -163,15 +164,17 @@ def test_a_list_without_filters_gives_the_runtime_no_bias(node):
         """const { recommender, calls } = load({ ...values.bundle, scores: values.scores });
         const session = await recommender.start(['k1']), lists = [];
         for (const [k, options] of [
-            [undefined, undefined], [10, { among: null, where: {}, mostPer: null }],
-            [3, { without: ['gone'], boost: undefined }],
-            [10, { excludeSeen: true }], [10, { among: [] }], [1000, { where: { brand: 'none' } }],
+            [undefined, { excludeSeen: false }],
+            [10, { excludeSeen: false, among: null, where: {}, mostPer: null }],
+            [3, { excludeSeen: false, without: ['gone'], boost: undefined }],
+            [undefined, undefined], [10, { excludeSeen: true }],
+            [10, { among: [] }], [1000, { where: { brand: 'none' } }],
         ]) lists.push((await session.top(k, options)).length);
         return [calls, lists];""",
         {"bundle": BUNDLE, "scores": drawn_scores(np.random.default_rng(0)).tolist()},
     )
-    assert lists == [10, 10, 3, 10, 0, 0]
-    assert calls == ["encode 1", *["list"] * 3, *["list with a bias"] * 3]
+    assert lists == [10, 10, 3, 10, 10, 0, 0]
+    assert calls == ["encode 1", *["list"] * 3, *["list with a bias"] * 4]
 
 
 def test_an_artifact_that_gives_what_was_left_out_is_refused(node):

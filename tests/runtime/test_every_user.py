@@ -48,6 +48,12 @@ def recommender(checkpoint):
     return ge.load(checkpoint, unknown="skip")
 
 
+@pytest.fixture(params=[0.0, 0.4, None])
+def of_log(request, checkpoint):
+    """The same checkpoint, of a log that repeats so much."""
+    return replace(checkpoint, data=replace(checkpoint.data, repeats=request.param))
+
+
 HISTORIES = st.lists(
     st.lists(st.sampled_from([*KEYS, "gone"]), min_size=1, max_size=3 * N), min_size=1, max_size=7
 )
@@ -97,6 +103,19 @@ def test_every_list_is_that_of_a_session(
     assert ("because" in written.columns) == explained
     for user, history in zip(log.whole.users, histories, strict=True):
         same(written.filter(user=user), recommender.recommend(history, k, **words))
+
+
+def test_where_nobody_says_a_list_leaves_out_what_that_of_a_session_does(of_log, tmp_path):
+    histories = [["k1", "k2", "k1"], ["gone"], ["k9", "k3"], [*KEYS[:8], "gone"]]
+    log = ge.load_log(histories, min_length=1)
+    ge.recommend_all(of_log, log, tmp_path / "lists.parquet", k=ITEMS)
+    written, loaded = pl.read_parquet(tmp_path / "lists.parquet"), ge.load(of_log, unknown="skip")
+    for user, history in zip(log.whole.users, histories, strict=True):
+        rows = written.filter(user=user)
+        same(rows, loaded.recommend(history, ITEMS))
+        known = [key for key in history if key != "gone"]
+        left_out = known if of_log.data.repeats == 0 else known[-1:]
+        assert set(KEYS) - set(rows["item"]) == {"k4", *left_out}
 
 
 def test_batches_of_any_size_give_the_same(checkpoint, tmp_path, monkeypatch):

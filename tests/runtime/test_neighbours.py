@@ -61,7 +61,8 @@ def test_each_item_says_what_it_is_there_because_of(loaded):
 
 def test_the_table_names_it_where_there_is_one(loaded):
     with_it, without = (
-        loaded.recommend(HISTORY, 40, neighbours=choice)._repr_html_() for choice in (None, False)
+        loaded.recommend(HISTORY, 40, exclude_seen=False, neighbours=choice)._repr_html_()
+        for choice in (None, False)
     )
     assert "because you tapped" in with_it and "because you tapped" not in without
     assert with_it.count(">Three<") > without.count(">Three<") == 1  # its own row

@@ -65,8 +65,8 @@ def recommend(
         bool | None,
         typer.Option(
             "--exclude-seen/--include-seen",
-            help="Leave out the history's own items, or list them too.  [default: left out where "
-            "nobody takes an item again in the log]",
+            help="Leave out the history's own items, or list them too.  [default: all are left out "
+            "where nobody takes an item again in the log, else the last one alone]",
         ),
     ] = None,
     neighbours: Annotated[

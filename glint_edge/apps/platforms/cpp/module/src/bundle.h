@@ -38,7 +38,7 @@ struct Bundle {
   std::optional<Neighbours> neighbours;  // none: the model is alone
   GoldenCase golden;                // what a load runs
 
-  // Whether lists leave out the session's own items, where nobody says.
+  // Whether lists leave out all of the session's own items, where nobody says.
   bool excludes_seen() const;
 
   // How many of a session's last items are saved as they are; none: all.

@@ -87,11 +87,15 @@ void Session::append(const std::string& key) {
 
 std::vector<Item> Session::top(
     std::size_t k, SeenItems seen, const Filters& filters, std::optional<bool> neighbours) const {
-  const bool excluded = seen == SeenItems::exclude ||
-                        (seen == SeenItems::by_log && model_->bundle.excludes_seen());
   const Pulls pulls = model_->pulls(neighbours, ids_);
   const auto ask = [this](const Bias& bias) { return model_->stream.top(state_, bias); };
-  return model_->items(model_->index.best(k, filters, excluded ? ids_ : Ids(), ask, pulls), pulls);
+  return model_->items(model_->index.best(k, filters, left_out(seen), ask, pulls), pulls);
+}
+
+std::vector<std::int32_t> Session::left_out(SeenItems seen) const {
+  if (seen == SeenItems::keep || ids_.empty()) return {};
+  if (seen == SeenItems::exclude || model_->bundle.excludes_seen()) return ids_;
+  return {ids_.back()};
 }
 
 std::vector<std::string> Session::history() const {

@@ -96,7 +96,7 @@ void test_filters(const Bundle& bundle, const Recommender& recommender) {
 
 void test_seen_items(const Bundle& bundle, const Recommender& recommender) {
   const auto best = recommender.recommend({bundle.keys[0]}, bundle.top_k, SeenItems::keep);
-  const Keys seen{best[0].key, bundle.keys[0]};
+  const Keys seen{bundle.keys[0], best[0].key};
   const Session session = recommender.start(seen);
   const auto whole = session.top(bundle.top_k, SeenItems::keep);
   auto expected = session.top(bundle.top_k + seen.size(), SeenItems::keep);
@@ -113,7 +113,12 @@ void test_seen_items(const Bundle& bundle, const Recommender& recommender) {
     logged.repeats = share;
     CHECK(logged.excludes_seen() == (share < 0.01));
   }
-  CHECK(same(session.top(bundle.top_k), bundle.excludes_seen() ? expected : whole));
+  glint_edge::Filters but_last;
+  but_last.without = {seen.back()};
+  const auto others = session.top(bundle.top_k, SeenItems::keep, but_last);
+  CHECK(!same(others, whole) && !same(others, expected));
+  CHECK(same(session.top(bundle.top_k), bundle.excludes_seen() ? expected : others));
+  CHECK(recommender.recommend({}, bundle.top_k).size() == bundle.top_k);
   CHECK(same(recommender.recommend(seen, bundle.top_k), session.top(bundle.top_k)));
   // All that is recommended is taken in, and there is more.
   Session full = recommender.start();

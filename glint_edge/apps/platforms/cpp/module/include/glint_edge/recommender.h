@@ -43,8 +43,8 @@ struct Item {
 // What a key that is not in the catalogue does: throw, or be left out and counted.
 enum class UnknownItems { refuse, skip };
 
-// Whether the session's own items may be recommended again; by_log: they are left out where nobody
-// takes an item again in the log of the training.
+// Whether the session's own items may be recommended again; by_log: all are left out where nobody
+// takes an item again in the log of the training, else the last one alone.
 enum class SeenItems { keep, exclude, by_log };
 
 // Which items a list may have, and which come first. Keys that are not in the catalogue are ignored,
@@ -92,6 +92,7 @@ class Session {
 
  private:
   friend class Recommender;
+  std::vector<std::int32_t> left_out(SeenItems seen) const;  // the history's part that no list has
   explicit Session(std::shared_ptr<const Model> model);
 
   std::shared_ptr<const Model> model_;

@@ -39,7 +39,7 @@ struct AppBundle {
     return manifest.model.padding == .reference ? longest : longest + longest / 4
   }
 
-  /// Whether lists leave out the session's own items, where nobody says.
+  /// Whether lists leave out all of the session's own items, where nobody says.
   var excludesSeen: Bool { manifest.data?.repeats.map { $0 < Self.repeatsFrom } ?? false }
 
   /// Read a bundle, and hold each file that is read to its size and sha256.

@@ -38,8 +38,8 @@ public final class Session {
   ///
   /// - Parameters:
   ///   - k: so many, also more than the artifact gives at once.
-  ///   - excludeSeen: leave out the session's own items; nil: where nobody takes an item again in the
-  ///     log of the training.
+  ///   - excludeSeen: leave out the session's own items, or none of them; nil: all of them where nobody
+  ///     takes an item again in the log of the training, else the last one.
   ///   - without: keys to leave out.
   ///   - among: keys to choose from; nil: all.
   ///   - where: by field, the values of which one must be the item's; an item without the field is
@@ -62,9 +62,15 @@ public final class Session {
   }
 
   func top(_ k: Int, _ excludeSeen: Bool?, _ filters: Filters, _ neighbours: Bool?) throws -> [Recommendation] {
-    let seen = (excludeSeen ?? recommender.excludesSeen) ? ids : []
+    let seen = leftOut(excludeSeen)
     let pulls = try recommender.pulls(neighbours, ids)
     return try recommender.best(k, filters, without: seen, pulls: pulls) { try recommender.ranked(state, $0) }
+  }
+
+  /// The part of the history that a list leaves out.
+  private func leftOut(_ excludeSeen: Bool?) -> [Int] {
+    if excludeSeen ?? recommender.excludesSeen { return ids }
+    return excludeSeen == nil ? Array(ids.suffix(1)) : []
   }
 
   /// For `Recommender.resume`, on any platform, with the same bundle. What a sliding window has passed

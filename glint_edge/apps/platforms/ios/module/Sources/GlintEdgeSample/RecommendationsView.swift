@@ -109,7 +109,8 @@ public struct RecommendationsView: View {
       if let like {
         list = (try? recommender.similar(like, Self.shown, without: seen, where: chosen)) ?? []
       } else {
-        list = (try? session.top(Self.shown, excludeSeen: isHiding, where: chosen)) ?? []
+        let tapped = Array(history.suffix(1))
+        list = (try? session.top(Self.shown, excludeSeen: isHiding, without: tapped, where: chosen)) ?? []
       }
     }
     microseconds = Double(took.components.attoseconds) / 1e12

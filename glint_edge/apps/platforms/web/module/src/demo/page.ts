@@ -149,14 +149,15 @@ export class Page {
     const { where } = this.filters;
     const excludeSeen = this.view.hide.checked;
     const k = this.count + 1; // whether there are more
-    if (this.like === null) return model.session.top(k, { excludeSeen, where });
+    const without = keys.slice(-1); // what was just tapped never comes back
+    if (this.like === null) return model.session.top(k, { excludeSeen, without, where });
     return recommender.similar(this.like.key, k, { without: excludeSeen ? keys : [], where });
   }
 
   private popular(): readonly Item[] {
     const { shelf, view, filters, keys } = this;
     if (shelf === null) return [];
-    const without = view.hide.checked ? keys : [];
+    const without = view.hide.checked ? keys : keys.slice(-1);
     return popular(shelf, this.count + 1, { where: filters.where, without });
   }
 

@@ -159,7 +159,7 @@ function isManifest(manifest: Manifest): boolean {
   );
 }
 
-/** Whether lists leave out what is in the history, where nobody says: in a log without repeats. */
+/** Whether lists leave out all of the history, where nobody says: in a log without repeats. */
 export function excludesSeen({ data }: Manifest): boolean {
   return (data?.repeats ?? 1) < REPEATS_FROM;
 }

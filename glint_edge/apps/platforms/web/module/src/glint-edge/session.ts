@@ -11,8 +11,8 @@ import { Turns } from './turns';
 
 export interface TopOptions extends Filters {
   /**
-   * Leave out what is in the history (default: where nobody takes an item again in the log of the
-   * training).
+   * Leave out what is in the history; false: nothing of it (default: all of it where nobody takes an
+   * item again in the log of the training, else the last item alone).
    */
   readonly excludeSeen?: boolean;
   /**
@@ -82,7 +82,7 @@ export class Session {
   ): Promise<Recommendation[]> {
     return this.turns.take(async () => {
       const { stream, catalogue, state, ids } = this;
-      const seen = (excludeSeen ?? excludesSeen(stream.manifest)) ? ids : [];
+      const seen = this.leftOut(excludeSeen);
       const pulls = pullsAfter(this.neighbours, neighbours, ids);
       const ask = (bias: Float32Array | null) => stream.top(state, bias);
       return bestItems(stream, catalogue, k, filters, seen, ask, pulls);
@@ -96,6 +96,12 @@ export class Session {
       state: this.state,
       ids: whatCounts(this.ids, Math.max(this.stream.window, this.neighbours?.last ?? 0)),
     });
+  }
+
+  /** The part of the history that a list leaves out. */
+  private leftOut(excludeSeen: boolean | undefined): readonly number[] {
+    if (excludeSeen ?? excludesSeen(this.stream.manifest)) return this.ids;
+    return excludeSeen === false ? [] : this.ids.slice(-1);
   }
 
   private known(keys: readonly string[]): number[] {

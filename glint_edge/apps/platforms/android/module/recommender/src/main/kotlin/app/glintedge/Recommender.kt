@@ -48,7 +48,7 @@ class Recommender private constructor(
     /** The fields that some item has, such as its category, and of each its values. */
     val fields: Map<String, List<String>> by lazy { index.fields }
 
-    /** Whether lists leave out the session's own items, where nobody says. */
+    /** Whether lists leave out all of the session's own items, where nobody says. */
     val excludesSeen: Boolean get() = bundle.repeats?.let { it < REPEATS_FROM } ?: false
 
     /** The items that the artifact gives at once: a longer list asks it again. */

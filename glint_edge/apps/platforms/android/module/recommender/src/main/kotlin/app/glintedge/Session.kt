@@ -40,8 +40,8 @@ class Session internal constructor(
      * the catalogue say nothing in a filter: what is in stock may be newer than the model.
      *
      * @param k so many, also more than the artifact gives at once.
-     * @param excludeSeen leave out the session's own items; null: where nobody takes an item again
-     *   in the log of the training.
+     * @param excludeSeen leave out the session's own items, or none of them; null: all of them where
+     *   nobody takes an item again in the log of the training, else the last one.
      * @param without keys to leave out.
      * @param among keys to choose from; null: all.
      * @param where by field, the values of which one must be the item's; an item without the field
@@ -72,9 +72,15 @@ class Session internal constructor(
         filters: Filters,
         neighbours: Boolean?,
     ): List<Recommendation> {
-        val seen = if (excludeSeen ?: recommender.excludesSeen) ids else emptyList()
         val pulls = recommender.pulls(neighbours, ids)
-        return recommender.best(k, filters, seen, pulls) { bias -> recommender.ranked(state, bias) }
+        return recommender.best(k, filters, leftOut(excludeSeen), pulls) { bias -> recommender.ranked(state, bias) }
+    }
+
+    /** The part of the history that a list leaves out. */
+    private fun leftOut(excludeSeen: Boolean?): List<Int> = when (excludeSeen) {
+        null -> if (recommender.excludesSeen) ids else ids.takeLast(1)
+        true -> ids
+        false -> emptyList()
     }
 
     /**

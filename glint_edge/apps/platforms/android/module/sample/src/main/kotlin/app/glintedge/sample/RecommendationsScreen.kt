@@ -64,7 +64,7 @@ internal fun RecommendationsScreen(recommender: Recommender) {
         val start = System.nanoTime()
         val seen = if (hidden) history else emptyList()
         val list = like?.let { recommender.similar(it, SHOWN, without = seen, where = where) }
-            ?: session.top(SHOWN, excludeSeen = hidden, where = where)
+            ?: session.top(SHOWN, excludeSeen = hidden, without = history.takeLast(1), where = where)
         list to (System.nanoTime() - start) / 1000
     }
     BackHandler(like != null) { like = null }
