@@ -267,6 +267,12 @@ def test_a_keyboard_is_enough(visit):
     assert marked.inner_text() == options[1]
     press("Escape")
     assert page.get_by_role("option").count() == 0
+    nothing = page.get_by_role("search").get_by_role("status")
+    page.keyboard.type("zz")
+    assert nothing.inner_text() == "Nothing found for “die hazz”."
+    press("Backspace")
+    press("Backspace")
+    assert nothing.inner_text() == ""
     page.keyboard.type("r")
     press("Enter")
     page.locator("#status", has_text="Added Die Hard (1988)").wait_for()

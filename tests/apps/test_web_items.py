@@ -40,7 +40,8 @@ def test_the_page_shows_fields_and_pictures(site, browser):
             route.fulfill(content_type="image/png", body=pixel.getvalue())
 
     with serve(site) as server:
-        page = browser.new_page(service_workers="block")  # whose requests are not seen here
+        # A service worker's requests are not seen here.
+        page = browser.new_page(service_workers="block", color_scheme="dark")
         page.route(re.compile("^https://"), picture)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(server.address + "index.html")
@@ -56,6 +57,13 @@ def test_the_page_shows_fields_and_pictures(site, browser):
         covers = page.locator("#top .cover")
         assert covers.locator("svg:visible").count() == 24 - 4
         assert covers.nth(1).locator("text").text_content() == "IK"
+        # Beside a square picture the card itself is seen.
+        shot = Image.open(io.BytesIO(covers.nth(0).screenshot())).convert("RGB")
+        beside, inside = (shot.getpixel((x, shot.height // 2)) for x in (4, shot.width // 2))
+        surface = (
+            page.locator("#top li").nth(0).evaluate("e => getComputedStyle(e).backgroundColor")
+        )
+        assert (surface, inside) == (f"rgb{beside}", (0, 0, 0))
         assert {request.url for request in asked} == {
             f"https://cdn.example/k{n}.png" for n in range(1, 6)
         }

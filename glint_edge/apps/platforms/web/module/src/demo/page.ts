@@ -35,7 +35,9 @@ export class Page {
 
   constructor(private readonly view: View) {
     this.filters = new Filters(view.filters, () => this.anew(''));
-    this.search = attachSearch(view.search, view.matches, (item) => this.take(item));
+    this.search = attachSearch(view.search, view.matches, view.unmatched, (item) =>
+      this.take(item),
+    );
     view.hide.onchange = () => {
       rememberHiding(view.hide.checked);
       this.anew('');

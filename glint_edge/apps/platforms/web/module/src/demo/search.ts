@@ -7,32 +7,42 @@ const MATCHES = 8;
 
 interface Entry {
   readonly item: Item;
-  readonly plain: string;
+  readonly title: string;
+  readonly key: string;
 }
 
-/** Titles without case and accents, to search in. */
+/** Titles and keys without case and accents, to search in. */
 export function index(items: readonly Item[]): Entry[] {
-  return items.map((item) => ({ item, plain: plain(nameOf(item)) }));
+  return items.map((item) => ({ item, title: plain(nameOf(item)), key: plain(item.key) }));
 }
 
-/** The first items that match, in the catalogue's order; a word's beginning goes first. */
+/** The nearest items that hold every word, in any order; of equally near ones the catalogue's first. */
 export function find(entries: readonly Entry[], text: string): Item[] {
-  const wanted = plain(text).trim();
-  if (wanted === '') return [];
-  const matching = entries.filter((entry) => entry.plain.includes(wanted));
-  const begins = (entry: Entry) => ` ${entry.plain}`.includes(` ${wanted}`);
-  const ordered = [...matching.filter(begins), ...matching.filter((entry) => !begins(entry))];
-  return ordered.slice(0, MATCHES).map(({ item }) => item);
+  const words = plain(text).split(/\s+/).filter((word) => word !== '');
+  if (words.length === 0) return [];
+  const nearest: Entry[][] = [[], [], [], []];
+  for (const entry of entries) nearest[distance(entry, words)]?.push(entry);
+  return nearest.flat().slice(0, MATCHES).map(({ item }) => item);
+}
+
+/** How far an item is from what was typed: 0 is nearest, 3 needs its key, 4 does not match. */
+function distance({ title, key }: Entry, words: readonly string[]): number {
+  const begins = (text: string) => ` ${title}`.includes(` ${text}`);
+  if (begins(words.join(' ')) || key === words.join(' ')) return 0;
+  if (words.every(begins)) return 1;
+  if (words.every((word) => title.includes(word))) return 2;
+  return words.every((word) => title.includes(word) || key.includes(word)) ? 3 : 4;
 }
 
 /**
- * Make an input and a list a search for items.
+ * Make an input and a list a search for items; `nothing` says so where none matches.
  *
  * @returns what takes the items to search in.
  */
 export function attachSearch(
   input: HTMLInputElement,
   list: HTMLUListElement,
+  nothing: HTMLElement,
   choose: (item: Item) => void,
 ): (items: readonly Item[]) => void {
   let items: readonly Item[] = [];
@@ -40,8 +50,9 @@ export function attachSearch(
   let found: Item[] = [];
   let active = -1;
 
-  function show(matches: Item[]) {
+  function show(matches: Item[], text = '') {
     found = matches;
+    nothing.textContent = text === '' || found.length > 0 ? '' : `Nothing found for “${text}”.`;
     list.replaceChildren(...found.map(option));
     list.hidden = found.length === 0;
     input.setAttribute('aria-expanded', String(found.length > 0));
@@ -83,7 +94,7 @@ export function attachSearch(
     Enter: () => take(active),
     Escape: () => show([]),
   };
-  const search = () => show(find((entries ??= index(items)), input.value));
+  const search = () => show(find((entries ??= index(items)), input.value), input.value.trim());
   input.addEventListener('input', search);
   input.addEventListener('focus', search);
   input.addEventListener('blur', () => show([]));

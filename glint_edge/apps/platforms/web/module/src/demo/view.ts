@@ -23,6 +23,7 @@ const TEMPLATE = `
       placeholder="Add something you liked" aria-autocomplete="list" aria-expanded="false"
       aria-controls="matches" disabled />
     <ul id="matches" role="listbox" aria-label="Matching titles" hidden></ul>
+    <p id="unmatched" role="status" dir="auto"></p>
   </div>
   <progress id="progress" aria-label="Loading the model"></progress>
 </header>
@@ -91,6 +92,7 @@ export function createView(root: HTMLElement, runtime: Runtime) {
     name: find('name'),
     search: find<HTMLInputElement>('search'),
     matches: find<HTMLUListElement>('matches'),
+    unmatched: find('unmatched'),
     progress: find<HTMLProgressElement>('progress'),
     alert: find('alert'),
     past: find('past'),
