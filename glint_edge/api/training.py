@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Unpack
 from glint_edge.api.arguments import AnyPath
 from glint_edge.api.progress import shows
 from glint_edge.data.items import item_file
-from glint_edge.data.log import load_log
 from glint_edge.data.options import load_options
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.files import require_place
@@ -67,7 +66,7 @@ def train(
     shown = item_file(items) or request.items
     with joined() as group:
         request.require_place(resume=resume)
-        read = request.read(log)
+        read = request.read(log, shown)
         data = read.split()
         checkpoint = run(
             data, *configs(data.item_count, request.levers), Path(request.out),
@@ -105,16 +104,18 @@ def tune(
     Returns:
         The finished trials, best first.
     """
+    from glint_edge.training.run_file import Request
     from glint_edge.training.run_place import require_study_place
 
     require_study_place(Path(out))
     from glint_edge.training.tune import tune as run
 
-    read = load_log(log)
+    shown = item_file(items)
+    read = Request({}).read(log, shown)
     return run(
         read.split(), read.source, Path(out),
         trials=trials, search=search, protocol=protocol, on_trial=on_trial, levers=levers,
-        items=item_file(items),
+        items=shown,
     )  # fmt: skip
 
 

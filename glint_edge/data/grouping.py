@@ -8,7 +8,11 @@ in a filter may still use it. The pages have the same rule (`filters.ts` and its
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from glint_edge.data.features import Values
 
 # Items that have a value, on the average over a field's values; numbers are rarely groups.
 LEAST = 3
@@ -25,6 +29,31 @@ def groups(values: Iterable[str]) -> bool:
     numbers = sum(map(_is_number, counts))
     least = LEAST_OF_NUMBERS if 2 * numbers > len(counts) else LEAST
     return counts.total() >= least * len(counts)
+
+
+def grouping(values: Values) -> Values:
+    """Those of some fields that group items."""
+    return {
+        name: of
+        for name, of in values.items()
+        if groups(value for own in of.values() for value in own)
+    }
+
+
+def shown_only(values: Values, fields: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Which fields group no items, a sentence each.
+
+    Args:
+        values: of a table of items.
+        fields: as they are shown now, of items that the table does not have, too.
+    """
+    learned = grouping(values)
+    return [
+        f"{name}: {len(set(of.values())):,} values of {len(of):,} items: shown with the items; not "
+        "learned, no filter"
+        for name in values
+        if name not in learned and not groups((of := fields[name]).values())
+    ]
 
 
 def _is_number(value: str) -> bool:

@@ -6,13 +6,13 @@ The library fetches no picture: it carries the addresses to the pages that show 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.grouping import groups
+from glint_edge.data.grouping import grouping, shown_only
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.suggestions import no_file
 from glint_edge.tables import counted
@@ -122,6 +122,7 @@ class ItemRows:
         keyless: rows without a key.
         others: rows of items that were not asked for.
         pictured: items with several pictures.
+        entities: where HTML entities were read, a sentence; None: nowhere.
     """
 
     name: str
@@ -135,6 +136,7 @@ class ItemRows:
     keyless: int = 0
     others: int = 0
     pictured: int = 0
+    entities: str | None = None
 
     def notes(self, wanted: Sequence[str], titled: Collection[str] = ()) -> list[str]:
         """What was taken for what, and what was left out, a sentence each.
@@ -148,6 +150,8 @@ class ItemRows:
         notes = [f"columns: {shown}{fields}"]
         if self.unused:
             notes.append(f"columns not used: {', '.join(self.unused)}")
+        if self.entities:
+            notes.append(self.entities)
         if self.keyless:
             notes.append(f"left out: {counted(self.keyless, 'rows without a key')}")
         if self.others:
@@ -195,8 +199,7 @@ class Description:
             return None
         from glint_edge.data.features import features_of  # with numpy
 
-        grouping = {name: own for name, own in self.values.items() if groups(_each(own))}
-        features = features_of(self.catalogue.keys, grouping, items.separator)
+        features = features_of(self.catalogue.keys, grouping(self.values), items.separator)
         if features is None:
             log.warning("no field groups items, so training has no item features")
         else:
@@ -208,21 +211,6 @@ class Description:
         return features
 
 
-def _each(values: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The values of a field, of one item after another."""
-    return (value for own in values.values() for value in own)
-
-
-def _shown_only(rows: ItemRows, shown: Catalogue) -> list[str]:
-    """Which fields group no items, a sentence each; by what is shown now, and by the table."""
-    return [
-        f"{name}: {len(set(of.values())):,} values of {len(of):,} items: shown with the items; not "
-        "learned, no filter"
-        for name, own in rows.values.items()
-        if not groups(_each(own)) and not groups((of := shown.fields[name]).values())
-    ]
-
-
 def item_file(items: object) -> ItemFile | None:
     """What functions take as `items`: an `ItemFile`, or the source of one; None is none.
 
@@ -231,6 +219,18 @@ def item_file(items: object) -> ItemFile | None:
         DataError: there is no such file.
     """
     return items if items is None or isinstance(items, ItemFile) else ItemFile(items)
+
+
+def require_table(items: ItemFile | None) -> None:
+    """Refuse a table that cannot be read, before a log is; None is none.
+
+    Raises:
+        DataError: it lacks a column, is of another encoding, or is not well-formed.
+    """
+    if items is not None:
+        from glint_edge.data.reading.items import try_items  # which imports polars
+
+        try_items(items)
 
 
 def described(
@@ -282,7 +282,7 @@ def describing(
         fields={name: values for name, values in fields.items() if values},
         images=over(catalogue.images, rows.images) if "image" in rows.columns else catalogue.images,
     )
-    alone = _shown_only(rows, shown) if only is None else []
+    alone = shown_only(rows.values, shown.fields) if only is None else []
     notes = tuple(f"{rows.name}: {note}" for note in [*rows.notes(keys, catalogue.titles), *alone])
     for note in notes:
         log.info("%s", note)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from glint_edge.config import GONE_LEVERS, LEVERS, ModelConfig, TrainConfig, configs
-from glint_edge.data.items import ItemFile
+from glint_edge.data.items import ItemFile, require_table
 from glint_edge.data.options import OPTIONS
 from glint_edge.data.reading.columns import ROLES
 from glint_edge.data.record import is_sharded
@@ -100,17 +100,20 @@ class Request:
         """The levers that are not left at their defaults."""
         return {name: value for name, value in self.settings.items() if name in LEVERS}
 
-    def read(self, log: object = None) -> Log:
+    def read(self, log: object = None, items: ItemFile | None = None) -> Log:
         """The log: one that is at hand, or `data`; it is read as the settings say.
 
+        The table of items, or that of the settings, is tried before it.
+
         Raises:
-            DataError: it cannot be read.
+            DataError: either cannot be read.
         """
         from glint_edge.data.log import Log, load_log
 
-        if log is None:
-            return load_log(self.data, **self.reading)
-        return log if isinstance(log, Log) else load_log(log, **self.reading)
+        if isinstance(log, Log):
+            return log
+        require_table(items or self.items)
+        return load_log(self.data if log is None else log, **self.reading)
 
     def require_place(self, *, resume: bool) -> None:
         """Refuse, before a log is read, a folder or a device that no training can have.

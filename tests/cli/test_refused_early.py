@@ -114,6 +114,22 @@ def test_an_extra_that_is_missing(line, extra, refused, monkeypatch):
     assert f"pip install '{extra}'" in refused(line)
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--item-key sku", "no column 'sku'; choose --item-key from user, item, time"),
+        ("--item-title t", "no column 't'; did you mean item or time"),
+        ("--item-field kind", "no column 'kind'"),
+        ("--item-title time", "products.csv, line 3: byte 0xe9 is not UTF-8 text; if it is"),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_a_table_of_items_that_cannot_be_read(command, words, says, refused, tmp_path):
+    table = tmp_path.parent / "products.csv"
+    table.write_bytes(b"user,item,time\na,b,1\n" + b"a,b,\xe9\n" * words.endswith(" time"))
+    assert says in refused(f"{command} --data taps.csv --out run --items {table} {words}")
+
+
 def test_what_is_in_the_way_names_how_to_go_on(refused, tmp_path, run):
     unfinished = tmp_path.parent / "unfinished"
     unfinished.mkdir(exist_ok=True)

@@ -142,6 +142,43 @@ def test_no_usual_name_has_two_roles():
     assert all(columns._plain(name) == name for name in (*names, *titles))
 
 
+ESCAPED = [
+    {"sku": "1", "name": "Zelt &amp; Plane &quot;L&quot;", "brand": "Karst &amp; S&ouml;hne",
+     "photo": "https://cdn.example/1?a=1&amp;b=2"},
+    {"sku": "2", "name": "Gr&#246;&#xDF;e 42 &lt;neu&gt;&nbsp;", "brand": "A&B; Q&sections",
+     "photo": ""},
+    {"sku": "3", "name": "Seil & Haken", "brand": "Karst & Söhne", "photo": ""},
+    {"sku": "4", "name": "&nbsp;", "brand": "", "photo": ""},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet", "polars"])
+def test_entities_are_shown_as_their_characters_and_counted(kind, tmp_path):
+    source = pl.DataFrame(ESCAPED)
+    if kind == "csv":
+        rows = [{n: text.replace('"', "") for n, text in row.items()} for row in ESCAPED]
+        source = write(tmp_path / "items.csv", delimited(",", rows))
+    elif kind == "json":
+        source = write(tmp_path / "items.json", json.dumps(ESCAPED))
+    elif kind == "parquet":
+        source.write_parquet(tmp_path / "items.parquet")
+        source = tmp_path / "items.parquet"
+    of_table = describing(CATALOGUE, ItemFile(source, fields=("brand",), image="photo"))
+    assert of_table.catalogue.titles == {
+        "1": 'Zelt & Plane "L"', "2": "Größe 42 <neu>", "3": "Seil & Haken",
+    }  # fmt: skip
+    own = of_table.catalogue.fields["brand"]
+    assert own == {"1": own["3"], "2": "A&B; Q&sections", "3": "Karst & Söhne"}
+    assert of_table.catalogue.images == {"1": "https://cdn.example/1?a=1&b=2"}
+    assert any(
+        note.endswith(
+            "HTML entities, as &amp; for &, are read as their characters: 3 of name, 1 of photo, "
+            "1 of brand"
+        )
+        for note in of_table.notes
+    )
+
+
 def test_titles_alone_are_taken_where_nothing_else_is_asked_for(tmp_path):
     table = shown(described(CATALOGUE, ItemFile(write(tmp_path / "items.csv", delimited(",")))))
     assert table == {"titles": SHOWN["titles"], "fields": {}, "images": {}}

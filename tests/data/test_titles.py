@@ -17,6 +17,14 @@ def test_titles_of_recbole_carry_the_year(tmp_path):
     assert load(tmp_path / "log.inter").titles == {"1": "Toy Story (1995)", "2": "unknown"}
 
 
+def test_entities_in_titles_are_their_characters(tmp_path, caplog):
+    caplog.set_level("INFO")
+    write_u_data(tmp_path / "u.data", THREE)
+    (tmp_path / "u.item").write_text("1|Wallace &amp; Gromit\n2|Gr&#252;n\n3|A & B\n")
+    assert load(tmp_path / "u.data").titles == {"1": "Wallace & Gromit", "2": "Grün", "3": "A & B"}
+    assert "are read as their characters: 2 of the titles" in caplog.text
+
+
 def test_titles_of_recbole_without_year_or_title(tmp_path):
     write_inter(tmp_path / "log.inter", THREE)
     (tmp_path / "log.item").write_text("item_id:token\tTitle:token_seq\n1\tToy\n")

@@ -15,6 +15,7 @@ from glint_edge.data.items import BETWEEN, ItemFile, ItemRows
 from glint_edge.data.reading.checks import item_key
 from glint_edge.data.reading.columns import ITEM_KEYS, ITEM_TITLES, Selection, first_of
 from glint_edge.data.reading.delimited import read_delimited
+from glint_edge.data.reading.entities import entity_note, unescaped
 from glint_edge.data.reading.json_lines import read_json_lines
 from glint_edge.data.reading.memory import is_frame, table_of_frame
 from glint_edge.data.reading.parquet import table_of_parquet
@@ -105,6 +106,10 @@ def read_items(
     schema = table.rows.collect_schema()
     values = {role: _value(role, schema[role], file.separator) for role in roles}
     rows = table.collect(table.rows.select("row", key=item_key(table), **values))
+    entities = {}
+    for role in roles:
+        plain, entities[table.columns[role]] = unescaped(rows[role])
+        rows = rows.with_columns(plain)
     keyed = rows.drop_nulls("key")
     known = keyed if keys is None else keyed.filter(pl.col("key").is_in(list(keys)))
     if "image" in roles:
@@ -134,7 +139,18 @@ def read_items(
         keyless=len(rows) - len(keyed),
         others=len(keyed) - len(known),
         pictured=int(distinct["more"].sum()) if "image" in roles else 0,
+        entities=entity_note(entities),
     )
+
+
+def try_items(file: ItemFile) -> None:
+    """Read a table to its end before a model's items are known.
+
+    Raises:
+        DataError: it cannot be read, or a column is missing.
+    """
+    table = _table(file, ItemColumns(file=file))
+    table.collect(table.rows)
 
 
 def _table(file: ItemFile, columns: ItemColumns) -> Table:

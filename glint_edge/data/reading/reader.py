@@ -17,9 +17,12 @@ gzip. Rows are read when they are asked for: at once into memory, or part after 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import polars as pl
 
 from glint_edge.data.reading.columns import (
     HEADERLESS,
@@ -27,6 +30,7 @@ from glint_edge.data.reading.columns import (
     Selection,
     names_columns,
 )
+from glint_edge.data.reading.entities import entity_note, unescaped
 from glint_edge.data.reading.formats import FORMATS
 from glint_edge.data.reading.parquet import table_of_parquet
 from glint_edge.data.reading.table import Table
@@ -35,6 +39,8 @@ from glint_edge.data.reading.titles import TITLES
 from glint_edge.data.record import require_plain
 from glint_edge.errors import DataError
 from glint_edge.refusals import refusal
+
+log = logging.getLogger(__name__)
 
 
 def read_table(path: Path, selection: Selection, format: str | None) -> Table:
@@ -67,7 +73,12 @@ def read_titles(path: Path, format: str | None) -> dict[str, str]:
         if path.is_dir():
             return {}
         format = format or detect(path)
-        return TITLES[format](_unpacked(path)) if format in TITLES else {}
+        titles = TITLES[format](_unpacked(path)) if format in TITLES else {}
+    texts, changed = unescaped(pl.Series(titles.values(), dtype=pl.String))
+    if note := entity_note({"the titles": changed}):
+        log.info("%s: %s", path.name, note)
+    pairs = zip(titles, texts.to_list(), strict=True)
+    return {key: title for key, title in pairs if title is not None}
 
 
 def _read_folder(folder: Path, selection: Selection) -> Table:
