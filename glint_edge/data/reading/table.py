@@ -103,7 +103,8 @@ class Table:
                 f"there is no column of the user: each {user} is taken for a user of its own"
             )
         if event := event_of(self.unused):
-            kinds = [] if self.events is None else list(self.kinds(self.events))
+            held = {} if self.events is None else self.kinds(self.events)
+            kinds = [kind for kind in held if kind not in MISSING]
             some = f" ({shown(kinds, UNUSED_KINDS)})" if kinds else ""
             warnings.append(
                 f"column {event} is not used{some}: all its events count alike; choose with "
