@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from glint_edge.data.features import Values
 
-# Items that have a value, on the average over a field's values; numbers are rarely groups.
-LEAST = 3
-LEAST_OF_NUMBERS = 10
+# Items that have a value, on the average over a field's values: many an author has one book alone.
+# Numbers, such as prices, are rarely groups; years and the ids of categories are.
+LEAST = 1.5
+LEAST_OF_NUMBERS = 5
 
 
 def groups(values: Iterable[str]) -> bool:
@@ -57,6 +58,7 @@ def shown_only(values: Values, fields: Mapping[str, Mapping[str, str]]) -> list[
 
 
 def _is_number(value: str) -> bool:
-    """Whether it has digits, and no more letters than these: "36,95 EUR", "2024-05-01"."""
+    """Whether it begins with a digit, and has no more letters: "36,95 EUR", not "A1"."""
     digits = sum(map(str.isdecimal, value))
-    return digits > 0 and digits >= sum(map(str.isalpha, value))
+    first = next(filter(str.isalnum, value), "")
+    return first.isdecimal() and digits >= sum(map(str.isalpha, value))

@@ -155,10 +155,10 @@ private struct FieldChips: View {
   /// How many values group so many items: of numbers, such as prices, fewer.
   private static func mostValues(_ values: [String], _ items: Int) -> Int {
     let numbers = values.filter { value in
-      let digits = value.filter(\.isWholeNumber).count
-      return digits > 0 && digits >= value.filter(\.isLetter).count
+      let begins = value.first { $0.isLetter || $0.isNumber }?.isWholeNumber == true
+      return begins && value.filter(\.isWholeNumber).count >= value.filter(\.isLetter).count
     }
-    return min(500, items / (2 * numbers.count > values.count ? 10 : 3))
+    return min(500, 2 * numbers.count > values.count ? items / 5 : items * 2 / 3)
   }
 
   var body: some View {

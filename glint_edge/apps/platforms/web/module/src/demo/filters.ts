@@ -9,8 +9,8 @@ const MOST_VALUES = 500;
 const MOST_CHIPS = 8;
 
 /** Items that have a value, on the average, for a field to group items: as the toolkit has it. */
-const LEAST = 3;
-const LEAST_OF_NUMBERS = 10;
+const LEAST = 1.5;
+const LEAST_OF_NUMBERS = 5;
 
 /** Of each field that is filtered by, the values an item may have. */
 export type Where = Readonly<Record<string, readonly string[]>>;
@@ -137,10 +137,10 @@ function byFrequency([one, ones]: [string, number], [other, others]: [string, nu
   return others - ones || (one < other ? -1 : 1);
 }
 
-/** Whether a value has digits, and no more letters than these. */
+/** Whether a value begins with a digit, and has no more letters than digits. */
 function isNumber(value: string): boolean {
   const digits = value.match(/\p{Nd}/gu)?.length ?? 0;
-  return digits > 0 && digits >= (value.match(/\p{L}/gu)?.length ?? 0);
+  return /^[^\p{L}\p{N}]*\p{Nd}/u.test(value) && digits >= (value.match(/\p{L}/gu)?.length ?? 0);
 }
 
 function sum(counts: ReadonlyMap<string, number>): number {

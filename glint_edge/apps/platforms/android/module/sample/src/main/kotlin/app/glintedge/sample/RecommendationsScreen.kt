@@ -125,10 +125,10 @@ private fun History(titles: List<String>, onRemove: (Int) -> Unit) {
 /** How many values group so many items: of numbers, such as prices, fewer. */
 private fun mostValues(values: List<String>, items: Int): Int {
     val numbers = values.count { value ->
-        val digits = value.count(Char::isDigit)
-        digits > 0 && digits >= value.count(Char::isLetter)
+        val begins = value.firstOrNull(Char::isLetterOrDigit)?.isDigit() == true
+        begins && value.count(Char::isDigit) >= value.count(Char::isLetter)
     }
-    return minOf(MOST_VALUES, items / if (2 * numbers > values.size) 10 else 3)
+    return minOf(MOST_VALUES, if (2 * numbers > values.size) items / 5 else items * 2 / 3)
 }
 
 /** Of each field that groups items, its values, any number of which may be chosen. */
