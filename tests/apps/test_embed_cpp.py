@@ -211,7 +211,10 @@ def test_the_example_recommends_at_a_terminal(built, module):
     append = next(n for n, line in enumerate(said) if line.startswith("append: "))
     listed = (re.match(r" *(-?\d+\.\d+) ", line) for line in said[append + 1 :])
     scores = [float(line[1]) for line in listed if line][:10]  # a title may be of two lines
-    np.testing.assert_allclose(scores, case.scores[:10], atol=whole.golden.score_error)
+    # What was just tapped is left out.
+    best = [s for s, item in zip(case.scores, case.items, strict=True) if item != case.history[0]]
+    assert len(best) >= 9
+    np.testing.assert_allclose(scores[: len(best)], best[:10], atol=whole.golden.score_error)
 
 
 @pytest.mark.slow

@@ -246,7 +246,7 @@ def test_from_import_to_bench(folder, taps, run, tmp_path, monkeypatch, oracle, 
 
     history = [9, 4, 30]
     keys = ",".join(KEYS[item - 1] for item in history)
-    _, said, _ = run("recommend", out, "--history", keys, "--json")
+    _, said, _ = run("recommend", out, "--history", keys, "--include-seen", "--json")
     values = json.loads(said)["items"]
     items = torch.tensor([KEYS.index(item["key"]) + 1 for item in values])
     assert_top_10(items, torch.tensor([i["score"] for i in values]), oracle.scores(history))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from glint_edge.data.log import load_log
@@ -139,8 +139,18 @@ OPTIONS = st.fixed_dictionaries(
 NAMES = {"gap": "session_gap", "collapse": "collapse_repeats"}
 
 
+def a_row(user, seconds):
+    return {"user": user, "item": "x", "time": 1577836800 + seconds, "session": "1",
+            "event": "view", "rating": "1"}  # fmt: skip
+
+
+# Only the second part has rows of one time.
+LATER_DUPLICATES = [*(a_row("a", seconds) for seconds in (0, 0, 10, 20)), a_row("b", 0)]
+
+
 @settings(max_examples=15, deadline=None)
 @given(rows=st.lists(ROW, min_size=1, max_size=40), rules=OPTIONS)
+@example(rows=LATER_DUPLICATES, rules={})
 def test_with_all_options_a_log_in_memory_and_in_shards_is_that_of_the_rules(rows, rules):
     rules = {"shortest": 3, **rules}
     options = {NAMES.get(n, n): v for n, v in rules.items() if n != "shortest"}

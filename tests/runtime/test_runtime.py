@@ -84,7 +84,8 @@ def test_the_embedded_module_replays_and_remembers(bundle, target, tmp_path):
     # LiteRT says a line of itself before.
     assert third.stderr.splitlines()[-1] == "left out, not in the catalogue: 1"
     listed = [line.split()[1] for line in third.stdout.splitlines()]
-    assert listed == [whole.catalogue.keys[item] for item in case.items[:10]]
+    best = [whole.catalogue.keys[item] for item in case.items if whole.catalogue.keys[item] != last]
+    assert len(best) >= 9 and listed[: len(best)] == best[:10]  # without what was just tapped
     session = tmp_path / "module" / "session.bin"
     session.write_bytes(session.read_bytes()[:-1])
     assert ran("example.py").stdout == third.stdout

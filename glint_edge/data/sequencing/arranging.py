@@ -143,6 +143,7 @@ def _once(rows: pl.DataFrame, tally: Tally) -> pl.DataFrame:
     # without times, the same user and item twice may well be two interactions
     tied = ~rows.select(_changes(["user", "time"])).to_series()
     tied |= tied.shift(-1, fill_value=False)
+    tally.dropped[DUPLICATES] += 0  # the first to be told, also where only a later part has some
     if not tied.any():
         return rows
     first = rows.filter(tied).select(pl.struct(DUPLICATE).is_first_distinct()).to_series()
