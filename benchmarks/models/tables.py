@@ -103,8 +103,28 @@ def device(document: Mapping[str, Any]) -> str:
             parts.append(table(head, mine))
     notes = sorted({f"{row['title']}, {_titles(row['stream'])[row['program']]}, N {row['n']}: "
                     f"{row['why_not']}" for row in rows if "why_not" in row})  # fmt: skip
+    leads = "\n".join(filter(None, (_quickest(rows, n) for n in lengths)))
     return "\n\n".join(
-        [*parts, *(["Not made:\n\n" + "\n".join(f"- {n}" for n in notes)] * bool(notes))]
+        [
+            *parts,
+            *filter(None, [leads]),
+            *(["Not made:\n\n" + "\n".join(f"- {n}" for n in notes)] * bool(notes)),
+        ]
+    )
+
+
+def _quickest(rows: Sequence[Mapping[str, Any]], n: int) -> str:
+    """A line: the quickest of the peers beside the quickest stream, at a history of n items."""
+    timed = [row for row in rows if row["n"] == n and "us" in row]
+    peers = [row for row in timed if row["model"] != GLINT]
+    streams = [row for row in timed if row["stream"]]
+    if not peers or not streams:
+        return ""
+    peer, stream = (min(side, key=lambda row: row["us"]) for side in (peers, streams))
+    return (
+        f"- N {n}: the quickest peer is {peer['title']} ({STOCK[peer['program']]}, "
+        f"{_us(peer['us'])} µs): {_us(peer['us'] / stream['us'])} times as long as the stream on "
+        f"{STREAMS[stream['program']]}."
     )
 
 
