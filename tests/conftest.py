@@ -61,15 +61,17 @@ KEPT = ("data", "native", "aarch64", "web")
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory):
-    """A session's own cache folder: what the user has in theirs stays as it is."""
-    base = tmp_path_factory.getbasetemp()
-    own = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "cache"
-    own.mkdir(exist_ok=True)
+    """A cache folder of this process: what the user has in theirs stays as it is.
+
+    Not of all that test at a time: where a model lies is noted by what it is, and in another's test
+    the same one lies elsewhere and was trained on other data.
+    """
+    own = tmp_path_factory.getbasetemp() / "cache"
+    own.mkdir()
     for name in KEPT:
         users = cache_folder() / name
         users.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):  # the other worker was here
-            (own / name).symlink_to(users.resolve())
+        (own / name).symlink_to(users.resolve())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLINT_EDGE_CACHE", str(own))
         yield
