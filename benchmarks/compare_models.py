@@ -8,7 +8,7 @@ alone), and is trained with what that found, once a seed, by one loop, loader, l
 (`models/fitting.py`). Test items are looked at once, at the epoch that validates best. Then each is
 exported and timed (`device_times.py`). Every trial and training is a line of a file under `--out`:
 the same command goes on where it was stopped, and started twice it takes two cores. The table is of
-all that is there.
+all that is there, and of the other logs that the results file has.
 
     python benchmarks/compare_models.py --out runs/compare \
         --taps-of docs/measured/compare-models.json
@@ -52,9 +52,22 @@ def document(
     """All that is there, as JSON values."""
     times = out / DEVICE
     return {
-        **asdict(budget), "machine": machine(),
+        "machine": machine(),
         "logs": [_of_log(log, models, budget, out) for log in logs],
         "device": json.loads(times.read_text("utf-8")) if times.exists() else None,
+    }
+
+
+def added(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The same with what a results file has of other logs and, where there are none, its times."""
+    if not path.exists():
+        return document
+    before = json.loads(path.read_text("utf-8"))
+    measured = {log["log"] for log in document["logs"]}
+    others = [log for log in before["logs"] if log["log"] not in measured]
+    return {
+        **document, "logs": [*others, *document["logs"]],
+        "device": document["device"] or before["device"],
     }  # fmt: skip
 
 
@@ -82,7 +95,7 @@ def _of_log(log: Log, models: Sequence[str], budget: Budget, out: Path) -> dict[
         rows.append(row)
     return {
         "log": log.name, "users": len(log.parts.test().targets), "items": log.parts.item_count,
-        "protocol": log.same.protocol, "n": log.same.max_length, "d": log.same.d, "models": rows,
+        "protocol": log.same.protocol, "n": log.same.max_length, **asdict(budget), "models": rows,
     }  # fmt: skip
 
 
@@ -121,7 +134,7 @@ def time_taps_of(document: dict[str, Any], asked: argparse.Namespace) -> dict[st
     log = document["logs"][0]
     searched = {model["model"]: model["settings"] for model in log["models"]}
     best = {name: searched.get(name, CONTENDERS[name].first) for name in asked.models}
-    return {**document, "device": _taps(best, log["log"], log["items"], document["d"], asked)}
+    return {**document, "device": _taps(best, log["log"], log["items"], log["d"], asked)}
 
 
 def _taps(
@@ -146,6 +159,7 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     path = asked.json or asked.taps_of or asked.out / "compare-models.json"
+    document = added(document, path)
     path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     print("\n\n".join([accuracy(document), settings(document), device(document)]))
 

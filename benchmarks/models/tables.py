@@ -26,9 +26,7 @@ FIGURES = {
 
 def accuracy(document: Mapping[str, Any]) -> str:
     """A table a log, and in words where GLINT-RU is ahead and where it is behind."""
-    search = (f"Searched: {document['trials']} trials of at most {document['trial_epochs']} "
-              f"epochs; trained: at most {document['epochs']} epochs, once a seed.")  # fmt: skip
-    return "\n\n".join([search, *(_log(log) for log in document["logs"])])
+    return "\n\n".join(_log(log) for log in document["logs"])
 
 
 def _log(log: Mapping[str, Any]) -> str:
@@ -45,7 +43,9 @@ def _log(log: Mapping[str, Any]) -> str:
             f"{model['weights']:,}", f"{model['minutes']:.1f}",
             f"{len(model['seeds'])}",
         ])  # fmt: skip
-    title = f"**{log['log']}**: {log['users']:,} users, {log['items']:,} items"
+    title = (f"**{log['log']}**: {log['users']:,} users, {log['items']:,} items. Searched: "
+             f"{log['trials']} trials of at most {log['trial_epochs']} epochs; trained: at most "
+             f"{log['epochs']} epochs, once a seed.")  # fmt: skip
     return "\n\n".join([title, table(head, lines), *_verdicts(models, words)])
 
 

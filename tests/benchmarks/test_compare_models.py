@@ -69,6 +69,16 @@ def test_it_searches_trains_and_prints_and_goes_on_where_it_stopped(command, mon
     assert docs["KINDS"]["models"](tmp_path / "compare-models.json") in text
 
 
+def test_other_logs_of_a_results_file_stay(tmp_path):
+    path, times = tmp_path / "results.json", {"log": "a", "rows": []}
+    before = {"logs": [{"log": "a", "d": 8}, {"log": "b", "d": 8}], "device": times}
+    path.write_text(json.dumps(before))
+    new = {"logs": [{"log": "b", "d": 16}], "device": None}
+    merged = compare_models.added(new, path)
+    assert merged == {"logs": [{"log": "a", "d": 8}, {"log": "b", "d": 16}], "device": times}
+    assert compare_models.added(new, tmp_path / "none.json") == new
+
+
 def test_what_another_process_is_at_is_left_to_it(command, tmp_path, capsys):
     folder = tmp_path / "ring.txt" / "gru4rec"
     folder.mkdir(parents=True)
@@ -169,9 +179,12 @@ def test_the_table_says_whom_glint_ru_is_behind():
     models = [model("glint", "GLINT-RU"),
               model("a", "A", difference=0.01, half_width=0.002, verdict="better"),
               model("b", "B", difference=-0.004, half_width=0.002, verdict="worse")]  # fmt: skip
-    log = {"log": "x.txt", "users": 10, "items": 20, "models": models}
-    text = tables.accuracy({"logs": [log], "trials": 4, "trial_epochs": 6, "epochs": 14})
-    assert text.startswith("Searched: 4 trials of at most 6 epochs; trained: at most 14 epochs")
+    log = {"log": "x.txt", "users": 10, "items": 20, "models": models,
+           "trials": 4, "trial_epochs": 6, "epochs": 14}  # fmt: skip
+    text = tables.accuracy({"logs": [log]})
+    assert text.startswith(
+        "**x.txt**: 10 users, 20 items. Searched: 4 trials of at most 6 epochs; trained: at most 14"
+    )
     assert "| B (RNN) | 0.0500 ± 0.0010 | -0.0040 ± 0.0020 | – | 1,000 | 2.0 | 2 |" in text
     assert "- unseen items: GLINT-RU is ahead of A; behind B." in text
     assert "| x.txt | A | l2 1e-05, layers 2 | 0.0600 | 7.0 |" in tables.settings({"logs": [log]})
@@ -245,12 +258,12 @@ def test_taps_are_timed_with_the_settings_of_a_results_file(tmp_path, monkeypatc
         ],
     )  # fmt: skip
     results, settings = tmp_path / "results.json", {"layers": 3, "dropout": 0.1}
-    log = {"log": "shop", "users": 5, "items": 70, "protocol": "unseen", "n": 50, "d": 16}
+    log = {"log": "shop", "users": 5, "items": 70, "protocol": "unseen", "n": 50, "d": 16,
+           "trials": 1, "trial_epochs": 1, "epochs": 1}  # fmt: skip
     model = {"model": "lrurec", "title": "LRURec", "kind": "linear RNN", "settings": settings,
              "validation_ndcg_at_10": 0.2, "best_epoch": 3, "weights": 7, "minutes": 1.0,
              "seeds": [1]}  # fmt: skip
-    before = {"trials": 1, "trial_epochs": 1, "epochs": 1, "d": 16,
-              "logs": [{**log, "models": [model]}], "device": None}  # fmt: skip
+    before = {"logs": [{**log, "models": [model]}], "device": None}
     results.write_text(json.dumps(before))
     words = ["--out", tmp_path / "out", "--taps-of", results, "--models", "lrurec", "sasrec"]
     monkeypatch.setattr(sys, "argv", ["compare_models.py", *map(str, words)])
