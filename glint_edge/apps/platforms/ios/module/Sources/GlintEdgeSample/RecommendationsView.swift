@@ -46,7 +46,7 @@ public struct RecommendationsView: View {
       .navigationTitle(title)
       .searchable(text: $search, prompt: "Add something you liked")
       .searchSuggestions {
-        ForEach(found, id: \.key) { item in
+        ForEach(matchingItems, id: \.key) { item in
           Button(item.title ?? item.key) { take(item.key) }
         }
       }
@@ -79,10 +79,12 @@ public struct RecommendationsView: View {
     .foregroundStyle(.secondary)
   }
 
-  private var found: [(key: String, title: String?)] {
-    guard !search.isEmpty else { return [] }
-    let matches = recommender.items.lazy.filter {
-      ($0.title ?? $0.key).localizedCaseInsensitiveContains(search)
+  private var matchingItems: [(key: String, title: String?)] {
+    let words = search.split(separator: " ")
+    guard !words.isEmpty else { return [] }
+    let matches = recommender.items.lazy.filter { item in
+      let text = "\(item.title ?? "") \(item.key)"
+      return words.allSatisfy { text.localizedCaseInsensitiveContains($0) }
     }
     return Array(matches.prefix(Self.matches))
   }

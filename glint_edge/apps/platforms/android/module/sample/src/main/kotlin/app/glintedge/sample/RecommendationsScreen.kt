@@ -99,8 +99,11 @@ internal fun RecommendationsScreen(recommender: Recommender) {
 private fun Search(recommender: Recommender, onTake: (String) -> Unit) {
     var search by remember { mutableStateOf("") }
     val matches = remember(search) {
-        if (search.isBlank()) emptyList()
-        else recommender.items.filter { (key, title) -> (title ?: key).contains(search, ignoreCase = true) }.take(MATCHES)
+        val words = search.split(' ').filter(String::isNotEmpty)
+        if (words.isEmpty()) emptyList()
+        else recommender.items.filter { (key, title) ->
+            words.all { "${title.orEmpty()} $key".contains(it, ignoreCase = true) }
+        }.take(MATCHES)
     }
     OutlinedTextField(
         search, { search = it }, Modifier.fillMaxWidth(),
