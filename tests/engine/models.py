@@ -12,7 +12,7 @@ from tests.small import tiny_model
 REFERENCE = {"variant": "paper", "padding": "reference", "max_length": 9}
 KINDS = {
     "edge": {"d": 32},
-    "wide": {"d": 64, "items": 1200},
+    "wide": {"d": 64, "items": 4500},
     "odd widths": {"d": 18, "heads": 3, "kernel": 5},
     "light": {"d": 10, "heads": 1, "kernel": 1, "gated_mlp": False},
     "paper": {"d": 48, "heads": 2, "variant": "paper"},

@@ -119,9 +119,9 @@ def test_a_bias_filters_and_pushes(pair):
 def test_equal_scores_stand_by_their_ids(tmp_path):
     engine, rows = engine_of("wide", "int8", tmp_path), program_of("wide", "int8").rows
     bias = np.full((1, rows), -1e30, dtype=np.float32)
-    on_offer = [item for item in range(1, 1201) if item != 5]
-    left_out = [5, *range(1201, rows - 1)]
-    for k in (1, 5, 256, 257, 1100, rows):
+    on_offer = [item for item in range(1, 4501) if item != 5]
+    left_out = [5, *range(4501, rows - 1)]
+    for k in (1, 5, 256, 257, 1100, 4200, rows):
         engine.top_k = k
         items, _ = engine.recommend(engine.empty_state(), bias)
         assert items[0].tolist() == [*on_offer, *left_out][:k]
@@ -130,10 +130,10 @@ def test_equal_scores_stand_by_their_ids(tmp_path):
 def test_equals_of_the_first_rows_stay_beside_better_ones_of_later_rows(tmp_path):
     engine, rows = engine_of("wide", "int8", tmp_path), program_of("wide", "int8").rows
     bias = np.full((1, rows), -1e30, dtype=np.float32)
-    bias[0, 1100:1130] = 0
+    bias[0, 4200:4230] = 0
     engine.top_k = 50
     items, _ = engine.recommend(appended(engine, [3, 9]), bias)
-    assert sorted(items[0, :30]) == list(range(1100, 1130))
+    assert sorted(items[0, :30]) == list(range(4200, 4230))
     assert items[0, 30:].tolist() == [item for item in range(1, 22) if item != 5]
 
 

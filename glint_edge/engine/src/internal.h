@@ -51,8 +51,9 @@ enum {
 
 enum {
     BLOCK = 16, GROUP = 4,
-    SCORED = 1024,  /* rows of the table whose scores stand in the workspace */
-    PEAKS = 128
+    SCORED = 4096,  /* rows of the table whose scores stand in the workspace */
+    PEAKS = 256,    /* … as so many columns */
+    FEW = 32, MANY = 1024  /* are put in order by counting, for a short and for a long list */
 };
 
 /* A row of int8 stands for (q − zero) · step. */
@@ -102,18 +103,14 @@ typedef struct glint_kernels {
     /* Σ x, or Σ x². */
     float (*sum)(const float *x, size_t n, int of_squares);
 
-    /* Scores as integers of the same order: the lowest where one is no number, after times · inverse
-     * and + bias, either of which may be NULL. */
-    void (*keys)(const float *scores, const float *inverse, const float *bias, size_t n,
-                 int32_t *keys);
-    /* Those of n keys that are ≥ least, in order, and their numbers, from `first` on. At most 16 more
-     * are written. */
-    size_t (*collect)(const int32_t *keys, int32_t first, size_t n, int32_t least, int32_t *best,
-                      int32_t *best_ids);
-    /* A number that at least k ≤ PEAKS of SCORED keys are not below, and few more. */
-    int32_t (*bound)(const int32_t *keys, size_t k);
-    /* place[i] = how many stand before i: the larger, and of equals the earlier ones. */
-    void (*places)(const int32_t *keys, size_t n, int32_t *place);
+    /* scores = scores · inverse + bias, either of which may be NULL. */
+    void (*adjust)(const float *inverse, const float *bias, size_t n, float *scores);
+    /* peaks[i] = the largest of scores i, i + few, i + 2 few … of n, but for what is no number, and
+     * −∞ of none; n and few are multiples of 16. */
+    void (*peaks)(const float *scores, size_t n, size_t few, float *peaks);
+    /* place[i] = how many stand before i: the larger, and of equals the smaller ids, if there are any.
+     * All are read, and written, in whole blocks. */
+    void (*places)(const float *scores, const int32_t *ids, size_t n, int32_t *place);
 } glint_kernels;
 
 extern const glint_kernels glint_portable;

@@ -32,13 +32,11 @@ static glint_step NAMED(quantize)(const float *x, size_t n, int8_t *q) {
     float step = (f_most(high) - least) / 255.0f;
     step = step > FLT_EPSILON ? step : FLT_EPSILON;
     const float inverse = 1.0f / step;
-    float lowest = least * inverse; /* from −255 to 0, but in a damaged file */
-    lowest = lowest > -255.0f ? lowest : -255.0f;
-    const int32_t zero = GLINT_OFFSET - 128 - (bits_of(lowest + ROUNDER) - bits_of(ROUNDER));
-    ALL_OF(n,
-        NARROW(q + i, (ints)((words)i_round(GET(x) * inverse) + (uint32_t)zero));
-    );
-    return (glint_step){step, zero};
+    /* From −255 to 0, but in a damaged file. */
+    const floats lowest = f_max(least * inverse - (floats){0}, -255.0f - (floats){0});
+    const ints zero = GLINT_OFFSET - 128 - i_round(lowest);
+    ALL_OF(n, NARROW(q + i, (ints)((words)i_round(GET(x) * inverse) + (words)zero)););
+    return (glint_step){step, zero[0]};
 }
 
 /* LayerNorm: (x − mean) / √(variance + ε) ⊙ weight + bias, of x = a + b. */
@@ -127,77 +125,29 @@ static void NAMED(gelu_times)(const float *x, const float *a, const float *b, si
     ALL_OF(n, PUT(y, f_gelu(GET(x)) * (b ? GET(a) + GET(b) : GET(a))););
 }
 
-/* A float's bits are an integer of the same order, but that of negative ones is turned round. */
-static void NAMED(keys)(const float *scores, const float *inverse, const float *bias, size_t n,
-                        int32_t *keys) {
+static void NAMED(adjust)(const float *inverse, const float *bias, size_t n, float *scores) {
     ALL_OF(n,
-        floats score = f_get(scores + i, GLINT_WIDTH);
-        if (inverse) score *= GET(inverse);
-        if (bias) score += GET(bias);
-        score += 0.0f;  /* no −0 */
-        const ints bits = (ints)score, key = bits ^ ((bits < 0) & INT32_MAX);
-        const ints is_offered = score > -__builtin_inff() - (floats){0};
-        const ints kept = SELECT(is_offered, key, i_all(INT32_MIN));
-        __builtin_memcpy(keys + i, &kept, sizeof kept);
+        const floats score = inverse ? GET(scores) * GET(inverse) : GET(scores);
+        PUT(scores, bias ? score + GET(bias) : score);
     );
 }
 
-#ifndef KEEP
-#define KEEP keep
-/* Of 16 keys those ≥ least, of which `there` has ones, and their ids, from `first` on; how many. */
-INLINE size_t keep(const int32_t *keys, int32_t first, uint32_t there, int32_t least,
-                   int32_t *best, int32_t *best_ids) {
-    ints powers = {0};
-    EACH(powers += (i_get(keys + e * GLINT_WIDTH) >= i_all(least)) & i_get(POWERS + e * GLINT_WIDTH))
-    size_t count = 0;
-    for (uint32_t bits = (uint32_t)i_sum(powers) & there; bits; bits >>= 1, keys++, first++) {
-        best[count] = *keys;
-        best_ids[count] = first;
-        count += bits & 1;
+static void NAMED(peaks)(const float *scores, size_t n, size_t few, float *peaks) {
+    for (size_t i = 0; i < few; i += GLINT_WIDTH) {
+        floats peak = -__builtin_inff() - (floats){0};
+        for (size_t at = i; at < n; at += few) peak = f_max(f_get(scores + at, GLINT_WIDTH), peak);
+        f_put(peaks + i, peak, GLINT_WIDTH);
     }
-    return count;
-}
-#endif
-
-static size_t NAMED(collect)(const int32_t *keys, int32_t first, size_t n, int32_t least,
-                             int32_t *best, int32_t *best_ids) {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i += LANES)
-        count += KEEP(keys + i, first + (int32_t)i, n - i < LANES ? (1u << (n - i)) - 1 : 0xffff,
-                      least, best + count, best_ids + count);
-    return count;
 }
 
-/* Of the peaks, the largest of each PEAKS-th key, the range is halved until few more than k are in it. */
-static int32_t NAMED(bound)(const int32_t *keys, size_t k) {
-    int32_t peaks[PEAKS];
-    ints highest = i_get(keys), lowest = highest;
-    for (size_t i = 0; i < PEAKS; i += GLINT_WIDTH) {
-        ints peak = i_get(keys + i);
-        for (size_t at = i + PEAKS; at < SCORED; at += PEAKS) peak = LARGER(i_get(keys + at), peak);
-        highest = LARGER(peak, highest);
-        lowest = SMALLER(peak, lowest);
-        __builtin_memcpy(peaks + i, &peak, sizeof peak);
-    }
-    int64_t low = i_least(lowest), high = (int64_t)i_most(highest) + 1;
-    for (size_t count = PEAKS; count > k + k / 8 && high - low > 1;) {
-        const int64_t middle = (low + high) >> 1;
-        ints from = {0};
-        for (size_t i = 0; i < PEAKS; i += GLINT_WIDTH)
-            from -= i_get(peaks + i) >= i_all((int32_t)middle);
-        const size_t above = (size_t)i_sum(from);
-        if (above < k) high = middle;
-        else low = middle, count = above;
-    }
-    return (int32_t)low;
-}
-
-static void NAMED(places)(const int32_t *keys, size_t n, int32_t *place) {
+static void NAMED(places)(const float *scores, const int32_t *ids, size_t n, int32_t *place) {
     for (size_t i = 0; i < n; i += GLINT_WIDTH) {
-        const ints mine = i_get(keys + i), number = i_get(NUMBERS) + (int32_t)i;
+        const floats mine = f_get(scores + i, GLINT_WIDTH);
         ints count = {0};
-        for (size_t j = 0; j < n; j++)
-            count -= mine - (number <= i_all((int32_t)j)) <= i_all(keys[j]);
+        for (size_t j = 0; j < n; j++) {
+            count -= mine < scores[j];
+            if (ids) count -= (mine == scores[j]) & (i_get(ids + i) > ids[j]);
+        }
         __builtin_memcpy(place + i, &count, sizeof count);
     }
 }
@@ -207,8 +157,7 @@ const glint_kernels NAMED(glint) = {
     .quantize = NAMED(quantize), .layer_norm = NAMED(layer_norm), .unit_heads = NAMED(unit_heads),
     .remember = NAMED(remember), .recall = NAMED(recall), .low_pass = NAMED(low_pass),
     .gru_step = NAMED(gru_step), .silu = NAMED(silu), .gelu_times = NAMED(gelu_times),
-    .sum = NAMED(sum), .keys = NAMED(keys), .collect = NAMED(collect), .bound = NAMED(bound),
-    .places = NAMED(places),
+    .sum = NAMED(sum), .adjust = NAMED(adjust), .peaks = NAMED(peaks), .places = NAMED(places),
 };
 
 #undef NAMED
@@ -216,7 +165,6 @@ const glint_kernels NAMED(glint) = {
 #undef GLINT_WIDTH
 #undef GLINT_TILE
 #undef GLINT_OFFSET
-#undef KEEP
 #undef DOT
 #undef NARROW
 #undef MAX

@@ -25,10 +25,6 @@ enum { LANES = 16 };
 #define f_gelu NAMED(f_gelu)
 #define i_round NAMED(i_round)
 #define i_all NAMED(i_all)
-#define i_sum NAMED(i_sum)
-#define i_most NAMED(i_most)
-#define i_least NAMED(i_least)
-#define keep NAMED(keep)
 #define tile_int8 NAMED(tile_int8)
 #define tile_fp32 NAMED(tile_fp32)
 
@@ -40,10 +36,6 @@ enum { LANES = 16 };
 #pragma GCC diagnostic ignored "-Wpsabi" /* no vector is handed to what another compiler made */
 #endif
 #define EACH(...) UNROLL for (int e = 0; e < PARTS; e++) { __VA_ARGS__; }
-
-static const int32_t NUMBERS[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-static const int32_t POWERS[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192,
-                                 16384, 32768};
 
 /* A lane of the mask is −1, for that of a, or 0, for b's. */
 #define SELECT(mask, a, b) (((mask) & (ints)(a)) | (~(mask) & (ints)(b)))
@@ -106,15 +98,16 @@ INLINE floats f_min(floats a, floats b) { return (floats)MIN(a, b); }
 
 /* All lanes together: lane i + 8 with i, i + 4 with i, i + 2, i + 1. */
 #define SUM(a, b) ((a) + (b))
-#define FOUR_OF(x, i) x[(i) % GLINT_WIDTH], x[((i) + 1) % GLINT_WIDTH],                           \
-                      x[((i) + 2) % GLINT_WIDTH], x[((i) + 3) % GLINT_WIDTH]
+#define FOUR_OF(x, i, by) x[(i) ^ (by)], x[((i) + 1) ^ (by)],                                     \
+                          x[((i) + 2) ^ (by)], x[((i) + 3) ^ (by)]
 #undef TURNED
 #if GLINT_WIDTH == 4
-#define TURNED(x, by) {FOUR_OF(x, by)}
+#define TURNED(x, by) {FOUR_OF(x, 0, (by) % 4)}
 #elif GLINT_WIDTH == 8
-#define TURNED(x, by) {FOUR_OF(x, by), FOUR_OF(x, by + 4)}
+#define TURNED(x, by) {FOUR_OF(x, 0, (by) % 8), FOUR_OF(x, 4, (by) % 8)}
 #else
-#define TURNED(x, by) {FOUR_OF(x, by), FOUR_OF(x, by + 4), FOUR_OF(x, by + 8), FOUR_OF(x, by + 12)}
+#define TURNED(x, by)                                                                             \
+    {FOUR_OF(x, 0, by), FOUR_OF(x, 4, by), FOUR_OF(x, 8, by), FOUR_OF(x, 12, by)}
 #endif
 #define FOLD(type, x, op)                                                                         \
     if (GLINT_WIDTH > 8) x = (type)op(x, ((type)TURNED(x, 8)));                                   \
@@ -125,9 +118,6 @@ INLINE floats f_min(floats a, floats b) { return (floats)MIN(a, b); }
 
 INLINE float f_most(floats x) { FOLD(floats, x, MAX) }
 INLINE float f_least(floats x) { FOLD(floats, x, MIN) }
-INLINE int32_t i_most(ints x) { FOLD(ints, x, LARGER) }
-INLINE int32_t i_least(ints x) { FOLD(ints, x, SMALLER) }
-INLINE int32_t i_sum(ints x) { FOLD(ints, x, SUM) }
 INLINE float f_sum(const floats *part) {
     floats all[PARTS];
     EACH(all[e] = part[e])

@@ -45,9 +45,12 @@ size_t glint_lay_out(const glint_model *model, void *base, workspace *parts) {
     of.gated = take(&at, (2 * p + 1) * d * number);
     of.memory = model->has_pads ? take(&at, d * (d / model->heads) * number) : NULL;
     of.scores = take(&at, SCORED * number);
-    int32_t **const lists[] = {&of.keys, &of.best, &of.ids, &of.places, &of.order};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        *lists[i] = take(&at, (SCORED + BLOCK) * number);
+    of.peaks = take(&at, PEAKS * number);
+    of.heights = take(&at, PEAKS * number);
+    of.ids = take(&at, SCORED * number);
+    of.best = take(&at, MANY * number);
+    of.places = take(&at, MANY * number);
+    of.order = take(&at, MANY * number);
     if (parts) *parts = of;
     return (size_t)(at - (uint8_t *)base) + 63;
 }
@@ -79,7 +82,7 @@ static void linear(const glint_model *model, const workspace *at, uint32_t id, c
 }
 
 /* A row of the table; what is no item is the unknown one, whose row is that of 0. */
-static void table_row(const glint_model *model, int32_t item, float *x) {
+static void table_row(const glint_model *model, const workspace *at, int32_t item, float *x) {
     const glint_layer *table = &model->layers[TABLE];
     const uint32_t row = item < 0 ? 0 : (uint32_t)item < model->rows ? (uint32_t)item
                                                                       : model->rows - 1;
@@ -89,10 +92,11 @@ static void table_row(const glint_model *model, int32_t item, float *x) {
         for (size_t c = 0; c < model->d; c++) x[c] = w[c * BLOCK];
         return;
     }
-    const int8_t *w = (const int8_t *)table->weights + block * table->groups * BLOCK * GROUP;
-    w += r * GROUP;
-    for (size_t c = 0; c < model->d; c++)
-        x[c] = (float)w[c / GROUP * BLOCK * GROUP + c % GROUP] * table->scale[row];
+    const int8_t *w = (const int8_t *)table->weights + (block * table->groups * BLOCK + r) * GROUP;
+    for (size_t group = 0; group < table->groups; group++)
+        __builtin_memcpy(at->q + group * GROUP, w + group * BLOCK * GROUP, GROUP);
+    const float scale = table->scale[row];
+    for (size_t c = 0; c < model->d; c++) x[c] = (float)at->q[c] * scale;
 }
 
 /* G of a position (eq. 7, 9) from the gate's input and the state, which `at->h` is. */
@@ -122,7 +126,7 @@ static void embed(const glint_model *model, const workspace *at, int32_t item, f
     const float *const *of = model->vectors;
     const glint_kernels *kernels = model->kernels;
     const size_t d = model->d;
-    table_row(model, item, x);
+    table_row(model, at, item, x);
     if (model->has_input_norm)
         kernels->layer_norm(x, NULL, d, model->norm_eps, of[INPUT_WEIGHT], of[INPUT_BIAS], x);
     if (!model->has_low_pass) return;
@@ -263,7 +267,7 @@ int32_t glint_similar(const glint_model *model, void *memory, int32_t item, cons
                       int32_t k, int32_t *items, float *scores) {
     workspace at;
     glint_lay_out(model, memory, &at);
-    table_row(model, item, at.h);
+    table_row(model, &at, item, at.h);
     const float inverse = inverse_root(model->kernels->sum(at.h, model->d, 1) + 1e-24f);
     for (size_t i = 0; i < model->d; i++) at.h[i] *= inverse;
     return glint_best(model, &at, at.h, model->vectors[INVERSE], bias, k, items, scores);

@@ -18,8 +18,10 @@ typedef struct workspace {
     float *h, *past, *gate, *out;   /* one row each */
     float *gated;                   /* G of what the second convolution sees, d apart */
     float *memory;                  /* with the pads' part; NULL where there are none */
-    float *scores;                  /* [SCORED] */
-    int32_t *keys, *best, *ids, *places, *order;  /* of as many, and a block more */
+    float *scores, *peaks, *heights;  /* [SCORED]; of its columns, [PEAKS]; of fewer */
+    int32_t *ids;                     /* of those that may be listed: [SCORED] */
+    float *best;                      /* the scores of MANY, and what puts them in order */
+    int32_t *places, *order;
 } workspace;
 
 /* Lay the parts out from `base`, at a multiple of 64. Returns how many bytes they take. */

@@ -66,16 +66,6 @@ BEGIN("avx2,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
                      _mm512_cvtusepi32_epi8(_mm512_max_epi32((__m512i)(x), (__m512i){0})))
 #define MAX(a, b) _mm512_max_ps((__m512)(a), (__m512)(b))
 #define MIN(a, b) _mm512_min_ps((__m512)(a), (__m512)(b))
-#define KEEP keep_512
-INLINE size_t keep_512(const int32_t *keys, int32_t first, uint32_t there, int32_t least,
-                       int32_t *best, int32_t *best_ids) {
-    const __m512i key = _mm512_loadu_si512(keys), from = _mm512_set1_epi32(least);
-    const __m512i id = _mm512_add_epi32(_mm512_set1_epi32(first), _mm512_loadu_si512(NUMBERS));
-    const __mmask16 bits = _mm512_mask_cmpge_epi32_mask((__mmask16)there, key, from);
-    _mm512_storeu_si512(best, _mm512_maskz_compress_epi32(bits, key));
-    _mm512_storeu_si512(best_ids, _mm512_maskz_compress_epi32(bits, id));
-    return (size_t)__builtin_popcount(bits);
-}
 #include "kernels.h"
 END
 #endif
