@@ -41,12 +41,12 @@ void check_listed(const Json& manifest) {
 
 // The name of the artifact for this runtime; empty if there is none.
 std::string artifact_of(const Json& manifest) {
-  std::string found;
+  std::string name;
   for (const Json& artifact : manifest.at("artifacts").array()) {
     const std::string file = file_name(artifact.at("file").string());
-    if (artifact.at("target").string() == Program::kTarget && found.empty()) found = file;
+    if (artifact.at("target").string() == Program::kTarget && name.empty()) name = file;
   }
-  return found;
+  return name;
 }
 
 fs::path checked_artifact(const fs::path& folder, const Json& manifest, const std::string& name) {
@@ -60,8 +60,8 @@ fs::path checked_artifact(const fs::path& folder, const Json& manifest, const st
 }
 
 // At least one, and no more than `most`.
-std::size_t size_of(const Json& told, std::int64_t most) {
-  return static_cast<std::size_t>(told.integer(1, most));
+std::size_t size_of(const Json& number, std::int64_t most) {
+  return static_cast<std::size_t>(number.integer(1, most));
 }
 
 // Of a shape [1, size].
@@ -92,9 +92,9 @@ std::size_t most_held_of(const Json& model, std::size_t longest) {
 // Of a log's targets, those that repeat an item of their user's; none: not known.
 std::optional<double> repeats_of(const Json& manifest) {
   const Json* data = manifest.find("data");
-  const Json* told = data == nullptr ? nullptr : data->find("repeats");
-  if (told == nullptr || told->is_null()) return std::nullopt;
-  const double share = told->number();
+  const Json* repeats = data == nullptr ? nullptr : data->find("repeats");
+  if (repeats == nullptr || repeats->is_null()) return std::nullopt;
+  const double share = repeats->number();
   if (share < 0 || share > 1) throw Error("repeats is no share");
   return share;
 }
@@ -122,17 +122,17 @@ Bundle described_by(const Json& manifest) {
 }
 
 // A text, or a whole number, which is a key as it is spelled.
-std::string key_of(const Json& told) {
+std::string key_of(const Json& key) {
   constexpr std::int64_t kMost = 999'999'999'999'999'999;  // that every platform reads
-  if (!told.is_number()) return told.string();
-  return std::to_string(told.integer(-kMost, kMost));
+  if (!key.is_number()) return key.string();
+  return std::to_string(key.integer(-kMost, kMost));
 }
 
 // Texts by key; none: there are none.
-Bundle::Texts texts_of(const Json* told) {
+Bundle::Texts texts_of(const Json* by_key) {
   Bundle::Texts texts;
-  if (told == nullptr) return texts;
-  for (const auto& [key, text] : told->object()) texts[key] = text.string();
+  if (by_key == nullptr) return texts;
+  for (const auto& [key, text] : by_key->object()) texts[key] = text.string();
   return texts;
 }
 

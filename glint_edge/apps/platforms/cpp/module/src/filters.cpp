@@ -31,9 +31,9 @@ FilterIndex::FilterIndex(const Bundle& bundle) : top_k_(bundle.top_k), no_bias_(
 }
 
 std::optional<std::int32_t> FilterIndex::id_of(const std::string& key) const {
-  const auto found = ids_.find(key);
-  if (found == ids_.end()) return std::nullopt;
-  return found->second;
+  const auto place = ids_.find(key);
+  if (place == ids_.end()) return std::nullopt;
+  return place->second;
 }
 
 TopK FilterIndex::best(
@@ -91,8 +91,8 @@ Bias FilterIndex::bias_of(const Filters& filters, const Ids& without, const Pull
     const Field& of = field(name);
     std::vector<bool> wanted(of.values.size() + 1);
     for (const std::string& value : values) {
-      const auto found = of.values.find(value);
-      if (found != of.values.end()) wanted[index_of(found->second)] = true;
+      const auto place = of.values.find(value);
+      if (place != of.values.end()) wanted[index_of(place->second)] = true;
     }
     for (std::size_t id = 1; id < of.by_id.size(); ++id) {
       if (!wanted[index_of(of.by_id[id])]) bias[id] = kLeftOut;

@@ -78,27 +78,27 @@ class JsonParser {
 
   Json document() {
     if (!is_utf8(text_)) fail("no UTF-8");
-    Json found = value(0);
+    Json root = value(0);
     skip_space();
     if (place_ != text_.size()) fail("more after the end");
-    return found;
+    return root;
   }
 
  private:
   Json value(int depth) {
     if (depth > kDeepest) fail("too many levels");
     skip_space();
-    Json found;
+    Json json;
     switch (peek()) {
-      case '{': found.value_ = object(depth); break;
-      case '[': found.value_ = array(depth); break;
-      case '"': found.value_ = string(); break;
-      case 't': word("true"); found.value_ = true; break;
-      case 'f': word("false"); found.value_ = false; break;
+      case '{': json.value_ = object(depth); break;
+      case '[': json.value_ = array(depth); break;
+      case '"': json.value_ = string(); break;
+      case 't': word("true"); json.value_ = true; break;
+      case 'f': word("false"); json.value_ = false; break;
       case 'n': word("null"); break;
-      default: found.value_ = number();
+      default: json.value_ = number();
     }
-    return found;
+    return json;
   }
 
   Json::Object object(int depth) {
@@ -223,7 +223,7 @@ Json Json::parse(std::string_view text) { return JsonParser(text).document(); }
 
 template <typename T>
 const T& Json::get(const char* type) const {
-  if (const T* found = std::get_if<T>(&value_)) return *found;
+  if (const T* value = std::get_if<T>(&value_)) return *value;
   throw Error(std::string("a value is no ") + type);
 }
 
@@ -239,31 +239,31 @@ bool Json::is_null() const { return std::holds_alternative<std::nullptr_t>(value
 
 std::int64_t Json::integer() const {
   const std::string& text = get<Number>("number").text;
-  std::int64_t found = 0;
+  std::int64_t value = 0;
   const auto end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, found);
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || stop != end) throw Error(text.substr(0, 40) + " is no whole number");
-  return found;
+  return value;
 }
 
 std::int64_t Json::integer(std::int64_t least, std::int64_t most) const {
-  const std::int64_t found = integer();
-  if (found < least || found > most) {
+  const std::int64_t value = integer();
+  if (value < least || value > most) {
     throw Error(
-        "a number is " + std::to_string(found) + ", not from " + std::to_string(least) + " to " +
+        "a number is " + std::to_string(value) + ", not from " + std::to_string(least) + " to " +
         std::to_string(most));
   }
-  return found;
+  return value;
 }
 
 double Json::number() const {
   // Whatever the app's locale is: in some, strtod takes a decimal comma.
   std::istringstream text(get<Number>("number").text);
   text.imbue(std::locale::classic());
-  double found = 0;
-  text >> found;
-  if (text.fail() || !std::isfinite(found)) throw Error("a number is too large");
-  return found;
+  double value = 0;
+  text >> value;
+  if (text.fail() || !std::isfinite(value)) throw Error("a number is too large");
+  return value;
 }
 
 const Json* Json::find(std::string_view name) const {
@@ -275,7 +275,7 @@ const Json* Json::find(std::string_view name) const {
 }
 
 const Json& Json::at(std::string_view name) const {
-  if (const Json* found = find(name)) return *found;
+  if (const Json* member = find(name)) return *member;
   throw Error("it has no \"" + std::string(name) + "\"");
 }
 
@@ -290,9 +290,9 @@ Json Json::without(std::string_view name) const {
   for (const auto& member : object()) {
     if (member.first != name) rest.push_back(member);
   }
-  Json found;
-  found.value_ = std::move(rest);
-  return found;
+  Json copy;
+  copy.value_ = std::move(rest);
+  return copy;
 }
 
 Json Json::with(const std::string& name, const Json& value) const {

@@ -63,9 +63,9 @@ class Model {
   }
 
   static std::optional<std::string> text_of(const Bundle::Texts& texts, const std::string& key) {
-    const auto found = texts.find(key);
-    if (found == texts.end()) return std::nullopt;
-    return found->second;
+    const auto place = texts.find(key);
+    if (place == texts.end()) return std::nullopt;
+    return place->second;
   }
 
   UnknownItems unknown_;
@@ -146,10 +146,10 @@ Session Recommender::start(const std::vector<std::string>& history) const {
 
 Session Recommender::resume(const std::vector<std::uint8_t>& saved) const {
   const Bundle& bundle = model_->bundle;
-  SavedSession found = unpack(saved, bundle.digest, bundle.state_size, bundle.keys.size());
+  SavedSession unpacked = unpack(saved, bundle.digest, bundle.state_size, bundle.keys.size());
   Session session(model_);
-  session.state_ = std::move(found.state);
-  session.ids_ = std::move(found.ids);
+  session.state_ = std::move(unpacked.state);
+  session.ids_ = std::move(unpacked.ids);
   return session;
 }
 

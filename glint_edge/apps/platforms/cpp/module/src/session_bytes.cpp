@@ -111,20 +111,20 @@ SavedSession unpack(
   if (floats != state_size || saved.size() != kStateAt + kWord * (floats + count + 1)) {
     throw damaged("its sizes are not those of this model");
   }
-  SavedSession found{digest, {}, {}};
+  SavedSession session{digest, {}, {}};
   std::size_t place = kStateAt;
-  for (; found.state.size() < floats; place += kWord) {
-    found.state.push_back(same_bits<float>(word_at(saved, place)));
-    if (!std::isfinite(found.state.back())) throw damaged("its state is not made of numbers");
+  for (; session.state.size() < floats; place += kWord) {
+    session.state.push_back(same_bits<float>(word_at(saved, place)));
+    if (!std::isfinite(session.state.back())) throw damaged("its state is not made of numbers");
   }
-  for (; found.ids.size() < count; place += kWord) {
+  for (; session.ids.size() < count; place += kWord) {
     const auto id = same_bits<std::int32_t>(word_at(saved, place));
     if (id < 1 || static_cast<std::size_t>(id) > items) {
       throw damaged("item " + std::to_string(id) + " is not in the catalogue");
     }
-    found.ids.push_back(id);
+    session.ids.push_back(id);
   }
-  return found;
+  return session;
 }
 
 }  // namespace glint_edge

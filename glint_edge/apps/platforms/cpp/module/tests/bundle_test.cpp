@@ -136,21 +136,21 @@ void test_a_damaged_file(const fs::path& bundle) {
 
 void test_a_manifest_that_says_otherwise(const fs::path& bundle) {
   const glint_edge::Bundle whole = glint_edge::read_bundle(bundle);
-  const std::string told = "\"top_k\": " + std::to_string(whole.top_k);
+  const std::string top_k = "\"top_k\": " + std::to_string(whole.top_k);
   const std::string shape =
       "\"state\": {\n  \"dtype\": \"float32\",\n  \"shape\": [\n   1,\n   ";
   const Copy other(bundle), lists(bundle), none(bundle), unlisted(bundle);
   other.forge(
       shape + std::to_string(whole.state_size), shape + std::to_string(whole.state_size + 1));
   other.check_refused_with("; ");  // by the runtime, or as of another model
-  lists.forge(told, "\"top_k\": " + std::to_string(whole.top_k + 1));
+  lists.forge(top_k, "\"top_k\": " + std::to_string(whole.top_k + 1));
   lists.check_refused_with("a case has not as many items and scores as a list");
   const std::string target = glint_edge::Program::kTarget, runtime = glint_edge::Program::kRuntime;
   none.forge("\"target\": \"" + target + "\"", "\"target\": \"someother\"");
   // `checks` may come first in another exporter's file; the artifact's is the first in ours.
   none.check_refused_with("has no artifact for " + runtime + "; export it with --target " + target);
   const Copy sizeless(bundle);
-  sizeless.forge(told, "\"top_k\": -1");
+  sizeless.forge(top_k, "\"top_k\": -1");
   sizeless.check_refused_with("manifest.json is damaged (a number is -1, not from 1 to ");
   unlisted.forge("\"items.json\":", "\"others.json\":");
   unlisted.check_refused_with("items.json is not listed in the manifest");

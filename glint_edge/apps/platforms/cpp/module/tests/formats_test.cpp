@@ -112,9 +112,9 @@ static void test_session_bytes() {
       hex(bytes) ==
       "474c494e545345530100000003000000000102030405060708090a0b0c0d0e0f1011121314151617"
       "18191a1b1c1d1eff03000000000000000000c03fbc7413bb010000000201000070110100455c7098");
-  const auto found = glint_edge::unpack(bytes, digest, 3, 70000);
-  CHECK(found.state == (std::vector<float>{0.0f, 1.5f, -2.25e-3f}));
-  CHECK(found.ids == (std::vector<std::int32_t>{1, 258, 70000}));
+  const auto session = glint_edge::unpack(bytes, digest, 3, 70000);
+  CHECK(session.state == (std::vector<float>{0.0f, 1.5f, -2.25e-3f}));
+  CHECK(session.ids == (std::vector<std::int32_t>{1, 258, 70000}));
   check_refused("item 70000 is not in the catalogue", [&] {
     glint_edge::unpack(bytes, digest, 3, 69999);
   });
@@ -158,11 +158,11 @@ static std::string neighbours_file() {
 
 static void check_pull(
     const Pulls& pulls, std::int32_t id, double nearness, std::int32_t because) {
-  const auto found = pulls.find(id);
-  CHECK(found != pulls.end());
-  if (found == pulls.end()) return;
-  CHECK(std::abs(found->second.rise - 1.5 * std::log1p(30 * nearness)) < 1e-5);
-  CHECK(found->second.because == because);
+  const auto place = pulls.find(id);
+  CHECK(place != pulls.end());
+  if (place == pulls.end()) return;
+  CHECK(std::abs(place->second.rise - 1.5 * std::log1p(30 * nearness)) < 1e-5);
+  CHECK(place->second.because == because);
 }
 
 static void test_what_neighbours_add() {
