@@ -14,8 +14,8 @@ fun main(folders: Array<String>) {
         // More than one list holds, and from several threads.
         val all = recommender.items.size
         val lists = (1..4).map { number ->
-            var found = emptyList<Recommendation>()
-            Thread { found = recommender.recommend(keys, all, excludeSeen = false) }.apply { start() } to { found }
+            var list = emptyList<Recommendation>()
+            Thread { list = recommender.recommend(keys, all, excludeSeen = false) }.apply { start() } to { list }
         }
         for ((thread, list) in lists) {
             thread.join()

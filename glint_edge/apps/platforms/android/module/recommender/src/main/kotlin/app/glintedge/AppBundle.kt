@@ -164,11 +164,11 @@ internal class AppBundle(
 
         /** A file's bytes, once they are what the manifest says. */
         fun checked(folder: File, manifest: JSONObject, name: String): ByteArray {
-            val told = manifest.getJSONObject("files").getJSONObject(name)
+            val entry = manifest.getJSONObject("files").getJSONObject(name)
             val file = File(folder, name)
             if (!file.isFile) throw damaged("$file is missing; copy the whole bundle")
             val bytes = ofFile(file) { file.readBytes() }
-            if (bytes.size.toLong() != told.getLong("bytes") || sha256(bytes) != told.getString("sha256")) {
+            if (bytes.size.toLong() != entry.getLong("bytes") || sha256(bytes) != entry.getString("sha256")) {
                 throw damaged("$file is not what its manifest says; copy the bundle again")
             }
             return bytes

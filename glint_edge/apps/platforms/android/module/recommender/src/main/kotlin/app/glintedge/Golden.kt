@@ -77,16 +77,16 @@ internal class Golden(
     }
 
     /** What a state after a case's history, and its list, have wrong. */
-    fun errors(case: GoldenCase, state: FloatArray, found: TopK): List<String> =
-        stateErrors(case, state) + listErrors(case, found)
+    fun errors(case: GoldenCase, state: FloatArray, list: TopK): List<String> =
+        stateErrors(case, state) + listErrors(case, list)
 
     /** What is not the same to the last bit; for the engine. */
-    fun otherBits(case: GoldenCase, state: FloatArray, found: TopK): List<String> {
+    fun otherBits(case: GoldenCase, state: FloatArray, list: TopK): List<String> {
         val exact = case.exact ?: return emptyList()
         return listOfNotNull(
             "the state's hash is ${hashOf(state)}, not ${exact.state}".takeIf { hashOf(state) != exact.state },
-            "its items are not, one for one, those of elsewhere".takeIf { found.ids.toList() != exact.items },
-            "its scores are not, bit for bit, those of elsewhere".takeIf { found.scores.toList() != exact.scores },
+            "its items are not, one for one, those of elsewhere".takeIf { list.ids.toList() != exact.items },
+            "its scores are not, bit for bit, those of elsewhere".takeIf { list.scores.toList() != exact.scores },
         )
     }
 
@@ -108,16 +108,16 @@ internal class Golden(
         .filterNot { (_, value, expected) -> abs(value - expected) <= stateError * case.stateNorm }
         .map { (name, value, expected) -> "$name is $value, not $expected" }
 
-    private fun listErrors(case: GoldenCase, found: TopK): List<String> {
-        if (found.ids.size != case.items.size) {
-            return listOf("it recommends ${found.ids.size} items, not ${case.items.size}")
+    private fun listErrors(case: GoldenCase, list: TopK): List<String> {
+        if (list.ids.size != case.items.size) {
+            return listOf("it recommends ${list.ids.size} items, not ${case.items.size}")
         }
         return case.items.indices.flatMap { place ->
-            val id = found.ids[place]
+            val id = list.ids[place]
             listOfNotNull(
-                "the score in place ${place + 1} is ${found.scores[place]}, not ${case.scores[place]}"
-                    .takeUnless { abs(found.scores[place] - case.scores[place]) <= scoreError },
-                "item $id is in the list twice".takeIf { found.ids.indexOf(id) != place },
+                "the score in place ${place + 1} is ${list.scores[place]}, not ${case.scores[place]}"
+                    .takeUnless { abs(list.scores[place] - case.scores[place]) <= scoreError },
+                "item $id is in the list twice".takeIf { list.ids.indexOf(id) != place },
                 "item $id in place ${place + 1} should be ${case.items[place]}"
                     .takeUnless { mayStand(case, id, place) },
             )
@@ -166,14 +166,14 @@ private fun replayLists(recommender: Recommender, golden: Golden): List<String> 
         // An app's part of a bundle may lack the file.
         val rounding = if (list.neighbours) recommender.bundle.neighbours?.rounding ?: return@mapIndexedNotNull null else 0.0
         val error = if (list.item == null) golden.scoreError + rounding else golden.cosineError
-        val found = if (list.item == null) {
+        val recommendations = if (list.item == null) {
             val session = recommender.start(list.history.map(recommender::keyOf))
             session.top(list.k, list.excludeSeen, list.filters, list.neighbours)
         } else {
             recommender.similar(recommender.keyOf(list.item), list.k, list.filters)
         }
-        val ids = found.mapNotNull { recommender.idOf(it.key) }
-        val wrong = list.errors(ids, found.map { it.score }, error)
+        val ids = recommendations.mapNotNull { recommender.idOf(it.key) }
+        val wrong = list.errors(ids, recommendations.map { it.score }, error)
         if (wrong.isEmpty()) null else "golden list $number: ${wrong.joinToString(", and ")}"
     }
 

@@ -26,7 +26,7 @@ internal class GoldenList(
     val neighbours: Boolean,
 ) {
     /** What a list has wrong, with this much allowed of each score. */
-    fun errors(ids: List<Int>, found: List<Float>, error: Double): List<String> {
+    fun errors(ids: List<Int>, listScores: List<Float>, error: Double): List<String> {
         if (ids.size != items.size) return listOf("it lists ${ids.size} items, not ${items.size}")
         val known = near + items.zip(scores)
         // Without a history nothing is computed, and the order is exact.
@@ -36,8 +36,8 @@ internal class GoldenList(
             val isNear = known[id]?.let { abs(it - scores[place]) <= swap } ?: false
             listOfNotNull(
                 // Negated, so that NaN is wrong.
-                "the score in place ${place + 1} is ${found[place]}, not ${scores[place]}"
-                    .takeUnless { abs(found[place] - scores[place]) <= error },
+                "the score in place ${place + 1} is ${listScores[place]}, not ${scores[place]}"
+                    .takeUnless { abs(listScores[place] - scores[place]) <= error },
                 "item $id is in the list twice".takeIf { ids.indexOf(id) != place },
                 "item $id in place ${place + 1} should be ${items[place]}".takeUnless { id == items[place] || isNear },
             )

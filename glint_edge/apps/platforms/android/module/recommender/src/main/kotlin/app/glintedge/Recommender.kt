@@ -95,8 +95,8 @@ class Recommender private constructor(
      * @throws GlintException `UNKNOWN_ITEM`, unless those are skipped.
      */
     fun start(history: List<String> = emptyList()): Session {
-        val found = history.mapNotNull(::idOf)
-        return Session(this, found, encode(found), history.size - found.size)
+        val known = history.mapNotNull(::idOf)
+        return Session(this, known, encode(known), history.size - known.size)
     }
 
     /**
@@ -106,8 +106,8 @@ class Recommender private constructor(
      *   (`OTHER_MODEL`): start again from the history, which is yours to keep.
      */
     fun resume(saved: ByteArray): Session {
-        val found = SavedSession.unpack(saved, bundle.digest, bundle.shapes.state, bundle.keys.size - 1)
-        return Session(this, found.ids, found.state, 0)
+        val unpacked = SavedSession.unpack(saved, bundle.digest, bundle.shapes.state, bundle.keys.size - 1)
+        return Session(this, unpacked.ids, unpacked.state, 0)
     }
 
     /** Give back what the runtime holds; nothing can be asked of it afterwards. */
@@ -164,17 +164,17 @@ class Recommender private constructor(
 
     /** The artifact's list, without those that were left out, which come last. */
     private fun listed(method: Engine.() -> TopK): TopK {
-        val found = call(method)
-        if (found.ids.size != topK || found.scores.size != topK) {
-            throw cannotRun(bundle.artifact, "it recommends ${found.ids.size} items, not $topK")
+        val list = call(method)
+        if (list.ids.size != topK || list.scores.size != topK) {
+            throw cannotRun(bundle.artifact, "it recommends ${list.ids.size} items, not $topK")
         }
-        if (!found.scores.all { it.isFinite() }) throw cannotRun(bundle.artifact, "its scores are no numbers")
-        val left = found.scores.indexOfFirst { it < NOTHING_LEFT }.let { if (it < 0) topK else it }
-        val ids = found.ids.copyOf(left)
+        if (!list.scores.all { it.isFinite() }) throw cannotRun(bundle.artifact, "its scores are no numbers")
+        val left = list.scores.indexOfFirst { it < NOTHING_LEFT }.let { if (it < 0) topK else it }
+        val ids = list.ids.copyOf(left)
         if (!ids.all { it in 1 until bundle.keys.size }) {
             throw cannotRun(bundle.artifact, "it recommends items that are not in the catalogue")
         }
-        return TopK(ids, found.scores.copyOf(left))
+        return TopK(ids, list.scores.copyOf(left))
     }
 
     private fun computed(method: Engine.() -> FloatArray): FloatArray {

@@ -68,14 +68,14 @@ internal class SavedSession(val digest: String, val state: FloatArray, val ids: 
             if (floats != state || saved.size.toLong() != HEAD + 4 * (floats + count + 1)) {
                 throw broken("its sizes are not those of this model")
             }
-            val found = SavedSession(
+            val session = SavedSession(
                 digest,
                 FloatArray(floats) { bytes.getFloat() },
                 List(count.toInt()) { bytes.getInt() },
             )
-            found.ids.firstOrNull { it !in 1..items }?.let { throw broken("item $it is not in the catalogue") }
-            if (!found.state.all { it.isFinite() }) throw broken("its state is not made of numbers")
-            return found
+            session.ids.firstOrNull { it !in 1..items }?.let { throw broken("item $it is not in the catalogue") }
+            if (!session.state.all { it.isFinite() }) throw broken("its state is not made of numbers")
+            return session
         }
 
         private fun broken(reason: String) =

@@ -85,12 +85,12 @@ class RecommenderTest {
     @Test
     fun itSpeaksInTheUsersKeys() {
         write()
-        val found = load().recommend(listOf("c"), 4, excludeSeen = false)
-        assertEquals(listOf("a", "b", "c", "d"), found.map { it.key })
-        assertEquals(listOf(null, "Zweiter", null, null), found.map { it.title })
-        assertEquals(mapOf("kind" to "Book", "brand" to "Beta"), found[1].fields)
-        assertEquals(mapOf("brand" to "Acme"), found[0].fields)
-        assertEquals(listOf("https://example.org/a.png", null), found.take(2).map { it.image })
+        val list = load().recommend(listOf("c"), 4, excludeSeen = false)
+        assertEquals(listOf("a", "b", "c", "d"), list.map { it.key })
+        assertEquals(listOf(null, "Zweiter", null, null), list.map { it.title })
+        assertEquals(mapOf("kind" to "Book", "brand" to "Beta"), list[1].fields)
+        assertEquals(mapOf("brand" to "Acme"), list[0].fields)
+        assertEquals(listOf("https://example.org/a.png", null), list.take(2).map { it.image })
         assertEquals(listOf("a", "b", "d"), load().recommend(listOf("c"), 4, excludeSeen = true).map { it.key })
         assertEquals(4, load().recommend(emptyList(), 5).size)
         assertEquals(GlintException.Code.ARGUMENT, refusal { load().recommend(emptyList(), 0) })

@@ -21,9 +21,9 @@ class SavedSessionTest {
     @Test
     fun theBytesAreTheSameEverywhere() {
         assertArrayEquals(bytes, SavedSession(digest, state, ids).pack())
-        val found = unpack(bytes)
-        assertArrayEquals(state, found.state, 0f)
-        assertEquals(ids, found.ids)
+        val session = unpack(bytes)
+        assertArrayEquals(state, session.state, 0f)
+        assertEquals(ids, session.ids)
     }
 
     @Test
