@@ -103,7 +103,7 @@ struct AppBundle {
     guard let data = try? Data(contentsOf: file, options: .mappedIfSafe) else {
       throw GlintError(.damaged, "\(file.path) is missing; copy the whole bundle")
     }
-    guard let told = manifest.files[name], told.bytes == data.count, told.sha256 == sha256(data) else {
+    guard let entry = manifest.files[name], entry.bytes == data.count, entry.sha256 == sha256(data) else {
       throw GlintError(.damaged, "\(file.path) is not what its manifest says; copy the bundle again")
     }
     return data

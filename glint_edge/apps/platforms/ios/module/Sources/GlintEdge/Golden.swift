@@ -48,8 +48,8 @@ private struct Golden: Decodable {
   }
 
   /// What a state after a case's history, and its list, have wrong.
-  func errors(_ expected: Case, _ state: [Float], _ found: TopK) -> [String] {
-    stateErrors(expected, tolerance, state) + listErrors(expected, tolerance, found)
+  func errors(_ expected: Case, _ state: [Float], _ list: TopK) -> [String] {
+    stateErrors(expected, tolerance, state) + listErrors(expected, tolerance, list)
   }
 }
 
@@ -66,10 +66,10 @@ extension Recommender {
       for (place, id) in expected.history.enumerated() {
         state = try step(state, Array(expected.history.prefix(place)), id)
       }
-      for (method, found) in [("append", state), ("append_many", try encode(expected.history))] {
-        let list = try ranked(found)
+      for (method, endState) in [("append", state), ("append_many", try encode(expected.history))] {
+        let list = try ranked(endState)
         let wrong =
-          golden.errors(expected, found, list) + (engine.isExact ? otherBits(expected, found, list) : [])
+          golden.errors(expected, endState, list) + (engine.isExact ? otherBits(expected, endState, list) : [])
         if !wrong.isEmpty {
           failures.append("by \(method), golden case \(number): \(wrong.joined(separator: ", and "))")
         }
@@ -82,18 +82,18 @@ extension Recommender {
     try (golden.lists + golden.similar).enumerated().compactMap { number, expected in
       let isPulled = expected.neighbours ?? false
       if isPulled && bundle.neighbours == nil { return nil }  // an app's part of a bundle may lack the file
-      let found: [Recommendation]
+      let list: [Recommendation]
       if let item = expected.item {
-        found = try similar(bundle.keys[item], expected.k, expected.filter.filters)
+        list = try similar(bundle.keys[item], expected.k, expected.filter.filters)
       } else {
         let session = try start((expected.history ?? []).map { bundle.keys[$0] })
-        found = try session.top(expected.k, expected.filter.excludeSeen, expected.filter.filters, isPulled)
+        list = try session.top(expected.k, expected.filter.excludeSeen, expected.filter.filters, isPulled)
       }
       let rounding = isPulled ? bundle.neighbours?.rounding ?? 0 : 0
       let tolerance =
         expected.item == nil ? golden.tolerance.score_error + rounding : golden.tolerance.cosine_error
-      let ids = try found.compactMap { try id(of: $0.key) }
-      let wrong = expected.errors(ids, found.map(\.score), tolerance)
+      let ids = try list.compactMap { try id(of: $0.key) }
+      let wrong = expected.errors(ids, list.map(\.score), tolerance)
       return wrong.isEmpty ? nil : "golden list \(number): \(wrong.joined(separator: ", and "))"
     }
   }
@@ -132,12 +132,12 @@ extension Recommender {
 }
 
 /// What is not the same to the last bit; for the engine.
-private func otherBits(_ expected: Golden.Case, _ state: [Float], _ found: TopK) -> [String] {
+private func otherBits(_ expected: Golden.Case, _ state: [Float], _ list: TopK) -> [String] {
   guard let exact = expected.exact else { return [] }
   var errors: [String] = []
   if hashOf(state) != exact.state { errors.append("the state's hash is \(hashOf(state)), not \(exact.state)") }
-  if found.ids != exact.items { errors.append("its items are not, one for one, those of elsewhere") }
-  if found.scores != exact.scores.map({ Float($0) }) {
+  if list.ids != exact.items { errors.append("its items are not, one for one, those of elsewhere") }
+  if list.scores != exact.scores.map({ Float($0) }) {
     errors.append("its scores are not, bit for bit, those of elsewhere")
   }
   return errors
@@ -163,20 +163,20 @@ private func stateErrors(_ expected: Golden.Case, _ tolerance: Golden.Tolerance,
     squares += Double(value) * Double(value)
   }
   let allowed = tolerance.relative_state_error * expected.state_norm
-  let figures: [(name: String, found: Double, wanted: Double)] = [
+  let figures: [(name: String, value: Double, wanted: Double)] = [
     ("state_sum", sum, expected.state_sum),
     ("state_norm", squares.squareRoot(), expected.state_norm),
   ]
   var errors: [String] = []
-  for one in figures where !(abs(one.found - one.wanted) <= allowed) {  // so that NaN is wrong
-    errors.append("\(one.name) is \(one.found), not \(one.wanted)")
+  for one in figures where !(abs(one.value - one.wanted) <= allowed) {  // so that NaN is wrong
+    errors.append("\(one.name) is \(one.value), not \(one.wanted)")
   }
   return errors
 }
 
-private func listErrors(_ expected: Golden.Case, _ tolerance: Golden.Tolerance, _ found: TopK) -> [String] {
-  guard found.ids.count == expected.items.count else {
-    return ["it recommends \(found.ids.count) items, not \(expected.items.count)"]
+private func listErrors(_ expected: Golden.Case, _ tolerance: Golden.Tolerance, _ list: TopK) -> [String] {
+  guard list.ids.count == expected.items.count else {
+    return ["it recommends \(list.ids.count) items, not \(expected.items.count)"]
   }
   // Items whose scores differ by no more than the tolerance may swap, and one from beyond the list
   // may come in where the score is that near to the last. Without a history nothing is computed,
@@ -187,12 +187,12 @@ private func listErrors(_ expected: Golden.Case, _ tolerance: Golden.Tolerance, 
     return id == expected.items[place] || (!expected.history.isEmpty && near)
   }
   var errors: [String] = []
-  for (place, id) in found.ids.enumerated() {
-    let score = Double(found.scores[place])
+  for (place, id) in list.ids.enumerated() {
+    let score = Double(list.scores[place])
     if !(abs(score - expected.scores[place]) <= tolerance.score_error) {
       errors.append("the score in place \(place + 1) is \(score), not \(expected.scores[place])")
     }
-    if found.ids.firstIndex(of: id) != place {
+    if list.ids.firstIndex(of: id) != place {
       errors.append("item \(id) is in the list twice")
     } else if !mayStand(id, place) {
       errors.append("item \(id) in place \(place + 1) should be \(expected.items[place])")

@@ -66,7 +66,7 @@ struct GoldenList: Decodable {
   }
 
   /// What a list has wrong, with this much allowed of each score.
-  func errors(_ ids: [Int], _ found: [Float], _ error: Double) -> [String] {
+  func errors(_ ids: [Int], _ listScores: [Float], _ error: Double) -> [String] {
     guard ids.count == items.count else { return ["it lists \(ids.count) items, not \(items.count)"] }
     var known = Dictionary(near.map { (Int($0) ?? 0, $1) }) { first, _ in first }
     for (id, score) in zip(items, scores) { known[id] = score }
@@ -76,8 +76,8 @@ struct GoldenList: Decodable {
       let id = ids[place]
       let isNear = known[id].map { abs($0 - scores[place]) <= swap } ?? false
       var wrong: [String] = []
-      if !(abs(Double(found[place]) - scores[place]) <= error) {  // so that NaN is wrong
-        wrong.append("the score in place \(place + 1) is \(found[place]), not \(scores[place])")
+      if !(abs(Double(listScores[place]) - scores[place]) <= error) {  // so that NaN is wrong
+        wrong.append("the score in place \(place + 1) is \(listScores[place]), not \(scores[place])")
       }
       if ids.firstIndex(of: id) != place {
         wrong.append("item \(id) is in the list twice")

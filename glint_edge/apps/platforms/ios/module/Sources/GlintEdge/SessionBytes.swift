@@ -63,15 +63,15 @@ struct SavedSession: Equatable {
     guard floats == state, bytes.count == head + 4 * (floats + count + 1) else {
       throw broken("its sizes are not those of this model")
     }
-    let found = SavedSession(
+    let session = SavedSession(
       digest: digest,
       state: (0..<floats).map { Float(bitPattern: word(head + 4 * $0)) },
       ids: (0..<count).map { Int(word(head + 4 * (floats + $0))) })
-    if let foreign = found.ids.first(where: { !(1...items).contains($0) }) {
+    if let foreign = session.ids.first(where: { !(1...items).contains($0) }) {
       throw broken("item \(foreign) is not in the catalogue")
     }
-    guard found.state.allSatisfy(\.isFinite) else { throw broken("its state is not made of numbers") }
-    return found
+    guard session.state.allSatisfy(\.isFinite) else { throw broken("its state is not made of numbers") }
+    return session
   }
 
   private static func bytes(ofHex text: String) -> [UInt8] {
