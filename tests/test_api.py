@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("in_process")
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A folder with a log of 60 users who walk along 40 items."""
+    """A folder with a log of 60 users who walk along 40 items, and a table of these."""
     folder = tmp_path_factory.mktemp("shop")
     draw = random.Random(0)
     lines = ["uid,sku,ts"]
@@ -30,6 +30,8 @@ def shop(tmp_path_factory):
         lines += [f"u{user},{40 + (first + step) % 40},{step}" for step in range(12)]
     lines += [f"u{user},181,{12}" for user in range(9)]
     (folder / "taps.csv").write_text("\n".join(lines) + "\n")
+    products = [f"{sku},Product {sku}" for sku in (*range(40, 80), 181)]
+    (folder / "products.csv").write_text("\n".join(["sku,title", *products]) + "\n")
     return folder
 
 
@@ -70,6 +72,7 @@ def test_the_ten_lines_of_the_readme_run(shop, monkeypatch):
     assert names["bundle"].path == Path("mine.glint")
     assert len(names["bundle"].artifacts) == 1
     assert "c int8" in repr(names["bundle"])
+    assert names["bundle"].catalogue.titles["50"] == "Product 50"
 
 
 def test_a_bundle_holds_nobodys_history(bundle):
