@@ -31,11 +31,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from device_times import measure
-from models.contenders import CONTENDERS, GLINT, USUAL, Settings
+from models.contenders import CONTENDERS, GLINT, SCHEDULE, USUAL, Settings
 from models.runs import Budget, Log, open_log, ranks, results, run
 from models.tables import STREAMS, accuracy, device, settings
 
 from device_bench.measure.machine import machine
+from glint_edge.config import LEVERS
 from glint_edge.errors import GlintEdgeError
 from glint_edge.evaluation.metrics import mean, ndcg_by_user
 from glint_edge.evaluation.paired import Difference
@@ -154,14 +155,18 @@ def main() -> None:
     asked = parse()
     asked.out.mkdir(parents=True, exist_ok=True)
     try:
-        document = _timed(asked) if asked.taps_of else _run(asked)
+        done = _timed(asked) if asked.taps_of else _run(asked)
     except GlintEdgeError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
-    path = asked.json or asked.taps_of or asked.out / "compare-models.json"
-    document = added(document, path)
-    path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    print("\n\n".join([accuracy(document), settings(document), device(document)]))
+    results_file(asked).write_text(json.dumps(done, indent=1) + "\n", "utf-8")
+    print("\n\n".join([accuracy(done), settings(done), device(done)]))
+
+
+def results_file(asked: argparse.Namespace) -> Path:
+    """Where the results are written."""
+    path: Path = asked.json or asked.taps_of or asked.out / "compare-models.json"
+    return path
 
 
 def _timed(asked: argparse.Namespace) -> dict[str, Any]:
@@ -178,7 +183,7 @@ def _run(asked: argparse.Namespace) -> dict[str, Any]:
                     print(f"{log.name}, {name}: another process is at it", file=sys.stderr)
     if "device" in asked.steps:
         time_taps(logs, budget, asked)
-    return document(logs, asked.models, budget, asked.out)
+    return added(document(logs, asked.models, budget, asked.out), results_file(asked))
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -198,6 +203,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--patience", type=int, default=6)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--d", type=int, default=64, help="width of all models")
+    parser.add_argument(
+        "--schedule", choices=LEVERS["schedule"].choices, default=SCHEDULE,
+        help="the step size by epoch; constant is the better one for few epochs",
+    )  # fmt: skip
     parser.add_argument(
         "--steps", nargs="*", choices=STEPS, default=list(STEPS),
         help="what may be missing is run; the table is always printed",

@@ -23,6 +23,7 @@ Space: TypeAlias = Mapping[str, Between | OneOf]
 
 GLINT = "glint"
 LONG = 50  # items of a mean history, above which N and a step's positions are those of MovieLens
+SCHEDULE: str = LEVERS["schedule"].default
 BLOCK_DROPOUT = 0.1  # GLINT-RU's gates and MLP drop so much more than its attention
 
 # Each with the value of the first trial.
@@ -101,6 +102,7 @@ class Conditions:
         batch_positions: predictions a step.
         protocol: by which an epoch is judged.
         precision: of products of matrices.
+        schedule: the step size by epoch.
     """
 
     epochs: int
@@ -110,15 +112,22 @@ class Conditions:
     batch_positions: int
     protocol: str
     precision: str
+    schedule: str
 
 
 def conditions(
-    parts: Split, protocol: str, *, epochs: int, patience: int, d: int = 64
+    parts: Split,
+    protocol: str,
+    *,
+    epochs: int,
+    patience: int,
+    d: int = 64,
+    schedule: str = SCHEDULE,
 ) -> Conditions:
     """Those of a log: long histories have a longer N and larger steps."""
     long = parts.sequences.mean_length > LONG
     return Conditions(
-        epochs=epochs, patience=patience, d=d, protocol=protocol,
+        epochs=epochs, patience=patience, d=d, protocol=protocol, schedule=schedule,
         max_length=200 if long else 50, batch_positions=3200 if long else 1600,
         precision="bfloat16" if has_bfloat16("cpu") else "float32",
     )  # fmt: skip
@@ -166,6 +175,7 @@ def train_config(same: Conditions, settings: Settings, seed: int, **levers: Sett
         "seen_margin": 1.0 if same.protocol == "unseen" else 0.0,
         "learning_rate": settings["learning_rate"], "l2": settings["l2"],
         "epochs": same.epochs, "patience": same.patience, "precision": same.precision,
-        "batch_positions": same.batch_positions, "seed": seed, "threads": 1, **levers,
+        "batch_positions": same.batch_positions, "schedule": same.schedule, "seed": seed,
+        "threads": 1, **levers,
     }  # fmt: skip
     return TrainConfig(**chosen)

@@ -25,7 +25,15 @@ from glint_edge.evaluation.neighbours import fitting_neighbours
 from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.evaluation.ranking import ranked
 from glint_edge.locks import try_lock
-from models.contenders import CONTENDERS, Conditions, Settings, conditions, make_model, train_config
+from models.contenders import (
+    CONTENDERS,
+    SCHEDULE,
+    Conditions,
+    Settings,
+    conditions,
+    make_model,
+    train_config,
+)
 from models.fitting import fit
 from models.lines import add_line, read_lines
 from models.search import best_settings, search
@@ -48,6 +56,8 @@ class Budget:
         patience: epochs without a better one after which a training stops.
         seeds: of the trainings with the best settings.
         d: width.
+        schedule: the step size by epoch. Where it is constant, a trial's epochs are a training's
+            first ones.
     """
 
     trials: int
@@ -56,6 +66,7 @@ class Budget:
     patience: int
     seeds: Sequence[int]
     d: int = 64
+    schedule: str = SCHEDULE
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,10 @@ def open_log(data: str, budget: Budget) -> Log:
     whole = load_log(data)
     parts = whole.split()
     protocol = chosen_protocol(None, whole.source, parts)
-    same = conditions(parts, protocol, epochs=budget.epochs, patience=budget.patience, d=budget.d)
+    same = conditions(
+        parts, protocol, epochs=budget.epochs, patience=budget.patience, d=budget.d,
+        schedule=budget.schedule,
+    )  # fmt: skip
     return Log(parts.sequences.name, parts, whole.source.repeats, same)
 
 

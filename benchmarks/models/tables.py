@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NONE = "–"
+OLD_SCHEDULE = "cosine"  # of files that do not say it
 GLINT = "glint"
 WORDS = {"better": "ahead of", "level": "level with", "worse": "behind"}
 # A program's word in the file, and what a table calls it: the stock path's, and GLINT-RU's streams.
@@ -45,7 +46,8 @@ def _log(log: Mapping[str, Any]) -> str:
         ])  # fmt: skip
     title = (f"**{log['log']}**: {log['users']:,} users, {log['items']:,} items. Searched: "
              f"{log['trials']} trials of at most {log['trial_epochs']} epochs; trained: at most "
-             f"{log['epochs']} epochs, once a seed.")  # fmt: skip
+             f"{log['epochs']} epochs by a {log.get('schedule', OLD_SCHEDULE)} step size, once a "
+             "seed.")  # fmt: skip
     return "\n\n".join([title, table(head, lines), *_verdicts(models, words)])
 
 

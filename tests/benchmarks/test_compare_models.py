@@ -6,6 +6,7 @@ import json
 import runpy
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,18 @@ def test_other_logs_of_a_results_file_stay(tmp_path):
     merged = compare_models.added(new, path)
     assert merged == {"logs": [{"log": "a", "d": 8}, {"log": "b", "d": 16}], "device": times}
     assert compare_models.added(new, tmp_path / "none.json") == new
+
+
+def test_the_budget_has_the_step_size_of_trials_and_trainings(ring):
+    budget = runs.Budget(
+        trials=1, trial_epochs=1, epochs=9, patience=1, seeds=(1,), d=8, schedule="constant"
+    )
+    same = runs.open_log(str(ring), budget).same
+    first = contenders.CONTENDERS["glint"].first
+    config = contenders.train_config(same, first, seed=1)
+    assert config.learning_rate_at(9) == first["learning_rate"]
+    cosine = contenders.train_config(replace(same, schedule="cosine"), first, seed=1)
+    assert cosine.learning_rate_at(9) < first["learning_rate"] / 10
 
 
 def test_what_another_process_is_at_is_left_to_it(command, tmp_path, capsys):
@@ -183,8 +196,10 @@ def test_the_table_says_whom_glint_ru_is_behind():
            "trials": 4, "trial_epochs": 6, "epochs": 14}  # fmt: skip
     text = tables.accuracy({"logs": [log]})
     assert text.startswith(
-        "**x.txt**: 10 users, 20 items. Searched: 4 trials of at most 6 epochs; trained: at most 14"
+        "**x.txt**: 10 users, 20 items. Searched: 4 trials of at most 6 epochs; trained: at most "
+        "14 epochs by a cosine step size, once a seed."
     )
+    assert "by a constant step" in tables.accuracy({"logs": [{**log, "schedule": "constant"}]})
     assert "| B (RNN) | 0.0500 ± 0.0010 | -0.0040 ± 0.0020 | – | 1,000 | 2.0 | 2 |" in text
     assert "- unseen items: GLINT-RU is ahead of A; behind B." in text
     assert "| x.txt | A | l2 1e-05, layers 2 | 0.0600 | 7.0 |" in tables.settings({"logs": [log]})

@@ -44,10 +44,10 @@ static float bound(const glint_kernels *kernels, const workspace *at, size_t k) 
 
 /* Of n scores those ≥ least in `count` of their columns. Returns how many there are. */
 static size_t sieve(const float *scores, size_t n, float least, size_t columns,
-                    const int32_t *given, size_t count, int32_t *rest) {
+                    const int32_t *starts, size_t count, int32_t *rest) {
     size_t left = 0;
     for (size_t column = 0; column < count; column++)
-        for (size_t i = (size_t)given[column]; i < n; i += columns) {
+        for (size_t i = (size_t)starts[column]; i < n; i += columns) {
             rest[left] = (int32_t)i;
             left += scores[i] >= least;
         }
