@@ -134,9 +134,11 @@ def _rows_at_once(hidden: Tensor, columns: int, *, lower: bool = False) -> int:
 def _raise_seen(logits: Tensor, seen: Tensor, wanted: Tensor, margin: float) -> None:
     """Add the margin once to each seen item's logit, and not to the target's; in place."""
     target = logits.gather(1, wanted)
-    # Written, not added, so that an item taken twice is raised once.
-    logits.scatter_(1, seen, logits.gather(1, seen) + margin)
-    logits.scatter_(1, wanted, target)
+    starts = torch.arange(len(logits), device=logits.device)[:, None] * logits.shape[1]
+    # Written, not added, so that an item taken twice is raised once. By `put_`: `scatter_` copies
+    # all of a bfloat16 block, twice.
+    logits.put_(starts + seen, logits.gather(1, seen) + margin)
+    logits.put_(starts + wanted, target)
 
 
 def sampled_softmax(
