@@ -107,7 +107,13 @@ def test_a_recurrence_is_its_steps(n):
         expected.append(h)
     found = recurrence.complex_scan((decay.real, decay.imag), (taken.real, taken.imag))
     torch.testing.assert_close(torch.complex(*found), torch.stack(expected, dim=1))
-    each = torch.rand(2, n, 3)
-    states = recurrence.scan(each, taken.real)
-    torch.testing.assert_close(states[:, 0], taken.real[:, 0])
-    torch.testing.assert_close(states[:, 1:], each[:, 1:] * states[:, :-1] + taken.real[:, 1:])
+
+
+@pytest.mark.parametrize("n", [1, 6])
+def test_a_selective_scan_is_the_sum_of_what_was_taken_and_has_decayed_since(n):
+    delta, x, b, c = (torch.rand(2, n, size) for size in (3, 3, 4, 4))
+    a = -torch.rand(3, 4)
+    since = delta.cumsum(1)[:, :, None] - delta.cumsum(1)[:, None]  # of Δ after m up to t
+    left = (since[..., None] * a).exp() * torch.ones(n, n).tril()[..., None, None]
+    expected = torch.einsum("bts,btmds,bmd,bmd,bms->btd", c, left, delta, x, b)
+    torch.testing.assert_close(recurrence.selective_scan(delta, a, x, b, c), expected)

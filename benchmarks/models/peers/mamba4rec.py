@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from glint_edge.model.dropout import Dropout
 from models.peers.base import FeedForward, Peer, PeerConfig, norm
-from models.peers.recurrence import scan
+from models.peers.recurrence import selective_scan
 
 STATES = 32  # a channel
 EXPAND = 2
@@ -57,9 +57,7 @@ class Mamba(nn.Module):
         x = F.silu(self.conv(F.pad(x.mT, (KERNEL - 1, 0))).mT)
         low, b, c = self.selected(x).split([self.rank, STATES, STATES], dim=-1)
         delta = F.softplus(self.delta(low).float())  # [B, N, 2d]
-        decay = (delta[..., None] * -self.log_a.exp()).exp()  # [B, N, 2d, S]
-        states = scan(decay, (delta * x)[..., None] * b[..., None, :].float())
-        y = (states * c[..., None, :]).sum(dim=-1) + self.skip * x
+        y = selective_scan(delta, -self.log_a.exp(), x, b.float(), c.float()) + self.skip * x
         out: Tensor = self.out(y * F.silu(gate))
         return out
 

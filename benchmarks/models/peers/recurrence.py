@@ -7,16 +7,30 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def scan(decay: Tensor, taken: Tensor) -> Tensor:
-    """h_t = decay_t ⊙ h_{t − 1} + taken_t from h = 0: both [B, N, …] → [B, N, …].
+def selective_scan(delta: Tensor, a: Tensor, x: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """y_t = h_t c_t, where h_t = exp(Δ_t a) ⊙ h_{t − 1} + Δ_t x_t b_tᵀ from h = 0 (Mamba's S6).
 
-    Step by step: where the decay is another at every step, a parallel scan would read and write all
-    of both log₂ N times, and a step's product is of a batch's rows and all channels at once.
+    Step by step: a state is S times as wide as what goes in and comes out, and one step's stay in a
+    core's cache. A parallel scan would read and write all of them log₂ N times.
+
+    Args:
+        delta: float32 [B, N, D].
+        a: float32 [D, S].
+        x: float32 [B, N, D].
+        b: float32 [B, N, S].
+        c: float32 [B, N, S].
+
+    Returns:
+        float32 [B, N, D].
     """
-    states: list[Tensor] = []
-    for a, b in zip(decay.unbind(1), taken.unbind(1), strict=True):
-        states.append(torch.addcmul(b, a, states[-1]) if states else b)
-    return torch.stack(states, dim=1)
+    h: Tensor | None = None  # [B, D, S]
+    out: list[Tensor] = []
+    steps = zip(*(each.unbind(1) for each in (delta, delta * x, b, c)), strict=True)
+    for delta_t, taken_t, b_t, c_t in steps:
+        taken = taken_t[..., None] * b_t[:, None]
+        h = taken if h is None else torch.addcmul(taken, (delta_t[..., None] * a).exp(), h)
+        out.append((h * c_t[:, None]).sum(dim=-1))  # not a product, which may be of lower precision
+    return torch.stack(out, dim=1)
 
 
 def complex_scan(decay: tuple[Tensor, Tensor], taken: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
