@@ -33,14 +33,14 @@ import numpy.typing as npt
 from device_times import measure
 from models.contenders import CONTENDERS, GLINT, SCHEDULE, USUAL, Settings
 from models.runs import Budget, Log, open_log, ranks, results, run
-from models.tables import STREAMS, accuracy, device, settings
+from models.tables import STREAMS, accuracy, device, lengths, settings
 
 from device_bench.measure.machine import machine
 from glint_edge.config import LEVERS
 from glint_edge.errors import GlintEdgeError
 from glint_edge.evaluation.metrics import mean, ndcg_by_user
 from glint_edge.evaluation.paired import Difference
-from glint_edge.evaluation.slices import half_width
+from glint_edge.evaluation.slices import half_width, length_bands
 
 STEPS = ("accuracy", "device")
 DEVICE = "device.json"
@@ -97,7 +97,20 @@ def _of_log(log: Log, models: Sequence[str], budget: Budget, out: Path) -> dict[
     return {
         "log": log.name, "users": len(log.parts.test().targets), "items": log.parts.item_count,
         "protocol": log.same.protocol, "n": log.same.max_length, **asdict(budget), "models": rows,
+        "by_length": _by_length(log, {name: by_word["unseen"] for name, by_word in ndcg.items()}),
     }  # fmt: skip
+
+
+def _by_length(log: Log, ndcg: dict[str, npt.NDArray[np.float64]]) -> list[dict[str, Any]]:
+    """NDCG@10 of users whose history has so many items: a row a band, a figure a model."""
+    test = log.parts.test()
+    rows = []
+    for band, users in length_bands(np.diff(test.offsets)).items():
+        if users.any():
+            weights = None if test.weights is None else test.weights[users]
+            own = {name: mean(values[users], weights) for name, values in ndcg.items()}
+            rows.append({"history": band, "users": int(users.sum()), "ndcg_at_10": own})
+    return rows
 
 
 def _ndcg(
@@ -160,7 +173,7 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     results_file(asked).write_text(json.dumps(done, indent=1) + "\n", "utf-8")
-    print("\n\n".join([accuracy(done), settings(done), device(done)]))
+    print("\n\n".join([accuracy(done), lengths(done), settings(done), device(done)]))
 
 
 def results_file(asked: argparse.Namespace) -> Path:

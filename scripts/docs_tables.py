@@ -242,7 +242,7 @@ KINDS: Mapping[str, Callable[[Path], str]] = {
     "gate": gate, "bench": bench, "choice": choice, "runners": runners, "campaign": campaign,
     "filters": filters, "sessions": sessions, "neighbours": neighbours, "recipe": recipe,
     "accuracy": accuracy, "models": _of_models("accuracy"), "taps": _of_models("device"),
-    "settings": _of_models("settings"),
+    "lengths": _of_models("lengths"), "settings": _of_models("settings"),
 }  # fmt: skip
 
 

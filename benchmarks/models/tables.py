@@ -79,6 +79,21 @@ def _verdicts(models: Sequence[Mapping[str, Any]], words: Sequence[str]) -> list
     return ["\n".join(lines)] if lines else []
 
 
+def lengths(document: Mapping[str, Any]) -> str:
+    """A line for users with so many items, a column a model, of the logs that have them."""
+    parts = []
+    for log in document["logs"]:
+        if bands := log.get("by_length"):  # files of before have none
+            titles = {model["model"]: model["title"] for model in log["models"]}
+            lines = [
+                [band["history"], f"{band['users']:,}",
+                 *(f"{band['ndcg_at_10'][name]:.4f}" for name in titles)]
+                for band in bands
+            ]  # fmt: skip
+            parts += [f"**{log['log']}**", table(["history", "users", *titles.values()], lines)]
+    return "\n\n".join(parts)
+
+
 def device(document: Mapping[str, Any]) -> str:
     """A line a model: µs a tap by program and N, and file sizes at the longest N."""
     taps = document.get("device")

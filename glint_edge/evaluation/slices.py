@@ -80,12 +80,7 @@ def slices(
             apart.
     """
     chosen = {("all", "all users"): np.ones(len(ranks), dtype=bool)}
-    low = 0
-    for high in (*LENGTHS, math.inf):
-        name = f"{low + 1}-{high} items" if math.isfinite(high) else f"over {low} items"
-        name = f"{name} (cold)" if high == COLD else name
-        chosen["history", name] = (lengths > low) & (lengths <= high)
-        low = int(high) if math.isfinite(high) else low
+    chosen |= {("history", name): users for name, users in length_bands(lengths).items()}
     place = popularity / catalogue
     chosen["popularity", "target: untrained"] = popularity == 0
     share = 0.0
@@ -100,6 +95,21 @@ def slices(
         for (by, name), users in chosen.items()
         if users.any()
     ]
+
+
+def length_bands(lengths: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Who has a history of so many items, by a name for people: lengths int64 [U] → bool [U] each.
+
+    A band may be empty.
+    """
+    bands = {}
+    low = 0
+    for high in (*LENGTHS, math.inf):
+        name = f"{low + 1}-{high} items" if math.isfinite(high) else f"over {low} items"
+        name = f"{name} (cold)" if high == COLD else name
+        bands[name] = (lengths > low) & (lengths <= high)
+        low = int(high) if math.isfinite(high) else low
+    return bands
 
 
 def _slice(

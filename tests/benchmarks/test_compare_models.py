@@ -9,6 +9,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -65,9 +66,17 @@ def test_it_searches_trains_and_prints_and_goes_on_where_it_stopped(command, mon
         assert lead["difference"] == pytest.approx(both)
     assert peer["weights"] > 16 * 31 > peer["weights"] - peer["weights_without_table"] - 1
     assert "| GRU4Rec (RNN) |" in text and "GLINT-RU is" in text and "Not measured" in text
+    bands = log["by_length"]
+    users = [band["users"] for band in bands]
+    assert sum(users) == log["users"]
+    for model in (glint, peer):
+        by_band = [band["ndcg_at_10"][model["model"]] for band in bands]
+        assert np.average(by_band, weights=users) == pytest.approx(model["unseen"]["ndcg_at_10"])
+    assert "| 6-10 items |" in text
     # What the docs show is what the command printed.
     docs = runpy.run_path(str(ROOT / "scripts/docs_tables.py"))
-    assert docs["KINDS"]["models"](tmp_path / "compare-models.json") in text
+    for kind in ("models", "lengths", "settings"):
+        assert docs["KINDS"][kind](tmp_path / "compare-models.json") in text
 
 
 def test_other_logs_of_a_results_file_stay(tmp_path):
