@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NONE = "–"
+FEWEST = 30  # users whose mean is shown
 OLD_SCHEDULE = "cosine"  # of files that do not say it
 GLINT = "glint"
 WORDS = {"better": "ahead of", "level": "level with", "worse": "behind"}
@@ -83,7 +84,8 @@ def lengths(document: Mapping[str, Any]) -> str:
     """A line for users with so many items, a column a model, of the logs that have them."""
     parts = []
     for log in document["logs"]:
-        if bands := log.get("by_length"):  # files of before have none
+        bands = log.get("by_length", [])  # files of before have none
+        if bands := [band for band in bands if band["users"] >= FEWEST]:
             titles = {model["model"]: model["title"] for model in log["models"]}
             lines = [
                 [band["history"], f"{band['users']:,}",

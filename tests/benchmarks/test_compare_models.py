@@ -72,7 +72,6 @@ def test_it_searches_trains_and_prints_and_goes_on_where_it_stopped(command, mon
     for model in (glint, peer):
         by_band = [band["ndcg_at_10"][model["model"]] for band in bands]
         assert np.average(by_band, weights=users) == pytest.approx(model["unseen"]["ndcg_at_10"])
-    assert "| 6-10 items |" in text
     # What the docs show is what the command printed.
     docs = runpy.run_path(str(ROOT / "scripts/docs_tables.py"))
     for kind in ("models", "lengths", "settings"):
@@ -212,6 +211,15 @@ def test_the_table_says_whom_glint_ru_is_behind():
     assert "| B (RNN) | 0.0500 ± 0.0010 | -0.0040 ± 0.0020 | – | 1,000 | 2.0 | 2 |" in text
     assert "- unseen items: GLINT-RU is ahead of A; behind B." in text
     assert "| x.txt | A | l2 1e-05, layers 2 | 0.0600 | 7.0 |" in tables.settings({"logs": [log]})
+
+
+def test_lengths_that_few_users_have_are_not_shown():
+    bands = [{"history": "1-5 items", "users": 1234, "ndcg_at_10": {"a": 0.05, "b": 0.06}},
+             {"history": "6-10 items", "users": 29, "ndcg_at_10": {"a": 0, "b": 1}}]  # fmt: skip
+    log = {"log": "x.txt", "models": [model("a", "A"), model("b", "B")], "by_length": bands}
+    text = tables.lengths({"logs": [log, {"log": "of before"}]})
+    assert text.splitlines()[-1] == "| 1-5 items | 1,234 | 0.0500 | 0.0600 |"
+    assert tables.lengths({"logs": [{**log, "by_length": bands[1:]}]}) == ""
 
 
 def test_times_say_what_could_not_be_made():
