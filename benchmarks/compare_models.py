@@ -37,6 +37,7 @@ from models.tables import STREAMS, accuracy, device, lengths, settings
 
 from device_bench.measure.machine import machine
 from glint_edge.config import LEVERS
+from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import GlintEdgeError
 from glint_edge.evaluation.metrics import mean, ndcg_by_user
 from glint_edge.evaluation.paired import Difference
@@ -75,7 +76,7 @@ def added(document: dict[str, Any], path: Path) -> dict[str, Any]:
 def _of_log(log: Log, models: Sequence[str], budget: Budget, out: Path) -> dict[str, Any]:
     lines = {name: results(log, name, budget, out) for name in models}
     ndcg = {name: _ndcg(log, name, lines[name], out) for name in models if lines[name]}
-    weights = log.parts.test().weights
+    test = log.parts.test()
     rows = []
     for name in ndcg:
         own = lines[name]
@@ -91,19 +92,18 @@ def _of_log(log: Log, models: Sequence[str], budget: Budget, out: Path) -> dict[
             if name != GLINT and word in ndcg.get(GLINT, {}):
                 lead = ndcg[GLINT][word] - ndcg[name][word]
                 row[word]["lead"] = Difference(
-                    mean(lead, weights), half_width(lead, weights)
+                    mean(lead, test.weights), half_width(lead, test.weights)
                 ).to_dict()
         rows.append(row)
     return {
-        "log": log.name, "users": len(log.parts.test().targets), "items": log.parts.item_count,
+        "log": log.name, "users": len(test.targets), "items": log.parts.item_count,
         "protocol": log.same.protocol, "n": log.same.max_length, **asdict(budget), "models": rows,
-        "by_length": _by_length(log, {name: by_word["unseen"] for name, by_word in ndcg.items()}),
+        "by_length": _by_length(test, {name: by_word["unseen"] for name, by_word in ndcg.items()}),
     }  # fmt: skip
 
 
-def _by_length(log: Log, ndcg: dict[str, npt.NDArray[np.float64]]) -> list[dict[str, Any]]:
+def _by_length(test: HeldOut, ndcg: Mapping[str, npt.NDArray[np.float64]]) -> list[dict[str, Any]]:
     """NDCG@10 of users whose history has so many items: a row a band, a figure a model."""
-    test = log.parts.test()
     rows = []
     for band, users in length_bands(np.diff(test.offsets)).items():
         if users.any():
