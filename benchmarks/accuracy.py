@@ -34,7 +34,7 @@ SETTINGS = tuple(dict.fromkeys(name for one in CONTENDERS.values() for name in o
 # What is the same for all models of a log, unless a flag says otherwise.
 SAME = ("d", "max_length", "batch_positions", "precision")
 # Levers of a training, which the comparison leaves as they are.
-LEVERS = ("schedule", "table_start", "average")
+LEVERS = ("schedule", "table_start", "average", "later_items")
 
 
 def measure(asked: argparse.Namespace) -> dict[str, Any]:

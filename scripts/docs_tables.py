@@ -187,7 +187,7 @@ def neighbours(path: Path) -> str:
 
 def recipe(path: Path) -> str:
     """A line a setting of a log: the mean of its seeds."""
-    rows = json.loads(path.read_text("utf-8"))["rows"]
+    rows = _by_targets(path)
     lines = []
     for data, setting in dict.fromkeys((row["data"], row["setting"]) for row in rows):
         own = [row for row in rows if (row["data"], row["setting"]) == (data, setting)]
@@ -198,8 +198,8 @@ def recipe(path: Path) -> str:
 
 
 def accuracy(path: Path) -> str:
-    """A line a seed and their mean, by log: the model alone, and with neighbours."""
-    rows = json.loads(path.read_text("utf-8"))["rows"]
+    """A line a seed and their mean, by log and targets: the model alone, and with neighbours."""
+    rows = _by_targets(path)
     names = ("validation", "unseen", "whole")
     with_neighbours = [f"{name}, with neighbours" for name in names]
     lines = []
@@ -215,6 +215,16 @@ def accuracy(path: Path) -> str:
         means = [statistics.fmean(column) for column in zip(*figures, strict=True)]
         lines.append([f"**{data}, mean**", "", *(f"**{mean:.4f}**" for mean in means)])
     return table(["NDCG@10", "minutes", *names, *with_neighbours], lines)
+
+
+def _by_targets(path: Path) -> list[dict[str, Any]]:
+    """Rows of `recipe.py`, whose log's name says whether later items were targets, too."""
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    shares = [row["set"].get("later_items") for row in rows]
+    return [
+        {**row, "data": f"{row['data']}, later items {share:g}" if share else row["data"]}
+        for row, share in zip(rows, shares, strict=True)
+    ]
 
 
 # The comparison prints its own tables, which are no part of any package.

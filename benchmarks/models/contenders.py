@@ -24,6 +24,7 @@ Space: TypeAlias = Mapping[str, Between | OneOf]
 GLINT = "glint"
 LONG = 50  # items of a mean history, above which N and a step's positions are those of MovieLens
 SCHEDULE: str = LEVERS["schedule"].default
+LATER_ITEMS: float = LEVERS["later_items"].default
 BLOCK_DROPOUT = 0.1  # GLINT-RU's gates and MLP drop so much more than its attention
 
 # Each with the value of the first trial.
@@ -103,6 +104,7 @@ class Conditions:
         protocol: by which an epoch is judged.
         precision: of products of matrices.
         schedule: the step size by epoch.
+        later_items: what an item after the next one counts as a target, of the one before it.
     """
 
     epochs: int
@@ -113,6 +115,7 @@ class Conditions:
     protocol: str
     precision: str
     schedule: str
+    later_items: float
 
 
 def conditions(
@@ -123,11 +126,13 @@ def conditions(
     patience: int,
     d: int = 64,
     schedule: str = SCHEDULE,
+    later_items: float = LATER_ITEMS,
 ) -> Conditions:
     """Those of a log: long histories have a longer N and larger steps."""
     long = parts.sequences.mean_length > LONG
     return Conditions(
         epochs=epochs, patience=patience, d=d, protocol=protocol, schedule=schedule,
+        later_items=later_items,
         max_length=200 if long else 50, batch_positions=3200 if long else 1600,
         precision="bfloat16" if has_bfloat16("cpu") else "float32",
     )  # fmt: skip
@@ -176,6 +181,6 @@ def train_config(same: Conditions, settings: Settings, seed: int, **levers: Sett
         "learning_rate": settings["learning_rate"], "l2": settings["l2"],
         "epochs": same.epochs, "patience": same.patience, "precision": same.precision,
         "batch_positions": same.batch_positions, "schedule": same.schedule, "seed": seed,
-        "threads": 1, **levers,
+        "later_items": same.later_items, "threads": 1, **levers,
     }  # fmt: skip
     return TrainConfig(**chosen)

@@ -27,6 +27,7 @@ from glint_edge.evaluation.ranking import ranked
 from glint_edge.locks import try_lock
 from models.contenders import (
     CONTENDERS,
+    LATER_ITEMS,
     SCHEDULE,
     Conditions,
     Settings,
@@ -58,6 +59,7 @@ class Budget:
         d: width.
         schedule: the step size by epoch. Where it is constant, a trial's epochs are a training's
             first ones.
+        later_items: what an item after the next one counts as a target, of the one before it.
     """
 
     trials: int
@@ -67,6 +69,7 @@ class Budget:
     seeds: Sequence[int]
     d: int = 64
     schedule: str = SCHEDULE
+    later_items: float = LATER_ITEMS
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def open_log(data: str, budget: Budget) -> Log:
     protocol = chosen_protocol(None, whole.source, parts)
     same = conditions(
         parts, protocol, epochs=budget.epochs, patience=budget.patience, d=budget.d,
-        schedule=budget.schedule,
+        schedule=budget.schedule, later_items=budget.later_items,
     )  # fmt: skip
     return Log(parts.sequences.name, parts, whole.source.repeats, same)
 

@@ -48,8 +48,13 @@ def _log(log: Mapping[str, Any]) -> str:
     title = (f"**{log['log']}**: {log['users']:,} users, {log['items']:,} items. Searched: "
              f"{log['trials']} trials of at most {log['trial_epochs']} epochs; trained: at most "
              f"{log['epochs']} epochs by a {log.get('schedule', OLD_SCHEDULE)} step size, once a "
-             "seed.")  # fmt: skip
+             f"seed{_later(log)}.")  # fmt: skip
     return "\n\n".join([title, table(head, lines), *_verdicts(models, words)])
+
+
+def _later(log: Mapping[str, Any]) -> str:
+    share = log.get("later_items")
+    return f"; later items are targets, too ({share:g})" if share else ""
 
 
 def _spread(figures: Mapping[str, Any] | None) -> str:

@@ -36,7 +36,7 @@ class TrainConfig(Levers):
         "schedule": "constant", "loss": "cross-entropy", "negatives": 1024, "seen_margin": 0.0,
         "l2": 0.0, "precision": "float32", "protocol": AUTO, "table_start": "random",
         "output_start": 0.0, "average": 0.0, "item_features": False, "item_row_dropout": 0.0,
-        "neighbours": 0,
+        "neighbours": 0, "later_items": 0.0,
     }  # fmt: skip
     # They won nothing on any log that was tried.
     GONE: ClassVar[frozenset[str]] = frozenset(GONE_LEVERS)
@@ -96,6 +96,12 @@ class TrainConfig(Levers):
         0.0, high=100.0, panel=LOSS, search=Between(0.0, 5.0),
         help="How much further down the user's own earlier items are pushed: 1 is a start where "
         "nobody takes an item twice.",
+    )  # fmt: skip
+    later_items: float = lever(
+        0.0, high=1.0, ends="[]", panel=LOSS, search=Between(0.0, 0.6),
+        help="The four items after the next one are targets, too, each of which counts this much "
+        "of the one before it: 0.3 is a start where the order of taps says little. 0: the next "
+        "one alone.",
     )  # fmt: skip
     item_features: bool = lever(
         True, panel=OVERFITTING,

@@ -35,6 +35,7 @@ def catalogue_cross_entropy(
     seen_margin: float = 0.0,
     precision: torch.dtype | None = None,
     weights: Tensor | None = None,
+    shares: Tensor | None = None,
 ) -> Tensor:
     """Mean of −log softmax(hidden · tableᵀ) at the targets (eq. 13 and the paper's loss).
 
@@ -43,14 +44,15 @@ def catalogue_cross_entropy(
     Args:
         hidden: float32 [P, d].
         table: float32 [V, d].
-        targets: int64 [P], rows of the table.
-        seen: int64 [P, n], rows that each position's user already took, repeats allowed; the
+        targets: int64 [P], rows of the table; with `shares` int64 [P, m], several of a position.
+        seen: int64 [P, n], rows that each position's user already took, repeats allowed; a
             target is never one of them.
         seen_margin: added to the logits of `seen`, so that these have to be scored that much lower
             than the rest to cost as little.
         precision: of the three large products and of what is as wide as the catalogue; None is
             that of `hidden`. Sums are taken in float32.
         weights: float32 [P], how much each position counts; None: all count 1.
+        shares: float32 [P, m], how much each of a position's targets counts in it, 1 in all.
 
     Returns:
         float32 [], differentiable in `hidden` and `table`.
@@ -58,8 +60,9 @@ def catalogue_cross_entropy(
     if seen_margin == 0.0:
         seen = None
     loss: Tensor = _CatalogueCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch's
-        hidden, table, targets, seen, seen_margin, precision or hidden.dtype, weights
-    )
+        hidden, table, targets.view(len(hidden), -1), seen, seen_margin,
+        precision or hidden.dtype, weights, shares,
+    )  # fmt: skip
     return loss
 
 
@@ -76,6 +79,7 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
         seen_margin: float,
         precision: torch.dtype,
         weights: Tensor | None,
+        shares: Tensor | None,
     ) -> Tensor:
         total = hidden.new_zeros(())
         counted = None if weights is None else weights[:, None]
@@ -85,27 +89,31 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
         # One for all blocks: fresh memory costs a page fault every 4 KB.
         room = low_hidden.new_empty(min(size, len(hidden)), len(table))
         for block in torch.arange(len(hidden), device=hidden.device).split(size):
-            rows, wanted = low_hidden[block], targets[block, None]  # [b, d], [b, 1]
+            rows, wanted = low_hidden[block], targets[block]  # [b, d], [b, m]
             logits = torch.mm(rows, low_table.T, out=room[: len(block)])  # [b, V]
             if seen is not None:
                 _raise_seen(logits, seen[block], wanted, seen_margin)
             largest = logits.amax(dim=1, keepdim=True)
             own = None if counted is None else counted[block]
-            total += _times(largest.to(hidden.dtype) - logits.gather(1, wanted), own).sum()
+            below = largest.to(hidden.dtype) - logits.gather(1, wanted)  # [b, m]
+            total += _times(below if shares is None else below * shares[block], own).sum()
             share = logits.sub_(largest).exp_()
             sums = share.sum(dim=1, keepdim=True).to(hidden.dtype)
             total += _times(sums.log(), own).sum()
-            # d loss / d logits = softmax − one at the target. What is as wide as the catalogue is
-            # passed over as few times as can be: the sums divide, and the ones are taken off, where
-            # it is d wide.
+            # d loss / d logits = softmax − the targets' shares. What is as wide as the catalogue is
+            # passed over as few times as can be: the sums divide, and the shares are taken off,
+            # where it is d wide.
             to_hidden[block] = (share @ low_table).to(hidden.dtype).div_(sums)
             weighted = _times(hidden[block] / sums, own).to(precision)
             if precision == hidden.dtype:
                 to_table.addmm_(share.T, weighted)
             else:
                 to_table += share.T @ weighted
-        to_hidden = _times(to_hidden.sub_(table[targets]), counted)
-        to_table.index_add_(0, targets, _times(hidden, counted), alpha=-1)
+        for column, wanted in enumerate(targets.unbind(dim=1)):
+            own = None if shares is None else shares[:, column, None]
+            to_hidden -= _times(table[wanted], own)
+            to_table.index_add_(0, wanted, _times(_times(hidden, own), counted), alpha=-1)
+        to_hidden = _times(to_hidden, counted)
         count = _count(hidden, weights)
         ctx.save_for_backward(to_hidden.div_(count), to_table.div_(count))
         return total / count
@@ -113,7 +121,7 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401  # torch's context
         to_hidden, to_table = ctx.saved_tensors
-        return grads[0] * to_hidden, grads[0] * to_table, None, None, None, None, None
+        return (grads[0] * to_hidden, grads[0] * to_table, *[None] * 6)
 
 
 def _times(values: Tensor, weights: Tensor | None) -> Tensor:
@@ -132,7 +140,7 @@ def _rows_at_once(hidden: Tensor, columns: int, *, lower: bool = False) -> int:
 
 
 def _raise_seen(logits: Tensor, seen: Tensor, wanted: Tensor, margin: float) -> None:
-    """Add the margin once to each seen item's logit, and not to the target's; in place."""
+    """Add the margin once to each seen item's logit, and not to a target's; in place."""
     target = logits.gather(1, wanted)
     starts = torch.arange(len(logits), device=logits.device)[:, None] * logits.shape[1]
     # Written, not added, so that an item taken twice is raised once. By `put_`: `scatter_` copies

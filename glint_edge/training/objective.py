@@ -38,13 +38,15 @@ class Objective(Protocol):
         """
 
 
-# A loss of hidden [P, d], table [V, d], target rows [P], with a margin the seen rows [P, n], and
-# weights [P], if targets have some.
-_Loss = Callable[[Tensor, Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
+# A loss of hidden [P, d], table [V, d], target rows [P] or [P, m], with a margin the seen rows
+# [P, n], weights [P], if targets have some, and of m targets their shares [P, m].
+_Loss = Callable[[Tensor, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None], Tensor]
 
 # Negatives are drawn by popularity to this power: between even (0), which seldom meets the items
 # that outrank the target, and the log's own shares (1), which seldom meets the tail.
 POPULARITY_POWER = 0.75
+
+LATER = 4  # items after the next one that may be targets, too
 
 
 def prefix_objective(config: TrainConfig, counts: npt.NDArray[np.int64]) -> Objective:
@@ -68,10 +70,12 @@ def prefix_objective(config: TrainConfig, counts: npt.NDArray[np.int64]) -> Obje
         with torch.autocast(items.device.type, torch.bfloat16, enabled=low):
             hidden = model.prefixes(items, lengths)[inside].float()  # [P, d]
         # Row 0, padding, is no candidate.
-        table, wanted = model.embedding.weight[1:], targets[inside] - 1
+        table, wanted, shares = model.embedding.weight[1:], targets[inside] - 1, None
+        if config.later_items:
+            wanted, shares = _with_later(targets - 1, inside, config.later_items)
         seen = _seen(items, inside) - 1 if config.seen_margin else None
         counted = None if weights is None else weights[inside]
-        return loss(hidden, table, wanted, seen, counted)
+        return loss(hidden, table, wanted, seen, counted, shares)
 
     return objective
 
@@ -99,7 +103,14 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
             targets: Tensor,
             seen: Tensor | None,
             weights: Tensor | None,
+            shares: Tensor | None,
         ) -> Tensor:
+            if shares is not None:  # each target is a position of its own, of a share's weight
+                m = shares.shape[1]
+                hidden, targets = hidden.repeat_interleave(m, dim=0), targets.flatten()
+                seen = None if seen is None else seen.repeat_interleave(m, dim=0)
+                whole = 1 if weights is None else weights[:, None]
+                weights = (shares * whole).flatten()
             drawn = torch.multinomial(share, config.negatives, replacement=True)
             drawn, expected = (t.to(table.device) for t in (drawn, log_expected[drawn]))
             raised = _seen_logits(hidden, table, targets, seen, config.seen_margin)
@@ -108,8 +119,8 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
             )
 
         return sampled
-    return lambda hidden, table, targets, seen, weights: catalogue_cross_entropy(
-        hidden, table, targets, weights=weights,
+    return lambda hidden, table, targets, seen, weights, shares: catalogue_cross_entropy(
+        hidden, table, targets, weights=weights, shares=shares,
         seen=seen, seen_margin=config.seen_margin, precision=getattr(torch, config.precision),
     )  # fmt: skip
 
@@ -125,6 +136,27 @@ def _seen_logits(
     left_out[:, 1:] |= seen[:, 1:] == seen[:, :-1]
     logits = torch.einsum("pd,pnd->pn", hidden, table[seen]) + margin
     return logits.masked_fill(left_out, -torch.inf)
+
+
+def _with_later(targets: Tensor, inside: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Each position's next item and those after it in its window, as targets.
+
+    Args:
+        targets: int64 [B, N], the item after each position.
+        inside: bool [B, N], which positions are predictions: the first ones of each row.
+        share: what an item counts of the one before it.
+
+    Returns:
+        int64 [P, m] items, the next one in place of those that a window lacks, which count nothing;
+        float32 [P, m] how much each counts, 1 in all.
+    """
+    rows, columns = inside.nonzero(as_tuple=True)
+    further = torch.arange(1 + LATER, device=targets.device)
+    at = columns[:, None] + further  # [P, m]
+    exists = at < inside.sum(dim=1)[rows, None]
+    items = targets[rows[:, None], torch.where(exists, at, columns[:, None])]
+    shares = torch.where(exists, share**further, 0.0)
+    return items, shares / shares.sum(dim=1, keepdim=True)
 
 
 def _seen(items: Tensor, inside: Tensor) -> Tensor:

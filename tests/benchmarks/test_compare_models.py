@@ -88,14 +88,16 @@ def test_other_logs_of_a_results_file_stay(tmp_path):
     assert compare_models.added(new, tmp_path / "none.json") == new
 
 
-def test_the_budget_has_the_step_size_of_trials_and_trainings(ring):
+def test_the_budget_has_the_step_size_and_the_targets_of_trials_and_trainings(ring):
     budget = runs.Budget(
-        trials=1, trial_epochs=1, epochs=9, patience=1, seeds=(1,), d=8, schedule="constant"
-    )
+        trials=1, trial_epochs=1, epochs=9, patience=1, seeds=(1,), d=8, schedule="constant",
+        later_items=0.3,
+    )  # fmt: skip
     same = runs.open_log(str(ring), budget).same
     first = contenders.CONTENDERS["glint"].first
     config = contenders.train_config(same, first, seed=1)
     assert config.learning_rate_at(9) == first["learning_rate"]
+    assert config.later_items == 0.3
     cosine = contenders.train_config(replace(same, schedule="cosine"), first, seed=1)
     assert cosine.learning_rate_at(9) < first["learning_rate"] / 10
 
@@ -207,6 +209,8 @@ def test_the_table_says_whom_glint_ru_is_behind():
         "**x.txt**: 10 users, 20 items. Searched: 4 trials of at most 6 epochs; trained: at most "
         "14 epochs by a cosine step size, once a seed."
     )
+    later = tables.accuracy({"logs": [{**log, "later_items": 0.3}]})
+    assert "once a seed; later items are targets, too (0.3)." in later
     assert "by a constant step" in tables.accuracy({"logs": [{**log, "schedule": "constant"}]})
     assert "| B (RNN) | 0.0500 ± 0.0010 | -0.0040 ± 0.0020 | – | 1,000 | 2.0 | 2 |" in text
     assert "- unseen items: GLINT-RU is ahead of A; behind B." in text

@@ -56,6 +56,34 @@ def test_the_gradient_with_a_margin_is_autograds(parts):
     torch.testing.assert_close(gradients[1], gradients[0])
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_several_targets_of_a_position_share_what_it_counts(parts, weighted):
+    hidden, table, targets = parts
+    targets = (targets[:, None] + torch.tensor([0, 4, 0])) % V  # the first one twice
+    seen = (targets[:, :1] + torch.tensor([1, 4])) % V  # the second one is a target
+    shares = torch.rand(P, 3, generator=torch.Generator().manual_seed(6))
+    shares /= shares.sum(dim=1, keepdim=True)
+    weights = torch.linspace(0, 2, P) if weighted else None
+
+    def plain(h, e):
+        raised = torch.zeros(P, V).scatter(1, seen[:, :1], 3.0)
+        losses = -(h @ e.T + raised).log_softmax(dim=1).gather(1, targets).mul(shares).sum(dim=1)
+        return losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
+
+    def ours(h, e):
+        return catalogue_cross_entropy(
+            h, e, targets, shares=shares, weights=weights, seen=seen, seen_margin=3.0
+        )
+
+    found = []
+    for compute in (plain, ours):
+        h, e = hidden.clone().requires_grad_(), table.clone().requires_grad_()
+        value = compute(h, e)
+        value.backward()
+        found.append((value.detach(), h.grad, e.grad))
+    torch.testing.assert_close(found[1], found[0])
+
+
 def test_bfloat16_products_stay_near(parts):
     hidden, table, targets = (t.requires_grad_() if t.is_floating_point() else t for t in parts)
     exact = catalogue_cross_entropy(hidden, table, targets)
@@ -147,6 +175,47 @@ def test_what_a_user_took_later_or_beyond_the_length_is_not_seen(make_model):
     assert lowered(model, seen_margin=4.0) == pytest.approx(np.mean(losses), abs=1e-4)
 
 
+# By position of BATCH: the items that follow in its window, and how much each counts there.
+LATER = {
+    (0, 0): {7: 1, 3: 0.5, 9: 0.25, 1: 0.125}, (0, 1): {3: 1, 9: 0.5, 1: 0.25},
+    (0, 2): {9: 1, 1: 0.5}, (0, 3): {1: 1}, (1, 0): {6: 1, 8: 0.5}, (1, 1): {8: 1},
+}  # fmt: skip
+
+
+def test_later_items_are_targets_as_far_as_the_window_goes(make_model):
+    model = make_model()
+    losses = []
+    for (row, n), following in LATER.items():
+        history = BATCH[0][row : row + 1, : n + 1]
+        logits = model.score(history, torch.tensor([n + 1]))[0]
+        logits[sorted(set(history[0].tolist()) - set(following))] += 4.0
+        likely = logits.log_softmax(-1)
+        total = sum(likely[item].item() * counts for item, counts in following.items())
+        losses.append(-total / sum(following.values()))
+    found = lowered(model, later_items=0.5, seen_margin=4.0)
+    assert found == pytest.approx(np.mean(losses), abs=1e-4)
+
+
+@pytest.mark.parametrize("seen_margin", [0.0, 4.0])
+def test_a_sample_has_each_later_item_as_a_target(make_model, seen_margin):
+    model = make_model()
+    sampled = {"loss": "sampled-softmax", "negatives": 8, "seen_margin": seen_margin}
+    # A row for each target, of which the last position alone counts.
+    each = [
+        (row, n, item, counts / sum(following.values()))
+        for (row, n), following in LATER.items()
+        for item, counts in following.items()
+    ]
+    items, lengths, targets = (t[[row for row, *_ in each]] for t in BATCH)
+    weights = torch.zeros(targets.shape)
+    for at, (_, n, item, counts) in enumerate(each):
+        lengths[at], targets[at, n], weights[at, n] = n + 1, item, counts
+    torch.manual_seed(3)
+    one = prefix_objective(TrainConfig(**sampled), COUNTS)(model, items, lengths, targets, weights)
+    torch.manual_seed(3)  # the same sample
+    assert lowered(model, later_items=0.5, **sampled) == pytest.approx(one.item(), abs=1e-5)
+
+
 def test_a_sample_knows_the_margin_too(make_model):
     model = make_model()
     unlikely = {"loss": "sampled-softmax", "negatives": 4}
@@ -160,7 +229,7 @@ def test_every_setting_changes_what_is_lowered(make_model):
     plain = lowered(model)
     changed = (
         {"loss": "sampled-softmax", "negatives": 8}, {"seen_margin": 1.0},
-        {"precision": "bfloat16"},
+        {"precision": "bfloat16"}, {"later_items": 0.3},
     )  # fmt: skip
     assert lowered(model) == plain
     for settings in changed:
@@ -176,6 +245,7 @@ def test_every_setting_changes_what_is_lowered(make_model):
         ({"table_start": "zeros"}, "table_start must be one of svd, random"),
         ({"average": 1.0}, "average must be a number in"),
         ({"negatives": 0}, "negatives"),
+        ({"later_items": 1.5}, "later_items must be"),
     ],
 )
 def test_impossible_settings_are_refused(settings, said):
