@@ -100,8 +100,8 @@ class TrainConfig(Levers):
     later_items: float = lever(
         0.0, high=1.0, ends="[]", panel=LOSS, search=Between(0.0, 0.6),
         help="The four items after the next one are targets, too, each of which counts this much "
-        "of the one before it: 0.3 is a start where the order of taps says little. 0: the next "
-        "one alone.",
+        "of the one before it: 0.3 is a start where taps come in a loose order. 0: the next one "
+        "alone.",
     )  # fmt: skip
     item_features: bool = lever(
         True, panel=OVERFITTING,
