@@ -60,7 +60,7 @@ def catalogue_cross_entropy(
     if seen_margin == 0.0:
         seen = None
     loss: Tensor = _CatalogueCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch's
-        hidden, table, targets.view(len(hidden), -1), seen, seen_margin,
+        hidden, table, targets[:, None] if shares is None else targets, seen, seen_margin,
         precision or hidden.dtype, weights, shares,
     )  # fmt: skip
     return loss
