@@ -33,7 +33,7 @@ from glint_edge.evaluation.ranking import evaluate
 SETTINGS = tuple(dict.fromkeys(name for one in CONTENDERS.values() for name in one.first))
 # What is the same for all models of a log, unless a flag says otherwise.
 SAME = ("d", "max_length", "batch_positions", "precision")
-# Levers of a training, which the comparison leaves as they are.
+# More levers of a training that a flag may set.
 LEVERS = ("schedule", "table_start", "average", "later_items")
 
 

@@ -109,8 +109,7 @@ def _loss(config: TrainConfig, counts: npt.NDArray[np.int64]) -> _Loss:
                 m = shares.shape[1]
                 hidden, targets = hidden.repeat_interleave(m, dim=0), targets.flatten()
                 seen = None if seen is None else seen.repeat_interleave(m, dim=0)
-                whole = 1 if weights is None else weights[:, None]
-                weights = (shares * whole).flatten()
+                weights = (shares if weights is None else shares * weights[:, None]).flatten()
             drawn = torch.multinomial(share, config.negatives, replacement=True)
             drawn, expected = (t.to(table.device) for t in (drawn, log_expected[drawn]))
             raised = _seen_logits(hidden, table, targets, seen, config.seen_margin)
