@@ -34,7 +34,7 @@ SETTINGS = tuple(dict.fromkeys(name for one in CONTENDERS.values() for name in o
 # What is the same for all models of a log, unless a flag says otherwise.
 SAME = ("d", "max_length", "batch_positions", "precision")
 # More levers of a training that a flag may set.
-LEVERS = ("schedule", "table_start", "average", "later_items")
+LEVERS = ("schedule", "table_start", "average", "later_items", "neighbour_rows")
 
 
 def measure(asked: argparse.Namespace) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     kinds = {field.name: field.type for field in TrainConfig.__dataclass_fields__.values()}
     for name in LEVERS:
-        parser.add_argument(_flag(name), type={"str": str, "float": float}[kinds[name]])
+        parser.add_argument(_flag(name), type={"str": str, "float": float, "int": int}[kinds[name]])
     for name in SETTINGS:
         first = next(one.first[name] for one in CONTENDERS.values() if name in one.first)
         parser.add_argument(_flag(name), type=type(first), help="default: the model's own")

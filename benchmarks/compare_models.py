@@ -31,7 +31,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from device_times import measure
-from models.contenders import CONTENDERS, GLINT, LATER_ITEMS, SCHEDULE, USUAL, Settings
+from models.contenders import (
+    CONTENDERS,
+    GLINT,
+    LATER_ITEMS,
+    NEIGHBOUR_ROWS,
+    SCHEDULE,
+    USUAL,
+    Settings,
+)
 from models.runs import Budget, Log, open_log, ranks, results, run
 from models.tables import STREAMS, accuracy, device, lengths, settings
 
@@ -223,6 +231,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--later-items", type=float, default=LATER_ITEMS,
         help="what an item after the next one counts as a target, of the one before it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--neighbour-rows", type=int, default=NEIGHBOUR_ROWS,
+        help="nearest items whose rows an item's vector takes in",
     )  # fmt: skip
     parser.add_argument(
         "--steps", nargs="*", choices=STEPS, default=list(STEPS),

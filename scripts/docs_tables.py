@@ -187,7 +187,7 @@ def neighbours(path: Path) -> str:
 
 def recipe(path: Path) -> str:
     """A line a setting of a log: the mean of its seeds."""
-    rows = _by_targets(path)
+    rows = _by_levers(path)
     lines = []
     for data, setting in dict.fromkeys((row["data"], row["setting"]) for row in rows):
         own = [row for row in rows if (row["data"], row["setting"]) == (data, setting)]
@@ -199,7 +199,7 @@ def recipe(path: Path) -> str:
 
 def accuracy(path: Path) -> str:
     """A line a seed and their mean, by log and targets: the model alone, and with neighbours."""
-    rows = _by_targets(path)
+    rows = _by_levers(path)
     names = ("validation", "unseen", "whole")
     with_neighbours = [f"{name}, with neighbours" for name in names]
     lines = []
@@ -217,14 +217,15 @@ def accuracy(path: Path) -> str:
     return table(["NDCG@10", "minutes", *names, *with_neighbours], lines)
 
 
-def _by_targets(path: Path) -> list[dict[str, Any]]:
-    """Rows of `recipe.py`, whose log's name says whether later items were targets, too."""
+def _by_levers(path: Path) -> list[dict[str, Any]]:
+    """Rows of `recipe.py`, whose log's name says which levers were not as `train` has them."""
+    named = {"later_items": "later items", "neighbour_rows": "neighbours' rows"}
     rows = json.loads(path.read_text("utf-8"))["rows"]
-    shares = [row["set"].get("later_items") for row in rows]
-    return [
-        {**row, "data": f"{row['data']}, later items {share:g}" if share else row["data"]}
-        for row, share in zip(rows, shares, strict=True)
-    ]
+    for row in rows:
+        levers = row["set"].items()
+        also = [f", {named[name]} {value:g}" for name, value in levers if named.get(name) and value]
+        row["data"] += "".join(also)
+    return list(rows)
 
 
 # The comparison prints its own tables, which are no part of any package.

@@ -25,6 +25,7 @@ GLINT = "glint"
 LONG = 50  # items of a mean history, above which N and a step's positions are those of MovieLens
 SCHEDULE: str = LEVERS["schedule"].default
 LATER_ITEMS: float = LEVERS["later_items"].default
+NEIGHBOUR_ROWS: int = LEVERS["neighbour_rows"].default
 BLOCK_DROPOUT = 0.1  # GLINT-RU's gates and MLP drop so much more than its attention
 
 # Each with the value of the first trial.
@@ -105,6 +106,7 @@ class Conditions:
         precision: of products of matrices.
         schedule: the step size by epoch.
         later_items: what an item after the next one counts as a target, of the one before it.
+        neighbour_rows: nearest items whose rows an item's vector takes in.
     """
 
     epochs: int
@@ -116,6 +118,7 @@ class Conditions:
     precision: str
     schedule: str
     later_items: float
+    neighbour_rows: int
 
 
 def conditions(
@@ -127,12 +130,13 @@ def conditions(
     d: int = 64,
     schedule: str = SCHEDULE,
     later_items: float = LATER_ITEMS,
+    neighbour_rows: int = NEIGHBOUR_ROWS,
 ) -> Conditions:
     """Those of a log: long histories have a longer N and larger steps."""
     long = parts.sequences.mean_length > LONG
     return Conditions(
         epochs=epochs, patience=patience, d=d, protocol=protocol, schedule=schedule,
-        later_items=later_items,
+        later_items=later_items, neighbour_rows=neighbour_rows,
         max_length=200 if long else 50, batch_positions=3200 if long else 1600,
         precision="bfloat16" if has_bfloat16("cpu") else "float32",
     )  # fmt: skip
@@ -181,6 +185,7 @@ def train_config(same: Conditions, settings: Settings, seed: int, **levers: Sett
         "learning_rate": settings["learning_rate"], "l2": settings["l2"],
         "epochs": same.epochs, "patience": same.patience, "precision": same.precision,
         "batch_positions": same.batch_positions, "schedule": same.schedule, "seed": seed,
-        "later_items": same.later_items, "threads": 1, **levers,
+        "later_items": same.later_items, "neighbour_rows": same.neighbour_rows, "threads": 1,
+        **levers,
     }  # fmt: skip
     return TrainConfig(**chosen)

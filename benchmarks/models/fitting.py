@@ -6,14 +6,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from glint_edge.config import TrainConfig
 from glint_edge.data.sequences import Split
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.training.average import Averaged
-from glint_edge.training.epochs import Epoch, Run, epochs, make_optimizer
-from glint_edge.training.start import start
+from glint_edge.training.epochs import Epoch, begin_with, epochs
+from glint_edge.training.kept import make_plain
 from models.peers import Peer
 
 
@@ -51,10 +48,7 @@ def fit(
     Raises:
         DivergedError: the loss or a weight is no number any more.
     """
-    start(model, config, parts)
-    average = Averaged(model, config.average) if config.average else None
-    rng = np.random.default_rng(config.seed)
-    run = Run(model, make_optimizer(model, config), rng, average)
+    run = begin_with(model, config, parts)
     for epoch in epochs(run, parts, config, protocol=protocol):
         seconds = [each.seconds for each in run.history]
         print(f"epoch {epoch.epoch}: loss {epoch.loss:.3f}, validation NDCG@10 "
@@ -65,5 +59,6 @@ def fit(
         if sum(seconds) + max(seconds) > 60 * minutes:
             break
     model.load_state_dict(run.best)
+    make_plain(model.embedding)
     spent = sum(each.seconds for each in run.history) / 60
     return Fit(spent, len(run.history), run.best_epoch, run.best_ndcg)

@@ -28,6 +28,7 @@ from glint_edge.locks import try_lock
 from models.contenders import (
     CONTENDERS,
     LATER_ITEMS,
+    NEIGHBOUR_ROWS,
     SCHEDULE,
     Conditions,
     Settings,
@@ -60,6 +61,7 @@ class Budget:
         schedule: the step size by epoch. Where it is constant, a trial's epochs are a training's
             first ones.
         later_items: what an item after the next one counts as a target, of the one before it.
+        neighbour_rows: nearest items whose rows an item's vector takes in.
     """
 
     trials: int
@@ -70,6 +72,7 @@ class Budget:
     d: int = 64
     schedule: str = SCHEDULE
     later_items: float = LATER_ITEMS
+    neighbour_rows: int = NEIGHBOUR_ROWS
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def open_log(data: str, budget: Budget) -> Log:
     same = conditions(
         parts, protocol, epochs=budget.epochs, patience=budget.patience, d=budget.d,
         schedule=budget.schedule, later_items=budget.later_items,
+        neighbour_rows=budget.neighbour_rows,
     )  # fmt: skip
     return Log(parts.sequences.name, parts, whole.source.repeats, same)
 

@@ -48,13 +48,14 @@ def _log(log: Mapping[str, Any]) -> str:
     title = (f"**{log['log']}**: {log['users']:,} users, {log['items']:,} items. Searched: "
              f"{log['trials']} trials of at most {log['trial_epochs']} epochs; trained: at most "
              f"{log['epochs']} epochs by a {log.get('schedule', OLD_SCHEDULE)} step size, once a "
-             f"seed{_later(log)}.")  # fmt: skip
+             f"seed{_also(log)}.")  # fmt: skip
     return "\n\n".join([title, table(head, lines), *_verdicts(models, words)])
 
 
-def _later(log: Mapping[str, Any]) -> str:
-    share = log.get("later_items")
-    return f"; later items are targets, too ({share:g})" if share else ""
+def _also(log: Mapping[str, Any]) -> str:
+    share, near = log.get("later_items"), log.get("neighbour_rows")
+    later = f"; later items are targets, too ({share:g})" if share else ""
+    return later + (f"; vectors take in the rows of {near} neighbours" if near else "")
 
 
 def _spread(figures: Mapping[str, Any] | None) -> str:

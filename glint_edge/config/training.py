@@ -36,7 +36,7 @@ class TrainConfig(Levers):
         "schedule": "constant", "loss": "cross-entropy", "negatives": 1024, "seen_margin": 0.0,
         "l2": 0.0, "precision": "float32", "protocol": AUTO, "table_start": "random",
         "output_start": 0.0, "average": 0.0, "item_features": False, "item_row_dropout": 0.0,
-        "neighbours": 0, "later_items": 0.0,
+        "neighbours": 0, "later_items": 0.0, "neighbour_rows": 0,
     }  # fmt: skip
     # They won nothing on any log that was tried.
     GONE: ClassVar[frozenset[str]] = frozenset(GONE_LEVERS)
@@ -102,6 +102,12 @@ class TrainConfig(Levers):
         help="The four items after the next one are targets, too, each of which counts this much "
         "of the one before it: 0.3 is a start where taps come in a loose order. 0: the next one "
         "alone.",
+    )  # fmt: skip
+    neighbour_rows: int = lever(
+        0, high=1000, ends="[]", panel=OVERFITTING,
+        help="An item's vector is a row of its own plus the mean of the rows of so many nearest "
+        "items in the log, so that items with few taps learn from others'; of at most 200,000 "
+        "items. 0: a row of its own alone.",
     )  # fmt: skip
     item_features: bool = lever(
         True, panel=OVERFITTING,

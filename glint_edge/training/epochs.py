@@ -25,6 +25,7 @@ from glint_edge.processes.distributed import Alone
 from glint_edge.processes.threads import check_threads
 from glint_edge.training.average import Averaged, averaged
 from glint_edge.training.field_rows import add_field_rows
+from glint_edge.training.neighbour_rows import neighbour_rows
 from glint_edge.training.objective import Objective, prefix_objective
 from glint_edge.training.start import start
 
@@ -88,24 +89,46 @@ def begin(
     data: Split | ShardedLog | None,
     device: torch.device | None = None,
     features: Features | None = None,
+    *,
+    resumed: bool = False,
 ) -> Run:
-    """A run before its first epoch; sets torch's threads and seed.
+    """A run of a new model before its first epoch; sets torch's threads and seed.
 
     Args:
         model_config: of the model.
         config: how to train.
-        data: the training sequences; None of a run that is put back to where it was.
+        data: the training sequences; None: the model knows nothing of them.
         device: where to compute; None is the CPU.
         features: of the items; None: a row of their own is all that these have.
+        resumed: whether the run is put back to where it was, so that no weight need be set.
     """
     if config.threads:
         torch.set_num_threads(check_threads(config.threads))
     torch.manual_seed(config.seed)
     model = GlintRU(model_config)
-    if data is not None:
+    return begin_with(model, config, data, device, features, resumed=resumed)
+
+
+def begin_with(
+    model: GlintRU,
+    config: TrainConfig,
+    data: Split | ShardedLog | None,
+    device: torch.device | None = None,
+    features: Features | None = None,
+    *,
+    resumed: bool = False,
+) -> Run:
+    """The same of a model that there is, whose weights are those that were drawn."""
+    table = model.embedding
+    near = neighbour_rows(config, data, table.num_embeddings - 1)
+    if data is not None and not resumed:
         start(model, config, data)
+        if near is not None:
+            near.shorten(table)
     if features is not None:
-        add_field_rows(model.embedding, features, config.item_row_dropout)
+        add_field_rows(table, features, config.item_row_dropout)
+    if near is not None:
+        parametrize.register_parametrization(table, "weight", near)
     model.to(device or torch.device("cpu"))
     average = Averaged(model, config.average) if config.average else None
     return Run(model, make_optimizer(model, config), np.random.default_rng(config.seed), average)

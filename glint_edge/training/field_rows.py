@@ -4,7 +4,7 @@
 
 The whole catalogue's vectors are one table, made once a step and read by lookup and scoring alike.
 In training own rows are dropped at random, so that the fields alone can carry an item; in the end
-all is folded into a plain table, and what runs on a device knows nothing of it.
+all is folded into a plain table (kept.py), and what runs on a device knows nothing of it.
 """
 
 from __future__ import annotations
@@ -102,16 +102,15 @@ def add_field_rows(table: nn.Embedding, features: Features, row_dropout: float) 
 
 
 def field_vectors(model: GlintRU, features: Features | None) -> FieldVectors | None:
-    """Make a model's item table plain again, each row the vector that it came to.
+    """What the fields' rows came to; None: the model had none.
 
-    Returns:
-        What the fields' rows came to; None: the model had none.
+    Args:
+        model: whose table has them still.
+        features: with which they were added.
     """
     if features is None:
         return None
-    table = model.embedding.eval()
-    fields = cast("FieldRows", table.parametrizations["weight"][0])  # type: ignore[index]  # torch's
-    parametrize.remove_parametrizations(table, "weight", leave_parametrized=True)
+    fields = cast("FieldRows", model.embedding.parametrizations["weight"][0])  # type: ignore[index]  # torch's
     return FieldVectors(features.pairs, fields.rows.detach().cpu(), features.separator)
 
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import nn
+from torch.nn.utils import parametrize
+
 from glint_edge.checkpoints.vectors import FieldVectors
 from glint_edge.config import TrainConfig
 from glint_edge.data.features import Features
@@ -73,7 +76,7 @@ def keep_best(
     protocol: str,
     group: Alone | None = None,
 ) -> Kept:
-    """Put a run's model to its best epoch, fold its features into the table, and fit neighbours.
+    """Put a run's model to its best epoch, make its item table plain, and fit neighbours.
 
     Args:
         run: at least one epoch of it; its model is no more to be trained.
@@ -87,9 +90,16 @@ def keep_best(
     model = run.model
     model.load_state_dict(run.best)
     vectors = field_vectors(model, features)
+    make_plain(model.embedding)
     neighbours = None
     if config.neighbours:
         neighbours = fitting_neighbours(
             model, data, config.neighbours, repeats=repeats, protocol=protocol, group=group
         )
     return Kept(model, neighbours, vectors)
+
+
+def make_plain(table: nn.Embedding) -> None:
+    """Let an item table's rows be the vectors that they came to, in place: [V + 1, d]."""
+    if parametrize.is_parametrized(table):
+        parametrize.remove_parametrizations(table.eval(), "weight")

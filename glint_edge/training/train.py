@@ -80,7 +80,7 @@ def train(
         before = identity(folder / CONFIG)
         if group.rank == 0 and config.precision == "bfloat16" and not has_bfloat16(at.type):
             log.warning("this CPU has no bfloat16 instructions: float32 will be faster")
-        run = begin(model_config, config, None if resume else split, at, features)
+        run = begin(model_config, config, split, at, features, resumed=resume)
         protocol = chosen_protocol(config.protocol, source, split)
         settings = {
             "model": vars(model_config),

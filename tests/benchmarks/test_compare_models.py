@@ -91,13 +91,13 @@ def test_other_logs_of_a_results_file_stay(tmp_path):
 def test_the_budget_has_the_step_size_and_the_targets_of_trials_and_trainings(ring):
     budget = runs.Budget(
         trials=1, trial_epochs=1, epochs=9, patience=1, seeds=(1,), d=8, schedule="constant",
-        later_items=0.3,
+        later_items=0.3, neighbour_rows=4,
     )  # fmt: skip
     same = runs.open_log(str(ring), budget).same
     first = contenders.CONTENDERS["glint"].first
     config = contenders.train_config(same, first, seed=1)
     assert config.learning_rate_at(9) == first["learning_rate"]
-    assert config.later_items == 0.3
+    assert (config.later_items, config.neighbour_rows) == (0.3, 4)
     cosine = contenders.train_config(replace(same, schedule="cosine"), first, seed=1)
     assert cosine.learning_rate_at(9) < first["learning_rate"] / 10
 
@@ -209,8 +209,10 @@ def test_the_table_says_whom_glint_ru_is_behind():
         "**x.txt**: 10 users, 20 items. Searched: 4 trials of at most 6 epochs; trained: at most "
         "14 epochs by a cosine step size, once a seed."
     )
-    later = tables.accuracy({"logs": [{**log, "later_items": 0.3}]})
-    assert "once a seed; later items are targets, too (0.3)." in later
+    also = tables.accuracy({"logs": [{**log, "later_items": 0.3, "neighbour_rows": 8}]})
+    assert (
+        "once a seed; later items are targets, too (0.3); vectors take in the rows of 8 neighbours."
+    ) in also
     assert "by a constant step" in tables.accuracy({"logs": [{**log, "schedule": "constant"}]})
     assert "| B (RNN) | 0.0500 ± 0.0010 | -0.0040 ± 0.0020 | – | 1,000 | 2.0 | 2 |" in text
     assert "- unseen items: GLINT-RU is ahead of A; behind B." in text
@@ -327,7 +329,7 @@ def test_a_run_keeps_to_its_minutes_and_to_its_best_epoch(monkeypatch):
             yield run.history[-1]
 
     monkeypatch.setattr(fitting, "epochs", epochs)
-    config = contenders.TrainConfig(table_start="random", average=0.0)
+    config = contenders.TrainConfig(table_start="random", average=0.0, neighbour_rows=0)
     done = fitting.fit(peer, argparse.Namespace(), config, "full", minutes=1.9)
     assert (done.epochs, done.best_epoch, done.validation_ndcg) == (2, 2, 0.3)
     assert done.minutes == pytest.approx(80 / 60)

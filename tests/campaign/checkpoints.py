@@ -184,7 +184,7 @@ def _resumed(folder):
         return safetensors.torch.save(own, {**told, "digest": resume_digest(own, told)})
 
     def trial(rng):
-        again = begin(model, training, None)
+        again = begin(model, training, split, resumed=True)
         restore(again, changed(rng), folder / RESUME, settings)
         require(len(again.history) >= 1, "no epoch")
         for _ in epochs(again, split, training):

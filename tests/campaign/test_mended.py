@@ -151,9 +151,9 @@ def unfinished(tmp_path):
     run = begin(model, training, split)
     next(epochs(run, split, training))
     save_run(run, tmp_path, settings)
-    return lambda data: restore(begin(model, training, None), data, tmp_path / RESUME, settings), (
-        (tmp_path / RESUME).read_bytes()
-    )
+    return lambda data: restore(
+        begin(model, training, split, resumed=True), data, tmp_path / RESUME, settings
+    ), ((tmp_path / RESUME).read_bytes())
 
 
 def test_a_flipped_bit_of_an_unfinished_run_is_seen(unfinished):
