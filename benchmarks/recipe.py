@@ -41,7 +41,7 @@ from glint_edge.training.objective import has_bfloat16
 PROTOCOL = "unseen"  # by which an epoch, and what neighbours count, is chosen
 BEFORE: dict[str, Setting] = {
     "variant": "paper", "table_start": "random", "output_start": 0.0, "average": 0.0,
-    "schedule": "constant", "learning_rate": 1e-3, "embedding_dropout": 0.2,
+    "neighbour_rows": 0, "schedule": "constant", "learning_rate": 1e-3, "embedding_dropout": 0.2,
     "attention_dropout": 0.2, "block_dropout": 0.3, "l2": 1e-4,
 }  # fmt: skip
 SETTINGS: dict[str, dict[str, Setting]] = {
@@ -50,6 +50,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
     "without the filter": {"low_pass": False},
     "the table drawn": {"table_start": "random"},
     "output matrices as the others": {"output_start": 0.0},
+    "own rows alone": {"neighbour_rows": 0},
     "no average": {"average": 0.0},
     "constant step size": {"schedule": "constant"},
     "the paper's variant": {"variant": "paper"},

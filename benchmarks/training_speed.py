@@ -31,7 +31,7 @@ from glint_edge.data.sequences import Split, split
 from glint_edge.training.epochs import begin, train_epoch
 
 # How the paper's variant was trained before there was another.
-BEFORE = {"average": 0.0, "output_start": 0.0}
+BEFORE = {"average": 0.0, "output_start": 0.0, "neighbour_rows": 0}
 SETTINGS = ("data", "width", "length", "threads", "precision", "batch_positions")  # of a row
 PEER = Path(__file__).parent / "recbole_peer.py"
 

@@ -219,13 +219,13 @@ def accuracy(path: Path) -> str:
 
 def _by_levers(path: Path) -> list[dict[str, Any]]:
     """Rows of `recipe.py`, whose log's name says which levers were not as `train` has them."""
-    named = {"later_items": "later items", "neighbour_rows": "neighbours' rows"}
-    rows = json.loads(path.read_text("utf-8"))["rows"]
+    rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["rows"]
     for row in rows:
-        levers = row["set"].items()
-        also = [f", {named[name]} {value:g}" for name, value in levers if named.get(name) and value]
-        row["data"] += "".join(also)
-    return list(rows)
+        if row["set"].get("neighbour_rows") == 0:
+            row["data"] += ", own rows alone"
+        if share := row["set"].get("later_items"):
+            row["data"] += f", later items {share:g}"
+    return rows
 
 
 # The comparison prints its own tables, which are no part of any package.

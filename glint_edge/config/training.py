@@ -104,9 +104,9 @@ class TrainConfig(Levers):
         "alone.",
     )  # fmt: skip
     neighbour_rows: int = lever(
-        0, high=1000, ends="[]", panel=OVERFITTING,
-        help="An item's vector is a row of its own plus the mean of the rows of so many nearest "
-        "items in the log, so that items with few taps learn from others'; of at most 200,000 "
+        8, high=1000, ends="[]", panel=OVERFITTING, search=OneOf((0, 8)),
+        help="An item's vector is a row of its own plus half the mean of so many nearest items' "
+        "rows, so that items with few taps learn from others'; in catalogues of up to 200,000 "
         "items. 0: a row of its own alone.",
     )  # fmt: skip
     item_features: bool = lever(

@@ -1,6 +1,6 @@
-"""Neighbours' rows in training: an item's vector is its own row plus a mean of its neighbours'.
+"""Neighbours' rows in training: an item's vector is its own row and, in part, its neighbours'.
 
-    vector of item i = own_i + Σ_j w_ij own_j,    Σ_j w_ij = 1 over the nearest items j of i
+    vector of item i = own_i + SHARE · Σ_j w_ij own_j,    Σ_j w_ij = 1 over the nearest items j
 
 One step of a graph convolution without weights of its own (Wu et al., "Simplifying Graph
 Convolutional Networks", ICML 2019; He et al., "LightGCN", SIGIR 2020), over the items that stand
@@ -25,6 +25,8 @@ from glint_edge.data.sequences import Split
 from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.training.start import MOST_ITEMS
 
+SHARE = 0.5  # what the neighbours' mean counts
+
 
 class NeighbourRows(nn.Module):
     """Own rows [V + 1, d] → vectors of items [V + 1, d]; a parametrization of the item table."""
@@ -33,7 +35,7 @@ class NeighbourRows(nn.Module):
         super().__init__()
         rows, sizes = len(neighbours.scales), np.diff(neighbours.starts)
         item = np.repeat(np.arange(rows), sizes)
-        weight = neighbours.weights * np.repeat(neighbours.scales, sizes)
+        weight = neighbours.weights * np.repeat(SHARE * neighbours.scales, sizes)
         order = np.argsort(neighbours.ids, kind="stable")
         times = np.bincount(neighbours.ids, minlength=rows)
         buffers = {
@@ -51,7 +53,7 @@ class NeighbourRows(nn.Module):
         return own + means
 
     def of_neighbours(self, rows: Tensor) -> Tensor:
-        """Of each item, the mean of its neighbours' rows: [V + 1, d] → [V + 1, d]."""
+        """What each item takes in of its neighbours' rows: [V + 1, d] → [V + 1, d]."""
         return _sums(rows, self.near, self.starts, self.weight)
 
     def of_items(self, rows: Tensor) -> Tensor:

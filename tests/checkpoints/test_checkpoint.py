@@ -209,7 +209,7 @@ def test_the_default_checkpoint_is_small_and_says_what_it_is():
     assert len(default.catalogue.titles) == default.model.config.items == 1682
     assert default.catalogue.titles["50"] == "Star Wars (1977)"
     assert default.training is not None
-    assert default.training == TrainConfig(seed=1, neighbours=8)
+    assert default.training == TrainConfig(seed=1, neighbours=8, neighbour_rows=0)
 
 
 def test_the_default_checkpoint_reaches_its_bar():

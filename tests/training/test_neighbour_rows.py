@@ -16,7 +16,7 @@ from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.training import neighbour_rows as module
 from glint_edge.training.epochs import begin, begin_with
 from glint_edge.training.kept import make_plain
-from glint_edge.training.neighbour_rows import NeighbourRows, neighbour_rows
+from glint_edge.training.neighbour_rows import SHARE, NeighbourRows, neighbour_rows
 from tests.logs import write_ring
 from tests.training.runs import run
 
@@ -52,7 +52,7 @@ def test_a_vector_is_its_own_row_and_the_weighted_mean_of_its_neighbours(parts):
         assert item not in counted.ids[near]
         weights = counted.weights[near] / max(1, counted.weights[near].sum(dtype=int))
         mean = torch.from_numpy(weights).float() @ own[counted.ids[near]]
-        torch.testing.assert_close(table.weight[item], own[item] + mean)
+        torch.testing.assert_close(table.weight[item], own[item] + SHARE * mean)
     assert not table.weight[0].any()  # padding stays padding
     # Vectors are spread as the rows are that would be without.
     plain = begun(parts, neighbour_rows=0).embedding.weight
@@ -71,7 +71,7 @@ def test_forwards_and_backwards_are_a_matrix_and_its_transpose(items, k, seed):
     torch.testing.assert_close(own.grad, dense(rows).T @ wanted)
     sums = dense(rows).sum(dim=1)
     alone = np.diff(counted.starts) == 0
-    torch.testing.assert_close(sums, torch.from_numpy(np.where(alone, 1.0, 2.0)).float())
+    torch.testing.assert_close(sums, torch.from_numpy(np.where(alone, 1.0, 1.0 + SHARE)).float())
 
 
 def test_fields_are_part_of_what_neighbours_take_in(parts):
