@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -20,6 +19,7 @@ from glint_edge.checkpoints.vectors import FieldVectors
 from glint_edge.config import TrainConfig
 from glint_edge.data.features import Features
 from glint_edge.model.glint_ru import GlintRU
+from glint_edge.training.row_sums import RowSums
 
 WITHOUT: dict[str, Any] = {"digest": "", "item_row_dropout": 0.0}  # as runs of before are
 
@@ -27,64 +27,33 @@ WITHOUT: dict[str, Any] = {"digest": "", "item_row_dropout": 0.0}  # as runs of 
 class FieldRows(nn.Module):
     """Own rows [V + 1, d] → vectors of items [V + 1, d]; a parametrization of the item table."""
 
-    share: Tensor  # one over how many features each row has, 0 where it has none: [V + 1, 1]
+    alone: Tensor  # which rows have no features: bool [V + 1, 1]
 
     def __init__(self, features: Features, own: Tensor, row_dropout: float) -> None:
         super().__init__()
         self.row_dropout = row_dropout
-        counts = torch.from_numpy(features.offsets).diff()
-        numbers = torch.from_numpy(features.numbers)
-        order = numbers.argsort(stable=True)
+        offsets, numbers = torch.from_numpy(features.offsets), torch.from_numpy(features.numbers)
+        counts = offsets.diff()
+        self.register_buffer("alone", (counts == 0)[:, None], persistent=False)
+        share = (1 / counts).repeat_interleave(counts)
+        self.of_features = RowSums(numbers, offsets, share, len(features.pairs))
+        items = torch.arange(len(counts)).repeat_interleave(counts)
         times = numbers.bincount(minlength=len(features.pairs))
-        buffers = {
-            "share": (counts > 0)[:, None] / counts.clamp_min(1)[:, None],
-            # The features of each row, and the rows of each feature, one after another.
-            "numbers": numbers,
-            "offsets": torch.from_numpy(features.offsets),
-            "items": torch.arange(len(counts)).repeat_interleave(counts)[order],
-            "starts": F.pad(times.cumsum(0), (1, 0)),
-        }
-        for name, buffer in buffers.items():
-            self.register_buffer(name, buffer, persistent=False)
-        with torch.no_grad():  # the mean row of its items
-            self.rows = nn.Parameter(self.sums_of_items(own.detach()) / times[:, None])
+        sums = torch.zeros(len(features.pairs), own.shape[1])
+        sums.index_add_(0, numbers, own.detach()[items])
+        self.rows = nn.Parameter(sums / times[:, None])  # the mean row of its items
 
     def forward(self, own: Tensor) -> Tensor:
         """What lookup and scoring read: [V + 1, d] → [V + 1, d]."""
         if self.training and self.row_dropout:
             kept = torch.rand(len(own), 1, device=own.device) >= self.row_dropout
-            own = own * (kept | (self.share == 0))
+            own = own * (kept | self.alone)
         return own + self.of_fields()
 
     def of_fields(self) -> Tensor:
         """The mean of each item's fields' rows, zeros where it has none: [V + 1, d]."""
-        means: Tensor = _Means.apply(self.rows, self)  # type: ignore[no-untyped-call]  # torch's
+        means: Tensor = self.of_features(self.rows)
         return means
-
-    def sums_of_fields(self, rows: Tensor) -> Tensor:
-        """Of each item, the sum of its features' rows: [F, d] → [V + 1, d]."""
-        return _sums(rows, self.numbers, self.offsets)
-
-    def sums_of_items(self, rows: Tensor) -> Tensor:
-        """Of each feature, the sum of its items' rows: [V + 1, d] → [F, d]."""
-        return _sums(rows, self.items, self.starts)
-
-
-def _sums(rows: Tensor, numbers: Any, offsets: Any) -> Tensor:  # noqa: ANN401  # buffers
-    return F.embedding_bag(numbers, rows, offsets, mode="sum", include_last_offset=True)
-
-
-class _Means(torch.autograd.Function):
-    """Means of rows by item, whose gradient is sums by feature: torch's own takes ten times it."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, fields: FieldRows) -> Tensor:  # noqa: ANN401  # torch's
-        ctx.fields = fields
-        return fields.sums_of_fields(rows).mul_(fields.share)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401  # torch's
-        return ctx.fields.sums_of_items(grads[0] * ctx.fields.share), None
 
 
 def add_field_rows(table: nn.Embedding, features: Features, row_dropout: float) -> None:

@@ -41,7 +41,7 @@ def begun(parts, features=None, **training):
 
 def dense(rows):
     """The matrix of a graph convolution, by its rows."""
-    return rows(torch.eye(len(rows.starts) - 1))
+    return rows(torch.eye(len(rows.of_neighbours.offsets) - 1))
 
 
 def test_a_vector_is_its_own_row_and_the_weighted_mean_of_its_neighbours(parts):
