@@ -26,7 +26,8 @@ from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.log import load_log
 from glint_edge.data.sequences import Split
 from glint_edge.errors import GlintEdgeError
-from glint_edge.training.epochs import begin, train_epoch
+from glint_edge.training.begin import begin
+from glint_edge.training.epochs import train_epoch
 
 # Most that an epoch's mean loss may differ from the CPU's in float32, relative to that. float32
 # adds up in another order; bfloat16 has 8 bits.

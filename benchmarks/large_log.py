@@ -76,7 +76,8 @@ def train(shards: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     from glint_edge.config import ModelConfig, TrainConfig
     from glint_edge.data.sharded.shards import open_shards
     from glint_edge.model.glint_ru import GlintRU
-    from glint_edge.training.epochs import make_optimizer, train_epoch
+    from glint_edge.training.begin import make_optimizer
+    from glint_edge.training.epochs import train_epoch
 
     torch.set_num_threads(chosen.threads)
     data = open_shards(shards)

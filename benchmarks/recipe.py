@@ -34,7 +34,8 @@ from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
 from glint_edge.model.protocols import Scorer
-from glint_edge.training.epochs import begin, epochs
+from glint_edge.training.begin import begin
+from glint_edge.training.epochs import epochs
 from glint_edge.training.kept import keep_best
 from glint_edge.training.objective import has_bfloat16
 

@@ -28,7 +28,8 @@ from device_bench.measure.machine import machine
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.log import load_log
 from glint_edge.data.sequences import Split, split
-from glint_edge.training.epochs import begin, train_epoch
+from glint_edge.training.begin import begin
+from glint_edge.training.epochs import train_epoch
 
 # How the paper's variant was trained before there was another.
 BEFORE = {"average": 0.0, "output_start": 0.0, "neighbour_rows": 0}

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from glint_edge.config import TrainConfig
 from glint_edge.data.sequences import Split
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.training.epochs import Epoch, begin_with, epochs
+from glint_edge.training.begin import begin_with
+from glint_edge.training.epochs import Epoch, epochs
 from glint_edge.training.kept import make_plain
 from models.peers import Peer
 

@@ -21,8 +21,9 @@ from glint_edge.errors import ConfigError, DivergedError, InUseError
 from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.processes.distributed import Alone, find_device
 from glint_edge.staging import Identity, identity
+from glint_edge.training.begin import begin
 from glint_edge.training.curves import draw_curves
-from glint_edge.training.epochs import Progress, Run, begin, epochs
+from glint_edge.training.epochs import Progress, Run, epochs
 from glint_edge.training.field_rows import of_features
 from glint_edge.training.kept import TEST, VALIDATION, keep_best
 from glint_edge.training.objective import has_bfloat16

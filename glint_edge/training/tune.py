@@ -24,7 +24,8 @@ from glint_edge.data.sharded.shards import ShardedLog
 from glint_edge.errors import CheckpointError, ConfigError, DivergedError, MissingExtraError
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
-from glint_edge.training.epochs import begin, epochs
+from glint_edge.training.begin import begin
+from glint_edge.training.epochs import epochs
 from glint_edge.training.kept import VALIDATION, WITHOUT_NEIGHBOURS, keep_best
 from glint_edge.training.run_file import command_of, write_run
 from glint_edge.training.run_place import BEST, JOURNAL, TUNE

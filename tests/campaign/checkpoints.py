@@ -23,7 +23,8 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.log import load_log
 from glint_edge.data.record import DataSource
 from glint_edge.files import sha256
-from glint_edge.training.epochs import begin, epochs
+from glint_edge.training.begin import begin
+from glint_edge.training.epochs import epochs
 from glint_edge.training.field_rows import WITHOUT
 from glint_edge.training.resume_file import _digest as resume_digest
 from glint_edge.training.run_folder import RESUME, restore, save_run

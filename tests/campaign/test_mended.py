@@ -29,7 +29,8 @@ from glint_edge.errors import (
 )
 from glint_edge.files import cache_folder, new_folder, sha256
 from glint_edge.keys import text_of_key
-from glint_edge.training.epochs import begin, epochs
+from glint_edge.training.begin import begin
+from glint_edge.training.epochs import epochs
 from glint_edge.training.field_rows import WITHOUT
 from glint_edge.training.resume_file import packed, unpacked
 from glint_edge.training.run_file import read_run

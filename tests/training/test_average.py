@@ -6,7 +6,8 @@ import torch
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.log import load_log
 from glint_edge.training.average import SOON, Averaged, averaged
-from glint_edge.training.epochs import begin, epochs
+from glint_edge.training.begin import begin
+from glint_edge.training.epochs import epochs
 from tests.logs import write_ring
 
 

@@ -14,7 +14,7 @@ from glint_edge.data.log import load_log
 from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.errors import CheckpointError
 from glint_edge.training import field_rows
-from glint_edge.training.epochs import begin
+from glint_edge.training.begin import begin
 from glint_edge.training.train import train
 from tests.logs import write_ring
 from tests.training.runs import MODEL, TRAINING, run

@@ -14,7 +14,7 @@ from glint_edge.data.log import load_log
 from glint_edge.data.neighbour_counts import count_neighbours
 from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.training import neighbour_rows as module
-from glint_edge.training.epochs import begin, begin_with
+from glint_edge.training.begin import begin, begin_with
 from glint_edge.training.kept import make_plain
 from glint_edge.training.neighbour_rows import SHARE, NeighbourRows, neighbour_rows
 from tests.logs import write_ring

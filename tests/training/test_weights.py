@@ -15,7 +15,8 @@ from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.slices import half_width
 from glint_edge.model.glint_ru import GlintRU
-from glint_edge.training.epochs import make_optimizer, train_epoch
+from glint_edge.training.begin import make_optimizer
+from glint_edge.training.epochs import train_epoch
 from glint_edge.training.loss import catalogue_cross_entropy, sampled_softmax
 from glint_edge.training.objective import prefix_objective
 
