@@ -1,9 +1,11 @@
 """Commands at a terminal, as a person runs them, and the keys that the person strikes."""
 
+import faulthandler
 import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import sys
 import termios
@@ -14,6 +16,7 @@ from tests import forked
 CTRL_C = b"\x03"
 SIZE = struct.pack("HHHH", 50, 300, 0, 0)  # rows and columns: no line of these tests is longer
 PATIENCE = 120  # seconds, on a busy machine
+WHERE = signal.SIGUSR1  # makes the command print where each of its threads is
 
 
 def command(terminal, environment, words):
@@ -25,6 +28,7 @@ def command(terminal, environment, words):
     os.login_tty(os.open(terminal, os.O_RDWR))
     sys.stdout, sys.stderr = (os.fdopen(stream, "w", 1, closefd=False) for stream in (1, 2))
     sys.argv = ["glint-edge", *words]
+    faulthandler.register(WHERE, file=sys.stderr)
     main()
 
 
@@ -46,6 +50,9 @@ def struck(words, keys, when):
                 return process.exitcode, sent.decode()
             if left and when():
                 left = left[os.write(ours, left) :]
+        os.kill(process.pid, WHERE)
+        time.sleep(1)
+        sent += os.read(ours, 1 << 16)
         process.kill()
         raise TimeoutError(sent.decode())
     finally:
