@@ -33,6 +33,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +54,16 @@ Floats = npt.NDArray[np.float64]
 
 class Newer(Fault):
     """A file of a later version, in words that follow its name."""
+
+
+class Pull(NamedTuple):
+    """What an item's score gains after a history, and the history's item that brings it the most.
+
+    Of two that bring as much it is the later one.
+    """
+
+    gain: float
+    because: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +108,27 @@ class Neighbours:
         """Most that the bias of another machine may differ."""
         return ROUNDING * self.c * math.log1p(self.gamma)
 
-    def expert(self, history: Sequence[int]) -> Floats:
-        """The expert after a history of ids, oldest first: e, float64 [rows]."""
-        e = np.zeros(self.rows)
-        _, items, values = self.experts(*self._alone(history))
-        e[items] = values
-        return e
+    def pulls(self, history: Sequence[int]) -> dict[int, Pull]:
+        """What the scores of items gain after a history of ids, oldest first; others gain nothing.
+
+        One history in little more than a loop: arrays of so few numbers take longer.
+        """
+        near: dict[int, tuple[float, float, int]] = {}  # sum of shares, the largest, whose it is
+        weight, total = 1.0, 0.0
+        for item in reversed(history[-self.last :]):
+            if 0 < item < self.rows:
+                row = slice(self.starts[item], self.starts[item + 1])
+                shares = self.weights[row] * (weight * float(self.scales[item]))
+                for other, share in zip(self.ids[row].tolist(), shares.tolist(), strict=True):
+                    before, largest, because = near.get(other, (0.0, 0.0, 0))
+                    if share > largest:  # of equals it is the later item
+                        largest, because = share, item
+                    near[other] = before + share, largest, because
+            total, weight = total + weight, weight * self.decay
+        return {
+            other: Pull(self.c * math.log1p(self.gamma * own / total), because)
+            for other, (own, _, because) in near.items()
+        }
 
     def experts(self, ids: Ids, ends: Ids, lengths: Ids) -> tuple[Ids, Ids, Floats]:
         """The experts after many histories, where they are not 0.
@@ -119,11 +145,6 @@ class Neighbours:
         pairs, place = np.unique(history * self.rows + near, return_inverse=True)
         sums = np.bincount(place, share, len(pairs)).astype(np.float64)
         return pairs // self.rows, pairs % self.rows, sums
-
-    def _alone(self, history: Sequence[int]) -> tuple[Ids, Ids, Ids]:
-        """What counts of one history, as many are passed: ids, their end and length."""
-        ids = np.array(history[-self.last :], dtype=np.int64)
-        return ids, np.array([len(ids)]), np.array([len(ids)])
 
     def _parts(self, ids: Ids, ends: Ids, lengths: Ids) -> tuple[Ids, Ids, Ids, Ids, Floats]:
         """What each step of many histories adds to each neighbour of its item.
@@ -159,19 +180,13 @@ class Neighbours:
             rows: of the table.
         """
         bias = np.zeros((1, rows), dtype=np.float32)
-        bias[0, : self.rows] = self.gain(self.expert(history))
+        length = np.array([len(history)])
+        _, items, values = self.experts(np.array(history, dtype=np.int64), length, length)
+        bias[0, items] = self.gain(values)
         return bias
 
-    def because(self, history: Sequence[int], items: Sequence[int]) -> list[int | None]:
-        """Of each listed item, that item of the history which brought it the most; None: none did.
-
-        Of two that brought as much it is the later one.
-        """
-        listed = np.array(items, dtype=np.int64)[None]
-        return [item or None for item in self.reasons(*self._alone(history), listed)[0].tolist()]
-
     def reasons(self, ids: Ids, ends: Ids, lengths: Ids, lists: Ids) -> Ids:
-        """`because` of the lists after many histories: int64 [B, k]; 0: nothing brought the item.
+        """`Pull.because` in the lists after many histories: int64 [B, k]; 0: nothing brought it.
 
         Args: those of `experts`; and `lists`, int64 [B, k], 0: none.
         """

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from glint_edge.data.catalogue import Catalogue
+from glint_edge.data.neighbours import Pull
 from glint_edge.data.record import nobody_repeats
 from glint_edge.errors import ConfigError
 from glint_edge.keys import Key, shown, text_of_key, texts_of_keys
@@ -27,6 +29,7 @@ MOST_BOOST = 1e6  # float32 still tells scores apart that differ by a tenth besi
 Bias: TypeAlias = npt.NDArray[np.float32]
 Numbers: TypeAlias = npt.NDArray[np.int64]
 History = TypeVar("History", list[int], npt.NDArray[np.int64])
+NOTHING_GAINS: Mapping[int, Pull] = MappingProxyType({})
 # Items int64 [1, k], best first, and their scores float32 [1, k], with a bias or none.
 Ask: TypeAlias = Callable[["Bias | None"], tuple[Numbers, npt.NDArray[np.float32]]]
 
@@ -181,7 +184,7 @@ def best(
     k: int,
     chosen: Filter,
     left_out: Iterable[int],
-    gains: Bias | None = None,
+    pulls: Mapping[int, Pull] = NOTHING_GAINS,
 ) -> list[tuple[int, float]]:
     """The k best items and their scores, best first; fewer where no more are left.
 
@@ -191,13 +194,13 @@ def best(
         k: at least 1; also more than the artifact's own list has.
         chosen: the filter.
         left_out: ids to leave out beside it.
-        gains: what else is added to the scores; None: nothing.
+        pulls: what else is added to scores, by item.
 
     Raises:
         ConfigError: no item has a field of the filter.
     """
     quotas = [_Quota(rows.codes(name)[0], most) for name, most in chosen.most_per.items()]
-    bias = bias_of(rows, chosen, left_out, gains)
+    bias = bias_of(rows, chosen, left_out, pulls)
     if chosen.among is not None and not rows.of(map(str, chosen.among)):
         return []
     taken: list[tuple[int, float]] = []
@@ -222,7 +225,10 @@ def best(
 
 
 def bias_of(
-    rows: Rows, chosen: Filter, left_out: Iterable[int], gains: Bias | None = None
+    rows: Rows,
+    chosen: Filter,
+    left_out: Iterable[int],
+    pulls: Mapping[int, Pull] = NOTHING_GAINS,
 ) -> Bias | None:
     """What is added to the rows' scores: float32 [1, rows]; None: nothing.
 
@@ -232,9 +238,10 @@ def bias_of(
         ConfigError: no item has a field of the filter.
     """
     out = [*left_out, *rows.of(map(str, chosen.without))]
-    if not out and chosen.among is None and not chosen.where and not chosen.boost:
-        return None if gains is None else gains.copy()
-    bias = rows.no_bias() if gains is None else gains.copy()
+    if not (out or pulls or chosen.among is not None or chosen.where or chosen.boost):
+        return None
+    bias = rows.no_bias()
+    bias[0, [*pulls]] = [pull.gain for pull in pulls.values()]
     for key, by in chosen.boost.items():
         if (number := rows.id_of.get(str(key))) is not None:
             bias[0, number] += by

@@ -237,10 +237,9 @@ class Recommender(GuardedStream):
         if k < 1:
             raise ConfigError(f"k is at least 1, not {k}")
         expert = self.bundle.neighbours if neighbours_of else None
-        gains = None if expert is None else expert.bias(neighbours_of, self.bundle.rows)
-        ranked = best(ask, self._rows, k, chosen, left_out, gains)
-        items = [item for item, _ in ranked]
-        reasons = [None] * len(items) if expert is None else expert.because(neighbours_of, items)
+        pulls = {} if expert is None else expert.pulls(neighbours_of)
+        ranked = best(ask, self._rows, k, chosen, left_out, pulls)
+        reasons = [pulls[item].because if item in pulls else None for item, _ in ranked]
         keys = self.bundle.keys
         shown = [
             self._shown(keys[item], score, None if reason is None else keys[reason])

@@ -39,11 +39,13 @@ def test_what_is_written_is_read(items, tmp_path):
 def test_the_expert_is_the_mean_of_the_last_items_rows(history):
     one = tiny_neighbours()
     expected = naive(one, history)
-    np.testing.assert_allclose(one.expert(history), expected, atol=1e-6)
     bias = one.bias(history, 50)
     assert (bias.shape, bias.dtype) == ((1, 50), np.float32)
     np.testing.assert_allclose(bias[0, :41], 0.5 * np.log1p(30 * expected), atol=1e-5)
     assert not bias[0, 41:].any()
+    pulls = one.pulls(history)
+    assert [*np.flatnonzero(bias[0])] == sorted(pulls)
+    np.testing.assert_allclose([bias[0, item] for item in pulls], [p.gain for p in pulls.values()])
 
 
 def test_many_histories_at_once_are_each_alone():
@@ -57,6 +59,10 @@ def test_many_histories_at_once_are_each_alone():
     assert (e > 0).all() and len({*zip(number, item, strict=True)}) == len(e)
 
 
+def because(neighbours, history):
+    return {item: pull.because for item, pull in neighbours.pulls(history).items()}
+
+
 def test_an_item_is_there_because_of_what_brought_it_the_most():
     ids, weights = [2, 3, 3, 1], [200, 100, 250, 255]
     one = Neighbours(
@@ -64,11 +70,11 @@ def test_an_item_is_there_because_of_what_brought_it_the_most():
         np.uint8(weights), np.array(ids), 0.5, 30.0,
     )  # fmt: skip
     # Item 2's row has weight 1 of item 3, item 1's 0.4 a step later.
-    assert one.because([2, 1], [1, 2, 3, 4, 99]) == [None, 1, 2, None, None]
-    assert one.because([1, 2, 4], [1, 3]) == [4, 2]
-    assert one.because([], [1, 2]) == [None, None]
+    assert because(one, [2, 1]) == {2: 1, 3: 2}
+    assert because(one, [1, 2, 4]) == {1: 4, 2: 1, 3: 2}
+    assert because(one, []) == {}
     same = replace(one, decay=1.0, weights=np.uint8([200, 250, 250, 255]))
-    assert same.because([1, 2], [3]) == [2] and same.because([2, 1], [3]) == [1]
+    assert because(same, [1, 2])[3] == 2 and because(same, [2, 1])[3] == 1
 
 
 def test_many_lists_say_each_why():
@@ -77,9 +83,12 @@ def test_many_lists_say_each_why():
     lengths = np.array([len(history) for history in histories])
     lists = np.array([[4, 9, 5, 50], [1, 2, 3, 4], [8, 9, 0, 0], [6, 7, 8, 9], [30, 31, 32, 29]])
     brought = one.reasons(ids, lengths.cumsum(), lengths, lists)
-    expected = [one.because(h, some.tolist()) for h, some in zip(histories, lists, strict=True)]
-    assert [[item or None for item in row] for row in brought.tolist()] == expected
-    assert {3, 5, None} < {item for row in expected for item in row}
+    expected = [
+        [because(one, history).get(item, 0) for item in items]
+        for history, items in zip(histories, lists.tolist(), strict=True)
+    ]
+    assert brought.tolist() == expected
+    assert {0, 3, 5} < {item for row in expected for item in row}
     assert one.reasons(ids, lengths.cumsum(), lengths, lists[:, :0]).shape == (5, 0)
 
 
