@@ -26,7 +26,7 @@ from glint_edge.bundles.manifest import GOLDEN, ITEMS
 from glint_edge.bundles.target import ConvertOptions
 from glint_edge.checkpoints.checkpoint import Checkpoint
 from glint_edge.checkpoints.of_bundle import remember_checkpoint
-from glint_edge.data.neighbours import NEIGHBOURS
+from glint_edge.data.neighbours_file import NEIGHBOURS
 from glint_edge.durations import Durations
 from glint_edge.files import new_folder, write_atomic, write_json
 from glint_edge.model.glint_ru import GlintRU

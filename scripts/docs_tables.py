@@ -1,6 +1,7 @@
 """Writes README's and the docs' tables of measured figures from the JSON in docs/measured.
 
     glint-edge bench … --output docs/measured/NAME.json
+    python benchmarks/app_tap.py … --out docs/measured/app-tap.json
     python benchmarks/accuracy_gate.py --json > docs/measured/accuracy-gate.json
     python benchmarks/cold_start.py … --out docs/measured/cold-start.json
     python benchmarks/engine.py … --out docs/measured
@@ -174,17 +175,6 @@ def sessions(path: Path) -> str:
     return table(head, lines)
 
 
-def neighbours(path: Path) -> str:
-    """A line a way in which scores gain by neighbours."""
-    document = json.loads(path.read_text("utf-8"))
-    names = (f"validation_{document['chosen_by']}", "test_unseen", "test_full")
-    lines = []
-    for way, row in document["rows"].items():
-        chosen = ", ".join(f"{n} {row[n]:g}" for n in ("c", "gamma", "w") if n in row)
-        lines.append([way, chosen or "–", *(f"{row[name]:.4f}" for name in names)])
-    return table(["NDCG@10", "chosen", "validation", "unseen items", "whole catalogue"], lines)
-
-
 def recipe(path: Path) -> str:
     """A line a setting of a log: the mean of its seeds."""
     rows = _by_levers(path)
@@ -251,7 +241,7 @@ def _of_another(kind: str) -> Callable[[Path], str]:
 KINDS: Mapping[str, Callable[[Path], str]] = {
     **{kind: _of_another(kind) for kind in _ELSEWHERE},
     "gate": gate, "bench": bench, "choice": choice, "runners": runners, "campaign": campaign,
-    "filters": filters, "sessions": sessions, "neighbours": neighbours, "recipe": recipe,
+    "filters": filters, "sessions": sessions, "recipe": recipe,
     "accuracy": accuracy, "models": _of_models("accuracy"), "taps": _of_models("device"),
     "lengths": _of_models("lengths"), "settings": _of_models("settings"),
 }  # fmt: skip

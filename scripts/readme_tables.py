@@ -12,9 +12,14 @@ from device_bench.judge.recorded import TAP, artifact, median_us, microseconds, 
 
 Lines: TypeAlias = tuple[list[str], list[list[str]]]
 
+APP_TAPS = "app-tap.json"
+
 
 def front(path: Path) -> Lines:
-    """Three figures of a bench: of the artifact that it chooses for the most platforms."""
+    """Three figures of a bench: of the artifact that it chooses for the most platforms.
+
+    Beside its tap stands the one that an app sees, of `benchmarks/app_tap.py`.
+    """
     chosen = max(
         choices(read_document(path)["rows"]), key=lambda one: (bool(one.row), len(one.platforms))
     )
@@ -24,8 +29,14 @@ def front(path: Path) -> Lines:
         f"{microseconds(median_us(row, TAP) or 0.0)} µs", f"{row['file_bytes'] / 1e3:,.0f} KB",
         f"{row['ndcg_at_10']:.4f} of {row['ndcg_at_10_float']:.4f}",
     )  # fmt: skip
+    (app,) = [
+        one["with_us"]
+        for one in json.loads(path.with_name(APP_TAPS).read_text("utf-8"))["rows"]
+        if one["library"] == "cpp"
+    ]
     about = [
-        f"a tap: taken in, and a new list ({artifact(row)} from {place}, one core)",
+        f"a tap: taken in, and a new list ({artifact(row)} from {place}, one core); "
+        f"by an app's calls, with titles and neighbours, {microseconds(app)} µs",
         "the int8 model of 1,682 films", "NDCG@10 in int8, and of the float model",
     ]  # fmt: skip
     return [f"**{head}**" for head in heads], [about]

@@ -63,6 +63,28 @@ def loop(path: Path) -> Lines:
     return ["µs, ExecuTorch int8, d 128, 3,417 items", "the runner", "the loop", "ratio"], lines
 
 
+def app_taps(path: Path) -> Lines:
+    """A tap as an app has it, a line a library."""
+    names = {"cpp": "the C++ module", "python": "the Python runtime"}
+    lines = [
+        [names[row["library"]],
+         *(microseconds(row[us]) for us in ("with_us", "without_us", "artifact_us"))]
+        for row in json.loads(path.read_text("utf-8"))["rows"]
+    ]  # fmt: skip
+    return ["µs a tap", "with the neighbours", "without", "the artifact alone"], lines
+
+
+def neighbours(path: Path) -> Lines:
+    """A line a way in which scores gain by neighbours."""
+    document = json.loads(path.read_text("utf-8"))
+    names = (f"validation_{document['chosen_by']}", "test_unseen", "test_full")
+    lines = []
+    for way, row in document["rows"].items():
+        chosen = ", ".join(f"{n} {row[n]:g}" for n in ("c", "gamma", "w") if n in row)
+        lines.append([way, chosen or NONE, *(f"{row[name]:.4f}" for name in names)])
+    return ["NDCG@10", "chosen", "validation", "unseen items", "whole catalogue"], lines
+
+
 def _fields(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -142,5 +164,6 @@ def _mean(runs: list[Mapping[str, float]], name: str) -> str:
 
 KINDS = {
     "precisions": precisions, "starts": starts, "loop": loop, "training": training,
+    "app-taps": app_taps, "neighbours": neighbours,
     "features": features, "new-items": new_items, "new-rows": new_rows,
 }  # fmt: skip

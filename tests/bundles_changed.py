@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from glint_edge.bundles.manifest import PART_OF, digest_of
-from glint_edge.data.neighbours import NEIGHBOURS
+from glint_edge.data.neighbours_file import NEIGHBOURS
 from tests.neighbours_file import WHOLE, damaged_files
 
 MANIFEST, ITEMS, GOLDEN = "manifest.json", "items.json", "golden.json"

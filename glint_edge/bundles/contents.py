@@ -9,7 +9,8 @@ from typing import Any
 from glint_edge.bundles.golden import Golden
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
-from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, read_beside
+from glint_edge.data.neighbours import Neighbours
+from glint_edge.data.neighbours_file import NEIGHBOURS, read_beside
 from glint_edge.errors import BundleError, ConfigError
 from glint_edge.json_files import Fault, Schema
 

@@ -15,7 +15,7 @@ from glint_edge.bundles.manifest import (
     check_file,
     read_manifest,
 )
-from glint_edge.data.neighbours import NEIGHBOURS
+from glint_edge.data.neighbours_file import NEIGHBOURS
 from glint_edge.errors import BundleError
 from glint_edge.files import sha256, write_json
 

@@ -21,7 +21,8 @@ from glint_edge.bundles.manifest import digest_of
 from glint_edge.checkpoints.vectors import FieldVectors, read_vectors
 from glint_edge.config import ModelConfig, TrainConfig
 from glint_edge.data.catalogue import ITEMS_SCHEMA, Catalogue
-from glint_edge.data.neighbours import NEIGHBOURS, Neighbours, read_beside
+from glint_edge.data.neighbours import Neighbours
+from glint_edge.data.neighbours_file import NEIGHBOURS, read_beside
 from glint_edge.data.record import DataSource
 from glint_edge.errors import CheckpointError, ConfigError
 from glint_edge.files import new_folder, sha256, write_atomic, write_json

@@ -16,7 +16,8 @@ from glint_edge.bundles.manifest import ITEMS, SCHEMA, check_file, read_manifest
 from glint_edge.bundles.target import canonical_target
 from glint_edge.config import ModelConfig
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.neighbours import NEIGHBOURS, Neighbours
+from glint_edge.data.neighbours import Neighbours
+from glint_edge.data.neighbours_file import NEIGHBOURS
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.extras import missing
 from glint_edge.runtime.engines import Engine, engines

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import glint_edge.api as ge
 from device_bench.measure.runtimes import replay
 from glint_edge.config import ModelConfig
 from glint_edge.model.stream import CHUNK
@@ -81,6 +82,19 @@ def test_cold_start(run_here, tmp_path):
     assert written["machine"]["cpus"] and written["busy"] in (True, False)
     text = runpy.run_path(str(ROOT / "scripts/docs_tables.py"))["KINDS"]["starts"](out)
     assert "a first start, N 5" in text and text.count("| ONNX Runtime int8 |") == 1
+
+
+@pytest.mark.full
+def test_app_tap(require_native, tmp_path):
+    require_native("c")
+    bundle, out = tmp_path / "films.glint", tmp_path / "app-tap.json"
+    ge.export(out=bundle, targets=["c"])
+    result = run("app_tap.py", bundle, "--sessions", 3, "--rounds", 2, "--out", out)
+    assert result["neighbours"] == 8
+    for row in result["rows"]:
+        assert row["artifact_us"] < row["without_us"] < row["with_us"]
+    text = runpy.run_path(str(ROOT / "scripts/docs_tables.py"))["KINDS"]["app-taps"](out)
+    assert "with the neighbours" in text and "the C++ module" in text
 
 
 @pytest.mark.full

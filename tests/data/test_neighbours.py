@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glint_edge.data.neighbours import HEAD, Neighbours, Newer, read_file
+from glint_edge.data.neighbours import HEAD, Neighbours, Newer
+from glint_edge.data.neighbours_file import read_file
 from glint_edge.json_files import Fault
 from tests.neighbours_file import WHOLE, damaged_files
 from tests.small import tiny_neighbours

@@ -5,7 +5,7 @@ import pytest
 
 from glint_edge.checkpoints.checkpoint import load_checkpoint
 from glint_edge.data.log import load_log
-from glint_edge.data.neighbours import NEIGHBOURS
+from glint_edge.data.neighbours_file import NEIGHBOURS
 from glint_edge.data.sharded.sharding import make_shards
 from glint_edge.evaluation.ranking import evaluate
 from tests.logs import write_ring

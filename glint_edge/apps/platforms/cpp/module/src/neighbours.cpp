@@ -14,6 +14,7 @@ constexpr std::uint32_t kMostRowsOfShortIds = 65'536, kMostLast = 64;
 constexpr float kMostC = 10, kMostGamma = 1e6f;
 // Platforms round otherwise: so much of the largest rise is allowed beside a golden score.
 constexpr double kRounding = 1e-4;
+constexpr std::size_t kExpected = 256;  // items near a history, of 32 neighbours and 8 steps
 
 // A number of so many bytes, on any machine.
 std::uint32_t word(const std::string& bytes, std::size_t place, std::size_t size = 4) {
@@ -105,6 +106,7 @@ Pulls Neighbours::pulls(const Ids& history) const {
     std::int32_t because;
   };
   std::unordered_map<std::int32_t, Nearness> nearness;
+  nearness.reserve(kExpected);
   double weight = 1, total = 0;
   const std::size_t steps = std::min<std::size_t>(history.size(), last_);
   for (std::size_t step = 1; step <= steps; ++step) {
@@ -122,6 +124,7 @@ Pulls Neighbours::pulls(const Ids& history) const {
     weight *= static_cast<double>(decay_);
   }
   Pulls pulls;
+  pulls.reserve(nearness.size());
   for (const auto& [id, near] : nearness) {
     pulls[id] = {static_cast<float>(rise(near.sum / total)), near.because};
   }
