@@ -7,10 +7,11 @@ The shipped checkpoint in int8; a module of each engine alone, as `glint-edge em
 --target …` and `npm run build` make it, and one page with all three for the taps. Headless, one
 thread, the engines in turn; a figure is a median between the least and the greatest of the rounds'.
 A tap is timed in blocks, as browsers round their clocks: in the runtime (`append` and `recommend`)
-and by the library's calls (`session.append`, `session.top(10)`). A first visit is of a new browser
-profile, to a server that compresses by gzip, at 1.6 Mbit/s and 150 ms: by the DevTools protocol,
-which slows the page but not its service worker, and on one link for everything, which the server
-keeps to. What `--files` has is not made again. Needs glint-edge[all,dev], npm and chromium.
+and by the library's calls (`session.append`, `session.top(10)`), without neighbours and with. A
+first visit is of a new browser profile, to a server that compresses by gzip, at 1.6 Mbit/s and 150
+ms: by the DevTools protocol, which slows the page but not its service worker, and on one link for
+everything, which the server keeps to. What `--files` has is not made again. Needs
+glint-edge[all,dev], npm and chromium.
 """
 
 from __future__ import annotations
@@ -63,15 +64,17 @@ async ([target, blocks, calls]) => {
   const append = async (n) => { state = await runtime.append(state, 1 + ((n * 7) % size)); };
   const recommend = () => runtime.recommend(state, null);
   let session = await recommender.start();
+  const byCalls = (neighbours) => timed(async (n) => {
+    if (n % 40 === 0) session = await recommender.start();
+    await session.append(keys[(n * 7) % keys.length]);
+    await session.top(10, { neighbours });
+  });
   return {
     append: await timed(append),
     recommend: await timed(recommend),
     tap: await timed(async (n) => { await append(n); await recommend(); }),
-    session: await timed(async (n) => {
-      if (n % 40 === 0) session = await recommender.start();
-      await session.append(keys[(n * 7) % keys.length]);
-      await session.top(10, { neighbours: false });
-    }),
+    session: await byCalls(false),
+    neighbours: await byCalls(true),
   };
 }
 """

@@ -139,7 +139,8 @@ def web_times(path: Path) -> Lines:
     """Taps, and how long a first visit takes on a slow network."""
     rows = rows_of(path)
     calls = {"append": "`append`", "recommend": "`recommend`", "tap": "a tap: both",
-             "session": "a tap by `session.append` and `session.top(10)`"}  # fmt: skip
+             "session": "a tap by `session.append` and `session.top(10)`, without neighbours",
+             "neighbours": "the same, with the neighbours"}  # fmt: skip
     lines = [[f"{words}, µs", *(_cell(row, name) for row in rows)] for name, words in calls.items()]
     ways = {"devtools": "slowed down by DevTools", "link": "one link for page and service worker"}
     for what, words in (("cards", "the popular items"), ("list", "the model's list")):

@@ -29,7 +29,7 @@ def test_a_first_visit_and_taps(monkeypatch, browser, web_app, library, tmp_path
     assert not any(path.endswith(("golden.json", ".onnx", ".tflite")) for path in server.sent)
     assert sent["runtime"] < 40_000  # glint.wasm, compressed
     taps = web.together([library.evaluate(web.TAPS, ["c", 2, 2])])
-    assert set(taps) == {"append", "recommend", "tap", "session"}
+    assert set(taps) == {"append", "recommend", "tap", "session", "neighbours"}
     one = web.together([seconds])
     row = {"target": "c", "us": taps, "gzip": sent, "seconds": {"devtools": one, "link": one}}
     (tmp_path / "web.json").write_text(json.dumps({"rows": [row]}))
