@@ -69,16 +69,23 @@ def document(
 
 
 def added(document: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The same with what a results file has of other logs and, where there are none, its times."""
+    """The same with what a results file has of other logs and, where there are none, its times.
+
+    A log with neighbours' rows and the same one without are two.
+    """
     if not path.exists():
         return document
     before = json.loads(path.read_text("utf-8"))
-    measured = {log["log"] for log in document["logs"]}
-    others = [log for log in before["logs"] if log["log"] not in measured]
-    return {
-        **document, "logs": [*others, *document["logs"]],
-        "device": document["device"] or before["device"],
-    }  # fmt: skip
+    measured = {_identity(log) for log in document["logs"]}
+    others = [log for log in before["logs"] if _identity(log) not in measured]
+    logs = [*others, *document["logs"]]
+    names = [log["log"] for log in logs]
+    logs.sort(key=lambda log: names.index(log["log"]))
+    return {**document, "logs": logs, "device": document["device"] or before["device"]}
+
+
+def _identity(log: Mapping[str, Any]) -> tuple[str, int]:
+    return log["log"], log.get("neighbour_rows", 0)
 
 
 def _of_log(log: Log, models: Sequence[str], budget: Budget, out: Path) -> dict[str, Any]:

@@ -45,11 +45,15 @@ def _log(log: Mapping[str, Any]) -> str:
             f"{model['weights']:,}", f"{model['minutes']:.1f}",
             f"{len(model['seeds'])}",
         ])  # fmt: skip
-    title = (f"**{log['log']}**: {log['users']:,} users, {log['items']:,} items. Searched: "
+    title = (f"**{_name(log)}**: {log['users']:,} users, {log['items']:,} items. Searched: "
              f"{log['trials']} trials of at most {log['trial_epochs']} epochs; trained: at most "
              f"{log['epochs']} epochs by a {log.get('schedule', OLD_SCHEDULE)} step size, once a "
              f"seed{_also(log)}.")  # fmt: skip
     return "\n\n".join([title, table(head, lines), *_verdicts(models, words)])
+
+
+def _name(log: Mapping[str, Any]) -> str:
+    return str(log["log"]) + (", own rows alone" if not log.get("neighbour_rows") else "")
 
 
 def _also(log: Mapping[str, Any]) -> str:
@@ -98,7 +102,7 @@ def lengths(document: Mapping[str, Any]) -> str:
                  *(f"{band['ndcg_at_10'][name]:.4f}" for name in titles)]
                 for band in bands
             ]  # fmt: skip
-            parts += [f"**{log['log']}**", table(["history", "users", *titles.values()], lines)]
+            parts += [f"**{_name(log)}**", table(["history", "users", *titles.values()], lines)]
     return "\n\n".join(parts)
 
 
@@ -181,7 +185,7 @@ def settings(document: Mapping[str, Any]) -> str:
             chosen = ", ".join(f"{name.replace('_', ' ')} {value:g}"
                               for name, value in model["settings"].items())  # fmt: skip
             best = f"{model['validation_ndcg_at_10']:.4f}", f"{model['best_epoch']:.1f}"
-            lines.append([log["log"], model["title"], chosen, *best])
+            lines.append([_name(log), model["title"], chosen, *best])
     return table(["log", "model", "settings", "validation NDCG@10", "best epoch"], lines)
 
 

@@ -80,11 +80,11 @@ def test_it_searches_trains_and_prints_and_goes_on_where_it_stopped(command, mon
 
 def test_other_logs_of_a_results_file_stay(tmp_path):
     path, times = tmp_path / "results.json", {"log": "a", "rows": []}
-    before = {"logs": [{"log": "a", "d": 8}, {"log": "b", "d": 8}], "device": times}
-    path.write_text(json.dumps(before))
-    new = {"logs": [{"log": "b", "d": 16}], "device": None}
+    of_before = [{"log": "b"}, {"log": "a"}, {"log": "b", "neighbour_rows": 8, "d": 8}]
+    path.write_text(json.dumps({"logs": of_before, "device": times}))
+    new = {"logs": [{"log": "b", "neighbour_rows": 8, "d": 16}], "device": None}
     merged = compare_models.added(new, path)
-    assert merged == {"logs": [{"log": "a", "d": 8}, {"log": "b", "d": 16}], "device": times}
+    assert merged == {"logs": [{"log": "b"}, *new["logs"], {"log": "a"}], "device": times}
     assert compare_models.added(new, tmp_path / "none.json") == new
 
 
@@ -206,8 +206,8 @@ def test_the_table_says_whom_glint_ru_is_behind():
            "trials": 4, "trial_epochs": 6, "epochs": 14}  # fmt: skip
     text = tables.accuracy({"logs": [log]})
     assert text.startswith(
-        "**x.txt**: 10 users, 20 items. Searched: 4 trials of at most 6 epochs; trained: at most "
-        "14 epochs by a cosine step size, once a seed."
+        "**x.txt, own rows alone**: 10 users, 20 items. Searched: 4 trials of at most 6 epochs; "
+        "trained: at most 14 epochs by a cosine step size, once a seed."
     )
     also = tables.accuracy({"logs": [{**log, "later_items": 0.3, "neighbour_rows": 8}]})
     assert (
@@ -216,7 +216,8 @@ def test_the_table_says_whom_glint_ru_is_behind():
     assert "by a constant step" in tables.accuracy({"logs": [{**log, "schedule": "constant"}]})
     assert "| B (RNN) | 0.0500 ± 0.0010 | -0.0040 ± 0.0020 | – | 1,000 | 2.0 | 2 |" in text
     assert "- unseen items: GLINT-RU is ahead of A; behind B." in text
-    assert "| x.txt | A | l2 1e-05, layers 2 | 0.0600 | 7.0 |" in tables.settings({"logs": [log]})
+    searched = tables.settings({"logs": [{**log, "neighbour_rows": 8}]})
+    assert "| x.txt | A | l2 1e-05, layers 2 | 0.0600 | 7.0 |" in searched
 
 
 def test_lengths_that_few_users_have_are_not_shown():
