@@ -60,6 +60,14 @@ def tiny_neighbours(items=40, each=4, *, seed=0, c=0.5, gamma=30.0, **head):
     return Neighbours(starts, scales, weights, ids, c, gamma, **head)
 
 
+def expert_of(neighbours, history):
+    """The expert after one history: e of each row, 0 where it has none."""
+    length, e = np.array([len(history)]), np.zeros(neighbours.rows)
+    _, items, values = neighbours.experts(np.array(history, dtype=np.int64), length, length)
+    e[items] = values
+    return e
+
+
 def small_bundle(
     model, folder, target="onnx", titles=(), keys=(), *,
     quantize="none", data=APP, metrics=None, neighbours=None, **shown,

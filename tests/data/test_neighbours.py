@@ -7,7 +7,7 @@ from glint_edge.data.neighbours import HEAD, Neighbours, Newer
 from glint_edge.data.neighbours_file import read_file
 from glint_edge.json_files import Fault
 from tests.neighbours_file import WHOLE, damaged_files
-from tests.small import tiny_neighbours
+from tests.small import expert_of, tiny_neighbours
 
 
 def naive(neighbours, history):
@@ -40,6 +40,7 @@ def test_what_is_written_is_read(items, tmp_path):
 def test_the_expert_is_the_mean_of_the_last_items_rows(history):
     one = tiny_neighbours()
     expected = naive(one, history)
+    np.testing.assert_allclose(expert_of(one, history), expected, atol=1e-6)
     bias = one.bias(history, 50)
     assert (bias.shape, bias.dtype) == ((1, 50), np.float32)
     np.testing.assert_allclose(bias[0, :41], 0.5 * np.log1p(30 * expected), atol=1e-5)
