@@ -14,8 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from glint_edge.data.record import nobody_repeats
 from glint_edge.data.sequences import HeldOut, Split, split
 from glint_edge.data.source import in_catalogue, read_beside
 from glint_edge.evaluation.metrics import metrics_of_ranks
-from glint_edge.evaluation.neighbours import choose
+from glint_edge.evaluation.neighbours import LASTS, choose
 from glint_edge.evaluation.protocols import chosen_protocol
 from glint_edge.evaluation.ranking import evaluate, experts_of, leave_out_seen, scored
 from glint_edge.model.protocols import Scorer
@@ -72,6 +71,10 @@ def main() -> None:
     for k in asked.neighbours:
         if k != K:
             rows[f"added, {k} neighbours"] = added(model, parts, counted(k), protocol)
+    for last in LASTS:
+        rows[f"added, {K} neighbours of the last {last}"] = added(
+            model, parts, usual, protocol, lasts=[last]
+        )
     for reach in asked.reaches:
         if reach != REACH:
             rows[f"added, reach {reach}"] = added(model, parts, counted(K, reach), protocol)
@@ -88,7 +91,7 @@ def main() -> None:
     print(f"NDCG@10 on {log.name}, chosen on validation items, {protocol}")
     print(f"{'':24} {'valid':>7} {'unseen':>7} {'full':>7}")
     for name, row in rows.items():
-        chosen = ", ".join(f"{n} {v:g}" for n, v in row.items() if n in ("c", "gamma", "w"))
+        chosen = ", ".join(f"{n} {v:g}" for n, v in row.items() if n in ("c", "gamma", "last", "w"))
         of = (row[f"validation_{protocol}"], row["test_unseen"], row["test_full"])
         print(f"{name:24} {of[0]:7.4f} {of[1]:7.4f} {of[2]:7.4f}  {chosen}")
 
@@ -102,14 +105,19 @@ def figures(ndcg: Callable[[HeldOut, str], float], parts: Split) -> dict[str, fl
     }
 
 
-def added(model: Scorer, parts: Split, neighbours: Neighbours, protocol: str) -> dict[str, float]:
-    """The additive form, c and γ chosen."""
-    choice = choose(model, parts.validation(), neighbours, protocol=protocol)
-    own = replace(neighbours, c=choice.c, gamma=choice.gamma)
+def added(
+    model: Scorer,
+    parts: Split,
+    neighbours: Neighbours,
+    protocol: str,
+    lasts: Sequence[int] = LASTS,
+) -> dict[str, float]:
+    """The additive form, c, γ and how many items count chosen."""
+    own = choose(model, parts.validation(), neighbours, protocol=protocol, lasts=lasts).neighbours
     ndcg = figures(
         lambda part, way: evaluate(model, part, protocol=way, neighbours=own).ndcg, parts
     )
-    return {"c": choice.c, "gamma": choice.gamma, **ndcg}
+    return {**({} if own is None else {"c": own.c, "gamma": own.gamma, "last": own.last}), **ndcg}
 
 
 def mixed(model: Scorer, parts: Split, neighbours: Neighbours, protocol: str) -> dict[str, Any]:

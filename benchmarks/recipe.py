@@ -29,7 +29,8 @@ from glint_edge.data.features import Features
 from glint_edge.data.items import describing
 from glint_edge.data.log import load_log
 from glint_edge.data.neighbours import Neighbours
-from glint_edge.data.sequences import Split
+from glint_edge.data.sequences import Split, repeat_share
+from glint_edge.evaluation.protocols import fitting
 from glint_edge.evaluation.ranking import evaluate
 from glint_edge.files import write_json
 from glint_edge.levers import Setting
@@ -39,7 +40,6 @@ from glint_edge.training.epochs import epochs
 from glint_edge.training.kept import keep_best
 from glint_edge.training.objective import has_bfloat16
 
-PROTOCOL = "unseen"  # by which an epoch, and what neighbours count, is chosen
 BEFORE: dict[str, Setting] = {
     "variant": "paper", "table_start": "random", "output_start": 0.0, "average": 0.0,
     "neighbour_rows": 0, "schedule": "constant", "learning_rate": 1e-3, "embedding_dropout": 0.2,
@@ -61,32 +61,36 @@ SETTINGS: dict[str, dict[str, Setting]] = {
 
 def run(data: Split, levers: Mapping[str, Setting], features: Features | None) -> dict[str, Any]:
     """Train one setting: its figures, and those with neighbours beside it."""
+    repeats = repeat_share(data.validation(), data.test())
+    protocol = fitting(repeats)
     model_config, config = configs(data.sequences.item_count, levers)
     began = time.perf_counter()
     training = begin(model_config, config, data, features=features)
-    for epoch in epochs(training, data, config, protocol=PROTOCOL):
+    for epoch in epochs(training, data, config, protocol=protocol):
         print(
             f"  epoch {epoch.epoch}: loss {epoch.loss:.3f}, validation NDCG@10 "
             f"{epoch.validation_ndcg_at_10:.4f}", file=sys.stderr, flush=True,
         )  # fmt: skip
     minutes = (time.perf_counter() - began) / 60
-    best = keep_best(training, data, config, features=features, repeats=0.0, protocol=PROTOCOL)
+    best = keep_best(training, data, config, features=features, repeats=repeats, protocol=protocol)
     figures = {
         "best_epoch": training.best_epoch, "epochs": len(training.history), "minutes": minutes,
-        **_figures(best.model, data),
+        **_figures(best.model, data, protocol),
     }  # fmt: skip
     if best.neighbours is not None:
         own = best.neighbours
         figures["with_neighbours"] = {
-            "k": config.neighbours, "c": own.c, "gamma": own.gamma,
-            **_figures(best.model, data, own),
+            "k": config.neighbours, "c": own.c, "gamma": own.gamma, "last": own.last,
+            **_figures(best.model, data, protocol, own),
         }  # fmt: skip
     return figures
 
 
-def _figures(model: Scorer, data: Split, neighbours: Neighbours | None = None) -> dict[str, Any]:
+def _figures(
+    model: Scorer, data: Split, protocol: str, neighbours: Neighbours | None = None
+) -> dict[str, Any]:
     """NDCG@10 of the validation and the test items."""
-    parts = {"validation": (data.validation(), PROTOCOL), "unseen": (data.test(), "unseen"),
+    parts = {"validation": (data.validation(), protocol), "unseen": (data.test(), "unseen"),
              "whole": (data.test(), "full")}  # fmt: skip
     return {
         name: evaluate(model, part, protocol=protocol, neighbours=neighbours).ndcg

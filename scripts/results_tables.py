@@ -80,7 +80,7 @@ def neighbours(path: Path) -> Lines:
     names = (f"validation_{document['chosen_by']}", "test_unseen", "test_full")
     lines = []
     for way, row in document["rows"].items():
-        chosen = ", ".join(f"{n} {row[n]:g}" for n in ("c", "gamma", "w") if n in row)
+        chosen = ", ".join(f"{n} {row[n]:g}" for n in ("c", "gamma", "last", "w") if n in row)
         lines.append([way, chosen or NONE, *(f"{row[name]:.4f}" for name in names)])
     return ["NDCG@10", "chosen", "validation", "unseen items", "whole catalogue"], lines
 

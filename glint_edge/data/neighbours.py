@@ -53,14 +53,23 @@ class Newer(Fault):
     """A file of a later version, in words that follow its name."""
 
 
-class Pull(NamedTuple):
-    """What an item's score gains after a history, and the history's item that brings it the most.
+class Pulls(NamedTuple):
+    """What neighbours do to scores after a history.
 
-    Of two that bring as much it is the later one.
+    Attributes:
+        items: int64 [n], ascending, whose scores gain.
+        gains: float64 [n].
+        because: int64 [n], the history's item that brings it the most; of equals the later one.
     """
 
-    gain: float
-    because: int
+    items: Ids
+    gains: Floats
+    because: Ids
+
+    def reasons(self, items: Sequence[int]) -> list[int | None]:
+        """Of each item, because of what its score gains; None: it does not."""
+        brought = dict(zip(self.items.tolist(), self.because.tolist(), strict=True))
+        return [brought.get(item) for item in items]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,27 +114,15 @@ class Neighbours:
         """Most that the bias of another machine may differ."""
         return ROUNDING * self.c * math.log1p(self.gamma)
 
-    def pulls(self, history: Sequence[int]) -> dict[int, Pull]:
-        """What the scores of items gain after a history of ids, oldest first; others gain nothing.
-
-        One history in little more than a loop: arrays of so few numbers take longer.
-        """
-        near: dict[int, tuple[float, float, int]] = {}  # sum of shares, the largest, whose it is
-        weight, total = 1.0, 0.0
-        for item in reversed(history[-self.last :]):
-            if 0 < item < self.rows:
-                row = slice(self.starts[item], self.starts[item + 1])
-                shares = self.weights[row] * (weight * float(self.scales[item]))
-                for other, share in zip(self.ids[row].tolist(), shares.tolist(), strict=True):
-                    before, largest, because = near.get(other, (0.0, 0.0, 0))
-                    if share > largest:  # of equals it is the later item
-                        largest, because = share, item
-                    near[other] = before + share, largest, because
-            total, weight = total + weight, weight * self.decay
-        return {
-            other: Pull(self.c * math.log1p(self.gamma * own / total), because)
-            for other, (own, _, because) in near.items()
-        }
+    def pulls(self, history: Sequence[int]) -> Pulls:
+        """What scores gain after a history of ids, oldest first."""
+        ids, length = np.array(history, dtype=np.int64), np.array([len(history)])
+        _, _, item, near, share = self._parts(ids, length, length)
+        order = np.lexsort((-share, near))  # of equals the later item, which comes first
+        near, share, item = near[order], share[order], item[order]
+        first = np.flatnonzero(np.diff(near, prepend=-1))
+        sums = np.add.reduceat(share, first) if len(first) else share
+        return Pulls(near[first], self.gain(sums), item[first])
 
     def experts(self, ids: Ids, ends: Ids, lengths: Ids) -> tuple[Ids, Ids, Floats]:
         """The experts after many histories, where they are not 0.
@@ -177,13 +174,12 @@ class Neighbours:
             rows: of the table.
         """
         bias = np.zeros((1, rows), dtype=np.float32)
-        length = np.array([len(history)])
-        _, items, values = self.experts(np.array(history, dtype=np.int64), length, length)
-        bias[0, items] = self.gain(values)
+        pulls = self.pulls(history)
+        bias[0, pulls.items] = pulls.gains
         return bias
 
     def reasons(self, ids: Ids, ends: Ids, lengths: Ids, lists: Ids) -> Ids:
-        """`Pull.because` in the lists after many histories: int64 [B, k]; 0: nothing brought it.
+        """`Pulls.because` in the lists after many histories: int64 [B, k]; 0: nothing brought it.
 
         Args: those of `experts`; and `lists`, int64 [B, k], 0: none.
         """

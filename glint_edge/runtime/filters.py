@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from glint_edge.data.catalogue import Catalogue
-from glint_edge.data.neighbours import Pull
+from glint_edge.data.neighbours import Pulls
 from glint_edge.data.record import nobody_repeats
 from glint_edge.errors import ConfigError
 from glint_edge.keys import Key, shown, text_of_key, texts_of_keys
@@ -29,7 +28,6 @@ MOST_BOOST = 1e6  # float32 still tells scores apart that differ by a tenth besi
 Bias: TypeAlias = npt.NDArray[np.float32]
 Numbers: TypeAlias = npt.NDArray[np.int64]
 History = TypeVar("History", list[int], npt.NDArray[np.int64])
-NOTHING_GAINS: Mapping[int, Pull] = MappingProxyType({})
 # Items int64 [1, k], best first, and their scores float32 [1, k], with a bias or none.
 Ask: TypeAlias = Callable[["Bias | None"], tuple[Numbers, npt.NDArray[np.float32]]]
 
@@ -184,7 +182,7 @@ def best(
     k: int,
     chosen: Filter,
     left_out: Iterable[int],
-    pulls: Mapping[int, Pull] = NOTHING_GAINS,
+    pulls: Pulls | None = None,
 ) -> list[tuple[int, float]]:
     """The k best items and their scores, best first; fewer where no more are left.
 
@@ -194,7 +192,7 @@ def best(
         k: at least 1; also more than the artifact's own list has.
         chosen: the filter.
         left_out: ids to leave out beside it.
-        pulls: what else is added to scores, by item.
+        pulls: what neighbours add to scores.
 
     Raises:
         ConfigError: no item has a field of the filter.
@@ -228,7 +226,7 @@ def bias_of(
     rows: Rows,
     chosen: Filter,
     left_out: Iterable[int],
-    pulls: Mapping[int, Pull] = NOTHING_GAINS,
+    pulls: Pulls | None = None,
 ) -> Bias | None:
     """What is added to the rows' scores: float32 [1, rows]; None: nothing.
 
@@ -238,10 +236,11 @@ def bias_of(
         ConfigError: no item has a field of the filter.
     """
     out = [*left_out, *rows.of(map(str, chosen.without))]
-    if not (out or pulls or chosen.among is not None or chosen.where or chosen.boost):
+    if not (out or pulls is not None or chosen.among is not None or chosen.where or chosen.boost):
         return None
     bias = rows.no_bias()
-    bias[0, [*pulls]] = [pull.gain for pull in pulls.values()]
+    if pulls is not None:
+        bias[0, pulls.items] = pulls.gains
     for key, by in chosen.boost.items():
         if (number := rows.id_of.get(str(key))) is not None:
             bias[0, number] += by

@@ -237,9 +237,10 @@ class Recommender(GuardedStream):
         if k < 1:
             raise ConfigError(f"k is at least 1, not {k}")
         expert = self.bundle.neighbours if neighbours_of else None
-        pulls = {} if expert is None else expert.pulls(neighbours_of)
+        pulls = None if expert is None else expert.pulls(neighbours_of)
         ranked = best(ask, self._rows, k, chosen, left_out, pulls)
-        reasons = [pulls[item].because if item in pulls else None for item, _ in ranked]
+        listed = [item for item, _ in ranked]
+        reasons = [None] * len(listed) if pulls is None else pulls.reasons(listed)
         keys = self.bundle.keys
         shown = [
             self._shown(keys[item], score, None if reason is None else keys[reason])

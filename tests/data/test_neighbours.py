@@ -46,8 +46,8 @@ def test_the_expert_is_the_mean_of_the_last_items_rows(history):
     np.testing.assert_allclose(bias[0, :41], 0.5 * np.log1p(30 * expected), atol=1e-5)
     assert not bias[0, 41:].any()
     pulls = one.pulls(history)
-    assert [*np.flatnonzero(bias[0])] == sorted(pulls)
-    np.testing.assert_allclose([bias[0, item] for item in pulls], [p.gain for p in pulls.values()])
+    assert pulls.items.tolist() == np.flatnonzero(expected).tolist()
+    np.testing.assert_allclose(bias[0, pulls.items], pulls.gains)
 
 
 def test_many_histories_at_once_are_each_alone():
@@ -62,7 +62,8 @@ def test_many_histories_at_once_are_each_alone():
 
 
 def because(neighbours, history):
-    return {item: pull.because for item, pull in neighbours.pulls(history).items()}
+    pulls = neighbours.pulls(history)
+    return dict(zip(pulls.items.tolist(), pulls.because.tolist(), strict=True))
 
 
 def test_an_item_is_there_because_of_what_brought_it_the_most():

@@ -49,9 +49,8 @@ def test_a_score_gains_what_the_expert_says(loaded):
 def test_each_item_says_what_it_is_there_because_of(loaded):
     listed = loaded.recommend(HISTORY, 40)
     ids = [int(key[1:]) for key in HISTORY]
-    pulls = EXPERT.pulls(ids)
-    expected = [pulls.get(int(one.key[1:])) for one in listed]
-    assert [one.because for one in listed] == [pull and f"k{pull.because}" for pull in expected]
+    expected = EXPERT.pulls(ids).reasons([int(one.key[1:]) for one in listed])
+    assert [one.because for one in listed] == [item and f"k{item}" for item in expected]
     assert {one.because for one in listed} == {None, "k3", "k5"}  # item 17 has no neighbours
     assert all(one.because is None for one in loaded.recommend(HISTORY, 40, neighbours=False))
     assert all(one.because is None for one in loaded.similar("k3"))

@@ -14,7 +14,7 @@ constexpr std::uint32_t kMostRowsOfShortIds = 65'536, kMostLast = 64;
 constexpr float kMostC = 10, kMostGamma = 1e6f;
 // Platforms round otherwise: so much of the largest rise is allowed beside a golden score.
 constexpr double kRounding = 1e-4;
-constexpr std::size_t kExpected = 256;  // items near a history, of 32 neighbours and 8 steps
+constexpr std::size_t kExpected = 256;  // shares of a history, of 32 neighbours and 8 steps
 
 // A number of so many bytes, on any machine.
 std::uint32_t word(const std::string& bytes, std::size_t place, std::size_t size = 4) {
@@ -101,34 +101,49 @@ double Neighbours::rise(double nearness) const { return c_ * std::log1p(gamma_ *
 double Neighbours::rounding() const { return kRounding * rise(1); }
 
 Pulls Neighbours::pulls(const Ids& history) const {
-  struct Nearness {
-    double sum, largest;  // share
-    std::int32_t because;
+  struct Share {
+    std::uint64_t place;  // the id, and then how many steps back
+    double share;
   };
-  std::unordered_map<std::int32_t, Nearness> nearness;
-  nearness.reserve(kExpected);
+  std::vector<Share> shares;
+  shares.reserve(kExpected);
   double weight = 1, total = 0;
   const std::size_t steps = std::min<std::size_t>(history.size(), last_);
-  for (std::size_t step = 1; step <= steps; ++step) {
-    const std::int32_t item = history[history.size() - step];
-    const auto row = static_cast<std::size_t>(item);
+  for (std::size_t step = 0; step < steps; ++step) {
+    const auto row = static_cast<std::size_t>(history[history.size() - 1 - step]);
     const std::size_t end = row < rows_ ? starts_[row + 1] : 0;
-    for (std::size_t place = row < rows_ ? starts_[row] : 0; place < end; ++place) {
-      const float own = scales_[row] * static_cast<float>(weights_[place]);
-      const double share = weight * static_cast<double>(own);
-      Nearness& near = nearness[static_cast<std::int32_t>(ids_[place])];
-      near.sum += share;
-      if (share > near.largest) near.largest = share, near.because = item;  // of equals, the later
+    for (std::size_t at = row < rows_ ? starts_[row] : 0; at < end; ++at) {
+      const float own = scales_[row] * static_cast<float>(weights_[at]);
+      const std::uint64_t place = std::uint64_t{ids_[at]} * kMostLast + step;
+      shares.push_back({place, weight * static_cast<double>(own)});
     }
     total += weight;
     weight *= static_cast<double>(decay_);
   }
+  std::sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
+    return a.place < b.place;
+  });
   Pulls pulls;
-  pulls.reserve(nearness.size());
-  for (const auto& [id, near] : nearness) {
-    pulls[id] = {static_cast<float>(rise(near.sum / total)), near.because};
+  for (std::size_t first = 0, end = 0; first < shares.size(); first = end) {
+    const std::uint64_t id = shares[first].place / kMostLast;
+    double sum = 0;
+    std::size_t largest = first;  // of equals, the later item's
+    for (end = first; end < shares.size() && shares[end].place / kMostLast == id; ++end) {
+      sum += shares[end].share;
+      if (shares[end].share > shares[largest].share) largest = end;
+    }
+    const std::size_t step = shares[largest].place % kMostLast;
+    const std::int32_t because = history[history.size() - 1 - step];
+    pulls.push_back({static_cast<std::int32_t>(id), {static_cast<float>(rise(sum / total)), because}});
   }
   return pulls;
+}
+
+const Pull* pull_of(const Pulls& pulls, std::int64_t id) {
+  const auto place = std::lower_bound(
+      pulls.begin(), pulls.end(), id,
+      [](const std::pair<std::int32_t, Pull>& pull, std::int64_t wanted) { return pull.first < wanted; });
+  return place != pulls.end() && place->first == id ? &place->second : nullptr;
 }
 
 }  // namespace glint_edge

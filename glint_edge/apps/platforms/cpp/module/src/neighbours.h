@@ -22,7 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace glint_edge {
@@ -35,7 +35,10 @@ struct Pull {
   std::int32_t because;  // the history's item that has the largest share in it
 };
 
-using Pulls = std::unordered_map<std::int32_t, Pull>;  // by id
+using Pulls = std::vector<std::pair<std::int32_t, Pull>>;  // by id, ascending
+
+// What neighbours do to an item; null: nothing.
+const Pull* pull_of(const Pulls& pulls, std::int64_t id);
 
 class Neighbours {
  public:

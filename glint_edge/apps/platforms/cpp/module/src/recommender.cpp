@@ -37,8 +37,8 @@ class Model {
     std::vector<Item> items;
     for (std::size_t place = 0; place < list.ids.size(); ++place) {
       items.push_back(item(list.ids[place], list.scores[place]));
-      const auto pull = pulls.find(static_cast<std::int32_t>(list.ids[place]));
-      if (pull != pulls.end()) items.back().because = key_of(pull->second.because);
+      const Pull* pull = pull_of(pulls, list.ids[place]);
+      if (pull != nullptr) items.back().because = key_of(pull->because);
     }
     return items;
   }

@@ -16,6 +16,8 @@
 using glint_edge::crc32;
 using glint_edge::Json;
 using glint_edge::Neighbours;
+using glint_edge::Pull;
+using glint_edge::pull_of;
 using glint_edge::Pulls;
 using glint_edge::sha256;
 
@@ -158,11 +160,11 @@ static std::string neighbours_file() {
 
 static void check_pull(
     const Pulls& pulls, std::int32_t id, double nearness, std::int32_t because) {
-  const auto place = pulls.find(id);
-  CHECK(place != pulls.end());
-  if (place == pulls.end()) return;
-  CHECK(std::abs(place->second.rise - 1.5 * std::log1p(30 * nearness)) < 1e-5);
-  CHECK(place->second.because == because);
+  const Pull* pull = pull_of(pulls, id);
+  CHECK(pull != nullptr);
+  if (pull == nullptr) return;
+  CHECK(std::abs(pull->rise - 1.5 * std::log1p(30 * nearness)) < 1e-5);
+  CHECK(pull->because == because);
 }
 
 static void test_what_neighbours_add() {
