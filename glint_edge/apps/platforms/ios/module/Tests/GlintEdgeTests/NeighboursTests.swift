@@ -20,8 +20,8 @@ final class NeighboursTests: XCTestCase {
     return bytes
   }
 
-  private func changed<T>(_ place: Int, _ value: T) -> Data {
-    var bytes = whole
+  private func changed<T>(_ place: Int, _ value: T, in file: Data? = nil) -> Data {
+    var bytes = file ?? whole
     withUnsafeBytes(of: value) { bytes.replaceSubrange(place..<place + $0.count, with: $0) }
     return bytes
   }
@@ -43,6 +43,10 @@ final class NeighboursTests: XCTestCase {
     try check([1, 3, 1], 2, 4.5 * 1.49 / 2.19, 1)
     try check([1, 5], 2, 0.7 * 4.5 / 1.7, 1)  // it has no row, and is a step
     XCTAssertEqual(neighbours.rounding, 1.5e-4 * log1p(30), accuracy: 1e-9)
+    // Nine items count in this one, all alike.
+    let nine = try Neighbours(changed(24, Float(1), in: changed(20, UInt32(9))), items: 5, file)
+    let pull = try XCTUnwrap(nine.pulls([1] + Array(repeating: 2, count: 8))[2])
+    XCTAssertEqual(Double(pull.rise), 1.5 * log1p(30 * 4.5 / 9), accuracy: 1e-5)
   }
 
   func testWhatHoldsNoneIsRefused() {
