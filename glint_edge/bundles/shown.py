@@ -65,7 +65,12 @@ def _shown_items(bundle: Bundle) -> list[tuple[str, str]]:
 def _neighbours(bundle: Bundle) -> list[tuple[str, str]]:
     if (own := bundle.neighbours) is None:
         return []
-    return [("neighbours", f"{own.most} of an item, c {own.c:g}, γ {own.gamma:g}")]
+    return [
+        (
+            "neighbours",
+            f"{own.most} of each of the last {own.last} items, c {own.c:g}, γ {own.gamma:g}",
+        )
+    ]
 
 
 def _catalogue(changes: Mapping[str, Any] | None) -> str:

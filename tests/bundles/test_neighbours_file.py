@@ -60,7 +60,9 @@ def test_a_part_of_a_bundle_has_it_and_can_do_without(folder, tmp_path):
         part = load_bundle(place)
         assert (part.neighbours is not None) == choice
         assert part.manifest["digest"] == bundle.manifest["digest"]
-    assert "neighbours" in repr(table_of(bundle)) and "c 0.5, γ 30" in repr(table_of(bundle))
+    assert "neighbours" in repr(table_of(bundle)) and "last 8 items, c 0.5, γ 30" in repr(
+        table_of(bundle)
+    )
 
 
 def test_a_damaged_file_is_refused_by_both(folder, tmp_path):
