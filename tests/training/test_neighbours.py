@@ -39,7 +39,7 @@ def test_a_run_counts_neighbours_and_keeps_what_helps(log, tmp_path, caplog):
 
 
 def test_where_they_do_not_help_none_are_kept(log, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr("glint_edge.evaluation.neighbours.C", ())
+    monkeypatch.setattr("glint_edge.evaluation.neighbours.C", (0.0,))
     with caplog.at_level(logging.INFO):
         made = run(log, tmp_path / "run", neighbours=4, epochs=1)
     assert set(made.metrics) == {"validation", "test"}
