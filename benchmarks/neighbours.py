@@ -89,11 +89,11 @@ def main() -> None:
         print(json.dumps(report))
         return
     print(f"NDCG@10 on {log.name}, chosen on validation items, {protocol}")
-    print(f"{'':24} {'valid':>7} {'unseen':>7} {'full':>7}")
+    print(f"{'':36} {'valid':>7} {'unseen':>7} {'full':>7}")
     for name, row in rows.items():
         chosen = ", ".join(f"{n} {v:g}" for n, v in row.items() if n in ("c", "gamma", "last", "w"))
         of = (row[f"validation_{protocol}"], row["test_unseen"], row["test_full"])
-        print(f"{name:24} {of[0]:7.4f} {of[1]:7.4f} {of[2]:7.4f}  {chosen}")
+        print(f"{name:36} {of[0]:7.4f} {of[1]:7.4f} {of[2]:7.4f}  {chosen}")
 
 
 def figures(ndcg: Callable[[HeldOut, str], float], parts: Split) -> dict[str, float]:

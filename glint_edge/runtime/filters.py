@@ -236,7 +236,8 @@ def bias_of(
         ConfigError: no item has a field of the filter.
     """
     out = [*left_out, *rows.of(map(str, chosen.without))]
-    if not (out or pulls is not None or chosen.among is not None or chosen.where or chosen.boost):
+    pulled = pulls is not None and len(pulls.items) > 0
+    if not (out or pulled or chosen.among is not None or chosen.where or chosen.boost):
         return None
     bias = rows.no_bias()
     if pulls is not None:
