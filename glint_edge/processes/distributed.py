@@ -56,7 +56,7 @@ class Alone:
         """Replace each gradient by the sum of every process's."""
 
     def gather(self, values: Tensor) -> Tensor:
-        """Every process's int64 [n], n its own, one after another by rank."""
+        """Every process's values [n], n its own, one after another by rank."""
         return values
 
     def copy_of_first(self, data: bytes) -> bytes:
