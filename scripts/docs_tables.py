@@ -202,6 +202,8 @@ def accuracy(path: Path) -> str:
         for row, cells in zip(own, figures, strict=True):
             about = f"{data}, seed {row['seed']}: epoch {row['best_epoch']} of {row['epochs']}"
             lines.append([about, f"{row['minutes']:.0f}", *(f"{cell:.4f}" for cell in cells)])
+        if len(own) == 1:
+            continue
         means = [statistics.fmean(column) for column in zip(*figures, strict=True)]
         lines.append([f"**{data}, mean**", "", *(f"**{mean:.4f}**" for mean in means)])
     return table(["NDCG@10", "minutes", *names, *with_neighbours], lines)
