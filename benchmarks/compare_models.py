@@ -49,7 +49,7 @@ from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import GlintEdgeError
 from glint_edge.evaluation.metrics import mean, ndcg_by_user
 from glint_edge.evaluation.paired import Difference
-from glint_edge.evaluation.slices import half_width, length_bands
+from glint_edge.evaluation.slices import length_bands
 
 STEPS = ("accuracy", "device")
 DEVICE = "device.json"
@@ -106,9 +106,7 @@ def _of_log(log: Log, models: Sequence[str], budget: Budget, out: Path) -> dict[
             row[word] = _figures([line[word] for line in own])
             if name != GLINT and word in ndcg.get(GLINT, {}):
                 lead = ndcg[GLINT][word] - ndcg[name][word]
-                row[word]["lead"] = Difference(
-                    mean(lead, test.weights), half_width(lead, test.weights)
-                ).to_dict()
+                row[word]["lead"] = Difference.of(lead, test.weights).to_dict()
         rows.append(row)
     return {
         "log": log.name, "users": len(test.targets), "items": log.parts.item_count,

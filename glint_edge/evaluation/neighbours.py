@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +17,8 @@ from glint_edge.data.neighbour_counts import count_neighbours
 from glint_edge.data.neighbours import DECAY, LAST, Neighbours
 from glint_edge.data.sequences import HeldOut
 from glint_edge.evaluation.metrics import mean, ndcg_by_user
+from glint_edge.evaluation.paired import Difference
 from glint_edge.evaluation.ranking import experts_of, leave_out_seen, part_of_users, scored
-from glint_edge.evaluation.slices import half_width
 from glint_edge.model.protocols import Scorer
 from glint_edge.processes.distributed import Alone
 
@@ -109,23 +108,24 @@ def choose(
         lasts: how many items of a history may count, ascending.
     """
     group = group or Alone()
-    ways = [
-        replace(neighbours, c=c, gamma=gamma, last=last, decay=_decay(last))
-        for last in lasts for c in C for gamma in GAMMA
-    ]  # fmt: skip
-    own = _ranks(model, part_of_users(held_out, group), ways, protocol)
-    ranks = group.gather(torch.from_numpy(own.reshape(-1))).numpy().reshape(-1, 1 + len(ways))
-    alone, *ndcg = (mean(ndcg_by_user(column, TOP), held_out.weights) for column in ranks.T)
-    best = int(np.argmax(ndcg))
-    if ndcg[best] <= alone:
+    ways = [replace(neighbours, last=last, decay=_decay(last)) for last in lasts]
+    pairs = [(c, gamma) for c in C for gamma in GAMMA]
+    own = _ranks(model, part_of_users(held_out, group), ways, pairs, protocol)
+    ranks = group.gather(torch.from_numpy(own.reshape(-1))).numpy()
+    columns = ranks.reshape(-1, 1 + len(ways) * len(pairs)).T
+    alone, *each = (mean(ndcg_by_user(column, TOP), held_out.weights) for column in columns)
+    ndcg = np.reshape(each, (len(ways), len(pairs)))
+    best = int(ndcg.argmax())
+    if ndcg.max() <= alone:
         return Choice(None, alone, alone)
-    per_last = len(C) * len(GAMMA)
-    for first in range(0, len(ways), per_last):
-        own_best = first + int(np.argmax(ndcg[first : first + per_last]))
-        lead = ndcg_by_user(ranks[:, 1 + best], TOP) - ndcg_by_user(ranks[:, 1 + own_best], TOP)
-        if ndcg[best] - ndcg[own_best] <= half_width(lead, held_out.weights):
+    of_best = ndcg_by_user(columns[1 + best], TOP)
+    for way, figures in enumerate(ndcg):
+        pair = int(figures.argmax())
+        lead = of_best - ndcg_by_user(columns[1 + way * len(pairs) + pair], TOP)
+        if Difference.of(lead, held_out.weights).verdict == "level":
             break
-    return Choice(ways[own_best], ndcg[own_best], alone)
+    c, gamma = pairs[pair]
+    return Choice(replace(ways[way], c=c, gamma=gamma), float(figures[pair]), alone)
 
 
 def _decay(last: int) -> float:
@@ -134,10 +134,18 @@ def _decay(last: int) -> float:
 
 
 def _ranks(
-    model: Scorer, held_out: HeldOut, ways: Sequence[Neighbours], protocol: str
+    model: Scorer,
+    held_out: HeldOut,
+    ways: Sequence[Neighbours],
+    pairs: Sequence[tuple[float, float]],
+    protocol: str,
 ) -> npt.NDArray[np.uint8]:
-    """The targets' ranks by the model alone, and by each way, `TOP` + 1 at most: [U, 1 + ways]."""
-    ranks = np.zeros((len(held_out.targets), 1 + len(ways)), dtype=np.uint8)
+    """The targets' ranks by the model alone, and each way with each c and γ, `TOP` + 1 at most.
+
+    Returns:
+        [U, 1 + ways · pairs].
+    """
+    ranks = np.zeros((len(held_out.targets), 1 + len(ways) * len(pairs)), dtype=np.uint8)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     training = model.training
     model.eval()
@@ -150,15 +158,14 @@ def _ranks(
             scores.scatter_(1, targets, -math.inf)  # the others
             best = scores.topk(min(TOP, scores.shape[1]), dim=1).values
             above = [(best >= own).sum(dim=1)]
-            for _, of_one_last in groupby(ways, lambda way: way.last):
-                alike = list(of_one_last)
+            for way in ways:
                 row, item, expert = (
                     torch.from_numpy(values).to(device)
-                    for values in experts_of(alike[0], held_out, users)
+                    for values in experts_of(way, held_out, users)
                 )
                 mine, before = item == targets[row, 0], scores[row, item]
-                for way in alike:
-                    gains = (way.c * torch.log1p(way.gamma * expert)).to(scores)
+                for c, gamma in pairs:
+                    gains = (c * torch.log1p(gamma * expert)).to(scores)
                     level = own[:, 0].index_add(0, row[mine], gains[mine])
                     above.append(_above(best, level, row, before, gains))
             ranks[users] = 1 + torch.stack(above, dim=1).clamp(max=TOP).cpu().numpy()

@@ -29,6 +29,11 @@ class Difference:
     mean: float
     half_width: float
 
+    @classmethod
+    def of(cls, values: npt.NDArray[np.float64], weights: Weights | None = None) -> Difference:
+        """Of the differences float64 [U], each of which counts its weight, float32 [U]."""
+        return cls(mean(values, weights), half_width(values, weights))
+
     @property
     def verdict(self) -> str:
         """Which is better, if that is more than noise."""
@@ -86,11 +91,7 @@ def compare(
     k = figures.k
     hits = (ours <= k).astype(np.float64) - (theirs <= k)
     ndcg = ndcg_by_user(ours, k) - ndcg_by_user(theirs, k)
-    return Comparison(other, figures, _difference(hits, weights), _difference(ndcg, weights))
-
-
-def _difference(values: npt.NDArray[np.float64], weights: Weights | None) -> Difference:
-    return Difference(mean(values, weights), half_width(values, weights))
+    return Comparison(other, figures, Difference.of(hits, weights), Difference.of(ndcg, weights))
 
 
 def verdict(

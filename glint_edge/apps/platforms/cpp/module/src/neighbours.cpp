@@ -133,16 +133,17 @@ Pulls Neighbours::pulls(const Ids& history) const {
       if (shares[end].share > shares[largest].share) largest = end;
     }
     const std::size_t step = shares[largest].place % kMostLast;
-    const std::int32_t because = history[history.size() - 1 - step];
-    pulls.push_back({static_cast<std::int32_t>(id), {static_cast<float>(rise(sum / total)), because}});
+    const Pull pull{static_cast<float>(rise(sum / total)), history[history.size() - 1 - step]};
+    pulls.emplace_back(static_cast<std::int32_t>(id), pull);
   }
   return pulls;
 }
 
 const Pull* pull_of(const Pulls& pulls, std::int64_t id) {
-  const auto place = std::lower_bound(
-      pulls.begin(), pulls.end(), id,
-      [](const std::pair<std::int32_t, Pull>& pull, std::int64_t wanted) { return pull.first < wanted; });
+  const auto before = [](const Pulls::value_type& pull, std::int64_t wanted) {
+    return pull.first < wanted;
+  };
+  const auto place = std::lower_bound(pulls.begin(), pulls.end(), id, before);
   return place != pulls.end() && place->first == id ? &place->second : nullptr;
 }
 
