@@ -46,7 +46,10 @@ class NeighboursFile:
         """What is added to the scores after a history, by id, and the item that is why."""
         nearness, shares, total = {}, {}, 0.0
         decay = float(np.float32(self.decay))
-        for step, item in enumerate(reversed(history[-self.last :])):
+        counting = history[-self.last :]
+        rows = dict(enumerate(row for _, row in self.rows))
+        taken = {item for item in counting if item not in rows.get(item, {})}
+        for step, item in enumerate(reversed(counting)):
             total += decay**step
             scale, row = self.rows[item] if item < len(self.rows) else (0.0, {})
             for number, weight in row.items():
@@ -56,8 +59,8 @@ class NeighboursFile:
                     shares[number] = share, item
         return {
             number: (self.rise(sum_ / total), shares[number][1])
-            for number, sum_ in nearness.items()
-        }
+            for number, sum_ in nearness.items() if number not in taken
+        }  # fmt: skip
 
     def rise(self, nearness):
         """What is added to the score of an item that is so near."""

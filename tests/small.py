@@ -41,11 +41,12 @@ def tiny_model(seed=0, **config):
 
 
 def tiny_neighbours(items=40, each=4, *, seed=0, c=0.5, gamma=30.0, **head):
-    """Drawn neighbours; item 7 has none, as in each row that ends in 7."""
+    """Drawn neighbours; items that end in 7 have none, those that end in 3 themselves, too."""
     draw = np.random.default_rng(seed)
     steps = np.sort(
         draw.permuted(np.tile(np.arange(1, 3 * each), (items + 1, 1)), axis=1)[:, :each]
     )
+    steps[3::10, 0] = items  # round the ring
     rows = [
         [] if item == 0 or item % 10 == 7
         else sorted((item - 1 + step) % items + 1 for step in some)

@@ -5,8 +5,10 @@ of its last items' rows, each step back counting `decay` times as much as the on
 
     e = Σ_s decay^s · row(h_{last − s}) / Σ_s decay^s,    s = 0 … last − 1
 
-and what a list's scores gain by it is c · log(1 + γ e), a bias like those of filters. An item that
-is unknown, or was added after the training, has no neighbours and counts as a step.
+but one of these items itself has e = 0, unless it is its own neighbour: what is never taken again
+is not brought back by what stands near it. What a list's scores gain is c · log(1 + γ e), a bias
+like those of filters. An item that is unknown, or was added after the training, has no neighbours
+and counts as a step.
 
 `neighbours.bin`, the same bytes in a checkpoint and in a bundle; little endian:
 
@@ -32,6 +34,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -109,6 +112,14 @@ class Neighbours:
         """Neighbours of an item, at most."""
         return int(np.diff(self.starts).max(initial=0))
 
+    @cached_property
+    def comes_again(self) -> npt.NDArray[np.bool_]:
+        """Which items are neighbours of themselves: bool [rows]."""
+        again = np.zeros(self.rows, dtype=np.bool_)
+        row = np.repeat(np.arange(self.rows), np.diff(self.starts))
+        again[row[row == self.ids]] = True
+        return again
+
     @property
     def error(self) -> float:
         """Most that the bias of another machine may differ."""
@@ -160,7 +171,12 @@ class Neighbours:
         at = np.arange(len(of)) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
         weights = self.weights[at] * self.scales[item].astype(np.float64)[of]
         weights *= (shares[step] / np.cumsum([0.0, *shares])[steps][history])[of]
-        return history[of], step[of], item[of], self.ids[at], weights
+        near = self.ids[at]
+        pairs = history[of] * self.rows + near
+        taken = np.sort((history * self.rows + item)[~self.comes_again[item]])
+        gains = np.append(taken, -1)[np.searchsorted(taken, pairs)] != pairs
+        of, near, weights = of[gains], near[gains], weights[gains]
+        return history[of], step[of], item[of], near, weights
 
     def gain(self, expert: Floats) -> Floats:
         """What scores gain by an expert: c · log(1 + γ e)."""

@@ -13,14 +13,25 @@ from tests.small import expert_of, tiny_neighbours
 def naive(neighbours, history):
     """The expert as the contract has it, number by number."""
     e, shares = np.zeros(neighbours.rows), 0.0
-    for step, item in enumerate(reversed(history[-neighbours.last :])):
+    counting = history[-neighbours.last :]
+    for step, item in enumerate(reversed(counting)):
         share = neighbours.decay**step
         shares += share
-        if item < neighbours.rows:
-            for at in range(neighbours.starts[item], neighbours.starts[item + 1]):
-                weight = neighbours.weights[at] * neighbours.scales[item]
-                e[neighbours.ids[at]] += share * weight
+        for near, weight in row_of(neighbours, item).items():
+            e[near] += share * weight
+    for item in counting:
+        if item < neighbours.rows and item not in row_of(neighbours, item):
+            e[item] = 0.0
     return e / shares if shares else e
+
+
+def row_of(neighbours, item):
+    """Its neighbours, and what each weighs."""
+    if item >= neighbours.rows:
+        return {}
+    own = slice(neighbours.starts[item], neighbours.starts[item + 1])
+    weights = neighbours.weights[own] * neighbours.scales[item]
+    return dict(zip(neighbours.ids[own].tolist(), weights, strict=True))
 
 
 @pytest.mark.parametrize("items", [40, 70_000])
@@ -61,6 +72,21 @@ def test_many_histories_at_once_are_each_alone():
     assert (e > 0).all() and len({*zip(number, item, strict=True)}) == len(e)
 
 
+def test_what_is_never_taken_again_is_not_brought_back():
+    # Item 1 is near itself and item 2, item 2 near itself alone, item 3 near the other two.
+    one = Neighbours(
+        np.array([0, 0, 2, 3, 5]), np.float32([0, 0.5, 0.25, 0.125]),
+        np.uint8([1, 1, 4, 2, 6]), np.array([1, 2, 2, 1, 2]), 1.0, 1.0, last=2, decay=1.0,
+    )  # fmt: skip
+    assert one.comes_again.tolist() == [False, True, True, False]
+    assert expert_of(one, [3, 1]).tolist() == [0, 0.375, 0.625, 0]
+    never = replace(one, ids=np.array([2, 3, 1, 1, 2]))  # nobody takes any of them again
+    assert not never.comes_again.any()
+    assert expert_of(never, [3]).tolist() == [0, 0.25, 0.75, 0]
+    assert expert_of(never, [3, 1]).tolist() == [0, 0, 0.625, 0]
+    assert expert_of(never, [2, 3, 1]).tolist() == [0, 0, 0.625, 0]  # item 2 no longer counts
+
+
 def because(neighbours, history):
     pulls = neighbours.pulls(history)
     return dict(zip(pulls.items.tolist(), pulls.because.tolist(), strict=True))
@@ -73,8 +99,9 @@ def test_an_item_is_there_because_of_what_brought_it_the_most():
         np.uint8(weights), np.array(ids), 0.5, 30.0,
     )  # fmt: skip
     # Item 2's row has weight 1 of item 3, item 1's 0.4 a step later.
-    assert because(one, [2, 1]) == {2: 1, 3: 2}
-    assert because(one, [1, 2, 4]) == {1: 4, 2: 1, 3: 2}
+    assert because(one, [2, 1]) == {3: 2}
+    assert because(one, [1, 4, 2]) == {3: 2}
+    assert because(one, [1, 4]) == {2: 1, 3: 1}
     assert because(one, []) == {}
     same = replace(one, decay=1.0, weights=np.uint8([200, 250, 250, 255]))
     assert because(same, [1, 2])[3] == 2 and because(same, [2, 1])[3] == 1

@@ -120,7 +120,7 @@ class Part(Alone):
 
 
 def test_processes_choose_together_what_one_does(model, held_out):
-    expert, gathered = tiny_neighbours(), []
+    expert, gathered = tiny_neighbours(each=9), []
     for rank in range(2):
         choice = choose(model, held_out, expert, group=Part(rank, gathered))
     alone = choose(model, held_out, expert)

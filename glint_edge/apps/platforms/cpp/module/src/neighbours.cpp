@@ -107,19 +107,24 @@ Pulls Neighbours::pulls(const Ids& history) const {
   };
   std::vector<Share> shares;
   shares.reserve(kExpected);
+  Ids taken;  // those that count, and never come again
   double weight = 1, total = 0;
   const std::size_t steps = std::min<std::size_t>(history.size(), last_);
   for (std::size_t step = 0; step < steps; ++step) {
     const auto row = static_cast<std::size_t>(history[history.size() - 1 - step]);
     const std::size_t end = row < rows_ ? starts_[row + 1] : 0;
+    bool again = false;
     for (std::size_t at = row < rows_ ? starts_[row] : 0; at < end; ++at) {
+      again |= ids_[at] == row;
       const float own = scales_[row] * static_cast<float>(weights_[at]);
       const std::uint64_t place = std::uint64_t{ids_[at]} * kMostLast + step;
       shares.push_back({place, weight * static_cast<double>(own)});
     }
+    if (!again) taken.push_back(static_cast<std::int32_t>(row));
     total += weight;
     weight *= static_cast<double>(decay_);
   }
+  std::sort(taken.begin(), taken.end());
   std::sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
     return a.place < b.place;
   });
@@ -132,6 +137,7 @@ Pulls Neighbours::pulls(const Ids& history) const {
       sum += shares[end].share;
       if (shares[end].share > shares[largest].share) largest = end;
     }
+    if (std::binary_search(taken.begin(), taken.end(), static_cast<std::int32_t>(id))) continue;
     const std::size_t step = shares[largest].place % kMostLast;
     const Pull pull{static_cast<float>(rise(sum / total)), history[history.size() - 1 - step]};
     pulls.emplace_back(static_cast<std::int32_t>(id), pull);

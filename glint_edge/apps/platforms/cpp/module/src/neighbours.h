@@ -15,7 +15,8 @@
 //
 // A neighbour's weight is its row's scale times its own number. An item's nearness e to a history is
 // the mean of its weights in the rows of the last L items, of which the one s steps back counts
-// decay^s times; its score rises by c · log(1 + gamma · e).
+// decay^s times; its score rises by c · log(1 + gamma · e). One of these last L items itself does
+// not rise, unless it is in its own row: what is never tapped again is not brought back.
 
 #pragma once
 

@@ -175,15 +175,17 @@ static void test_what_neighbours_add() {
   check_pull(one, 2, 4.5, 1);
   check_pull(one, 3, 0.5, 1);
   const Pulls two = neighbours.pulls({3, 1});
-  CHECK(two.size() == 3);
+  CHECK(two.size() == 1);  // what is taken, and not near itself, does not come again
   check_pull(two, 2, 4.5 / 1.7, 1);
-  check_pull(two, 1, 0.7 * 31.875 / 1.7, 3);
+  const Neighbours itself(with<std::uint16_t>(neighbours_file(), 83, 3), 5);
+  check_pull(itself.pulls({3, 1}), 3, (0.7 * 31.875 + 0.5) / 1.7, 3);
+  CHECK(itself.pulls({3, 1}).size() == 2);
   check_pull(neighbours.pulls({1, 3, 1}), 2, 4.5 * 1.49 / 2.19, 1);
   check_pull(neighbours.pulls({1, 5}), 2, 0.7 * 4.5 / 1.7, 1);  // it has no row, and is a step
   const glint_edge::Ids ninth{1, 2, 2, 2, 2, 2, 2, 2, 2};  // item 1 is the ninth from the end
   CHECK(neighbours.pulls(ninth).empty());
   const auto nine = with<float>(with<std::uint32_t>(neighbours_file(), 20, 9), 24, 1);
-  check_pull(Neighbours(nine, 5).pulls(ninth), 2, 4.5 / 9, 1);
+  check_pull(Neighbours(nine, 5).pulls(ninth), 3, 0.5 / 9, 1);
   CHECK(std::abs(neighbours.rounding() - 1e-4 * 1.5 * std::log1p(30)) < 1e-9);
   // Of equal shares the later item's: item 3 has the neighbour 2 now, as near as item 1's.
   const auto equal = with<float>(with<std::uint16_t>(neighbours_file(), 83, 2), 24, 1);

@@ -25,7 +25,8 @@ struct Pull: Equatable {
 ///
 /// A neighbour's weight is its row's scale times its own number. An item's nearness e to a history is
 /// the mean of its weights in the rows of the last L items, of which the one s steps back counts
-/// decay^s times; its score rises by c · log(1 + gamma · e).
+/// decay^s times; its score rises by c · log(1 + gamma · e). One of these last L items itself does
+/// not rise, unless it is in its own row: what is never tapped again is not brought back.
 struct Neighbours: Sendable {
   static let file = "neighbours.bin"
   private static let magic = Array("GENB".utf8)
@@ -127,7 +128,8 @@ struct Neighbours: Sendable {
     var nearness: [Int: (sum: Double, largest: Double, because: Int)] = [:]
     var weight = 1.0
     var total = 0.0
-    for item in history.suffix(last).reversed() {
+    let counting = history.suffix(last).reversed()
+    for item in counting {
       if item < scales.count {
         for place in starts[item]..<starts[item + 1] {
           let share = weight * Double(scales[item] * Float(weights[place]))
@@ -140,7 +142,13 @@ struct Neighbours: Sendable {
       total += weight
       weight *= decay
     }
+    for item in counting where !comesAgain(item) { nearness[item] = nil }
     return nearness.mapValues { Pull(rise: Float(rise($0.sum / total)), because: $0.because) }
+  }
+
+  /// Whether an item is a neighbour of itself.
+  private func comesAgain(_ item: Int) -> Bool {
+    item < scales.count && ids[starts[item]..<starts[item + 1]].contains(item)
   }
 
   private func rise(_ nearness: Double) -> Double { c * log1p(gamma * nearness) }

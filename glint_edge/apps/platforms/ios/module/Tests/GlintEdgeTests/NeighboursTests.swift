@@ -39,14 +39,19 @@ final class NeighboursTests: XCTestCase {
     try check([1], 2, 4.5, 1)
     try check([1], 3, 0.5, 1)
     try check([3, 1], 2, 4.5 / 1.7, 1)
-    try check([3, 1], 1, 0.7 * 31.875 / 1.7, 3)
+    XCTAssertEqual(neighbours.pulls([3, 1]).count, 1)  // none of these comes again
     try check([1, 3, 1], 2, 4.5 * 1.49 / 2.19, 1)
     try check([1, 5], 2, 0.7 * 4.5 / 1.7, 1)  // it has no row, and is a step
     XCTAssertEqual(neighbours.rounding, 1.5e-4 * log1p(30), accuracy: 1e-9)
+    let itself = try Neighbours(changed(83, UInt16(3)), items: 5, file).pulls([3, 1])
+    XCTAssertEqual(Set(itself.keys), [2, 3])
+    let again = try XCTUnwrap(itself[3])
+    XCTAssertEqual(Double(again.rise), 1.5 * log1p(30 * (0.7 * 31.875 + 0.5) / 1.7), accuracy: 1e-5)
+    XCTAssertEqual(again.because, 3)
     // Nine items count in this one, all alike.
     let nine = try Neighbours(changed(24, Float(1), in: changed(20, UInt32(9))), items: 5, file)
-    let pull = try XCTUnwrap(nine.pulls([1] + Array(repeating: 2, count: 8))[2])
-    XCTAssertEqual(Double(pull.rise), 1.5 * log1p(30 * 4.5 / 9), accuracy: 1e-5)
+    let pull = try XCTUnwrap(nine.pulls([1] + Array(repeating: 2, count: 8))[3])
+    XCTAssertEqual(Double(pull.rise), 1.5 * log1p(30 * 0.5 / 9), accuracy: 1e-5)
   }
 
   func testWhatHoldsNoneIsRefused() {

@@ -16,7 +16,8 @@
  *
  * A neighbour's weight is its row's scale times its own number. An item's nearness e to a history is
  * the mean of its weights in the rows of the last L items, of which the one s steps back counts
- * decay^s times; its score rises by c · log(1 + gamma · e).
+ * decay^s times; its score rises by c · log(1 + gamma · e). One of these last L items itself does
+ * not rise, unless it is in its own row: what is never tapped again is not brought back.
  */
 
 import type { BundleSource, Manifest } from './bundle';
@@ -133,8 +134,9 @@ export class Neighbours {
   /** What a history does to the items that are near its last ones. */
   pulls(history: readonly number[]): Pulls {
     const nearness = new Map<number, { sum: number; share: number; because: number }>();
+    const counting = history.slice(-this.last).reverse();
     let [weight, total] = [1, 0];
-    for (const item of history.slice(-this.last).reverse()) {
+    for (const item of counting) {
       for (let place = this.start(item); place < this.end(item); place++) {
         const share = weight * this.weight(item, place);
         const id = this.id(place);
@@ -148,10 +150,19 @@ export class Neighbours {
       total += weight;
       weight *= this.decay;
     }
+    for (const item of counting) if (!this.comesAgain(item)) nearness.delete(item);
     const pulled = [...nearness].map(
       ([id, { sum, because }]) => [id, { rise: this.rise(sum / total), because }] as const,
     );
     return new Map(pulled);
+  }
+
+  /** Whether an item is a neighbour of itself. */
+  private comesAgain(item: number): boolean {
+    for (let place = this.start(item); place < this.end(item); place++) {
+      if (this.id(place) === item) return true;
+    }
+    return false;
   }
 
   private rise(nearness: number): number {

@@ -30,7 +30,8 @@ internal class Pull(val rise: Float, val because: Int)
  *
  * A neighbour's weight is its row's scale times its own number. An item's nearness e to a history is
  * the mean of its weights in the rows of the last L items, of which the one s steps back counts
- * decay^s times; its score rises by c · log(1 + gamma · e).
+ * decay^s times; its score rises by c · log(1 + gamma · e). One of these last L items itself does
+ * not rise, unless it is in its own row: what is never tapped again is not brought back.
  *
  * @property last how many of a history's last items count.
  */
@@ -61,7 +62,8 @@ internal class Neighbours private constructor(private val bytes: ByteBuffer, ite
         val nearness = HashMap<Int, Nearness>()
         var weight = 1.0
         var total = 0.0
-        for (item in history.takeLast(last).asReversed()) {
+        val counting = history.takeLast(last).asReversed()
+        for (item in counting) {
             if (item < rows) {
                 val scale = scale(item.toLong())
                 for (place in start(item.toLong()) until start(item + 1L)) {
@@ -77,8 +79,13 @@ internal class Neighbours private constructor(private val bytes: ByteBuffer, ite
             total += weight
             weight *= decay
         }
+        for (item in counting) if (!comesAgain(item)) nearness.remove(item)
         return nearness.mapValues { (_, near) -> Pull(rise(near.sum / total).toFloat(), near.because) }
     }
+
+    /** Whether an item is a neighbour of itself. */
+    private fun comesAgain(item: Int): Boolean =
+        item < rows && (start(item.toLong()) until start(item + 1L)).any { id(it) == item.toLong() }
 
     private fun rise(nearness: Double): Double = c * ln1p(gamma * nearness)
 

@@ -39,14 +39,16 @@ class NeighboursTest {
         assertPull(one, 2, 4.5, 1)
         assertPull(one, 3, 0.5, 1)
         val two = neighbours.pulls(listOf(3, 1))
-        assertEquals(setOf(1, 2, 3), two.keys)
+        assertEquals(setOf(2), two.keys) // what is taken, and not near itself, does not come again
         assertPull(two, 2, 4.5 / 1.7, 1)
-        assertPull(two, 1, 0.7 * 31.875 / 1.7, 3)
+        val itself = Neighbours.of(with { putShort(83, 3) }, 5).pulls(listOf(3, 1))
+        assertEquals(setOf(2, 3), itself.keys)
+        assertPull(itself, 3, (0.7 * 31.875 + 0.5) / 1.7, 3)
         assertPull(neighbours.pulls(listOf(1, 3, 1)), 2, 4.5 * 1.49 / 2.19, 1)
         assertPull(neighbours.pulls(listOf(1, 5)), 2, 0.7 * 4.5 / 1.7, 1) // it has no row, and is a step
         val ninth = listOf(1) + List(8) { 2 } // item 1 is the ninth from the end
         assertTrue(neighbours.pulls(ninth).isEmpty())
-        assertPull(Neighbours.of(with { putInt(20, 9).putFloat(24, 1f) }, 5).pulls(ninth), 2, 4.5 / 9, 1)
+        assertPull(Neighbours.of(with { putInt(20, 9).putFloat(24, 1f) }, 5).pulls(ninth), 3, 0.5 / 9, 1)
         assertEquals(1.5e-4 * ln1p(30.0), neighbours.rounding, 1e-9)
         // Of equal shares the later item's: item 3 has the neighbour 2 now, as near as item 1's.
         val equal = with { putFloat(24, 1f).putFloat(72, 4.5f / 255).putShort(83, 2) }
