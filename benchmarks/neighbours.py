@@ -145,10 +145,9 @@ def mixed_ranks(
         targets = torch.from_numpy(held_out.targets[users])[:, None]
         for number, share in enumerate(SHARES):
             both = (1 - share) * likely + share * dense
-            own = both.gather(1, targets)
             if protocol == "unseen":
                 leave_out_seen(both, held_out, users)
-                both.scatter_(1, targets, own)
+            own = both.gather(1, targets)
             ranks[users, number] = (both >= own).sum(dim=1).numpy()
     return ranks
 

@@ -152,9 +152,9 @@ def _ranks(
     with torch.inference_mode():
         for users, scores in scored(model, held_out, "sliding", device):
             targets = torch.from_numpy(held_out.targets[users])[:, None].to(device)
-            own = scores.gather(1, targets)
             if protocol == "unseen":
                 leave_out_seen(scores, held_out, users)
+            own = scores.gather(1, targets)
             scores.scatter_(1, targets, -math.inf)  # the others
             best = scores.topk(min(TOP, scores.shape[1]), dim=1).values
             above = [(best >= own).sum(dim=1)]
@@ -168,7 +168,8 @@ def _ranks(
                     gains = (c * torch.log1p(gamma * expert)).to(scores)
                     level = own[:, 0].index_add(0, row[mine], gains[mine])
                     above.append(_above(best, level, row, before, gains))
-            ranks[users] = 1 + torch.stack(above, dim=1).clamp(max=TOP).cpu().numpy()
+            most = torch.stack(above, dim=1).clamp(max=TOP).masked_fill(own == -math.inf, TOP)
+            ranks[users] = 1 + most.cpu().numpy()
     model.train(training)
     return ranks
 

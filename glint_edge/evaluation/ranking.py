@@ -30,6 +30,7 @@ from glint_edge.suggestions import one_of
 CHUNK = 256  # users scored at once, at most
 POSITIONS = 1 << 16  # items of their histories at once: of very long ones, fewer users'
 SCORES = 1 << 25  # scores held at once: of a large catalogue, fewer users'
+NEVER = 2**31 - 1  # the rank of a target that no list has
 
 
 def evaluate(
@@ -71,7 +72,7 @@ class Ranked(NamedTuple):
     """Where the targets rank, and what is recommended.
 
     Attributes:
-        ranks: int64 [U], 1 is best.
+        ranks: int64 [U], 1 is best; `NEVER`: what is ranked is without the target.
         lists: int64 [U, k], the best ids, best first; 0: fewer are left.
     """
 
@@ -96,8 +97,8 @@ def ranked(
         model: the float model or a baseline; put into evaluation mode for the time of the call.
         held_out: histories and targets.
         protocol: "full" ranks the whole catalogue (padding is never ranked). "unseen" leaves out
-            what stands in the user's history, the target excepted: the published figures of
-            RecBoard and of S3-Rec's line of code on data in which nobody takes an item twice.
+            what stands in the user's history, as lists of an app do: a target that stands there
+            is a miss. So are the published figures of RecBoard and of S3-Rec's line of code.
             "sampled-pop100" ranks the target among 100 negatives drawn by popularity, as in the
             authors' tables (`mode: pop100` in their overall.yaml). Figures of different protocols
             cannot be compared.
@@ -129,20 +130,18 @@ def ranked(
         for users, scores in scored(model, held_out, window, device):
             if neighbours is not None:
                 add_gains(scores, neighbours, held_out, users)
-            target = scores.gather(1, targets[users, None])  # [b, 1]
             if protocol == "unseen":
                 leave_out_seen(scores, held_out, users)
+            target = scores.gather(1, targets[users, None])  # [b, 1]
             if top:
                 best = scores.topk(min(top, scores.shape[1]))
                 shown = best.indices.masked_fill(best.values == -math.inf, 0)
                 lists[users, : shown.shape[1]] = shown.cpu().numpy()
-            if protocol == "unseen":
-                scores.scatter_(1, targets[users, None], target)
             if negatives is None:
                 rank = _rank(scores, target) - 1  # the target ties with itself
             else:
                 rank = _rank(scores.gather(1, negatives[users]), target)
-            ranks[users] = rank.cpu().numpy()
+            ranks[users] = rank.masked_fill(target[:, 0] == -math.inf, NEVER).cpu().numpy()
     model.train(training)
     return Ranked(ranks, lists)
 

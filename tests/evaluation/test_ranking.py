@@ -10,7 +10,7 @@ from glint_edge.data.sequences import HeldOut
 from glint_edge.errors import ConfigError, DivergedError
 from glint_edge.evaluation.metrics import metrics_of_ranks
 from glint_edge.evaluation.negatives import draw_negatives
-from glint_edge.evaluation.ranking import evaluate, rank_in_top_k, ranked
+from glint_edge.evaluation.ranking import NEVER, evaluate, rank_in_top_k, ranked
 
 
 def held_out(histories, targets):
@@ -179,7 +179,7 @@ def test_a_score_that_is_no_number_never_ranks_first():
         assert rank_in_top_k(np.array([[5, 6, 7]]), scores, np.array([target])) >= 2
 
 
-def test_unseen_leaves_out_the_whole_history_and_never_the_target(fixed_scores):
+def test_unseen_leaves_out_the_whole_history_and_a_target_that_stands_there(fixed_scores):
     model = fixed_scores([5.0, 4.0, 3.0, 2.0, 1.0])
     length = model.config.max_length
     users = held_out(
@@ -187,4 +187,7 @@ def test_unseen_leaves_out_the_whole_history_and_never_the_target(fixed_scores):
         [3, 3, 5, 1],
     )
     assert ranked(model, users).ranks.tolist() == [3, 3, 5, 1]
-    assert ranked(model, users, protocol="unseen").ranks.tolist() == [1, 3, 3, 1]
+    unseen = ranked(model, users, protocol="unseen", top=4)
+    assert unseen.ranks.tolist() == [1, NEVER, 3, 1]
+    assert unseen.lists[1].tolist() == [1, 2, 4, 5]
+    assert metrics_of_ranks(unseen.ranks, 1000).recall == 0.75  # in however long a list
