@@ -34,7 +34,6 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -112,14 +111,6 @@ class Neighbours:
         """Neighbours of an item, at most."""
         return int(np.diff(self.starts).max(initial=0))
 
-    @cached_property
-    def comes_again(self) -> npt.NDArray[np.bool_]:
-        """Which items are neighbours of themselves: bool [rows]."""
-        again = np.zeros(self.rows, dtype=np.bool_)
-        row = np.repeat(np.arange(self.rows), np.diff(self.starts))
-        again[row[row == self.ids]] = True
-        return again
-
     @property
     def error(self) -> float:
         """Most that the bias of another machine may differ."""
@@ -172,8 +163,11 @@ class Neighbours:
         weights = self.weights[at] * self.scales[item].astype(np.float64)[of]
         weights *= (shares[step] / np.cumsum([0.0, *shares])[steps][history])[of]
         near = self.ids[at]
+        # An item that counts, and is not near itself, gains nothing.
         pairs = history[of] * self.rows + near
-        taken = np.sort((history * self.rows + item)[~self.comes_again[item]])
+        again = np.zeros(len(item), dtype=np.bool_)
+        again[of[near == item[of]]] = True
+        taken = np.sort((history * self.rows + item)[~again])
         gains = np.append(taken, -1)[np.searchsorted(taken, pairs)] != pairs
         of, near, weights = of[gains], near[gains], weights[gains]
         return history[of], step[of], item[of], near, weights

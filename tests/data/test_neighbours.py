@@ -78,10 +78,8 @@ def test_what_is_never_taken_again_is_not_brought_back():
         np.array([0, 0, 2, 3, 5]), np.float32([0, 0.5, 0.25, 0.125]),
         np.uint8([1, 1, 4, 2, 6]), np.array([1, 2, 2, 1, 2]), 1.0, 1.0, last=2, decay=1.0,
     )  # fmt: skip
-    assert one.comes_again.tolist() == [False, True, True, False]
     assert expert_of(one, [3, 1]).tolist() == [0, 0.375, 0.625, 0]
     never = replace(one, ids=np.array([2, 3, 1, 1, 2]))  # nobody takes any of them again
-    assert not never.comes_again.any()
     assert expert_of(never, [3]).tolist() == [0, 0.25, 0.75, 0]
     assert expert_of(never, [3, 1]).tolist() == [0, 0, 0.625, 0]
     assert expert_of(never, [2, 3, 1]).tolist() == [0, 0, 0.625, 0]  # item 2 no longer counts
