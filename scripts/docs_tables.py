@@ -175,51 +175,6 @@ def sessions(path: Path) -> str:
     return table(head, lines)
 
 
-def recipe(path: Path) -> str:
-    """A line a setting of a log: the mean of its seeds."""
-    rows = _by_levers(path)
-    lines = []
-    for data, setting in dict.fromkeys((row["data"], row["setting"]) for row in rows):
-        own = [row for row in rows if (row["data"], row["setting"]) == (data, setting)]
-        figures = ("validation", "unseen", "whole")
-        means = [f"{statistics.fmean(row[name] for row in own):.4f}" for name in figures]
-        lines.append([f"{data}: {setting}", str(len(own)), *means])
-    return table(["NDCG@10", "seeds", "validation", "unseen items", "whole catalogue"], lines)
-
-
-def accuracy(path: Path) -> str:
-    """A line a seed and their mean, by log and targets: the model alone, and with neighbours."""
-    rows = _by_levers(path)
-    names = ("validation", "unseen", "whole")
-    with_neighbours = [f"{name}, with neighbours" for name in names]
-    lines = []
-    for data in dict.fromkeys(row["data"] for row in rows):
-        own = [row for row in rows if row["data"] == data]
-        figures = [
-            [one[name] for one in (row, row.get("with_neighbours", row)) for name in names]
-            for row in own
-        ]
-        for row, cells in zip(own, figures, strict=True):
-            about = f"{data}, seed {row['seed']}: epoch {row['best_epoch']} of {row['epochs']}"
-            lines.append([about, f"{row['minutes']:.0f}", *(f"{cell:.4f}" for cell in cells)])
-        if len(own) == 1:
-            continue
-        means = [statistics.fmean(column) for column in zip(*figures, strict=True)]
-        lines.append([f"**{data}, mean**", "", *(f"**{mean:.4f}**" for mean in means)])
-    return table(["NDCG@10", "minutes", *names, *with_neighbours], lines)
-
-
-def _by_levers(path: Path) -> list[dict[str, Any]]:
-    """Rows of `recipe.py`, whose log's name says which levers were not as `train` has them."""
-    rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["rows"]
-    for row in rows:
-        if row["set"].get("neighbour_rows") == 0:
-            row["data"] += ", own rows alone"
-        if share := row["set"].get("later_items"):
-            row["data"] += f", later items {share:g}"
-    return rows
-
-
 # The comparison prints its own tables, which are no part of any package.
 _MODELS = runpy.run_path(str(ROOT / "benchmarks" / "models" / "tables.py"))
 
@@ -243,9 +198,9 @@ def _of_another(kind: str) -> Callable[[Path], str]:
 KINDS: Mapping[str, Callable[[Path], str]] = {
     **{kind: _of_another(kind) for kind in _ELSEWHERE},
     "gate": gate, "bench": bench, "choice": choice, "runners": runners, "campaign": campaign,
-    "filters": filters, "sessions": sessions, "recipe": recipe,
-    "accuracy": accuracy, "models": _of_models("accuracy"), "taps": _of_models("device"),
-    "lengths": _of_models("lengths"), "settings": _of_models("settings"),
+    "filters": filters, "sessions": sessions, "models": _of_models("accuracy"),
+    "taps": _of_models("device"), "lengths": _of_models("lengths"),
+    "settings": _of_models("settings"),
 }  # fmt: skip
 
 

@@ -106,6 +106,50 @@ def training(path: Path) -> Lines:
     return head, lines
 
 
+def recipe(path: Path) -> Lines:
+    """A line a setting of a log: the mean of its seeds."""
+    names = ("validation", "unseen", "whole")
+    rows = _by_levers(path)
+    lines = []
+    for data, setting in dict.fromkeys((row["data"], row["setting"]) for row in rows):
+        own = [row for row in rows if (row["data"], row["setting"]) == (data, setting)]
+        lines.append([f"{data}: {setting}", str(len(own)), *(_mean(own, name) for name in names)])
+    return ["NDCG@10", "seeds", "validation", "unseen items", "whole catalogue"], lines
+
+
+def accuracy(path: Path) -> Lines:
+    """A line a seed and their mean, by log and targets: the model alone, and with neighbours."""
+    rows = _by_levers(path)
+    names = ("validation", "unseen", "whole")
+    with_neighbours = [f"{name}, with neighbours" for name in names]
+    lines = []
+    for data in dict.fromkeys(row["data"] for row in rows):
+        own = [row for row in rows if row["data"] == data]
+        figures = [
+            [one[name] for one in (row, row.get("with_neighbours", row)) for name in names]
+            for row in own
+        ]
+        for row, cells in zip(own, figures, strict=True):
+            about = f"{data}, seed {row['seed']}: epoch {row['best_epoch']} of {row['epochs']}"
+            lines.append([about, f"{row['minutes']:.0f}", *(f"{cell:.4f}" for cell in cells)])
+        if len(own) == 1:
+            continue
+        means = [statistics.fmean(column) for column in zip(*figures, strict=True)]
+        lines.append([f"**{data}, mean**", "", *(f"**{mean:.4f}**" for mean in means)])
+    return ["NDCG@10", "minutes", *names, *with_neighbours], lines
+
+
+def _by_levers(path: Path) -> list[dict[str, Any]]:
+    """Rows of `recipe.py`, whose log's name says which levers were not as `train` has them."""
+    rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["rows"]
+    for row in rows:
+        if row["set"].get("neighbour_rows") == 0:
+            row["data"] += ", own rows alone"
+        if share := row["set"].get("later_items"):
+            row["data"] += f", later items {share:g}"
+    return rows
+
+
 def features(path: Path) -> Lines:
     """A line a training, the mean of its seeds: with item features or without, by log."""
     names = ("validation", "unseen", "few_unseen", "full", "few_full")
@@ -165,5 +209,6 @@ def _mean(runs: list[Mapping[str, float]], name: str) -> str:
 KINDS = {
     "precisions": precisions, "starts": starts, "loop": loop, "training": training,
     "app-taps": app_taps, "neighbours": neighbours,
+    "recipe": recipe, "accuracy": accuracy,
     "features": features, "new-items": new_items, "new-rows": new_rows,
 }  # fmt: skip
