@@ -107,7 +107,7 @@ Pulls Neighbours::pulls(const Ids& history) const {
   };
   std::vector<Share> shares;
   shares.reserve(kExpected);
-  Ids taken;  // those that count, and never come again
+  std::vector<std::size_t> taken;  // those that count, and never come again
   double weight = 1, total = 0;
   const std::size_t steps = std::min<std::size_t>(history.size(), last_);
   for (std::size_t step = 0; step < steps; ++step) {
@@ -120,24 +120,26 @@ Pulls Neighbours::pulls(const Ids& history) const {
       const std::uint64_t place = std::uint64_t{ids_[at]} * kMostLast + step;
       shares.push_back({place, weight * static_cast<double>(own)});
     }
-    if (!again) taken.push_back(static_cast<std::int32_t>(row));
+    if (!again) taken.push_back(row);
     total += weight;
     weight *= static_cast<double>(decay_);
   }
   std::sort(taken.begin(), taken.end());
+  auto next = taken.begin();
   std::sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
     return a.place < b.place;
   });
   Pulls pulls;
   for (std::size_t first = 0, end = 0; first < shares.size(); first = end) {
     const std::uint64_t id = shares[first].place / kMostLast;
+    while (next != taken.end() && *next < id) ++next;
     double sum = 0;
     std::size_t largest = first;  // of equals, the later item's
     for (end = first; end < shares.size() && shares[end].place / kMostLast == id; ++end) {
       sum += shares[end].share;
       if (shares[end].share > shares[largest].share) largest = end;
     }
-    if (std::binary_search(taken.begin(), taken.end(), static_cast<std::int32_t>(id))) continue;
+    if (next != taken.end() && *next == id) continue;
     const std::size_t step = shares[largest].place % kMostLast;
     const Pull pull{static_cast<float>(rise(sum / total)), history[history.size() - 1 - step]};
     pulls.emplace_back(static_cast<std::int32_t>(id), pull);
