@@ -119,7 +119,7 @@ class Neighbours:
     def pulls(self, history: Sequence[int]) -> Pulls:
         """What scores gain after a history of ids, oldest first."""
         ids, length = np.array(history, dtype=np.int64), np.array([len(history)])
-        _, _, item, near, share = self._parts(ids, length, length)
+        near, _, item, share = self._parts(ids, length, length)  # of history 0
         order = np.lexsort((-share, near))  # of equals the later item, which comes first
         near, share, item = near[order], share[order], item[order]
         first = np.flatnonzero(np.diff(near, prepend=-1))
@@ -137,19 +137,20 @@ class Neighbours:
         Returns:
             Numbers of histories int64 [n], items int64 [n], both ascending, and e float64 [n].
         """
-        history, _, _, near, share = self._parts(ids, ends, lengths)
-        pairs, place = np.unique(history * self.rows + near, return_inverse=True)
+        each, _, _, share = self._parts(ids, ends, lengths)
+        pairs, place = np.unique(each, return_inverse=True)
         sums = np.bincount(place, share, len(pairs)).astype(np.float64)
         return pairs // self.rows, pairs % self.rows, sums
 
-    def _parts(self, ids: Ids, ends: Ids, lengths: Ids) -> tuple[Ids, Ids, Ids, Ids, Floats]:
+    def _parts(self, ids: Ids, ends: Ids, lengths: Ids) -> tuple[Ids, Ids, Ids, Floats]:
         """What each step of many histories adds to each neighbour of its item.
 
         Args: those of `experts`.
 
         Returns:
-            Numbers of histories, steps back, the items there, their neighbours: int64 [n] each; and
-            how much these get, float64 [n].
+            Pairs of a history and a neighbour, as the history's number times `rows` plus the
+            neighbour's id; steps back, and the items there: int64 [n] each; and how much the
+            neighbours get, float64 [n].
         """
         shares = self.decay ** np.arange(self.last)
         steps = np.minimum(lengths, self.last)
@@ -163,14 +164,14 @@ class Neighbours:
         weights = self.weights[at] * self.scales[item].astype(np.float64)[of]
         weights *= (shares[step] / np.cumsum([0.0, *shares])[steps][history])[of]
         near = self.ids[at]
-        # An item that counts, and is not near itself, gains nothing.
         pairs = history[of] * self.rows + near
+        # An item that counts, and is not near itself, gains nothing.
         again = np.zeros(len(item), dtype=np.bool_)
         again[of[near == item[of]]] = True
         taken = np.sort((history * self.rows + item)[~again])
         gains = np.append(taken, -1)[np.searchsorted(taken, pairs)] != pairs
-        of, near, weights = of[gains], near[gains], weights[gains]
-        return history[of], step[of], item[of], near, weights
+        of = of[gains]
+        return pairs[gains], step[of], item[of], weights[gains]
 
     def gain(self, expert: Floats) -> Floats:
         """What scores gain by an expert: c · log(1 + γ e)."""
@@ -193,10 +194,9 @@ class Neighbours:
 
         Args: those of `experts`; and `lists`, int64 [B, k], 0: none.
         """
-        history, step, item, near, share = self._parts(ids, ends, lengths)
+        pairs, step, item, share = self._parts(ids, ends, lengths)
         listed = np.where(lists < self.rows, lists, 0) + np.arange(len(lists))[:, None] * self.rows
         places, place_of = np.unique(listed, return_inverse=True)
-        pairs = history * self.rows + near
         place = np.searchsorted(places, pairs)
         there = np.flatnonzero(np.append(places, -1)[place] == pairs)
         # Of several that are written to one place the last stays.
