@@ -62,7 +62,6 @@ def document(
     """All that is there, as JSON values."""
     times = out / DEVICE
     return {
-        "machine": machine(),
         "logs": [_of_log(log, models, budget, out) for log in logs],
         "device": json.loads(times.read_text("utf-8")) if times.exists() else None,
     }
@@ -110,7 +109,8 @@ def _of_log(log: Log, models: Sequence[str], budget: Budget, out: Path) -> dict[
         rows.append(row)
     return {
         "log": log.name, "users": len(test.targets), "items": log.parts.item_count,
-        "protocol": log.same.protocol, "n": log.same.max_length, **asdict(budget), "models": rows,
+        "processor": machine()["cpu"], "protocol": log.same.protocol, "n": log.same.max_length,
+        **asdict(budget), "models": rows,
         "by_length": _by_length(test, {name: by_word["unseen"] for name, by_word in ndcg.items()}),
     }  # fmt: skip
 
@@ -173,7 +173,7 @@ def _taps(
         seconds=asked.seconds, streams=asked.streams, litert=not asked.no_litert,
     )  # fmt: skip
     rows = [{**row, "title": CONTENDERS[row["model"]].title} for row in rows]
-    return {"log": log, "items": items, "d": d, "rows": rows}
+    return {"log": log, "items": items, "d": d, "machine": machine(), "rows": rows}
 
 
 def main() -> None:

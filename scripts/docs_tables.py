@@ -48,7 +48,8 @@ PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
 MEASURED = DOCS / "measured"
 # What is no result of a benchmark: by name, where it lies.
 ELSEWHERE = {"shipped-checkpoint": ROOT / "glint_edge" / "checkpoints" / "default" / "config.json"}
-SAYS_WHERE = ("choice", "front", "steps")  # kinds that name no machine below them
+# Kinds that name no machine below them.
+SAYS_WHERE = ("choice", "front", "steps", "models", "lengths", "settings")
 TABLE = re.compile(r"(<!-- table (\S+) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 # Headings of `device_bench.reports.columns`, and what the docs call the last cold start.
@@ -213,7 +214,9 @@ def table(head: list[str], lines: list[list[str]]) -> str:
 def place(path: Path) -> str:
     """The machine that a table's figures are of, as a line below it; empty where none is named."""
     document = json.loads(path.read_text("utf-8"))
-    machine = document.get("machine") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return ""
+    machine = (document.get("device") or document).get("machine")
     if machine is None:
         return ""
     cpu = re.sub(r"\(R\)|\(TM\)", "", machine["cpu"])

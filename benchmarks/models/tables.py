@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,12 +49,16 @@ def _log(log: Mapping[str, Any]) -> str:
     title = (f"**{_name(log)}**: {log['users']:,} users, {log['items']:,} items. Searched: "
              f"{log['trials']} trials of at most {log['trial_epochs']} epochs; trained: at most "
              f"{log['epochs']} epochs by a {log.get('schedule', OLD_SCHEDULE)} step size, once a "
-             f"seed{_also(log)}.")  # fmt: skip
+             f"seed{_also(log)}. Minutes are of: {_processor(log)}.")  # fmt: skip
     return "\n\n".join([title, table(head, lines), *_verdicts(models, words)])
 
 
 def _name(log: Mapping[str, Any]) -> str:
     return str(log["log"]) + (", own rows alone" if not log.get("neighbour_rows") else "")
+
+
+def _processor(log: Mapping[str, Any]) -> str:
+    return re.sub(r"\(R\)|\(TM\)", "", log["processor"])
 
 
 def _also(log: Mapping[str, Any]) -> str:

@@ -203,11 +203,12 @@ def test_the_table_says_whom_glint_ru_is_behind():
               model("a", "A", difference=0.01, half_width=0.002, verdict="better"),
               model("b", "B", difference=-0.004, half_width=0.002, verdict="worse")]  # fmt: skip
     log = {"log": "x.txt", "users": 10, "items": 20, "models": models,
-           "trials": 4, "trial_epochs": 6, "epochs": 14}  # fmt: skip
+           "trials": 4, "trial_epochs": 6, "epochs": 14, "processor": "CPU(R)"}  # fmt: skip
     text = tables.accuracy({"logs": [log]})
     assert text.startswith(
         "**x.txt, own rows alone**: 10 users, 20 items. Searched: 4 trials of at most 6 epochs; "
-        "trained: at most 14 epochs by a cosine step size, once a seed."
+        "trained: at most 14 epochs by a cosine step size, once a seed. "
+        "Minutes are of: CPU."
     )
     also = tables.accuracy({"logs": [{**log, "later_items": 0.3, "neighbour_rows": 8}]})
     assert (
@@ -298,7 +299,7 @@ def test_taps_are_timed_with_the_settings_of_a_results_file(tmp_path, monkeypatc
     )  # fmt: skip
     results, settings = tmp_path / "results.json", {"layers": 3, "dropout": 0.1}
     log = {"log": "shop", "users": 5, "items": 70, "protocol": "unseen", "n": 50, "d": 16,
-           "trials": 1, "trial_epochs": 1, "epochs": 1}  # fmt: skip
+           "trials": 1, "trial_epochs": 1, "epochs": 1, "processor": "Another(R)"}  # fmt: skip
     model = {"model": "lrurec", "title": "LRURec", "kind": "linear RNN", "settings": settings,
              "validation_ndcg_at_10": 0.2, "best_epoch": 3, "weights": 7, "minutes": 1.0,
              "seeds": [1]}  # fmt: skip
@@ -312,7 +313,9 @@ def test_taps_are_timed_with_the_settings_of_a_results_file(tmp_path, monkeypatc
     after = json.loads(results.read_text())
     assert after == {**before, "device": after["device"]}
     assert after["device"]["rows"][0]["us"] == 3.0
-    assert "| LRURec | 3 |" in capsys.readouterr().out
+    assert after["device"]["machine"] == compare_models.machine(), "not where the log was trained"
+    said = capsys.readouterr().out
+    assert "| LRURec | 3 |" in said and "Minutes are of: Another." in said
 
 
 def test_a_run_keeps_to_its_minutes_and_to_its_best_epoch(monkeypatch):
