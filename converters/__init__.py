@@ -39,7 +39,7 @@ def convert(
     Raises:
         ConversionError: the toolchain failed.
     """
-    with quiet_toolchain(), _collector_paused():
+    with quiet_toolchain(), _collector_paused(), _origins_shared():
         target.convert(program, path, options or ConvertOptions())
 
 
@@ -72,3 +72,23 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+@contextmanager
+def _origins_shared() -> Iterator[None]:
+    """Let the nodes of a graph share where they come from: debuggers show it, nobody changes it.
+
+    `NodeSource` copies it whole for each node of each pass, and it grows with each: a fifth of a
+    lowering. A torch without it copies nothing.
+    """
+    import torch.fx.traceback as traceback
+
+    source = getattr(traceback, "NodeSource", None)
+    if source is None:
+        yield
+        return
+    source.__deepcopy__ = lambda self, memo: self
+    try:
+        yield
+    finally:
+        del source.__deepcopy__

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from torch.fx.traceback import NodeSource
 
 import converters
 from converters.targets import find_target
@@ -63,23 +62,9 @@ def converted(program, target, options=None):
         with tempfile.TemporaryDirectory(dir=STORE) as work:
             made = Path(work) / folder.name
             made.mkdir()
-            with _shared_sources():
-                converters.convert(program, converter, made / path.name, options)
+            converters.convert(program, converter, made / path.name, options)
             made.rename(folder)
     return path
-
-
-@contextmanager
-def _shared_sources():
-    """Where a node of a graph came from is copied at each step, which is a fifth of a conversion.
-
-    Debuggers show it and nobody changes it: here it is shared instead.
-    """
-    NodeSource.__deepcopy__ = lambda self, memo: self
-    try:
-        yield
-    finally:
-        del NodeSource.__deepcopy__
 
 
 def key_of(program, target, options):

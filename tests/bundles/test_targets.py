@@ -1,10 +1,13 @@
 """The targets' interface: found by entry point, and open to other packages."""
 
+import gc
 import sys
 
 import pytest
 import torch
+from torch.fx.traceback import NodeSource
 
+from converters import convert
 from converters.export import export
 from converters.options import ALL, ExportOptions
 from converters.targets import find_target, targets
@@ -15,7 +18,7 @@ from glint_edge.bundles.target import Target, canonical_target
 from glint_edge.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
-from glint_edge.errors import ConfigError, MissingExtraError
+from glint_edge.errors import ConfigError, ConversionError, MissingExtraError
 from glint_edge.model.stream import stream_program
 from glint_edge.runtime.engines import engines, find_engine, in_chunks
 from tests.device_bench.makers import QUICK
@@ -245,6 +248,23 @@ def test_chunks_hold_every_item_once_and_pad_with_zeros():
     assert [chunk.tolist() for chunk, _ in chunks] == [[[1, 2, 3]], [[4, 5, 6]], [[7, 0, 0]]]
     assert [count for _, count in chunks] == [3, 3, 1]
     assert list(in_chunks([], 3)) == []
+
+
+def test_what_a_conversion_does_to_torch_ends_with_it(model, tmp_path):
+    node = torch.fx.Graph().placeholder("x")
+    node.meta["from_node"] = [NodeSource(node)]
+
+    def origin_is_shared():
+        return NodeSource(node).from_node[0] is node.meta["from_node"][0]
+
+    class Fails:
+        def convert(self, *_):
+            assert origin_is_shared() and not gc.isenabled()
+            raise ConversionError("no")
+
+    with pytest.raises(ConversionError):
+        convert(stream_program(model, 10), Fails(), tmp_path / "file")
+    assert not origin_is_shared() and gc.isenabled()
 
 
 def test_the_program_names_its_methods_in_order(model):
