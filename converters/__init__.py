@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["convert", "quiet_toolchain"]
 
+_SHARING = threading.Lock()
 TOOLCHAINS = ("torch", "torchao", "executorch", "onnxscript", "onnx_ir", "litert_torch", "jax")
 
 
@@ -79,12 +81,12 @@ def _origins_shared() -> Iterator[None]:
     """Let the nodes of a graph share where they come from: debuggers show it, nobody changes it.
 
     `NodeSource` copies it whole for each node of each pass, and it grows with each: a fifth of a
-    lowering. A torch without it copies nothing.
+    lowering. A torch without it copies nothing. Of conversions in several threads one shares.
     """
     import torch.fx.traceback as traceback
 
     source = getattr(traceback, "NodeSource", None)
-    if source is None:
+    if source is None or not _SHARING.acquire(blocking=False):
         yield
         return
     source.__deepcopy__ = lambda self, memo: self
@@ -92,3 +94,4 @@ def _origins_shared() -> Iterator[None]:
         yield
     finally:
         del source.__deepcopy__
+        _SHARING.release()

@@ -28,6 +28,8 @@ def command(terminal, environment, words):
     os.login_tty(os.open(terminal, os.O_RDWR))
     sys.stdout, sys.stderr = (os.fdopen(stream, "w", 1, closefd=False) for stream in (1, 2))
     sys.argv = ["glint-edge", *words]
+    # As a shell at a terminal leaves it; who runs the tests may ignore Ctrl-C, as nohup does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     faulthandler.register(WHERE, file=sys.stderr)
     main()
 

@@ -17,6 +17,7 @@ from glint_edge.data.catalogue import Catalogue
 from glint_edge.data.record import DataSource
 from glint_edge.errors import BundleError, ConfigError, MissingExtraError
 from glint_edge.model.stream import empty_state, stream_program
+from tests.conversions import no_conversion
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +46,16 @@ def make(checkpoint, out, *, quantize="int8", check=passed, chunk=25, **more):
     return export(load_checkpoint(checkpoint), options, folder=checkpoint, check=check, **more)
 
 
+@pytest.fixture(scope="module")
+def exported(checkpoint, tmp_path_factory):
+    with no_conversion():
+        return make(checkpoint, tmp_path_factory.mktemp("exported") / "app.glint")
+
+
 @pytest.fixture
-def bundle(checkpoint, tmp_path, fake_convert):
-    return make(checkpoint, tmp_path / "app.glint")
+def bundle(exported, tmp_path, fake_convert):
+    """A copy of one: a test may change it."""
+    return load_bundle(shutil.copytree(exported.path, tmp_path / "app.glint"))
 
 
 def test_a_bundle_holds_what_an_app_needs(bundle, checkpoint):

@@ -258,12 +258,16 @@ def test_what_a_conversion_does_to_torch_ends_with_it(model, tmp_path):
         return NodeSource(node).from_node[0] is node.meta["from_node"][0]
 
     class Fails:
-        def convert(self, *_):
+        def convert(self, program, path, options):
             assert origin_is_shared() and not gc.isenabled()
+            if path.name == "outer":  # another conversion, of another thread
+                with pytest.raises(ConversionError):
+                    convert(program, self, path.with_name("inner"))
+            assert origin_is_shared()
             raise ConversionError("no")
 
     with pytest.raises(ConversionError):
-        convert(stream_program(model, 10), Fails(), tmp_path / "file")
+        convert(stream_program(model, 10), Fails(), tmp_path / "outer")
     assert not origin_is_shared() and gc.isenabled()
 
 
