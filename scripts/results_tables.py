@@ -118,7 +118,10 @@ def recipe(path: Path) -> Lines:
 
 
 def accuracy(path: Path) -> Lines:
-    """A line a seed and their mean, by log and targets: the model alone, and with neighbours."""
+    """A line a seed and their mean, by log and targets: the model alone, and with neighbours.
+
+    What a run did not measure is `NONE`.
+    """
     rows = _by_levers(path)
     names = ("validation", "unseen", "whole")
     with_neighbours = [f"{name}, with neighbours" for name in names]
@@ -126,17 +129,25 @@ def accuracy(path: Path) -> Lines:
     for data in dict.fromkeys(row["data"] for row in rows):
         own = [row for row in rows if row["data"] == data]
         figures = [
-            [one[name] for one in (row, row.get("with_neighbours", row)) for name in names]
+            [one.get(name) for one in (row, row.get("with_neighbours", row)) for name in names]
             for row in own
         ]
         for row, cells in zip(own, figures, strict=True):
             about = f"{data}, seed {row['seed']}: epoch {row['best_epoch']} of {row['epochs']}"
-            lines.append([about, f"{row['minutes']:.0f}", *(f"{cell:.4f}" for cell in cells)])
+            lines.append([about, f"{row['minutes']:.0f}", *map(_figure, cells)])
         if len(own) == 1:
             continue
-        means = [statistics.fmean(column) for column in zip(*figures, strict=True)]
-        lines.append([f"**{data}, mean**", "", *(f"**{mean:.4f}**" for mean in means)])
+        means = [
+            None if None in column else statistics.fmean(column)
+            for column in zip(*figures, strict=True)
+        ]
+        bold = (NONE if mean is None else f"**{mean:.4f}**" for mean in means)
+        lines.append([f"**{data}, mean**", "", *bold])
     return ["NDCG@10", "minutes", *names, *with_neighbours], lines
+
+
+def _figure(value: float | None) -> str:
+    return NONE if value is None else f"{value:.4f}"
 
 
 def _by_levers(path: Path) -> list[dict[str, Any]]:
