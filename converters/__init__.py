@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["convert", "quiet_toolchain"]
 
-_SHARING = threading.Lock()
 TOOLCHAINS = ("torch", "torchao", "executorch", "onnxscript", "onnx_ir", "litert_torch", "jax")
+_SHARING = threading.Lock()  # held by the conversion whose nodes share where they come from
 
 
 def convert(

@@ -216,10 +216,11 @@ def place(path: Path) -> str:
     document = json.loads(path.read_text("utf-8"))
     if not isinstance(document, dict):
         return ""
+    # A comparison's own are named log by log; below its taps stands theirs.
     machine = (document.get("device") or document).get("machine")
     if machine is None:
         return ""
-    cpu = re.sub(r"\(R\)|\(TM\)", "", machine["cpu"])
+    cpu = _MODELS["processor"](machine["cpu"])
     parts = [f"{machine['cpus']} cores of an {cpu}, {machine['system']}"]
     if document.get("kind") == "bench":
         loads = [end["load"] for row in document["rows"] for end in row["conditions"].values()]

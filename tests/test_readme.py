@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FIGURE = re.compile(r"\d+\.\d+( ±|%| points)?")  # of a training and of times; counts are exact
+FIGURE = re.compile(r"(\d+\.\d+)( ±|%| points)?")  # of a training and of times; counts are exact
 PAGE = "cd my-shop && npm ci && npm run build && npm run preview"
 COPIES = {"events.csv": "examples/shop/taps.csv", "products.csv": "examples/shop/products.csv"}
 CALLED = {**COPIES, "shop-web": "my-shop"}  # in the tutorial, and in README
@@ -34,15 +34,15 @@ def printed(page):
 
 def same(printed, said):
     """Whether a line is the printed one, figures apart that another machine may end otherwise."""
-    if FIGURE.sub(r"\1", printed.rstrip()) != FIGURE.sub(r"\1", said.rstrip()):
+    if FIGURE.sub(r"\2", printed.rstrip()) != FIGURE.sub(r"\2", said.rstrip()):
         return False
     return all(map(near, FIGURE.finditer(printed), FIGURE.finditer(said)))
 
 
 def near(printed, said):
     """Within 0.02, of a share in percent 2 points, and of a score a tenth."""
-    one, other = (float(figure[0].removesuffix(figure[1] or "")) for figure in (printed, said))
-    return abs(one - other) < (2 if printed[1] else 0.02 if one < 1 else 0.1 * one)
+    one, other = float(printed[1]), float(said[1])
+    return abs(one - other) < (2 if printed[2] else 0.02 if one < 1 else 0.1 * one)
 
 
 def require_same(printed, said):

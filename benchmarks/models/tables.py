@@ -49,16 +49,12 @@ def _log(log: Mapping[str, Any]) -> str:
     title = (f"**{_name(log)}**: {log['users']:,} users, {log['items']:,} items. Searched: "
              f"{log['trials']} trials of at most {log['trial_epochs']} epochs; trained: at most "
              f"{log['epochs']} epochs by a {log.get('schedule', OLD_SCHEDULE)} step size, once a "
-             f"seed{_also(log)}. Minutes are of: {_processor(log)}.")  # fmt: skip
+             f"seed{_also(log)}. Minutes are of: {processor(log['processor'])}.")  # fmt: skip
     return "\n\n".join([title, table(head, lines), *_verdicts(models, words)])
 
 
 def _name(log: Mapping[str, Any]) -> str:
     return str(log["log"]) + (", own rows alone" if not log.get("neighbour_rows") else "")
-
-
-def _processor(log: Mapping[str, Any]) -> str:
-    return re.sub(r"\(R\)|\(TM\)", "", log["processor"])
 
 
 def _also(log: Mapping[str, Any]) -> str:
@@ -192,6 +188,11 @@ def settings(document: Mapping[str, Any]) -> str:
             best = f"{model['validation_ndcg_at_10']:.4f}", f"{model['best_epoch']:.1f}"
             lines.append([_name(log), model["title"], chosen, *best])
     return table(["log", "model", "settings", "validation NDCG@10", "best epoch"], lines)
+
+
+def processor(cpu: str) -> str:
+    """Its name as tables have it."""
+    return re.sub(r"\(R\)|\(TM\)", "", cpu)
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
