@@ -107,7 +107,7 @@ NESTED = {
         options={"item": "item.skuu"},
     ),
     "a list in an object": Trouble(
-        "log.jsonl", LINES, "'item.tags', the item, holds lists", options={"item": "item.tags"},
+        "log.jsonl", LINES, {"7": ["a", "a", "a"]}, options={"item": "item.tags"},
     ),
     "a row without the object": Trouble(
         "log.jsonl", LINES + '{"user": null, "item": {"sku": "q"}}\n', {"7": ["x", "y", "z"]},
@@ -133,6 +133,14 @@ NESTED = {
     "a list of objects in a CSV, packed": Trouble(
         "log.csv.gz", gzip.compress(("\ufeff" + json.dumps(TAPS)).encode()),
         {"7": ["x", "y", "z"]},
+    ),
+    "a web interface's answer": Trouble(
+        "log.json", json.dumps({"orders": TAPS, "next": None}),
+        r"is one object, with its rows in 'orders'; write these .* jq -c '\.orders\[\]' does",
+    ),
+    "users who are not known": Trouble(
+        "log.jsonl", LINES.replace('"id": 7', '"id": null'),
+        r"no user is left .*\(columns: user = user\.id, item = item\.sku\) .left out: 3 rows",
     ),
     "numbers in a list": Trouble(
         "log.json", '[{"user": 1, "item": 12345678901234567}, {"user": 1.0, "item": 7.0},\n'

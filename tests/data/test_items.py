@@ -298,7 +298,7 @@ def test_what_is_no_table_is_refused(tmp_path):
         described(CATALOGUE, ItemFile(7))
     with pytest.raises(ConfigError, match=r"write fields=\['brand'\]"):
         ItemFile(pl.DataFrame(ROWS), fields="brand")
-    with pytest.raises(DataError, match="'name' holds lists; flatten it"):
+    with pytest.raises(DataError, match="'name', the title, holds lists or objects; flatten it"):
         described(CATALOGUE, ItemFile(pl.DataFrame({"sku": ["1"], "name": [["a"]]})))
 
 

@@ -130,12 +130,19 @@ def test_frames_that_make_no_sense_are_refused(columns, message):
             load_log(frame)
 
 
-def test_a_column_of_lists_or_there_twice_is_refused():
+def test_a_column_of_lists_of_lists_or_there_twice_is_refused():
     pandas = pytest.importorskip("pandas")
-    columns = {"user": ["u"], "item": [["x", "y"]]}
+    columns = {"user": ["u"], "item": [[["x"], ["y"]]]}
     for frame in (pl.DataFrame(columns), pandas.DataFrame(columns)):
-        with pytest.raises(DataError, match="column 'item' holds lists"):
+        with pytest.raises(DataError, match="'item', the item, holds lists or objects; flatten it"):
             load_log(frame)
+    for column in ("user", "time"):
+        columns = {"user": "u", "item": "x", "time": 1, column: [[1, 2]]}
+        for frame in (pl.DataFrame(columns), pandas.DataFrame(columns)):
+            with pytest.raises(
+                DataError, match=f"column '{column}' holds lists|the {column}, holds"
+            ):
+                load_log(frame)
     twice = pandas.DataFrame([["u", "x", "y"]], columns=["user", "item", "item"])
     with pytest.raises(DataError, match="two columns 'item'; rename one"):
         load_log(twice)

@@ -204,7 +204,7 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path, name, content, message):
     [
         ({"user": ["u"], "item": ["x"], "time": [float("inf")]}, "row 1: inf is not a time"),
         ({"user": ["u"], "item": ["x"], "time": ["soon"]}, "row 1: 'soon' is not a time"),
-        ({"user": ["u"], "item": [["x", "y"]]}, "column 'item' holds lists"),
+        ({"user": [["u"]], "item": ["x"]}, "'user', the user, holds lists or objects; flatten it"),
         ({"user": ["u"]}, "no item column found; choose --item-column from user"),
     ],
 )

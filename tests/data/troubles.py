@@ -170,7 +170,7 @@ FORMS = {
         "log.jsonl", '{"user": "u", "user": "v", "item": "x"}\n', "two columns 'user'",
     ),
     "lists in JSON": Trouble(
-        "log.jsonl", '{"user": "u", "item": ["x", "y"]}\n', "'item', the item, holds lists",
+        "log.jsonl", '{"user": "u", "item": [["x", "y"]]}\n', "'item', the item, holds lists",
     ),
     "blank lines and old Macs' line ends": Trouble(
         "LOG.CSV", "user,item\r\ru,x\ru,y\r\ru,z\r", XYZ,

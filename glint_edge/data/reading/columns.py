@@ -15,9 +15,10 @@ from glint_edge.tables import counted
 # of public logs (MovieLens, Amazon, REES46, H&M, RetailRocket, Last.fm, Steam, Criteo, gorse,
 # Diginetica, Yelp, Netflix …) and of shops' own (Shopify, WooCommerce; in German, too).
 _USUAL = {
-    "user": ("userid", "user", "uid", "visitorid", "visitor", "customerid", "customer",
-             "reviewerid", "custid", "customerno", "customernumber", "clientid", "buyerid",
-             "memberid", "accountid", "profileid", "authorsteamid", "steamid", "userpseudoid",
+    # GA4's `user_id` is of who is signed in: of most rows it is empty.
+    "user": ("userpseudoid", "userid", "user", "uid", "visitorid", "visitor", "customerid",
+             "customer", "reviewerid", "custid", "customerno", "customernumber", "clientid",
+             "buyerid", "memberid", "accountid", "profileid", "authorsteamid", "steamid",
              "domainuserid", "anonymousid", "kundennummer", "kundennr", "kundenid", "kunde",
              "benutzerid", "benutzer", "nutzerid", "besucherid", "username", "email", "useremail",
              "customeremail", "billingemail"),
@@ -130,25 +131,28 @@ class Selection:
     needed: frozenset[str] = frozenset()
     header: bool | None = None
 
-    def choose(self, log: str, names: Sequence[str]) -> dict[str, str]:
+    def choose(self, log: str, names: Sequence[str], listed: Iterable[str] = ()) -> dict[str, str]:
         """A column by role; arguments and errors as of `choose_columns`."""
-        return choose_columns(log, names, self)
+        return choose_columns(log, names, self, list(listed))
 
     def may_be_list(self, role: str) -> bool:
-        """Whether a role's column may hold several values a row."""
-        return False
+        """Whether a role's column may hold several values a row: a log's items may."""
+        return role == "item"
 
 
 USUAL = Selection()
 
 
-def choose_columns(log: str, names: Sequence[str], selection: Selection) -> dict[str, str]:
+def choose_columns(
+    log: str, names: Sequence[str], selection: Selection, listed: Sequence[str] = ()
+) -> dict[str, str]:
     """Which column is the user, which the item, and which has each of the other roles.
 
     Args:
         log: its name, for errors.
         names: the log's columns.
         selection: the user's choice, and what is needed.
+        listed: what may be the item in columns of lists: `items.item_id`, or a list of keys itself.
 
     Returns:
         A column by role: "user", "item" and perhaps others.
@@ -158,22 +162,19 @@ def choose_columns(log: str, names: Sequence[str], selection: Selection) -> dict
     """
     chosen: dict[str, str] = {}
     for role in ROLES:
-        choice = getattr(selection.columns, role)
+        column = choice = getattr(selection.columns, role)
         needed = role in ("user", "item") or role in selection.needed
-        if choice is None:
-            column = _usual(role, names) if needed or role == "time" else None
-            if column is None and role in ("user", "item"):
-                column = _usual_inside(role, names)
+        if choice is None and (needed or role == "time"):
+            column = _by_name(role, names, listed)
             if role == "user" and column is None:
-                column = _session(names, selection.columns.session)
-        else:
-            column = choice
-        if column is not None and column in names:
+                session = selection.columns.session
+                column = session if session in names else usual("session", names)
+        known = [*dict.fromkeys((*names, *listed))] if role == "item" else names
+        if column is not None and column in known:
             chosen[role] = column
         elif choice is not None or needed:
             missing = f"no column {choice!r}" if choice else f"no {role} column found"
-            flag = f"{role}=" if log == FRAME else f"--{role}-column"
-            hint = one_of(choice or role, names, f"choose {flag} from")
+            hint = one_of(choice or role, known, f"choose {flag_of(log, role)} from")
             raise DataError(f"{log}: {missing}; {hint}")
     if chosen.get("session") == chosen["user"]:
         del chosen["session"]
@@ -183,41 +184,58 @@ def choose_columns(log: str, names: Sequence[str], selection: Selection) -> dict
     return chosen
 
 
+def flag_of(log: str, role: str) -> str:
+    """What chooses a role's column."""
+    return f"{role}=" if log == FRAME else f"--{role}-column"
+
+
 def first_of(usual: Iterable[str], names: Iterable[str]) -> str | None:
     """The first of the columns with the likeliest of some names."""
     plain = {_plain(name): name for name in reversed(list(names))}
     return next((plain[name] for name in usual if name in plain), None)
 
 
-def _usual(role: str, names: Iterable[str]) -> str | None:
+def usual(role: str, names: Iterable[str]) -> str | None:
+    """The column with the likeliest name of a role's."""
     return first_of(_USUAL[role], names)
+
+
+def _by_name(role: str, names: Sequence[str], listed: Sequence[str]) -> str | None:
+    column = usual(role, names)
+    if column is None and role in ("user", "item"):
+        column = _usual_inside(role, names)
+    if column is None and role == "item":
+        column = _usual_listed(listed)
+    return column
 
 
 def _usual_inside(role: str, names: Iterable[str]) -> str | None:
     """The likeliest of the columns that lie in an object, by their last key: `properties.sku`."""
     inner = {name.rpartition(".")[2]: name for name in reversed(list(names)) if "." in name}
-    last = _usual(role, inner)
+    last = usual(role, inner)
     return inner[last] if last else None
 
 
-def _session(names: Sequence[str], choice: str | None) -> str | None:
-    """The column of the session, which is the user where there is no other."""
-    return choice if choice in names else _usual("session", names)
-
-
-def event_of(unused: Iterable[str]) -> str | None:
-    """The column of the kind of event, among those that are not used."""
-    return _usual("event", unused)
-
-
-def session_of(columns: Iterable[str]) -> str | None:
-    """The column of the session, among some."""
-    return _usual("session", columns)
+def _usual_listed(listed: Sequence[str]) -> str | None:
+    """The likeliest of what lies in lists: `items.item_id`, `products.id` or, of keys, `skus`."""
+    words = {}
+    for name in reversed(listed):
+        before, _, last = name.rpartition(".")
+        words[before.rpartition(".")[2].removesuffix("s") + last] = name
+        words[last if before else last.removesuffix("s")] = name
+    word = usual("item", words)
+    return words[word] if word else None
 
 
 def others(names: Sequence[str], chosen: Mapping[str, str]) -> tuple[str, ...]:
     """The columns that are not used."""
     return tuple(dict.fromkeys(name for name in names if name not in chosen.values()))
+
+
+def columns_notes(columns: Mapping[str, str]) -> tuple[str, ...]:
+    """What was taken for what, by role: a sentence, or none where there are no names."""
+    taken = ", ".join(f"{role} = {column}" for role, column in columns.items())
+    return (f"columns: {taken}",) if taken else ()
 
 
 def dropped_notes(dropped: Mapping[str, int]) -> tuple[str, ...]:
@@ -272,8 +290,8 @@ def _unit(number: float) -> str | None:
 def names_columns(words: Iterable[str]) -> bool:
     """Whether words look like the names of a user's and an item's column."""
     words = list(words)
-    has_user = _usual("user", words) or _usual("session", words)
-    return bool(has_user and _usual("item", words))
+    has_user = usual("user", words) or usual("session", words)
+    return bool(has_user and usual("item", words))
 
 
 def _plain(name: str) -> str:

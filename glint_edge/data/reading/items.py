@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -47,7 +47,7 @@ class ItemColumns(Selection):
         """A field may have several values, an item several pictures."""
         return _is_field(role) or role == "image"
 
-    def choose(self, log: str, names: Sequence[str]) -> dict[str, str]:
+    def choose(self, log: str, names: Sequence[str], listed: Iterable[str] = ()) -> dict[str, str]:
         """A column by role: "item", and perhaps "title", "image", "field_0" ….
 
         Raises:

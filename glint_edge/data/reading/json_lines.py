@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.reading.columns import Selection, others
-from glint_edge.data.reading.objects import Objects, Pairs, inside, named, value_of
-from glint_edge.data.reading.table import SHOWN, Table, described
+from glint_edge.data.reading.columns import Selection, others, usual
+from glint_edge.data.reading.objects import INSIDE, Objects, Pairs, Place, listed, named
+from glint_edge.data.reading.table import SHOWN, Table, described, holds_more
 from glint_edge.data.reading.text import first_line, head_of, not_utf8, require_utf8
 from glint_edge.errors import DataError
 
-KEYED = 100  # first objects, whose keys are the columns
+KEYED = 1_000  # first objects, whose keys are the columns
 
 
 def read_json_lines(path: Path, selection: Selection) -> Table:
     """The chosen keys of a file of objects; numbers and lists are taken as their text.
 
-    What is in an object's own objects is a column, too, as `user.id`.
+    What is in an object's own objects is a column, too, as `user.id`. A log's items may stand in a
+    list, as `items.item_id`: each is a row.
 
     Raises:
         DataError: it is empty or no JSON lines, or a column is missing or holds more than a value.
@@ -34,30 +35,52 @@ def read_json_lines(path: Path, selection: Selection) -> Table:
     keys = named(first)
     if not keys:
         raise DataError(f"{path} has no objects with keys; pass a log with interactions")
+    lists = listed(first) if selection.may_be_list("item") else {}
+    _require_rows(path, first, lists, selection)
     twice = [name for pairs in first for name in pairs.twice]
-    chosen = selection.choose(str(path), [*keys, *twice])
-    for role, name in chosen.items():
-        kinds = Pairs if selection.may_be_list(role) else list
-        if any(isinstance(value_of(pairs, keys[name]), kinds) for pairs in first):
-            raise DataError(
-                f"{path}: {name!r}, the {role}, holds lists or objects; flatten it to one value"
-            )
+    chosen = selection.choose(str(path), [*keys, *twice], lists)
+    places = {role: Place(keys[name]) for role, name in chosen.items() if name in keys}
+    if chosen["item"] in lists:
+        places["item"] = lists[chosen["item"]]
+    for role, place in places.items():
+        several = role != "item" and selection.may_be_list(role)
+        kind = Pairs if several else list
+        if any(isinstance(value, kind) for pairs in first for value in place.values(pairs)):
+            raise holds_more(str(path), role, chosen[role], lists)
     explain = partial(_explain, objects)
     source = objects.source
 
-    def read(names: Iterable[str]) -> pl.LazyFrame:
-        schema = dict.fromkeys((keys[name][0] for name in names), pl.String)
+    def read(*places: Place) -> pl.LazyFrame:
+        schema = dict.fromkeys((place.keys[0] for place in places), pl.String)
         try:
             return pl.scan_ndjson(source, schema=schema, row_index_name="row")
         except pl.exceptions.PolarsError as error:
             raise explain(error) from error
 
-    columns = {role: inside(keys[name]) for role, name in chosen.items()}
-    rows = read(chosen.values()).select("row", **columns)
-    unused = others(list(keys), chosen)
+    columns = {role: place.texts() for role, place in places.items()}
+    rows = read(*places.values()).select("row", **columns)
+    if places["item"].each is not None:
+        rows = rows.explode("item", empty_as_null=True)
+    rest = {name: Place(own) for name, own in keys.items() if own != places["item"].keys}
+    unused = others(list(rest), chosen)
     table = Table(str(path), rows, objects.where, explain, chosen, unused)
-    some = {name: [value_of(pairs, keys[name]) for pairs in first[:SHOWN]] for name in unused}
-    return described(table, lambda: some, lambda name: read([name]).select(inside(keys[name])))
+    some = {name: [rest[name].values(pairs)[0] for pairs in first[:SHOWN]] for name in unused}
+    return described(table, lambda: some, lambda name: read(rest[name]).select(rest[name].texts()))
+
+
+def _require_rows(
+    path: Path, first: list[Pairs], lists: Mapping[str, Place], selection: Selection
+) -> None:
+    """Refuse one object that holds the rows, such as a web interface's answer."""
+    whole, *more = first
+    inner = [name for name, place in lists.items() if place.each and len(place.keys) == 1]
+    user = selection.columns.user or usual("user", dict(whole))
+    if inner and not more and not user:
+        name = inner[0].partition(INSIDE)[0]
+        raise DataError(
+            f"{path} is one object, with its rows in {name!r}; write these alone, as "
+            f"jq -c '.{name}[]' does"
+        )
 
 
 def _explain(objects: Objects, error: pl.exceptions.PolarsError) -> DataError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from glint_edge.data.options import LoadOptions
-from glint_edge.data.reading.columns import session_of, shown
+from glint_edge.data.reading.columns import shown, usual
 from glint_edge.data.reading.table import Table, text_of
 from glint_edge.data.reading.times import finite
 from glint_edge.errors import DataError
@@ -98,7 +98,7 @@ def warnings_of(
     if absent:
         events = f"no row is of the event {', '.join(absent)}; {_meant(options, kinds)}"
         warnings.append(events)
-    if dropped.get(USERLESS) and (session := session_of(table.unused)):
+    if dropped.get(USERLESS) and (session := usual("session", table.unused)):
         warnings.append(
             f"left out: {counted(dropped[USERLESS], USERLESS)}; --session-column {session} takes "
             "the session instead"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from glint_edge.data.reading.columns import FRAME, Selection, names_columns, others
-from glint_edge.data.reading.table import SHOWN, Table, described, typed_table, unnested
+from glint_edge.data.reading.table import SHOWN, Table, described, listed, typed_table, unnested
 from glint_edge.errors import ConfigError, DataError
 from glint_edge.keys import shown, text_of_key, texts_of_keys
 
@@ -49,18 +50,22 @@ def table_of_frame(source: Any, selection: Selection) -> Table:  # noqa: ANN401 
     if _is_pandas(source):
         labels = {str(label): label for label in source.columns}
         names = list(map(str, source.columns))
-        chosen = selection.choose(FRAME, names)
-        rows = pl.DataFrame({
-            column: _of_pandas(column, source[labels[column]], lists=selection.may_be_list(role))
+        once = {name: label for name, label in labels.items() if names.count(name) == 1}
+        baskets = _lists_of_pandas(source, once) if selection.may_be_list("item") else {}
+        lists = listed(pl.LazyFrame(baskets))
+        chosen = selection.choose(FRAME, names, lists)
+        item, _ = lists.get(chosen["item"], (chosen["item"], None))
+        rows = pl.DataFrame([
+            baskets[item] if role == "item" and item in baskets
+            else _of_pandas(column, source[labels[column]], lists=selection.may_be_list(role))
             for role, column in chosen.items()
-        })  # fmt: skip
+        ])  # fmt: skip
         typed = typed_table(FRAME, rows.lazy(), chosen, _explain, selection)
-        table = replace(typed, unused=others(names, chosen))
-        once = [name for name in table.unused if names.count(name) == 1]
+        table = replace(typed, unused=others([n for n in names if n != item], chosen))
 
         def some_values() -> dict[str, list[Any]]:
-            some = source.head(SHOWN)
-            return {name: some[labels[name]].dropna().tolist() for name in once}
+            some, unused = source.head(SHOWN), (name for name in table.unused if name in once)
+            return {name: some[once[name]].dropna().tolist() for name in unused}
 
         def values(name: str) -> pl.LazyFrame:
             texts = source[labels[name]].dropna().map(str) if name in once else ()
@@ -72,7 +77,7 @@ def table_of_frame(source: Any, selection: Selection) -> Table:  # noqa: ANN401 
     except pl.exceptions.PolarsError as error:
         raise _explain(error) from error
     flat = unnested(frame.lazy())
-    chosen = selection.choose(FRAME, flat.collect_schema().names())
+    chosen = selection.choose(FRAME, flat.collect_schema().names(), listed(flat))
     return typed_table(FRAME, flat, chosen, _explain, selection)
 
 
@@ -119,6 +124,21 @@ def _of_pandas(
         raise _no_text(FRAME, error) from error
     except (TypeError, OverflowError, pl.exceptions.PolarsError):  # of several types
         return _as_texts(name, plain)
+
+
+def _lists_of_pandas(source: Any, labels: Mapping[str, Any]) -> dict[str, pl.Series]:  # noqa: ANN401
+    """The columns of lists, as polars has them: of texts, or of structs."""
+    lists = {}
+    for name, label in labels.items():
+        some = source[label].dropna().head(SHOWN).tolist()
+        if not any(isinstance(value, LISTED) for value in some):
+            continue
+        values = [list(v) if isinstance(v, LISTED) else None for v in source[label].tolist()]
+        if not any(isinstance(one, (dict, *LISTED)) for value in values for one in value or ()):
+            values = [_texts(value) for value in values]
+        with suppress(TypeError, OverflowError, pl.exceptions.PolarsError):
+            lists[name] = pl.Series(name, values, strict=False)
+    return lists
 
 
 def _is_value(value: object) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -106,7 +106,8 @@ class Objects:
                 except ValueError as error:
                     wrong = f"{text[:30]!r} is no JSON by itself ({error})"
                     raise DataError(
-                        f"{self.path}, line {number}: {wrong}; write an object a line, or a CSV"
+                        f"{self.path}, line {number}: {wrong}; write an object a line, as jq -c . "
+                        "does, or a CSV"
                     ) from error
                 yield number, self._object(number, value)
 
@@ -192,18 +193,62 @@ def named(objects: list[Pairs]) -> dict[str, Keys]:
     return columns
 
 
-def value_of(pairs: Pairs, keys: Keys) -> Any:  # noqa: ANN401  # of any type
+def listed(objects: list[Pairs]) -> dict[str, Place]:
+    """The columns in lists of some objects: `items.item_id`, or `items` of plain values."""
+    columns: dict[str, Place] = {}
+    for keys, values in (leaf for pairs in objects for leaf in pairs.leaves()):
+        for value in values if isinstance(values, list) else ():
+            inner = [each for each, _ in value.leaves()] if isinstance(value, Pairs) else [()]
+            for each in inner:
+                columns.setdefault(INSIDE.join((*keys, *each)), Place(keys, each))
+    return columns
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in an object the values of a column lie.
+
+    Attributes:
+        keys: on the way to a value, or to a list of them.
+        each: on the way from a list's object to a value, none where it is a list of plain values;
+            None: there is no list.
+    """
+
+    keys: Keys
+    each: Keys | None = None
+
+    def values(self, pairs: Pairs) -> list[Any]:
+        """What an object has there: one value, which may be None, or those of a list."""
+        value = _value(pairs, self.keys)
+        if self.each is None or not isinstance(value, list):
+            return [value]
+        return [_value(one, self.each) for one in value]
+
+    def texts(self) -> pl.Expr:
+        """The same as text, or lists of texts, of rows whose objects are texts of JSON.
+
+        Where others have a list, one plain value is a list of itself, and an object is missing.
+        """
+        first, *others = self.keys
+        text = pl.col(first)
+        if others:
+            steps = "".join(f'["{key}"]' for key in others)
+            text = text.str.json_path_match(f"${steps}")
+        if self.each is None:
+            return text
+        each, dtype = pl.element(), cast("pl.DataType", pl.String())
+        for key in self.each:
+            each = each.struct.field(key)
+        for key in reversed(self.each):
+            dtype = pl.Struct({key: dtype})
+        is_list = text.str.starts_with("[")
+        values = pl.when(is_list).then(text).str.json_decode(pl.List(dtype))
+        alone = pl.lit(None) if self.each else text
+        return pl.when(is_list).then(values.list.eval(each)).otherwise(pl.concat_list(alone))
+
+
+def _value(value: Any, keys: Keys) -> Any:  # noqa: ANN401  # of any type
     """What an object, or one in it, has; None where there is none."""
-    value: Any = pairs
     for key in keys:
         value = dict(value).get(key) if isinstance(value, Pairs) else None
     return value
-
-
-def inside(keys: Keys) -> pl.Expr:
-    """The text of a value, of rows whose objects are texts of JSON."""
-    first, *others = keys
-    if not others:
-        return pl.col(first)
-    steps = "".join(f'["{key}"]' for key in others)
-    return pl.col(first).str.json_path_match(f"${steps}")

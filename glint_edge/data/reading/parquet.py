@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from glint_edge.data.reading.columns import Columns, Selection
-from glint_edge.data.reading.table import SHOWN, Table, typed_table, unnested
+from glint_edge.data.reading.table import SHOWN, Table, listed, typed_table, unnested
 from glint_edge.errors import DataError
 from glint_edge.files import scratch
 from glint_edge.processes.child import environment, how_it_ended, wait_for
@@ -39,8 +39,8 @@ def table_of_parquet(name: str, paths: Sequence[Path], selection: Selection) -> 
     explain = partial(_explain, name)
     try:
         rows = _scan(paths)
-        names = rows.collect_schema().names()
-        return typed_table(name, rows, selection.choose(name, names), explain, selection)
+        chosen = selection.choose(name, rows.collect_schema().names(), listed(rows))
+        return typed_table(name, rows, chosen, explain, selection)
     except pl.exceptions.PolarsError as error:
         raise explain(error) from error
 
@@ -91,12 +91,13 @@ def _read_to_the_end() -> None:
     with suppress(pl.exceptions.PolarsError, DataError):
         rows = _scan([Path(path) for path in request["paths"]])
         if "columns" in request:
-            names = rows.collect_schema().names()
+            names, lists = rows.collect_schema().names(), listed(rows)
             selection = Selection(
                 columns=Columns(**request["columns"]), needed=frozenset(request["needed"])
             )
             rows.head(SHOWN).collect()
-            rows = rows.select(selection.choose("", names).values())
+            chosen = selection.choose("", names, lists).values()
+            rows = rows.select(lists[name][0] if name in lists else name for name in chosen)
         for _ in rows.collect_batches():
             pass
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,11 +12,12 @@ import polars as pl
 from glint_edge.data.reading.columns import (
     USUAL,
     Selection,
-    event_of,
+    columns_notes,
+    flag_of,
     looks_like_time,
     others,
-    session_of,
     shown,
+    usual,
 )
 from glint_edge.errors import DataError
 
@@ -74,11 +75,8 @@ class Table:
 
     def notes(self) -> list[str]:
         """What was taken for what, a sentence each."""
-        notes = []
-        if self.columns:
-            taken = ", ".join(f"{role} = {column}" for role, column in self.columns.items())
-            notes.append(f"columns: {taken}")
-        elif "time" not in self.rows.collect_schema():
+        notes = [*columns_notes(self.columns)]
+        if not self.columns and "time" not in self.rows.collect_schema():
             notes.append(NO_TIME)
         if self.unused:
             notes.append(f"columns not used: {', '.join(self.unused)}")
@@ -98,11 +96,11 @@ class Table:
         elif self.columns and "time" not in self.columns:
             warnings.append(f"{NO_TIME}; if the log has a time, choose it by --time-column")
         user = self.columns.get("user", "")
-        if session_of([user]):
+        if usual("session", [user]):
             warnings.append(
                 f"there is no column of the user: each {user} is taken for a user of its own"
             )
-        if event := event_of(self.unused):
+        if event := usual("event", self.unused):
             held = {} if self.events is None else self.kinds(self.events)
             kinds = [kind for kind in held if kind not in MISSING]
             some = f" ({shown(kinds, UNUSED_KINDS)})" if kinds else ""
@@ -164,7 +162,7 @@ def described(
         some_values: reads some values of each unused column.
         values: all values of one, in a frame of one column.
     """
-    if event := event_of(table.unused):
+    if event := usual("event", table.unused):
         table = replace(table, events=values(event).select(event=pl.first()))
     if "time" in table.columns or not table.unused:
         return table
@@ -200,6 +198,20 @@ def _fields(column: pl.Expr, name: str, dtype: pl.DataType) -> Iterator[tuple[st
         yield from _fields(column.struct.field(one.name), f"{name}.{one.name}", inner)
 
 
+def listed(rows: pl.LazyFrame) -> dict[str, tuple[str, pl.Expr]]:
+    """What an item may be in columns of lists, as `items.item_id`: the column, and what of `item`.
+
+    `item` is then an element of the list.
+    """
+    lists: dict[str, tuple[str, pl.Expr]] = {}
+    for name, dtype in rows.collect_schema().items():
+        if isinstance(dtype, pl.List | pl.Array):
+            inner = pl.Series(dtype=dtype.inner).dtype
+            own = _fields(pl.col("item"), name, inner)
+            lists |= {field: (name, value) for field, value in own}
+    return lists
+
+
 def typed_table(
     name: str,
     rows: pl.LazyFrame,
@@ -212,22 +224,34 @@ def typed_table(
     Raises:
         DataError: a chosen column holds more than one value a row, or no values of a log.
     """
-    schema = rows.collect_schema()
-    for role, column in chosen.items():
-        dtype = schema[column]
-        listed = isinstance(dtype, pl.List | pl.Array) and not dtype.inner.is_nested()
-        if dtype.is_nested() and not (listed and selection.may_be_list(role)):
-            raise DataError(f"{name}: column {column!r} holds lists; flatten it to one value a row")
-        if schema[column] == pl.Object:
-            raise DataError(f"{name}: column {column!r} holds Python objects; make them texts")
-    named = rows.select(**{role: pl.col(column) for role, column in chosen.items()})
-    table = Table(
-        name, named.with_row_index("row"), lambda row: f"row {row + 1}", explain, chosen,
-        others(list(schema), chosen),
-    )  # fmt: skip
-    binary = [role for role, column in chosen.items() if schema[column] == pl.Binary]
+    lists = listed(rows) if selection.may_be_list("item") else {}
+    column, item = lists.get(chosen["item"], (chosen["item"], None))
+    named = rows.select(**{role: pl.col(one) for role, one in {**chosen, "item": column}.items()})
+    named = named.with_row_index("row")
+    if item is not None:
+        named = named.explode("item", empty_as_null=True).with_columns(item=item)
+    schema = named.collect_schema()
+    for role, one in chosen.items():
+        dtype = schema[role]
+        several = isinstance(dtype, pl.List | pl.Array) and not dtype.inner.is_nested()
+        if dtype.is_nested() and not (several and role != "item" and selection.may_be_list(role)):
+            raise holds_more(name, role, one, lists)
+        if dtype == pl.Object:
+            raise DataError(f"{name}: column {one!r} holds Python objects; make them texts")
+    names = [each for each in rows.collect_schema() if each != column]
+    table = Table(name, named, lambda row: f"row {row + 1}", explain, chosen, others(names, chosen))
+    binary = [role for role in chosen if schema[role] == pl.Binary]
     careful = replace(table, explain=lambda error: _undecodable(table, binary) or explain(error))
     return with_unused(careful, rows.select(careful.unused))
+
+
+def holds_more(log: str, role: str, column: str, lists: Iterable[str] = ()) -> DataError:
+    """What a column of lists or objects is refused with."""
+    inner = [name for name in lists if name.startswith(f"{column}.")]
+    way = "flatten it to one value"
+    if inner and role == "item":
+        way = f"choose {flag_of(log, role)} from {', '.join(inner)}"
+    return DataError(f"{log}: {column!r}, the {role}, holds lists or objects; {way}")
 
 
 def _undecodable(table: Table, binary: list[str]) -> DataError | None:

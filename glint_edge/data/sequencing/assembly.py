@@ -66,7 +66,7 @@ def assembled(
     own = interactions.decoded() if options.test else interactions
     rows, rule = divided(table, own.rows, options, other)
     coded = replace(own, rows=rows) if own.keys else replace(own, rows=rows).encoded()
-    sequences = numbered(name, coded, titles, dropped, options, tally, rule)
+    sequences = numbered(name, table.columns, coded, titles, dropped, options, tally, rule)
     summary = {
         "users": len(sequences),
         "items": sequences.item_count,

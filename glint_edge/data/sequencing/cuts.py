@@ -14,7 +14,7 @@ from typing import TypeAlias
 import polars as pl
 
 from glint_edge.data.options import LoadOptions
-from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS, session_of
+from glint_edge.data.reading.columns import EPOCH_SECONDS, EPOCH_UNITS, usual
 from glint_edge.data.reading.table import Table
 from glint_edge.data.sequencing.splits import VALIDATED, Moment, Shares, Times
 from glint_edge.errors import DataError
@@ -62,7 +62,9 @@ def divided(
         return rows, None
     parted, rule = _by_time(table, rows, split)
     # A session after the cut has nothing before it: its last item is predicted from its others.
-    sessions = bool(options.session_gap) or session_of([table.columns.get("user", "")]) is not None
+    sessions = (
+        bool(options.session_gap) or usual("session", [table.columns.get("user", "")]) is not None
+    )
     return parted, replace(rule, alone=sessions or "session" in table.columns)
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from glint_edge.data.options import LoadOptions
 from glint_edge.data.reading.checks import Interactions
-from glint_edge.data.reading.columns import dropped_notes
+from glint_edge.data.reading.columns import columns_notes, dropped_notes
 from glint_edge.data.reading.kept import ITEMLESS, TIMELESS
 from glint_edge.data.record import MIN_LENGTH
 from glint_edge.data.sequences import Ids, Sequences
@@ -24,6 +24,7 @@ _COLUMN_OF = {ITEMLESS: "item", TIMELESS: "time"}  # by what it is whose rows ar
 
 def numbered(
     name: str,
+    columns: Mapping[str, str],
     interactions: Interactions,
     titles: Mapping[str, str],
     dropped: Mapping[str, int],
@@ -35,6 +36,7 @@ def numbered(
 
     Args:
         name: of the log, for messages.
+        columns: those that were taken, by role, for messages.
         interactions: in memory; with a `rule`, rows have a `part`.
         titles: by item key, of more items than are kept perhaps.
         dropped: what was left out before, by reason.
@@ -48,7 +50,7 @@ def numbered(
     keys, per_second = interactions.keys, interactions.per_second
     log = arranged(interactions.rows.collect(), options, per_second, tally)
     if log.is_empty():
-        raise nothing_left(name, options, dropped)
+        raise nothing_left(name, columns, options, dropped)
     order, lengths = _by_appearance(log)
     log = log.select(pl.exclude("time").gather(pl.Series(order)))
     offsets = np.concatenate([[0], lengths.cumsum()])
@@ -77,9 +79,12 @@ def numbered(
     )
 
 
-def nothing_left(name: str, options: LoadOptions, dropped: Mapping[str, int]) -> DataError:
+def nothing_left(
+    name: str, columns: Mapping[str, str], options: LoadOptions, dropped: Mapping[str, int]
+) -> DataError:
     """What is wrong with a log of which nothing is left; `dropped`: what went before, by reason."""
-    before = "".join(f" ({note})" for note in dropped_notes(dropped))
+    notes = (*columns_notes(columns), *dropped_notes(dropped))
+    before = "".join(f" ({note})" for note in notes)
     core = f" in the {options.k_core}-core" if options.k_core else ""
     most = max(dropped, key=lambda reason: dropped[reason], default="")
     role = _COLUMN_OF.get(most, "user")

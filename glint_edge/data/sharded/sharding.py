@@ -74,7 +74,7 @@ def make_shards(
         with table.reading():
             written = writer.write(rows, interactions.per_second)
         if written.summary["users"] == 0:
-            raise nothing_left(str(source), options, dropped)
+            raise nothing_left(str(source), table.columns, options, dropped)
         if rule is not None:
             require_held_out(str(source), rule, written.census)
         dropped.update(written.tally.dropped)
