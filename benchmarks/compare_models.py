@@ -157,8 +157,12 @@ def time_taps(logs: Sequence[Log], budget: Budget, asked: argparse.Namespace) ->
 
 
 def time_taps_of(document: dict[str, Any], asked: argparse.Namespace) -> dict[str, Any]:
-    """A results file's values with the times of its first log's models on this machine."""
-    log = document["logs"][0]
+    """A results file's values with the times of its first log's models on this machine.
+
+    Where the file has that log with neighbours' rows, too, their search is the one that counts.
+    """
+    same = [log for log in document["logs"] if log["log"] == document["logs"][0]["log"]]
+    log = max(same, key=lambda log: log.get("neighbour_rows", 0))
     searched = {model["model"]: model["settings"] for model in log["models"]}
     best = {name: searched.get(name, CONTENDERS[name].first) for name in asked.models}
     return {**document, "device": _taps(best, log["log"], log["items"], log["d"], asked)}

@@ -303,7 +303,9 @@ def test_taps_are_timed_with_the_settings_of_a_results_file(tmp_path, monkeypatc
     model = {"model": "lrurec", "title": "LRURec", "kind": "linear RNN", "settings": settings,
              "validation_ndcg_at_10": 0.2, "best_epoch": 3, "weights": 7, "minutes": 1.0,
              "seeds": [1]}  # fmt: skip
-    before = {"logs": [{**log, "models": [model]}], "device": None}
+    own = {**model, "settings": {"layers": 1}}  # of own rows alone
+    of_rows = {**log, "neighbour_rows": 8, "models": [model]}
+    before = {"logs": [{**log, "models": [own]}, of_rows], "device": None}
     results.write_text(json.dumps(before))
     words = ["--out", tmp_path / "out", "--taps-of", results, "--models", "lrurec", "sasrec"]
     monkeypatch.setattr(sys, "argv", ["compare_models.py", *map(str, words)])
