@@ -272,6 +272,12 @@ def test_of_a_list_of_pictures_the_first_is_shown(kind, tmp_path):
     assert description.notes[-1].endswith(": of several pictures the first: 2 items")
 
 
+def test_a_web_interfaces_answer_is_refused_with_what_unwraps_it(tmp_path):
+    (tmp_path / "items.json").write_text(json.dumps({"products": ROWS, "page": 1}))
+    with pytest.raises(DataError, match=r"its rows in 'products'; .* jq -c '\.products\[\]' does"):
+        described(CATALOGUE, ItemFile(tmp_path / "items.json"))
+
+
 def test_a_list_of_pictures_that_are_no_addresses_is_refused(tmp_path):
     file = write(tmp_path / "items.jsonl", '{"sku": "1", "photos": [{"url": "https://a.b/1"}]}')
     with pytest.raises(DataError, match="is no http or https address of a picture"):

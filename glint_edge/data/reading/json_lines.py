@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
-from glint_edge.data.reading.columns import Selection, others, usual
-from glint_edge.data.reading.objects import INSIDE, Objects, Pairs, Place, listed, named
+from glint_edge.data.reading.columns import Selection, others
+from glint_edge.data.reading.objects import Objects, Pairs, Place, listed, named
 from glint_edge.data.reading.table import SHOWN, Table, described, holds_more
 from glint_edge.data.reading.text import first_line, head_of, not_utf8, require_utf8
 from glint_edge.errors import DataError
@@ -36,9 +35,11 @@ def read_json_lines(path: Path, selection: Selection) -> Table:
     if not keys:
         raise DataError(f"{path} has no objects with keys; pass a log with interactions")
     lists = listed(first) if selection.may_be_list("item") else {}
-    _require_rows(path, first, lists, selection)
     twice = [name for pairs in first for name in pairs.twice]
-    chosen = selection.choose(str(path), [*keys, *twice], lists)
+    try:
+        chosen = selection.choose(str(path), [*keys, *twice], lists)
+    except DataError as error:
+        raise _wrapped(path, first) or error from error
     places = {role: Place(keys[name]) for role, name in chosen.items() if name in keys}
     if chosen["item"] in lists:
         places["item"] = lists[chosen["item"]]
@@ -68,19 +69,17 @@ def read_json_lines(path: Path, selection: Selection) -> Table:
     return described(table, lambda: some, lambda name: read(rest[name]).select(rest[name].texts()))
 
 
-def _require_rows(
-    path: Path, first: list[Pairs], lists: Mapping[str, Place], selection: Selection
-) -> None:
-    """Refuse one object that holds the rows, such as a web interface's answer."""
+def _wrapped(path: Path, first: list[Pairs]) -> DataError | None:
+    """What is wrong where one object holds the rows, such as a web interface's answer."""
     whole, *more = first
-    inner = [name for name, place in lists.items() if place.each and len(place.keys) == 1]
-    user = selection.columns.user or usual("user", dict(whole))
-    if inner and not more and not user:
-        name = inner[0].partition(INSIDE)[0]
-        raise DataError(
-            f"{path} is one object, with its rows in {name!r}; write these alone, as "
-            f"jq -c '.{name}[]' does"
-        )
+    lists = [(name, value) for name, value in whole if type(value) is list]
+    inner = [name for name, values in lists if any(isinstance(one, Pairs) for one in values)]
+    if more or not inner:
+        return None
+    return DataError(
+        f"{path} is one object, with its rows in {inner[0]!r}; write these alone, as "
+        f"jq -c '.{inner[0]}[]' does"
+    )
 
 
 def _explain(objects: Objects, error: pl.exceptions.PolarsError) -> DataError:
