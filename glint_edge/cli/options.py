@@ -69,7 +69,7 @@ def flag(
 # them: `glint_edge.data.options.Reading`.
 READING = {
     "user_column": flag(str, "Column of the user."),
-    "item_column": flag(str, "Column of the item."),
+    "item_column": flag(str, "Column of the item; in a list, as items.item_id, several a row."),
     "time_column": flag(str, "Column of the time."),
     "session_column": flag(str, "Column of the session, which stands in where the user is "
                             "missing; else such rows are left out."),

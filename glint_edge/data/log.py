@@ -147,7 +147,8 @@ def load_log(
             lists. A file that is called like a named data set is reached as a `Path` or as
             `./ml-100k`.
         user: column of the user's key; None: the usual names are tried, and so for the others.
-        item: column of the item's key.
+        item: column of the item's key, or of a list of them, each of which is then a row: in
+            objects of the list, "items.item_id".
         time: column of the time; where there is none, the rows are taken to be in time order.
         session: column of the session, which stands in for a user who is missing; by default
             such rows are left out.
