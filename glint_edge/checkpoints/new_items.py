@@ -3,7 +3,8 @@
 A value of a field that training learned (`FieldVectors`) has a vector; an item's is the mean of its
 values'. Where an item has none that is known, a ridge regression from the words of the known items'
 titles to their rows predicts one. Either is made as long as the known items' rows are, times a
-strength: as with `near_items.mean_of`, a mean is shorter than what it is of.
+strength: as with `near_items.mean_of`, a mean is shorter than what it is of. Rows of items that few
+tap are the longest, and would push a new item into lists in which it does not belong.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def items_of_table(
             f"nothing is known of the items of {rows.name}: no value of {_named(learned)}, and no "
             "word of their titles; pass --like or --vector"
         )
-    length = _known_rows(checkpoint).norm(dim=1).mean()
+    length = _usual_length(checkpoint)
     ordered = [key for key in new if key in vector_of]
     return (
         [
@@ -123,7 +124,7 @@ def rows_of_titles(checkpoint: Checkpoint, titles: Mapping[str, str]) -> dict[st
         return {}
     number = {word: at for at, word in enumerate(usual)}
     table = checkpoint.model.embedding.weight.detach()[list(known)]
-    share = RANK / (RANK + torch.tensor(list(known)))[:, None]  # ids are popularity ranks
+    share = _taps(torch.tensor(list(known)))[:, None]
     mean = (table * share).sum(dim=0) / share.sum()
     words_of_known = [_numbers(words, number) for words in known.values()]
     weights = _ridge(words_of_known, table - mean, share)
@@ -166,7 +167,15 @@ def _ridge(numbers: Sequence[Sequence[int]], rows: Tensor, counts: Tensor) -> Te
     return weights.float()
 
 
-def _known_rows(checkpoint: Checkpoint) -> Tensor:
-    """The rows that were trained: [n, d]."""
+def _usual_length(checkpoint: Checkpoint) -> Tensor:
+    """How long the rows are that were trained, each as often as its item is tapped: float32 []."""
     catalogue = checkpoint.catalogue
-    return checkpoint.model.embedding.weight.detach()[1 : len(catalogue.keys) - catalogue.added]
+    rows = checkpoint.model.embedding.weight.detach()[1 : len(catalogue.keys) - catalogue.added]
+    taps = _taps(torch.arange(1, len(rows) + 1))
+    length: Tensor = (rows.norm(dim=1) * taps).sum() / taps.sum()
+    return length
+
+
+def _taps(ids: Tensor) -> Tensor:
+    """How often items are tapped, relative to one another; ids are popularity ranks."""
+    return RANK / (RANK + ids)
