@@ -44,8 +44,7 @@ def read_json_lines(path: Path, selection: Selection) -> Table:
     if chosen["item"] in lists:
         places["item"] = lists[chosen["item"]]
     for role, place in places.items():
-        several = role != "item" and selection.may_be_list(role)
-        kind = Pairs if several else list
+        kind = Pairs if role != "item" and selection.may_be_list(role) else list
         if any(isinstance(value, kind) for pairs in first for value in place.values(pairs)):
             raise holds_more(str(path), role, chosen[role], lists)
     explain = partial(_explain, objects)

@@ -186,7 +186,7 @@ def named(objects: list[Pairs]) -> dict[str, Keys]:
     columns: dict[str, Keys] = {}
     for keys in (keys for pairs in objects for keys, _ in pairs.leaves()):
         name = INSIDE.join(keys)
-        if not all(key.isprintable() and not set(key) & UNNAMED for key in keys[1:]):
+        if not _is_path(keys):
             continue
         if name not in columns or len(keys) < len(columns[name]):  # a key with a point in it
             columns[name] = keys
@@ -197,11 +197,16 @@ def listed(objects: list[Pairs]) -> dict[str, Place]:
     """The columns in lists of some objects: `items.item_id`, or `items` of plain values."""
     columns: dict[str, Place] = {}
     for keys, values in (leaf for pairs in objects for leaf in pairs.leaves()):
-        for value in values if isinstance(values, list) else ():
+        for value in values if isinstance(values, list) and _is_path(keys) else ():
             inner = [each for each, _ in value.leaves()] if isinstance(value, Pairs) else [()]
             for each in inner:
                 columns.setdefault(INSIDE.join((*keys, *each)), Place(keys, each))
     return columns
+
+
+def _is_path(keys: Keys) -> bool:
+    """Whether a path of JSON can name these keys, the first of which is a column's."""
+    return all(key.isprintable() and not set(key) & UNNAMED for key in keys[1:])
 
 
 @dataclass(frozen=True)
@@ -227,7 +232,7 @@ class Place:
     def texts(self) -> pl.Expr:
         """The same as text, or lists of texts, of rows whose objects are texts of JSON.
 
-        Where others have a list, one plain value is a list of itself, and an object is missing.
+        Where others have a list, one plain value is a list of itself; an object counts as missing.
         """
         first, *others = self.keys
         text = pl.col(first)
