@@ -87,6 +87,12 @@ def test_columns_beside_a_list_are_named_and_its_own_is_not(tmp_path):
             load_log(source, item="items.id")
 
 
+def test_a_plain_value_among_lists_is_a_list_of_itself():
+    rows, expected, said = FORMS["lists of keys"]
+    log = load_log(pytest.importorskip("pandas").DataFrame(rows))
+    assert log.sequences() == expected and said in log.notes
+
+
 KEYS = st.sampled_from([None, "a", "b", "c", "7", "[x]"])
 BASKETS = st.lists(
     st.tuples(st.sampled_from("uvw"), st.none() | st.lists(KEYS, max_size=4)),

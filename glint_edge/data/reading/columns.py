@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
+from typing import ClassVar
 
 from glint_edge.errors import DataError
 from glint_edge.suggestions import one_of
@@ -130,14 +131,15 @@ class Selection:
     columns: Columns = USUAL_NAMES
     needed: frozenset[str] = frozenset()
     header: bool | None = None
+    has_baskets: ClassVar[bool] = True  # a row may hold several items, each of which is then a row
 
     def choose(self, log: str, names: Sequence[str], listed: Iterable[str] = ()) -> dict[str, str]:
         """A column by role; arguments and errors as of `choose_columns`."""
         return choose_columns(log, names, self, list(listed))
 
     def may_be_list(self, role: str) -> bool:
-        """Whether a role's column may hold several values a row: a log's items may."""
-        return role == "item"
+        """Whether a role's column may hold several values a row that stays one."""
+        return False
 
 
 USUAL = Selection()

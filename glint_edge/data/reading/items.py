@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 
@@ -42,6 +43,7 @@ class ItemColumns(Selection):
     header: bool | None = True
     file: ItemFile
     usual_fields: tuple[str, ...] = ()
+    has_baskets: ClassVar[bool] = False
 
     def may_be_list(self, role: str) -> bool:
         """A field may have several values, an item several pictures."""

@@ -34,7 +34,7 @@ def read_json_lines(path: Path, selection: Selection) -> Table:
     keys = named(first)
     if not keys:
         raise DataError(f"{path} has no objects with keys; pass a log with interactions")
-    lists = listed(first) if selection.may_be_list("item") else {}
+    lists = listed(first) if selection.has_baskets else {}
     twice = [name for pairs in first for name in pairs.twice]
     try:
         chosen = selection.choose(str(path), [*keys, *twice], lists)
@@ -44,7 +44,7 @@ def read_json_lines(path: Path, selection: Selection) -> Table:
     if chosen["item"] in lists:
         places["item"] = lists[chosen["item"]]
     for role, place in places.items():
-        kind = Pairs if role != "item" and selection.may_be_list(role) else list
+        kind = Pairs if selection.may_be_list(role) else list
         if any(isinstance(value, kind) for pairs in first for value in place.values(pairs)):
             raise holds_more(str(path), role, chosen[role], lists)
     explain = partial(_explain, objects)

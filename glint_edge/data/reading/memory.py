@@ -51,7 +51,7 @@ def table_of_frame(source: Any, selection: Selection) -> Table:  # noqa: ANN401 
         labels = {str(label): label for label in source.columns}
         names = list(map(str, source.columns))
         once = {name: label for name, label in labels.items() if names.count(name) == 1}
-        baskets = _lists_of_pandas(source, once) if selection.may_be_list("item") else {}
+        baskets = _lists_of_pandas(source, once) if selection.has_baskets else {}
         lists = listed(pl.LazyFrame(baskets))
         chosen = selection.choose(FRAME, names, lists)
         item, _ = lists.get(chosen["item"], (chosen["item"], None))
@@ -126,18 +126,22 @@ def _of_pandas(
         return _as_texts(name, plain)
 
 
-def _lists_of_pandas(source: Any, labels: Mapping[str, Any]) -> dict[str, pl.Series]:  # noqa: ANN401
+def _lists_of_pandas(
+    source: Any,  # noqa: ANN401  # pandas is not imported
+    labels: Mapping[str, Any],
+) -> dict[str, pl.Series]:
     """The columns of lists, as polars has them: of texts, or of structs."""
     lists = {}
     for name, label in labels.items():
         some = source[label].dropna().head(SHOWN).tolist()
         if not any(isinstance(value, LISTED) for value in some):
             continue
-        values = [list(v) if isinstance(v, LISTED) else None for v in source[label].tolist()]
-        if not any(isinstance(one, (dict, *LISTED)) for value in values for one in value or ()):
-            values = [_texts(value) for value in values]
+        values = source[label].tolist()
+        inner = [list(value) if isinstance(value, LISTED) else None for value in values]
+        if not any(isinstance(one, (dict, *LISTED)) for own in inner for one in own or ()):
+            inner = [_texts(value) for value in values]
         with suppress(TypeError, OverflowError, pl.exceptions.PolarsError):
-            lists[name] = pl.Series(name, values, strict=False)
+            lists[name] = pl.Series(name, inner, strict=False)
     return lists
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 
@@ -241,7 +241,8 @@ class Place:
             text = text.str.json_path_match(f"${steps}")
         if self.each is None:
             return text
-        each, dtype = pl.element(), cast("pl.DataType", pl.String())
+        each = pl.element()
+        dtype: pl.DataType = pl.String()
         for key in self.each:
             each = each.struct.field(key)
         for key in reversed(self.each):

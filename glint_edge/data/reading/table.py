@@ -224,7 +224,7 @@ def typed_table(
     Raises:
         DataError: a chosen column holds more than one value a row, or no values of a log.
     """
-    lists = listed(rows) if selection.may_be_list("item") else {}
+    lists = listed(rows) if selection.has_baskets else {}
     column, item = lists.get(chosen["item"], (chosen["item"], None))
     named = rows.select(**{role: pl.col(one) for role, one in {**chosen, "item": column}.items()})
     named = named.with_row_index("row")
@@ -234,7 +234,7 @@ def typed_table(
     for role, one in chosen.items():
         dtype = schema[role]
         several = isinstance(dtype, pl.List | pl.Array) and not dtype.inner.is_nested()
-        if dtype.is_nested() and not (several and role != "item" and selection.may_be_list(role)):
+        if dtype.is_nested() and not (several and selection.may_be_list(role)):
             raise holds_more(name, role, one, lists)
         if dtype == pl.Object:
             raise DataError(f"{name}: column {one!r} holds Python objects; make them texts")
